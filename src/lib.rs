@@ -1,0 +1,16 @@
+//! Ringbook keeps the directory on desk phones in step with Google Contacts.
+//!
+//! The modules in reading order: what a contact is, how a sync decides and acts, where
+//! the contacts come from, where they are kept, and the faces that show them.
+
+pub mod clock;
+pub mod config;
+pub mod contact;
+pub mod google;
+pub mod simulator;
+pub mod store;
+pub mod sync;
+pub mod telemetry;
+
+pub mod cli;
+pub mod web;

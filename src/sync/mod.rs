@@ -5,9 +5,12 @@
 
 pub mod backoff;
 pub mod book;
+pub mod engine;
 pub mod guard;
+pub mod preview;
 pub mod run;
 pub mod schedule;
+pub mod supervisor;
 
 use serde::{Deserialize, Serialize};
 

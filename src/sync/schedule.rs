@@ -117,19 +117,18 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     if plan.paused || standing.needs_reauth {
         return None;
     }
+    // A run that was cancelled by hand does not come back before the next regular time either.
+    let since = standing.last_slot.or(standing.last_ended);
     let due = if standing.interrupted && standing.interruptions <= INTERRUPTIONS_MAX {
         Due { at: now, trigger: Trigger::Startup }
     } else if standing.failures > 0 {
         let wait = RETRY_BASE.saturating_mul(1 << (standing.failures - 1).min(16)).min(RETRY_MAX);
         let wait = wait + jitter(account, wait / 10);
         Due { at: after(standing.last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
-    } else if standing.never_synced && standing.last_slot.is_none() {
+    } else if standing.never_synced && standing.last_slot.or(standing.last_ended).is_none() {
         Due { at: now, trigger: Trigger::Schedule }
     } else {
-        Due {
-            at: slot(&plan.cadence, standing.last_slot, account, now)?,
-            trigger: Trigger::Schedule,
-        }
+        Due { at: slot(&plan.cadence, since, account, now)?, trigger: Trigger::Schedule }
     };
     let at = due.at.max(standing.not_before.unwrap_or(due.at));
     Some(Due { at, ..due })
@@ -143,15 +142,15 @@ pub fn fires(last_slot: Option<Timestamp>, slot: Timestamp, now: Timestamp) -> b
     last_slot.is_none_or(|last| slot > last || last > after(now, RETRY_MAX))
 }
 
-/// The next regular time after the one that was served last. When several were missed, the latest of
+/// The next regular time after `since`. When several were missed, the latest of
 /// them: one run makes good for all.
 fn slot(
     cadence: &Cadence,
-    last_slot: Option<Timestamp>,
+    since: Option<Timestamp>,
     account: AccountId,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let since = last_slot.filter(|last| *last <= after(now, RETRY_MAX)).unwrap_or(now);
+    let since = since.filter(|last| *last <= after(now, RETRY_MAX)).unwrap_or(now);
     match cadence {
         Cadence::Every { minutes } => {
             let period = i64::from(*minutes) * 60_000_000;
@@ -383,6 +382,15 @@ mod tests {
         let due = next(&every(60), &broken(1), ACCOUNT, now).unwrap();
         assert_eq!(due, Due { at: now, trigger: Trigger::Startup });
         assert!(next(&every(60), &broken(9), ACCOUNT, now).unwrap().at > now);
+    }
+
+    #[test]
+    fn a_cancelled_first_run_does_not_come_back_at_once() {
+        let now = at("2026-03-01T00:00:00Z");
+        let fresh = Standing { never_synced: true, ..Standing::default() };
+        assert_eq!(next(&every(60), &fresh, ACCOUNT, now).unwrap().at, now);
+        let cancelled = Standing { last_ended: Some(now), ..fresh };
+        assert!(next(&every(60), &cancelled, ACCOUNT, now).unwrap().at > now);
     }
 
     #[test]

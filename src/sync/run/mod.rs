@@ -147,6 +147,8 @@ pub enum Ending {
     Complete {
         token: SyncToken,
         labels: Option<Vec<Label>>,
+        /// The Google account that answered, where the run asked for it.
+        identity: Option<ResourceName>,
         deletions: Deletions,
     },
     Failed {
@@ -188,7 +190,9 @@ pub struct Run {
     token_refused: bool,
     /// The full listing was started over.
     restarted: bool,
+    /// Whether Google was asked who answers, and what it said.
     identified: bool,
+    identity: Option<ResourceName>,
     page_tokens: HashSet<PageToken>,
     labels: Option<Vec<Label>>,
     persons: u64,
@@ -245,6 +249,7 @@ impl Run {
             token_refused: false,
             restarted: false,
             identified: false,
+            identity: None,
             page_tokens: HashSet::new(),
             labels: None,
             persons: 0,
@@ -356,6 +361,7 @@ impl Run {
                     );
                 }
                 self.identified = true;
+                self.identity = found;
                 self.attempts = 0;
                 self.labels = labels;
                 let resume = self.orders.resume.clone();
@@ -628,8 +634,8 @@ impl Run {
     }
 
     fn complete(&mut self, token: SyncToken, deletions: Deletions) -> Step {
-        let labels = self.labels.take();
-        self.end(Ending::Complete { token, labels, deletions })
+        let (labels, identity) = (self.labels.take(), self.identity.take());
+        self.end(Ending::Complete { token, labels, identity, deletions })
     }
 
     fn fail(&mut self, code: FailureCode, message: String) -> Step {

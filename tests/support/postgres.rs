@@ -65,53 +65,36 @@ impl Cluster {
         if root {
             chown(&folder, Some(NOBODY), Some(NOBODY)).map_err(|e| format!("chown: {e}"))?;
         }
-        let command = |program: &Path| {
-            let mut command = Command::new(program);
-            command.current_dir(&folder).env_remove("PGDATA");
-            if root {
-                command.uid(NOBODY).gid(NOBODY);
-            }
-            command
-        };
 
-        let made = command(&bin.join("initdb"))
-            .args([
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "--no-sync",
-                "-N",
-                "--locale=C.UTF-8",
-                "-E",
-                "UTF8",
-                "data",
-            ])
-            .output()
-            .map_err(|e| format!("initdb: {e}"))?;
-        if !made.status.success() {
-            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr)));
-        }
-
-        // "ready" is said when connections are accepted, or the server has given up.
+        // All of it is the watchdog's work, so that nothing is left over whenever we are killed.
+        // It says "ready" when connections are accepted, or when there will be no server.
         let script = r#"
             trap '' PIPE
             exec 3<&0 </dev/null
-            "$1/postgres" -D data -k "$2" -F -c listen_addresses= -c max_connections=200 \
-                >log 2>&1 3<&- &
-            server=$!
-            until "$1/pg_isready" -q -h "$2" -U postgres 3<&-; do
-                kill -0 $server 2>/dev/null || break
-                sleep 0.02 3<&-
-            done
+            server=
+            if "$1/initdb" -A trust -U postgres --no-sync -N --locale=C.UTF-8 -E UTF8 data >log 2>&1 3<&-
+            then
+                "$1/postgres" -D data -k "$2" -F -c listen_addresses= -c max_connections=200 \
+                    >>log 2>&1 3<&- &
+                server=$!
+                until "$1/pg_isready" -q -h "$2" -U postgres 3<&-; do
+                    kill -0 $server 2>/dev/null || break
+                    sleep 0.02 3<&-
+                done
+            fi
             echo ready
             exec >/dev/null 2>&1
             cat <&3
-            kill -QUIT $server
-            wait $server
+            if [ -n "$server" ]; then kill -QUIT $server; wait $server; fi
             cd / && rm -rf "$2"
         "#;
-        let mut watchdog = command(Path::new("/bin/sh"))
+        let mut command = Command::new("/bin/sh");
+        if root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut watchdog = command
+            .current_dir(&folder)
+            .env_remove("PGDATA")
             .args(["-c", script, "sh"])
             .arg(&bin)
             .arg(&folder)

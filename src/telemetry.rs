@@ -5,9 +5,10 @@
 //! around; nothing is global, so that tests do not see each other's counts.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::io::IsTerminal;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -27,7 +29,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
-use crate::sync::{AccountId, Delay, Kind, Outcome};
+use crate::sync::{AccountId, Delay, Kind, Outcome, UnknownWord, words};
 
 /// Libraries whose debug lines repeat what they send and receive: rows, headers, tokens.
 const TALKATIVE: &[&str] =
@@ -69,19 +71,15 @@ fn discreet(target: &str, level: Level) -> bool {
     level <= Level::INFO || !TALKATIVE.contains(&library)
 }
 
-/// Who may sync an account, as seen from this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseState {
-    /// Held by this process.
-    Ours,
-    /// Held by another one.
-    Theirs,
-    Free,
-}
-
-impl LeaseState {
-    const ALL: [(LeaseState, &'static str); 3] =
-        [(LeaseState::Ours, "ours"), (LeaseState::Theirs, "theirs"), (LeaseState::Free, "free")];
+words! {
+    /// Who may sync an account, as seen from this process.
+    LeaseState {
+        /// Held by this process.
+        Ours = "ours",
+        /// Held by another one.
+        Theirs = "theirs",
+        Free = "free",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -227,9 +225,9 @@ impl Metrics {
     }
 
     pub fn lease(&self, account: AccountId, now: LeaseState) {
-        for (lease, state) in LeaseState::ALL {
-            let labels = ByAccountState { account: account.0, state };
-            self.lease.get_or_create(&labels).set(i64::from(lease == now));
+        for state in LeaseState::ALL {
+            let labels = ByAccountState { account: account.0, state: state.as_str() };
+            self.lease.get_or_create(&labels).set(i64::from(*state == now));
         }
     }
 
@@ -244,8 +242,8 @@ impl Metrics {
     pub fn forget(&self, account: AccountId) {
         self.successes().remove(&account);
         self.silence.remove(&ByAccount { account: account.0 });
-        for (_, state) in LeaseState::ALL {
-            self.lease.remove(&ByAccountState { account: account.0, state });
+        for state in LeaseState::ALL {
+            self.lease.remove(&ByAccountState { account: account.0, state: state.as_str() });
         }
         for state in ["active", "deleted"] {
             self.contacts.remove(&ByAccountState { account: account.0, state });

@@ -9,9 +9,6 @@ pub mod guard;
 pub mod run;
 pub mod schedule;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// One connected Google account, by its number in our database.
@@ -44,7 +41,10 @@ impl RunId {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
+            serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+        )]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+ }
 
         impl $name {
@@ -54,18 +54,19 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(word: &str) -> Result<$name, UnknownWord> {
-                match word { $($word => Ok($name::$variant),)+ _ => Err(UnknownWord(word.to_owned())) }
+        impl std::str::FromStr for $name {
+            type Err = $crate::sync::UnknownWord;
+            fn from_str(word: &str) -> Result<$name, $crate::sync::UnknownWord> {
+                match word { $($word => Ok($name::$variant),)+ _ => Err($crate::sync::UnknownWord(word.to_owned())) }
             }
         }
     };
 }
+
 pub(crate) use words;
 
 /// A word that is none of an enum's.

@@ -5,10 +5,9 @@
 //! around; nothing is global, so that tests do not see each other's counts.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::IsTerminal;
-use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -29,7 +27,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
-use crate::sync::{AccountId, Delay, Kind, Outcome, UnknownWord, words};
+use crate::sync::{AccountId, Delay, Kind, Outcome, words};
 
 /// Libraries whose debug lines repeat what they send and receive: rows, headers, tokens.
 const TALKATIVE: &[&str] =

@@ -361,9 +361,9 @@ mod tests {
     #[test]
     fn what_google_asked_for_is_kept() {
         let now = at("2026-03-01T00:00:00Z");
-        let not_before = Some(at("2026-03-01T05:00:00Z"));
-        let standing = Standing { failures: 1, not_before, ..served(now) };
-        assert_eq!(next(&every(60), &standing, ACCOUNT, now).unwrap().at, not_before.unwrap());
+        let until = at("2026-03-01T05:00:00Z");
+        let standing = Standing { failures: 1, not_before: Some(until), ..served(now) };
+        assert_eq!(next(&every(60), &standing, ACCOUNT, now).unwrap().at, until);
     }
 
     #[test]

@@ -21,7 +21,8 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Google's own words are cut here.
 const MESSAGE_LEN_MAX: usize = 500;
 
-const RECONNECT: &str = "connect the Google account again under Settings";
+/// The way out when only a person can help.
+pub(super) const RECONNECT: &str = "connect the Google account again under Settings";
 
 /// A refusal, taken apart.
 pub(super) struct Refusal {

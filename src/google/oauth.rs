@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fault::retry_after;
+use super::fault::{RECONNECT, retry_after};
 use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
 use crate::clock::{Clock, after};
 use crate::contact::clean;
@@ -248,8 +248,6 @@ impl OAuth {
         }
     }
 }
-
-const RECONNECT: &str = "connect the Google account again under Settings";
 
 impl OAuthError {
     /// What the `error=` means that came back to the redirect address instead of a code.

@@ -335,3 +335,148 @@ struct GroupMembershipWire<'a> {
     #[serde(borrow)]
     contact_group_id: Option<Text<'a>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn contact(json: &str) -> Contact {
+        match read(json) {
+            Entry::Person(contact) => *contact,
+            other => panic!("not a contact: {other:?}"),
+        }
+    }
+
+    fn stored(json: &str, wanted: Expect) {
+        wanted.assert_eq(&contact(json).content.encode().0);
+    }
+
+    #[test]
+    fn a_recorded_person_is_read_in_full() {
+        let json = r##"{"resourceName":"people/c5170723913980391624","etag":"%EgcB","metadata":{"sources":[
+            {"type":"CONTACT","id":"47c21a010c6b30c8","etag":"#Zm4YfTizA7M=","updateTime":"2023-02-24T16:40:20.181599Z"}],"objectType":"PERSON"},
+            "names":[{"metadata":{"primary":true,"sourcePrimary":true,"source":{"type":"CONTACT","id":"47c21a010c6b30c8"}},
+            "displayName":"Dr. John Jay Doe III","displayNameLastFirst":"Doe, Dr. John Jay, III","unstructuredName":"Dr. John Jay Doe III",
+            "honorificPrefix":"Dr.","givenName":"John","middleName":"Jay","familyName":"Doe","honorificSuffix":"III","phoneticGivenName":"Dʒɒn"}],
+            "nicknames":[{"value":"Johnny"},{"value":" "}],
+            "phoneNumbers":[{"value":"801-520-4769 - noel cell","type":"Night desk","formattedType":"Night desk"},
+                {"metadata":{"primary":true},"value":"666 12 34 90","canonicalForm":"+34666123490","type":"mobile","formattedType":"Mobile"}],
+            "emailAddresses":[{"metadata":{"primary":true},"value":"doe@example.com","type":"work","displayName":"J"}],
+            "memberships":[{"contactGroupMembership":{"contactGroupId":"starred","contactGroupResourceName":"contactGroups/starred"}},
+                {"contactGroupMembership":{"contactGroupId":"1f"}},{"domainMembership":{"inViewerDomain":true}}]}"##;
+        let contact = contact(json);
+        assert_eq!(contact.etag.as_deref(), Some("#Zm4YfTizA7M="));
+        assert_eq!(contact.edited_at, "2023-02-24T16:40:20.181599Z".parse().ok());
+        expect![[r#"{"names":{"display":"Dr. John Jay Doe III","last_first":"Doe, Dr. John Jay, III","unstructured":"Dr. John Jay Doe III","prefix":"Dr.","given":"John","middle":"Jay","family":"Doe","suffix":"III","phonetic_given":"Dʒɒn"},"nicknames":["Johnny"],"phones":[{"value":"666 12 34 90","canonical":"+34666123490","kind":"mobile","primary":true},{"value":"801-520-4769 - noel cell","kind":"Night desk"}],"emails":[{"value":"doe@example.com","kind":"work","primary":true}],"labels":["contactGroups/1f","contactGroups/starred"]}"#]].assert_eq(&contact.content.encode().0);
+    }
+
+    #[test]
+    fn a_person_may_have_nothing_but_a_resource_name() {
+        stored(r#"{"resourceName":"people/c1"}"#, expect!["{}"]);
+        stored(
+            r#"{"resourceName":"people/c1","names":null,"phoneNumbers":[],"metadata":null,"memberships":[{}]}"#,
+            expect!["{}"],
+        );
+    }
+
+    #[test]
+    fn of_several_names_the_users_own_counts_and_then_the_primary_one() {
+        let name = |text: &str, kind: &str, primary: bool| {
+            format!(
+                r#"{{"displayName":"{text}","metadata":{{"primary":{primary},"source":{{"type":"{kind}"}}}}}}"#
+            )
+        };
+        let profile = name("Profile", "PROFILE", true);
+        let own = name("Own", "CONTACT", false);
+        let primary = name("Primary", "CONTACT", true);
+        let nameless = r#"{"metadata":{"primary":true,"source":{"type":"CONTACT"}}}"#.to_owned();
+        for (names, wanted) in [
+            (vec![&profile, &own], "Own"),
+            (vec![&own, &profile], "Own"),
+            (vec![&profile, &own, &primary], "Primary"),
+            (vec![&nameless, &profile], "Profile"),
+        ] {
+            let names: Vec<_> = names.into_iter().cloned().collect();
+            let json = format!(r#"{{"resourceName":"people/c1","names":[{}]}}"#, names.join(","));
+            assert_eq!(contact(&json).content.names.display, wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn of_several_organizations_the_current_one_counts_in_any_order() {
+        let old = r#"{"metadata":{"primary":true},"name":"Old"}"#;
+        let now = r#"{"current":true,"name":"Now","title":"Boss","startDate":{"year":2020}}"#;
+        let empty = r#"{"current":true,"metadata":{"primary":true}}"#;
+        for list in [[old, now, empty], [empty, now, old]] {
+            let json =
+                format!(r#"{{"resourceName":"people/c1","organizations":[{}]}}"#, list.join(","));
+            let organization = contact(&json).content.organization.map(|it| (it.name, it.title));
+            assert_eq!(organization, Some(("Now".into(), "Boss".into())));
+        }
+    }
+
+    #[test]
+    fn numbers_and_addresses_without_a_value_are_left_out() {
+        stored(
+            r#"{"resourceName":"people/c1","phoneNumbers":[{"type":"home"},{"value":"  "},{"value":null},{"value":" 1820 "}],"emailAddresses":[{"displayName":"x"}]}"#,
+            expect![[r#"{"phones":[{"value":"1820"}]}"#]],
+        );
+    }
+
+    #[test]
+    fn texts_of_every_script_survive_and_what_no_screen_shows_does_not() {
+        let json = r#"{"resourceName":"people/c1","names":[{"displayName":"\ud83d\ude00 \u0000שלום\nZoë\u0007","givenName":"LONG"}]}"#
+            .replace("LONG", &"é".repeat(5000));
+        let names = contact(&json).content.names;
+        assert_eq!(names.display, "😀 שלום Zoë");
+        assert_eq!(names.given.chars().count(), NAME_LEN_MAX);
+    }
+
+    #[test]
+    fn an_unreadable_time_is_no_reason_to_lose_a_contact() {
+        for time in ["5", "\"yesterday\"", "null", "{}", "\"9999999-01-01T00:00:00Z\""] {
+            let json = format!(
+                r#"{{"resourceName":"people/c1","metadata":{{"sources":[{{"type":"CONTACT","updateTime":{time}}}]}}}}"#
+            );
+            assert_eq!(contact(&json).edited_at, None, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_person_that_cannot_be_read_still_says_who_it_is() {
+        for (json, name, reason) in [
+            (
+                r#"{"resourceName":"people/c7","names":{}}"#,
+                Some("people/c7"),
+                "`names` should be a list but is an object",
+            ),
+            (
+                r#"{"resourceName":"people/c7","names":[{"givenName":"\ud800"}]}"#,
+                Some("people/c7"),
+                "a text holds an escape that stands for no character, or a number is out of range, or it is nested too deeply",
+            ),
+            (
+                r#"{"resourceName":"contactGroups/x"}"#,
+                None,
+                "`resourceName` is not of the form people/…",
+            ),
+            (r#"{"names":[]}"#, None, "`resourceName` is missing"),
+            (r#"{"resourceName":7}"#, None, "`resourceName` should be a text but is a number"),
+            ("[]", None, "`person` should be an object but is a list"),
+            ("null", None, "`person` should be an object but is null"),
+        ] {
+            let Entry::Unreadable(it) = read(json) else { panic!("{json} is readable") };
+            assert_eq!(it.resource_name.as_ref().map(|it| it.as_str()), name, "{json}");
+            assert_eq!(it.reason, reason, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_is_one_only_when_it_says_so() {
+        let deleted = r#"{"resourceName":"people/c2","etag":"%EgUB","metadata":{"deleted":true,"objectType":"PERSON"}}"#;
+        assert!(matches!(read(deleted), Entry::Deleted(name) if name.as_str() == "people/c2"));
+        let emptied = r#"{"resourceName":"people/c2","metadata":{"deleted":false}}"#;
+        assert!(matches!(read(emptied), Entry::Person(_)));
+    }
+}

@@ -50,8 +50,8 @@ pub enum SetupError {
 
 /// The client that all requests to Google go through.
 ///
-/// It follows no redirects: the API has none, so one comes from a captive portal or a proxy, and
-/// following it would hand the access token's page to a stranger.
+/// It follows no redirects. The API has none, so one comes from a captive portal or a proxy, and
+/// following it would show the request to a stranger and take the stranger's page for an answer.
 pub fn http_client(limits: &Limits) -> Result<Client, SetupError> {
     let builder = || {
         Client::builder()

@@ -184,3 +184,43 @@ impl AnswerWire<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PAGE: &str = r#"{"connections":[{"resourceName":"people/c1","names":[{"displayName":"Ada"}]},{"resourceName":"people/c2","metadata":{"deleted":true}}],"nextPageToken":"p","totalItems":2}"#;
+
+    #[test]
+    fn an_empty_token_is_no_token() {
+        let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#);
+        assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
+    }
+
+    #[test]
+    fn reasons_hold_no_contents() {
+        let body = br#"{"connections":"Ada Lovelace"}"#;
+        let reason = page(body).err();
+        assert_eq!(
+            reason.as_deref(),
+            Some("the answer has a field of the wrong type (line 1, column 29)")
+        );
+    }
+
+    proptest! {
+        /// A cut page must never pass for a shorter one.
+        #[test]
+        fn no_part_of_a_page_is_a_page(end in 0..PAGE.len()) {
+            prop_assert!(page(&PAGE.as_bytes()[..end]).is_err());
+        }
+
+        #[test]
+        fn damage_is_survived(at in 0..PAGE.len(), byte: u8, more in ".{0,40}") {
+            let mut body = PAGE.as_bytes().to_vec();
+            body[at] = byte;
+            let _ = (page(&body), page(more.as_bytes()), labels(&body), identity(&body), verdicts(&body, &[]));
+            let _ = person::read(&more);
+        }
+    }
+}

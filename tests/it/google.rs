@@ -754,7 +754,7 @@ async fn a_refresh_that_cannot_be_stored_is_used_and_stored_next_time() {
 #[tokio::test]
 async fn a_cancelled_run_does_not_lose_the_refresh_that_it_began() {
     let server = Canned::start([
-        Reply::json(200, TOKEN).late(Duration::from_millis(50)),
+        Reply::json(200, TOKEN).late(Duration::from_millis(300)),
         Reply::json(200, PAGE),
     ])
     .await;

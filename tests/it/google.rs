@@ -367,7 +367,7 @@ async fn what_google_answers_to_a_listing_is_understood() {
         (
             "larger than allowed when unpacked",
             first(),
-            typed(200, "", &gzip(&vec![b' '; 3 << 20])),
+            typed(200, "", &gzip(format!("{PAGE}{}", " ".repeat(3 << 20)).as_bytes())),
             malformed,
         ),
         ("endless", first(), Reply::endless(), malformed),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::answers::{Reply, bad_request, expired_sync_token, invalid_argument};
-use super::book::{Book, Group};
+use super::answers::{Reply, bad_request, expired_sync_token, invalid_argument, invalid_value};
+use super::book::{Book, Group, Record};
 use super::people::{Call, Object, admit};
 use super::query::Query;
 use super::random::fingerprint;
@@ -93,6 +93,12 @@ pub(super) fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
             "Resource names list must have between 1 and {BATCH_MAX} resources."
         )));
     }
+    let members_max = match query.text("maxMembers") {
+        None => 0,
+        Some(text) => {
+            text.parse::<usize>().map_err(|_| invalid_value("max_members", "TYPE_INT32", text))?
+        }
+    };
     let User { book, .. } = user_of(state, user);
     let members = member_counts(book, fields.member_count);
     let mut object = Object::new(query.fields.as_deref());
@@ -108,6 +114,7 @@ pub(super) fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
                 Some(group) => {
                     out.push_str(",\"contactGroup\":");
                     render::group(out, group, count(&members, group), &fields);
+                    add_members(out, book, group, members_max);
                 }
                 None => out.push_str(
                     ",\"status\":{\"code\":5,\"message\":\"Requested entity was not found.\"}",
@@ -118,6 +125,22 @@ pub(super) fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
         out.push(']');
     }
     Ok(Reply::json(200, object.close()))
+}
+
+/// Names some members in the group that was just written.
+fn add_members(out: &mut String, book: &Book, group: &Group, max: usize) {
+    let is_member = |record: &&Record| record.contact.groups.contains(&group.id);
+    let mut members = book.live().filter(is_member).take(max).peekable();
+    if members.peek().is_none() {
+        return;
+    }
+    out.pop();
+    out.push_str(",\"memberResourceNames\":[");
+    for (index, record) in members.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\"people/c{}\"", record.name);
+    }
+    out.push_str("]}");
 }
 
 struct User<'a> {

@@ -223,7 +223,7 @@ impl Renderer {
 
 pub(super) fn group(out: &mut String, group: &Group, members: usize, fields: &GroupFields) {
     let _ = write!(out, "{{\"resourceName\":\"contactGroups/{}\",\"etag\":\"", group.id);
-    source_etag(out, mix(group.changed ^ 0x6772_6f75_70));
+    source_etag(out, mix(group.changed ^ 0x0067_726f_7570));
     out.push('"');
     if fields.metadata && (!group.system || group.deleted) {
         let _ = write!(out, ",\"metadata\":{{\"updateTime\":\"{}\"", time(group.changed_at));

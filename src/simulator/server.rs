@@ -61,7 +61,7 @@ async fn handle(
             return respond(refused, &wishes, None, &world);
         }
     };
-    if asked.path.starts_with("/simulator") {
+    if is_control(&asked.path) {
         return control_http::answer(&world, &asked);
     }
     let Some(endpoint) = endpoint(&asked.method, &asked.path) else {
@@ -254,7 +254,8 @@ impl Asked {
             .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         let request = Request::from_parts(parts, body);
         let bad = |what: &str| Reply::html(400, &html_error(400, what));
-        let (form, body) = if is_form && method == Method::POST {
+        // Those who pull levers often leave the content type to their tool's default.
+        let (form, body) = if is_form && method == Method::POST && !is_control(&path) {
             let Form(form) = Form::<Vec<(String, String)>>::from_request(request, &())
                 .await
                 .map_err(|_| bad("Bad Request"))?;
@@ -279,6 +280,10 @@ impl Asked {
                 .ok_or_else(unauthenticated),
         }
     }
+}
+
+fn is_control(path: &str) -> bool {
+    path.starts_with("/simulator")
 }
 
 fn pairs_of(uri: &Uri) -> Result<Vec<(String, String)>, Reply> {

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod contact;
 pub mod google;
 pub mod simulator;

@@ -250,7 +250,8 @@ pub(crate) struct Sqlite {
 pub(crate) struct Tx(TxKind);
 
 enum TxKind {
-    Sqlite { writer: OwnedMutexGuard<rusqlite::Connection>, open: bool },
+    // The inner lock is never waited for; it lets a transaction be shared between threads.
+    Sqlite { writer: Mutex<OwnedMutexGuard<rusqlite::Connection>>, open: bool },
     Postgres { client: Option<deadpool_postgres::Object> },
 }
 
@@ -392,7 +393,7 @@ impl Db {
                     // writes, whatever the busy timeout says.
                     writer.execute_batch("begin immediate")
                 })?;
-                Ok(Tx(TxKind::Sqlite { writer, open: true }))
+                Ok(Tx(TxKind::Sqlite { writer: Mutex::new(writer), open: true }))
             }
             Db::Postgres(pool) => {
                 let client = pool.get().await.map_err(pool_error)?;
@@ -422,7 +423,7 @@ impl Tx {
 
     pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
         match &self.0 {
-            TxKind::Sqlite { writer, .. } => blocking(|| sqlite_rows(writer, sql, args)),
+            TxKind::Sqlite { writer, .. } => blocking(|| sqlite_rows(&hold(writer), sql, args)),
             TxKind::Postgres { .. } => within(postgres_rows(self.client()?, sql, args)).await,
         }
     }
@@ -435,6 +436,7 @@ impl Tx {
     pub(crate) async fn exec(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, DbError> {
         match &self.0 {
             TxKind::Sqlite { writer, .. } => blocking(|| {
+                let writer = hold(writer);
                 let mut statement = writer.prepare_cached(sql)?;
                 let touched = statement.execute(rusqlite::params_from_iter(args))?;
                 Ok(touched as u64)
@@ -455,6 +457,7 @@ impl Tx {
     pub(crate) async fn each(&self, sql: &str, rows: &[Vec<Arg<'_>>]) -> Result<u64, DbError> {
         match &self.0 {
             TxKind::Sqlite { writer, .. } => blocking(|| {
+                let writer = hold(writer);
                 let mut statement = writer.prepare_cached(sql)?;
                 let mut touched = 0;
                 for row in rows {
@@ -495,7 +498,7 @@ impl Tx {
     /// Runs statements without arguments, such as a migration.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), DbError> {
         match &self.0 {
-            TxKind::Sqlite { writer, .. } => Ok(blocking(|| writer.execute_batch(sql))?),
+            TxKind::Sqlite { writer, .. } => Ok(blocking(|| hold(writer).execute_batch(sql))?),
             TxKind::Postgres { .. } => {
                 let client = self.client()?;
                 within(async { Ok(client.batch_execute(sql).await?) }).await
@@ -532,7 +535,7 @@ impl Tx {
     pub(crate) async fn commit(mut self) -> Result<(), DbError> {
         match &mut self.0 {
             TxKind::Sqlite { writer, open } => {
-                blocking(|| writer.execute_batch("commit"))?;
+                blocking(|| hold(writer).execute_batch("commit"))?;
                 *open = false;
                 Ok(())
             }
@@ -556,7 +559,7 @@ impl Drop for Tx {
         match &mut self.0 {
             TxKind::Sqlite { writer, open } => {
                 if *open {
-                    let _ = blocking(|| writer.execute_batch("rollback"));
+                    let _ = blocking(|| hold(writer).execute_batch("rollback"));
                 }
             }
             // Closing the connection rolls back, without waiting for an answer here.
@@ -574,7 +577,7 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = hold(&self.readers).pop();
         let connection = match kept {
             Some(connection) => connection,
             None => {
@@ -584,7 +587,7 @@ impl Sqlite {
             }
         };
         let answer = work(&connection);
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = hold(&self.readers);
         if readers.len() < READERS_KEPT {
             readers.push(connection);
         }
@@ -604,6 +607,10 @@ fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(connection)
+}
+
+fn hold<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

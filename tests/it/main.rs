@@ -6,4 +6,5 @@ mod support;
 
 mod google;
 mod postgres;
+mod simulator;
 mod tidy;

@@ -36,7 +36,7 @@ pub struct Tools<B> {
     /// Fingerprint of the request parameters that a sync token depends on.
     pub request: String,
     /// Random bits for the spread of waits.
-    pub chance: Box<dyn FnMut() -> u64 + Send>,
+    pub chance: Box<dyn FnMut() -> u64 + Send + Sync>,
     /// Fetch the next page while this one is stored.
     pub fetch_ahead: bool,
 }

@@ -161,11 +161,7 @@ impl Store {
         let fence = taken.int(0)?;
         let run = RunId::new(account, fence);
         let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
-        match (&facts.grant, &facts.needs_reauth) {
-            (None, _) => return Err(Refusal::NotConnected),
-            (_, Some(reason)) => return Err(Refusal::NeedsReauth { reason: reason.clone() }),
-            _ => {}
-        }
+        facts.check_connected()?;
         if let Some(slot) = request.slot
             && !schedule::fires(facts.last_slot, slot, now)
         {
@@ -174,35 +170,7 @@ impl Store {
         close_open_runs(&tx, account, now).await?;
 
         let grant = facts.grant.unwrap_or(0);
-        let reason = schedule::full_reason(
-            facts.token.as_ref().map(|(_, it)| it),
-            &Circumstances {
-                request: &request.request,
-                grant,
-                never_synced: facts.never_synced,
-                full_run_held: facts.full_run_held,
-                full_after: settings.full_after,
-            },
-            account,
-            now,
-        );
-        // A person who asks for the changes gets them as long as there is a token to ask with.
-        let usable = !matches!(
-            reason,
-            Some(
-                FullReason::NeverSynced
-                    | FullReason::NoToken
-                    | FullReason::ParametersChanged
-                    | FullReason::Reconnected
-            )
-        );
-        let kind = match request.kind {
-            Some(Kind::Full) => Kind::Full,
-            Some(Kind::Incremental) if usable => Kind::Incremental,
-            _ if reason.is_some() => Kind::Full,
-            _ => Kind::Incremental,
-        };
-        let reason = reason.filter(|_| kind == Kind::Full);
+        let (kind, reason) = facts.kind(account, request.kind, &request.request, settings, now);
         let resume = facts
             .listing
             .filter(|it| it.request == request.request && it.grant == grant)
@@ -241,6 +209,33 @@ impl Store {
                 policy: settings.policy,
             },
             full_reason: reason,
+        })
+    }
+
+    /// What a run would set out with, without a lease: for a preview.
+    ///
+    /// # Errors
+    /// As [`Store::begin_run`], but never because somebody else is syncing.
+    pub async fn preview_orders(
+        &self,
+        account: AccountId,
+        kind: Option<Kind>,
+        request: &str,
+        settings: &Settings,
+    ) -> Result<Orders, Refusal> {
+        let tx = self.db.begin().await?;
+        let now = tx.now(&*self.clock).await?;
+        let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
+        drop(tx);
+        facts.check_connected()?;
+        let (kind, _) = facts.kind(account, kind, request, settings, now);
+        Ok(Orders {
+            run: RunId::new(account, 0),
+            kind,
+            token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
+            resume: None,
+            identity: facts.identity,
+            policy: settings.policy,
         })
     }
 
@@ -454,6 +449,52 @@ struct Facts {
     full_run_held: bool,
     token: Option<(SyncToken, TokenFacts)>,
     listing: Option<Listing>,
+}
+
+impl Facts {
+    fn check_connected(&self) -> Result<(), Refusal> {
+        match (&self.grant, &self.needs_reauth) {
+            (None, _) => Err(Refusal::NotConnected),
+            (_, Some(reason)) => Err(Refusal::NeedsReauth { reason: reason.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which kind a run is, and why it must be a full one if it must.
+    fn kind(
+        &self,
+        account: AccountId,
+        asked: Option<Kind>,
+        request: &str,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> (Kind, Option<FullReason>) {
+        let circumstances = Circumstances {
+            request,
+            grant: self.grant.unwrap_or(0),
+            never_synced: self.never_synced,
+            full_run_held: self.full_run_held,
+            full_after: settings.full_after,
+        };
+        let token = self.token.as_ref().map(|(_, facts)| facts);
+        let reason = schedule::full_reason(token, &circumstances, account, now);
+        // A person who asks for the changes gets them as long as there is a token to ask with.
+        let usable = match reason {
+            None | Some(FullReason::TokenAging | FullReason::HoldPending) => true,
+            Some(
+                FullReason::NeverSynced
+                | FullReason::NoToken
+                | FullReason::ParametersChanged
+                | FullReason::Reconnected,
+            ) => false,
+        };
+        match asked {
+            Some(Kind::Full) => (Kind::Full, reason),
+            Some(Kind::Incremental) if usable => (Kind::Incremental, None),
+            _ if reason.is_some() => (Kind::Full, reason),
+            _ => (Kind::Incremental, None),
+        }
+    }
 }
 
 struct Listing {

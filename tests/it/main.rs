@@ -7,4 +7,5 @@ mod support;
 mod google;
 mod postgres;
 mod simulator;
+mod sync;
 mod tidy;

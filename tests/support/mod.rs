@@ -1,6 +1,7 @@
 //! What tests share. Nothing here knows what is being tested.
 
 pub(crate) mod postgres;
+pub(crate) mod world;
 
 /// Whether tests should take their time: more seeds, more rounds.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]

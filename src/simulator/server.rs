@@ -178,6 +178,12 @@ fn reply(state: &mut State, endpoint: Endpoint, asked: Asked, strike: &Strike) -
             state.oauth.authorize(&asked.query, user, now)
         }
         Endpoint::Token => {
+            if let Some(token) = find(&asked.form, "refresh_token")
+                && let Some((email, scopes)) = state.oauth.recall(token)
+            {
+                let user = state.user(&email, NEW_BOOK);
+                state.oauth.revive(token, user, scopes, now);
+            }
             let basic = asked.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let State { oauth, users, .. } = state;
             oauth.token(&asked.form, basic, now, |user| Identity {

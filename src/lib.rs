@@ -3,8 +3,10 @@
 //! The modules in reading order: what a contact is, how a sync decides and acts, where
 //! the contacts come from, where they are kept, and the faces that show them.
 
+pub mod app;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod contact;
 pub mod google;
 pub mod simulator;

@@ -1,1 +1,21 @@
-//! (to be written)
+//! Google's side: the People API behind [`AddressBook`](crate::sync::book::AddressBook), and the
+//! permission to use it.
+//!
+//! [`People`] asks, [`AccessTokens`] lets it in, [`OAuth`] gets the permission in the first place.
+//! Google's JSON and Google's ways of saying no stop in this folder: outside of it there are
+//! contacts and [`FetchError`](crate::sync::book::FetchError)s.
+
+mod fault;
+mod json;
+mod misfit;
+mod oauth;
+mod people;
+mod person;
+mod token;
+mod transport;
+mod wire;
+
+pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, Tokens};
+pub use people::{People, PeopleOptions, request_fingerprint};
+pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError};
+pub use transport::{Limits, SetupError, http_client};

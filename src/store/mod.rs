@@ -1,1 +1,169 @@
-//! (to be written)
+//! The database: accounts, leases, runs and the mirrored contacts.
+//!
+//! All SQL of the program is below this folder, each text beside the function that asks it, and one
+//! text serves SQLite and PostgreSQL. Every transaction that writes synced data checks the fencing
+//! token of its run first.
+
+mod accounts;
+mod contacts;
+mod db;
+mod finish;
+mod gate;
+mod ids;
+mod instance;
+mod migrate;
+mod page;
+mod prune;
+mod runs;
+mod sorting;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use accounts::{
+    Account, ConnectError, Counts, GrantRow, LatestRun, NeedsReauth, NewTokens, ScheduleRow,
+};
+pub use contacts::{ContactQuery, ContactRow, Sort};
+pub use db::DbError;
+pub use finish::DecisionError;
+pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Wait, WriteError};
+pub use ids::{ContactId, Ids};
+pub use instance::Instance;
+pub use migrate::OpenError;
+pub use page::Tally;
+pub use prune::{Pruned, Retention};
+pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, SetAsideRow};
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::store::db::Db;
+use crate::sync::run::Policy;
+
+/// A database that is ready. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    instance: Arc<Instance>,
+    ids: Ids,
+    /// Ticks whenever this process has written something that people may be watching.
+    pulse: Arc<watch::Sender<u64>>,
+}
+
+/// The settings that the gate and the runs depend on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// How long a lease lasts without renewal. Another machine can take over when it is over.
+    pub lease: Duration,
+    /// Age of the full run at which a new one is made.
+    pub full_after: Duration,
+    pub policy: Policy,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            lease: Duration::from_secs(10),
+            full_after: Duration::from_secs(5 * 86400),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Store {
+    /// Opens a SQLite file, creating it and its folder when they are not there.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or was written by a newer version.
+    pub async fn open_sqlite(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let shown = |path: &Path| path.display().to_string();
+        private_folder(folder)
+            .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
+        private_file(path);
+        let db = Db::sqlite(path, &*clock)
+            .await
+            .map_err(|source| OpenError::Open { path: shown(path), source })?;
+        Store::open(db, folder, clock).await
+    }
+
+    /// Connects to a PostgreSQL database.
+    ///
+    /// # Errors
+    /// When it cannot be reached or used, or was written by a newer version.
+    pub async fn open_postgres(url: &str, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+        Store::open(Db::postgres(url)?, &std::env::temp_dir(), clock).await
+    }
+
+    async fn open(db: Db, folder: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+        const SALT: &str = "select salt from install";
+        migrate::migrate(&db, &*clock).await?;
+        let salt = match db.row(SALT, &[]).await? {
+            Some(row) => row.int(0)?,
+            None => 0,
+        };
+        let instance = Arc::new(Instance::start(folder));
+        let pulse = Arc::new(watch::Sender::new(0));
+        Ok(Store { db, clock, instance, ids: Ids::new(salt), pulse })
+    }
+
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn dialect(&self) -> &'static str {
+        self.db.dialect()
+    }
+
+    /// The database file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.db.path()
+    }
+
+    /// Does the database answer?
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.db.row("select 1", &[]).await.map(|_| ())
+    }
+
+    /// Changes whenever this process has written something about a run. Other processes' writes do not
+    /// show here, so a watcher looks by itself now and then, too.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.subscribe()
+    }
+
+    pub(crate) fn tick(&self) {
+        self.pulse.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Gives memory back after much work.
+    pub async fn relax(&self) {
+        self.db.relax().await;
+    }
+}
+
+/// Contact data is nobody else's business, so new folders and files are the owner's alone.
+#[cfg(unix)]
+fn private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(unix)]
+fn private_file(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt;
+    // If this fails, opening the database says why.
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+}

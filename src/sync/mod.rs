@@ -1,1 +1,162 @@
-//! (to be written)
+//! Sync orchestration: what the whole program exists for.
+//!
+//! [`run`] decides, [`engine`] acts, [`supervisor`] starts. [`schedule`], [`backoff`] and
+//! [`guard`] answer one question each. The deciding parts are pure: no clock, no chance, no I/O.
+
+pub mod backoff;
+pub mod book;
+pub mod engine;
+pub mod guard;
+pub mod preview;
+pub mod run;
+pub mod schedule;
+pub mod supervisor;
+
+use serde::{Deserialize, Serialize};
+
+/// One connected Google account, by its number in our database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(pub i64);
+
+/// One run, by its number in our database: the account in the upper bits, the fencing token of its
+/// lease in the lower 40. So a run *is* its fence, and ids of one account only ever grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub i64);
+
+impl RunId {
+    pub const FENCE_BITS: u32 = 40;
+
+    pub fn new(account: AccountId, fence: i64) -> RunId {
+        RunId((account.0 << Self::FENCE_BITS) | fence)
+    }
+
+    pub fn account(self) -> AccountId {
+        AccountId(self.0 >> Self::FENCE_BITS)
+    }
+
+    pub fn fence(self) -> i64 {
+        self.0 & ((1 << Self::FENCE_BITS) - 1)
+    }
+}
+
+/// Declares an enum that is stored and shown by one fixed lower-case word a variant.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
+            serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+        )]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::sync::UnknownWord;
+            fn from_str(word: &str) -> Result<$name, $crate::sync::UnknownWord> {
+                match word { $($word => Ok($name::$variant),)+ _ => Err($crate::sync::UnknownWord(word.to_owned())) }
+            }
+        }
+    };
+}
+
+pub(crate) use words;
+
+/// A word that is none of an enum's.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a known word here")]
+pub struct UnknownWord(pub String);
+
+words! {
+    /// What a run does: list everything, or only what changed.
+    Kind { Full = "full", Incremental = "incremental", }
+}
+
+words! {
+    /// Who asked for a run.
+    Trigger { Api = "api", Schedule = "schedule", Cli = "cli", Startup = "startup", }
+}
+
+words! {
+    /// How a run ended.
+    Outcome {
+        Succeeded = "succeeded",
+        /// All there was to do is done, but some contacts could not be read and were set aside.
+        Partial = "partial",
+        Failed = "failed",
+        Cancelled = "cancelled",
+        /// The process stopped, crashed or lost its lease; the next run goes on.
+        Interrupted = "interrupted",
+        /// It would have deleted suspiciously much and waits for a person's word.
+        Held = "held",
+        /// A person said no to the deletions of a held run.
+        Rejected = "rejected",
+    }
+}
+
+words! {
+    /// What a run did to one contact.
+    ChangeKind { Created = "created", Updated = "updated", Deleted = "deleted", Restored = "restored", }
+}
+
+words! {
+    /// What a run is doing now.
+    Phase {
+        Starting = "starting",
+        Fetching = "fetching",
+        Storing = "storing",
+        Waiting = "waiting",
+        /// Asking Google about contacts that a full listing did not name.
+        Verifying = "verifying",
+        Finishing = "finishing",
+        Ended = "ended",
+    }
+}
+
+words! {
+    /// Why a run waits.
+    Delay {
+        /// Google answered 429, or 403 with a quota reason.
+        RateLimited = "rate_limited",
+        /// Google answered 5xx.
+        ServerError = "server_error",
+        /// The connection failed, broke off or stayed silent.
+        Network = "network",
+        /// The answer was not what Google sends: truncated, empty, HTML, of the wrong shape.
+        Malformed = "malformed",
+        /// The configured pause between two pages.
+        Pause = "pause",
+    }
+}
+
+words! {
+    /// Why a run failed, for programs. The message says it for people.
+    FailureCode {
+        /// The grant is gone or lacks the scope; only connecting again helps.
+        NeedsReauth = "needs_reauth",
+        /// Google refuses for a reason that an administrator must mend.
+        Misconfigured = "misconfigured",
+        /// The grant now answers for another Google account.
+        DifferentAccount = "different_account",
+        /// Google kept failing for longer than we wait.
+        Unavailable = "unavailable",
+        /// Google asked to slow down for longer than we wait.
+        RateLimited = "rate_limited",
+        /// Answers stayed unreadable.
+        Malformed = "malformed",
+        /// The listing contradicts itself, so nothing was deleted on its word.
+        IncompleteListing = "incomplete_listing",
+        /// Our own database failed.
+        Storage = "storage",
+    }
+}

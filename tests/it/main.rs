@@ -1,1 +1,10 @@
+//! Tests of the whole, through its public faces. One binary, because linking is what takes time.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the message")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod google;
+mod postgres;
 mod simulator;
+mod tidy;

@@ -1,0 +1,194 @@
+//! Puts the parts together: the same for the server, the commands and the tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::clock::{Clock, SystemClock, between};
+use crate::config::{Config, DatabaseUrl};
+use crate::connect::{Connector, LazyPeople};
+use crate::google::{SetupError, request_fingerprint};
+use crate::store::{Account, Beginning, OpenError, Retention, RunRow, Settings, Store};
+use crate::sync::backoff::RetryPolicy;
+use crate::sync::engine::{Engine, Finished, Tools};
+use crate::sync::guard::Guard;
+use crate::sync::run::{Policy, Stop};
+use crate::sync::schedule::{Cadence, Plan};
+use crate::sync::supervisor::{Launcher, Observer, Options, Supervisor};
+use crate::telemetry::Metrics;
+
+/// Everything that the faces need. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Arc<dyn Clock>,
+    pub store: Store,
+    pub connector: Arc<Connector>,
+    pub supervisor: Supervisor,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    #[error(transparent)]
+    Google(#[from] SetupError),
+}
+
+impl App {
+    /// Opens the database and puts everything in place. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the database cannot be used, or an address in the configuration is none.
+    pub async fn open(config: Config) -> Result<App, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = match &config.database_url {
+            DatabaseUrl::Sqlite { path } => Store::open_sqlite(path, clock.clone()).await?,
+            DatabaseUrl::Postgres { url } => {
+                Store::open_postgres(url.expose_secret(), clock.clone()).await?
+            }
+        };
+        let connector = Arc::new(Connector::new(&config, store.clone())?);
+        let metrics = Arc::new(Metrics::new());
+        let options = options(&config);
+        let launcher = Arc::new(GoogleLauncher {
+            store: store.clone(),
+            connector: connector.clone(),
+            options: options.clone(),
+        });
+        let observer = Arc::new(Reporter {
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            webhook: config.alert_webhook_url.clone(),
+        });
+        let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
+        Ok(App { config: Arc::new(config), clock, store, connector, supervisor, metrics })
+    }
+}
+
+/// The part of the configuration that a supervisor needs.
+fn options(config: &Config) -> Options {
+    let policy = Policy {
+        page_size: config.sync_batch_size,
+        pause: config.sync_delay,
+        retry: RetryPolicy {
+            base: config.sync_retry_base,
+            rate_limit: config.sync_retry_rate_limit,
+            attempts_max: config.sync_retry_attempts,
+            waits_max: config.sync_retry_total,
+        },
+        guard: Guard {
+            contacts: config.sync_guard_contacts,
+            percent: config.sync_guard_percent as f64,
+        },
+    };
+    let minutes = i64::try_from(config.sync_interval.as_secs() / 60).unwrap_or(i64::MAX);
+    let default_plan = Cadence::every(minutes)
+        .ok()
+        .filter(|_| config.sync_scheduler_enabled)
+        .map(|cadence| Plan { cadence, paused: false });
+    Options {
+        settings: Settings { lease: config.lease, full_after: config.sync_full_after, policy },
+        request: request_fingerprint(config.sync_batch_size),
+        default_plan,
+        zone: config.timezone.iana_name().unwrap_or("UTC").to_owned(),
+        retention: Retention {
+            runs: config.history_keep_runs,
+            age: config.history_keep,
+            tombstones: config.tombstone_keep,
+        },
+        alert_after: config.alert_after,
+    }
+}
+
+/// Random bits for the spread of waits.
+pub fn chance() -> u64 {
+    let mut bits = [0; 8];
+    // Without random numbers waits are merely less spread.
+    let _ = getrandom::fill(&mut bits);
+    u64::from_le_bytes(bits)
+}
+
+struct GoogleLauncher {
+    store: Store,
+    connector: Arc<Connector>,
+    options: Options,
+}
+
+impl Launcher for GoogleLauncher {
+    fn launch(
+        &self,
+        beginning: Beginning,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> BoxFuture<'static, Finished> {
+        let account = beginning.lease.account();
+        let tools = Tools {
+            store: self.store.clone(),
+            book: Arc::new(LazyPeople { connector: self.connector.clone(), account }),
+            settings: self.options.settings,
+            request: self.options.request.clone(),
+            chance: Box::new(chance),
+            fetch_ahead: true,
+        };
+        Box::pin(Engine::new(tools, beginning).run(stop))
+    }
+}
+
+/// Counts runs, and raises the alarm when an account falls silent.
+struct Reporter {
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    webhook: Option<secrecy::SecretString>,
+}
+
+impl Observer for Reporter {
+    fn run_ended(&self, _: &Account, run: &RunRow) {
+        if let (Some(outcome), Some(ended)) = (run.outcome, run.ended_at) {
+            let took = between(run.started_at, ended);
+            self.metrics.run_ended(run.id.account(), run.kind, outcome, took);
+        }
+    }
+
+    fn silent(&self, account: &Account, since: Timestamp) -> BoxFuture<'static, ()> {
+        let Some(url) = self.webhook.clone() else { return Box::pin(async {}) };
+        let clock = self.clock.clone();
+        let (id, name) = (account.id.0, account.name.clone());
+        let message = format!("no sync of account `{name}` has succeeded since {since}");
+        Box::pin(async move {
+            let body = json!({
+                "event": "sync_silent",
+                "account": name,
+                "last_success_at": since.to_string(),
+                "message": message,
+            });
+            let client = reqwest::Client::new();
+            for attempt in 1..=5_u32 {
+                let sent = client
+                    .post(url.expose_secret())
+                    .timeout(Duration::from_secs(10))
+                    .json(&body)
+                    .send()
+                    .await
+                    .and_then(reqwest::Response::error_for_status);
+                match sent {
+                    Ok(_) => return info!(account = id, "the alarm was delivered"),
+                    // The address may hold a secret, so it is not logged.
+                    Err(error) => {
+                        let problem = error.without_url();
+                        warn!(account = id, attempt, %problem, "the alarm could not be delivered");
+                    }
+                }
+                let pause = Duration::from_secs(10 * u64::from(attempt));
+                clock.sleep_until(crate::clock::after(clock.now(), pause)).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,387 @@
+//! The one place that knows every setting, and the one that reads the environment.
+//!
+//! Sources in rising precedence: environment variables, `.env`, a TOML file, flags. What comes out is
+//! a [`Config`] of parsed values, or everything that is wrong, all at once.
+
+mod layers;
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde::Serialize;
+
+pub use layers::Source;
+pub use value::{DatabaseUrl, Network};
+
+use layers::{Layers, Raw};
+use table::{Rule, SETTINGS, Setting};
+
+/// What is in force. Field by field the settings of the same name, without their units.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub host: IpAddr,
+    pub port: u16,
+    pub database_url: DatabaseUrl,
+    pub trusted_proxies: Vec<Network>,
+    pub timezone: TimeZone,
+    /// A filter in tracing's words.
+    pub log_level: String,
+    pub log_format: LogFormat,
+
+    pub google_client_id: Option<String>,
+    pub google_client_secret: Option<SecretString>,
+    pub google_redirect_uri: String,
+    pub google_api_base_url: String,
+    pub google_auth_url: String,
+    pub google_token_url: String,
+    pub google_revoke_url: String,
+
+    pub directory_title: String,
+    pub directory_max_entries_per_page: usize,
+    pub search_results_limit: usize,
+
+    pub sync_scheduler_enabled: bool,
+    pub sync_interval: Duration,
+    pub sync_batch_size: u16,
+    pub sync_delay: Duration,
+    pub sync_full_after: Duration,
+    pub sync_retry_base: Duration,
+    pub sync_retry_rate_limit: Duration,
+    pub sync_retry_attempts: u32,
+    pub sync_retry_total: Duration,
+    pub sync_guard_contacts: u64,
+    pub sync_guard_percent: u64,
+
+    /// Silence for longer than this is an alarm. At least two intervals, unless set.
+    pub alert_after: Duration,
+    pub alert_webhook_url: Option<SecretString>,
+    pub history_keep_runs: u64,
+    pub history_keep: Duration,
+    pub tombstone_keep: Duration,
+    pub lease: Duration,
+
+    report: Vec<ConfigLine>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Settings on the command line, for every command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Read settings from this TOML file instead of ./ringbook.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the directory is kept: sqlite:///file or postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Address to listen on
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Port to listen on
+    #[arg(long, global = true, value_name = "PORT")]
+    pub port: Option<String>,
+    /// debug, info, warning, error or a filter
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Any other setting, such as SYNC_INTERVAL_MINUTES=15; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl Config {
+    /// Reads every source. Reports everything that is wrong, not only the first.
+    pub fn load(flags: &Flags) -> Result<Config, ConfigErrors> {
+        resolve(Layers::read(flags))
+    }
+
+    /// A configuration of these values and the defaults. Reads nothing.
+    pub fn of(values: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let mut layers = Layers::default();
+        let set = values.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        layers.flags(&Flags { set, ..Flags::default() });
+        resolve(layers)
+    }
+
+    /// Every setting with its value in force, in the order of the documentation. Secrets are masked.
+    pub fn report(&self) -> Vec<ConfigLine> {
+        self.report.clone()
+    }
+}
+
+fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
+    let (values, errors) = layers::resolve(layers);
+    let mut read = Reader { values, errors, computed: BTreeMap::new() };
+
+    let port = read.whole("PORT");
+    let google_redirect_uri = read.exact_url("GOOGLE_REDIRECT_URI").unwrap_or_else(|| {
+        let uri = format!("http://localhost:{port}/auth/callback");
+        read.computed.insert("GOOGLE_REDIRECT_URI", uri.clone());
+        uri
+    });
+    let sync_interval = Duration::from_secs(60 * read.whole::<u64>("SYNC_INTERVAL_MINUTES"));
+    let mut alert_after = read.hours("ALERT_AFTER_HOURS");
+    if !read.values.contains_key("ALERT_AFTER_HOURS") && alert_after < 2 * sync_interval {
+        // A daily sync would otherwise raise the alarm every day, a moment before it runs.
+        let hours = (2 * sync_interval.as_secs()).div_ceil(3600);
+        alert_after = Duration::from_secs(3600 * hours);
+        read.computed.insert("ALERT_AFTER_HOURS", hours.to_string());
+    }
+
+    let config = Config {
+        host: read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+        port,
+        database_url: read.database("DATABASE_URL"),
+        trusted_proxies: read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default(),
+        timezone: read.value("TIMEZONE", value::zone).unwrap_or(TimeZone::UTC),
+        log_level: read.value("LOG_LEVEL", value::level).unwrap_or_default(),
+        log_format: read.value("LOG_FORMAT", log_format).unwrap_or(LogFormat::Text),
+
+        google_client_id: read.value("GOOGLE_CLIENT_ID", word),
+        google_client_secret: read.value("GOOGLE_CLIENT_SECRET", word).map(SecretString::from),
+        google_redirect_uri,
+        google_api_base_url: read.url("GOOGLE_API_BASE_URL").unwrap_or_default(),
+        google_auth_url: read.url("GOOGLE_AUTH_URL").unwrap_or_default(),
+        google_token_url: read.url("GOOGLE_TOKEN_URL").unwrap_or_default(),
+        google_revoke_url: read.url("GOOGLE_REVOKE_URL").unwrap_or_default(),
+
+        directory_title: read.text("DIRECTORY_TITLE"),
+        directory_max_entries_per_page: read.whole("DIRECTORY_MAX_ENTRIES_PER_PAGE"),
+        search_results_limit: read.whole("SEARCH_RESULTS_LIMIT"),
+
+        sync_scheduler_enabled: read
+            .value("SYNC_SCHEDULER_ENABLED", value::switch)
+            .unwrap_or_default(),
+        sync_interval,
+        sync_batch_size: read.whole("SYNC_BATCH_SIZE"),
+        sync_delay: read.seconds("SYNC_DELAY_SECONDS"),
+        sync_full_after: read.hours("SYNC_FULL_AFTER_HOURS"),
+        sync_retry_base: Duration::from_millis(read.whole("SYNC_RETRY_BASE_MS")),
+        sync_retry_rate_limit: Duration::from_millis(read.whole("SYNC_RETRY_RATE_LIMIT_MS")),
+        sync_retry_attempts: read.whole("SYNC_RETRY_ATTEMPTS"),
+        sync_retry_total: Duration::from_secs(read.whole("SYNC_RETRY_TOTAL_SECONDS")),
+        sync_guard_contacts: read.whole("SYNC_GUARD_CONTACTS"),
+        sync_guard_percent: read.whole("SYNC_GUARD_PERCENT"),
+
+        alert_after,
+        alert_webhook_url: read.exact_url("ALERT_WEBHOOK_URL").map(SecretString::from),
+        history_keep_runs: read.whole("HISTORY_KEEP_RUNS"),
+        history_keep: 24 * read.hours("HISTORY_KEEP_DAYS"),
+        tombstone_keep: 24 * read.hours("TOMBSTONE_KEEP_DAYS"),
+        lease: Duration::from_secs(read.whole("LEASE_SECONDS")),
+
+        report: SETTINGS.iter().map(|setting| read.line(setting)).collect(),
+    };
+    if read.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(read.errors)) }
+}
+
+fn log_format(raw: &str) -> Option<LogFormat> {
+    match raw.to_ascii_lowercase().as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+fn word(raw: &str) -> Option<String> {
+    raw.chars().all(|c| !c.is_whitespace() && !c.is_control()).then(|| raw.to_owned())
+}
+
+/// Turns raw values into typed ones and gathers what is wrong with them.
+struct Reader {
+    values: BTreeMap<&'static str, Raw>,
+    errors: Vec<ConfigError>,
+    /// Defaults that depend on other settings.
+    computed: BTreeMap<&'static str, String>,
+}
+
+impl Reader {
+    /// The text in force and its line of the table; `None` where there is neither value nor default.
+    fn raw(&mut self, key: &'static str) -> Option<(&'static Setting, String)> {
+        let Some(setting) = table::find(key) else {
+            debug_assert!(false, "`{key}` is missing from the table");
+            return None;
+        };
+        let text = self.values.get(key).map_or(setting.default, |raw| raw.value.trim());
+        (!text.is_empty()).then(|| (setting, text.to_owned()))
+    }
+
+    fn refuse(&mut self, setting: &Setting, text: &str, allowed: &str) {
+        let source = self.values.get(setting.key).map_or(Source::Default, |raw| raw.source.clone());
+        let found = if setting.rule.is_secret() {
+            "a hidden value".to_owned()
+        } else {
+            format!("`{}`", layers::shown(setting, text))
+        };
+        let problem = format!("found {found}; allowed is {allowed}");
+        self.errors.push(ConfigError { key: setting.key.to_owned(), source, problem });
+    }
+
+    fn value<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (setting, text) = self.raw(key)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.refuse(setting, &text, &setting.rule.to_string());
+        }
+        value
+    }
+
+    fn whole<T: TryFrom<u64> + Default>(&mut self, key: &'static str) -> T {
+        let rule = table::find(key).map(|setting| setting.rule);
+        self.value(key, |raw| {
+            let Some(Rule::Whole(min, max)) = rule else { return None };
+            let digits = raw.bytes().all(|b| b.is_ascii_digit());
+            let number: u64 = raw.parse().ok().filter(|_| digits)?;
+            if (min..=max).contains(&number) { T::try_from(number).ok() } else { None }
+        })
+        .unwrap_or_default()
+    }
+
+    fn hours(&mut self, key: &'static str) -> Duration {
+        Duration::from_secs(3600 * self.whole::<u64>(key))
+    }
+
+    fn seconds(&mut self, key: &'static str) -> Duration {
+        let rule = table::find(key).map(|setting| setting.rule);
+        self.value(key, |raw| {
+            let Some(Rule::Seconds(min, max)) = rule else { return None };
+            value::seconds(raw, min, max)
+        })
+        .unwrap_or_default()
+    }
+
+    fn text(&mut self, key: &'static str) -> String {
+        let rule = table::find(key).map(|setting| setting.rule);
+        self.value(key, |raw| {
+            let Some(Rule::Text(max)) = rule else { return None };
+            let good = raw.chars().count() <= max && !raw.chars().any(char::is_control);
+            good.then(|| raw.to_owned())
+        })
+        .unwrap_or_default()
+    }
+
+    fn url(&mut self, key: &'static str) -> Option<String> {
+        self.value(key, value::url)
+    }
+
+    /// A URL that somebody else compares or serves, so that even a slash at its end counts.
+    fn exact_url(&mut self, key: &'static str) -> Option<String> {
+        self.value(key, |raw| value::url(raw).map(|_| raw.to_owned()))
+    }
+
+    fn database(&mut self, key: &'static str) -> DatabaseUrl {
+        let nowhere = DatabaseUrl::Sqlite { path: PathBuf::new() };
+        let Some((setting, text)) = self.raw(key) else { return nowhere };
+        match value::database(&text) {
+            Ok(url) => url,
+            Err(hint) => {
+                let rule = setting.rule.to_string();
+                let allowed = hint.map_or(rule.clone(), |hint| format!("{rule} ({hint})"));
+                self.refuse(setting, &text, &allowed);
+                nowhere
+            }
+        }
+    }
+
+    fn line(&self, setting: &'static Setting) -> ConfigLine {
+        let (value, source) = match self.values.get(setting.key) {
+            Some(raw) => (raw.value.trim(), raw.source.clone()),
+            None => {
+                let computed = self.computed.get(setting.key);
+                (computed.map_or(setting.default, String::as_str), Source::Default)
+            }
+        };
+        ConfigLine {
+            key: setting.key,
+            value: layers::shown(setting, value),
+            source: source.to_string(),
+            default: setting.default,
+            description: setting.about,
+        }
+    }
+}
+
+/// One setting as `ringbook config` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfigLine {
+    pub key: &'static str,
+    /// Masked if it is a secret; empty if it is not set.
+    pub value: String,
+    pub source: String,
+    pub default: &'static str,
+    pub description: &'static str,
+}
+
+/// The report as a table for people.
+pub struct ConfigTable<'a>(pub &'a [ConfigLine]);
+
+impl fmt::Display for ConfigTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |line: &ConfigLine| {
+            if line.value.is_empty() { "-".to_owned() } else { line.value.clone() }
+        };
+        let width = |size: fn(&ConfigLine) -> usize| self.0.iter().map(size).max().unwrap_or(0);
+        let key = width(|line| line.key.chars().count());
+        let value = width(|line| line.value.chars().count()).min(48);
+        let source = width(|line| line.source.chars().count());
+        for line in self.0 {
+            let text = shown(line);
+            let ConfigLine { key: name, source: from, description, .. } = line;
+            writeln!(f, "{name:key$}  {text:value$}  {from:source$}  {description}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Empty where a whole source is unreadable.
+    pub key: String,
+    pub source: Source,
+    /// What was found and what is allowed. Holds no secret.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConfigError { key, source, problem } = self;
+        if key.is_empty() {
+            write!(f, "{source}: {problem}")
+        } else {
+            write!(f, "{key} ({source}): {problem}")
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl std::error::Error for ConfigError {}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        for error in &self.0 {
+            write!(f, "\n  {error}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

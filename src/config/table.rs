@@ -1,0 +1,221 @@
+//! Every setting there is: its name, its default, what it accepts and what it is for.
+
+use std::fmt;
+
+/// What a setting accepts. Its `Display` completes the sentence "allowed is …".
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    /// A whole number within bounds.
+    Whole(u64, u64),
+    /// Seconds, with fractions, within bounds.
+    Seconds(u32, u32),
+    /// Yes or no.
+    Switch,
+    /// Words for people, of at most so many characters.
+    Text(usize),
+    /// Anything; never printed.
+    Secret,
+    /// Anything without spaces.
+    Word,
+    Address,
+    Url,
+    /// A URL whose path is a secret, as it is with most webhooks.
+    SecretUrl,
+    Database,
+    Level,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    Zone,
+    Networks,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Whole(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Rule::Seconds(min, max) => {
+                write!(f, "a number of seconds from {min} to {max}, such as 0.5")
+            }
+            Rule::Switch => f.write_str("true or false (also 1/0, yes/no, on/off)"),
+            Rule::Text(max) => write!(f, "a text of at most {max} characters"),
+            Rule::Secret | Rule::Word => f.write_str("a text without spaces"),
+            Rule::Address => {
+                f.write_str("an IP address, such as 127.0.0.1, or 0.0.0.0 for every interface")
+            }
+            Rule::Url | Rule::SecretUrl => f.write_str("a URL that begins with http:// or https://"),
+            Rule::Database => f.write_str(
+                "sqlite:///file, sqlite:////absolute/file, or postgres://user:password@host/database",
+            ),
+            Rule::Level => f.write_str(
+                "debug, info, warning or error, or a filter such as `info,ringbook::sync=debug`",
+            ),
+            Rule::OneOf(words) => f.write_str(&words.join(" or ")),
+            Rule::Zone => f.write_str("a time zone by its IANA name, such as Europe/Berlin"),
+            Rule::Networks => {
+                f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
+            }
+        }
+    }
+}
+
+impl Rule {
+    /// Whether a value has to be hidden from people who may read the configuration.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Rule::Secret | Rule::SecretUrl)
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    /// What is in force when nobody sets it; empty where that is "none", or depends on another setting.
+    pub(super) default: &'static str,
+    pub(super) rule: Rule,
+    pub(super) about: &'static str,
+}
+
+const fn setting(
+    key: &'static str,
+    default: &'static str,
+    rule: Rule,
+    about: &'static str,
+) -> Setting {
+    Setting { key, default, rule, about }
+}
+
+#[rustfmt::skip]
+pub(super) const SETTINGS: &[Setting] = &[
+    setting("HOST", "127.0.0.1", Rule::Address, "address to listen on"),
+    setting("PORT", "8000", Rule::Whole(1, 65_535), "port to listen on"),
+    setting("DATABASE_URL", "sqlite:///./data/ringbook.db", Rule::Database, "where the directory is kept"),
+    setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For is believed"),
+    setting("TIMEZONE", "UTC", Rule::Zone, "time zone of what is shown, and of schedules"),
+    setting("LOG_LEVEL", "info", Rule::Level, "how much is logged"),
+    setting("LOG_FORMAT", "text", Rule::OneOf(&["text", "json"]), "log lines for people or for programs"),
+
+    setting("GOOGLE_CLIENT_ID", "", Rule::Word, "OAuth client of your Google Cloud project"),
+    setting("GOOGLE_CLIENT_SECRET", "", Rule::Secret, "its secret"),
+    setting("GOOGLE_REDIRECT_URI", "", Rule::Url, "where Google sends people back to; http://localhost:PORT/auth/callback when not set"),
+    setting("GOOGLE_API_BASE_URL", "https://people.googleapis.com", Rule::Url, "the People API"),
+    setting("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth", Rule::Url, "Google's consent page"),
+    setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::Url, "where Google gives out tokens"),
+    setting("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", Rule::Url, "where Google takes them back"),
+
+    setting("DIRECTORY_TITLE", "Ringbook", Rule::Text(32), "heading on the phones"),
+    setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Whole(1, 32), "entries on one screen page of a phone"),
+    setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
+
+    setting("SYNC_SCHEDULER_ENABLED", "false", Rule::Switch, "sync by itself"),
+    setting("SYNC_INTERVAL_MINUTES", "60", Rule::Whole(5, 1_440), "time between two syncs"),
+    setting("SYNC_BATCH_SIZE", "1000", Rule::Whole(1, 1_000), "contacts in a page and in a transaction"),
+    setting("SYNC_DELAY_SECONDS", "0", Rule::Seconds(0, 60), "pause between two pages"),
+    setting("SYNC_FULL_AFTER_HOURS", "120", Rule::Whole(1, 160), "age at which a sync token is renewed by a full sync; Google's die at 168"),
+    setting("SYNC_RETRY_BASE_MS", "1000", Rule::Whole(1, 600_000), "least wait after an error at Google"),
+    setting("SYNC_RETRY_RATE_LIMIT_MS", "30000", Rule::Whole(1, 3_600_000), "least wait after Google said slow down"),
+    setting("SYNC_RETRY_ATTEMPTS", "8", Rule::Whole(1, 100), "tries of one request before a run fails"),
+    setting("SYNC_RETRY_TOTAL_SECONDS", "1800", Rule::Whole(1, 86_400), "longest time spent on the tries of one request"),
+    setting("SYNC_GUARD_CONTACTS", "10", Rule::Whole(0, 1_000_000), "deletions that no run is held for"),
+    setting("SYNC_GUARD_PERCENT", "3", Rule::Whole(0, 100), "share of the contacts that no run is held for"),
+
+    setting("ALERT_AFTER_HOURS", "24", Rule::Whole(1, 8_760), "time without a success that raises the alarm; at least two intervals when not set"),
+    setting("ALERT_WEBHOOK_URL", "", Rule::SecretUrl, "told once when the alarm is raised and when it is over"),
+    setting("HISTORY_KEEP_RUNS", "10000", Rule::Whole(1, 1_000_000), "finished runs kept of each account"),
+    setting("HISTORY_KEEP_DAYS", "180", Rule::Whole(1, 3_650), "age at which finished runs are forgotten"),
+    setting("TOMBSTONE_KEEP_DAYS", "90", Rule::Whole(1, 3_650), "time in which a deleted contact can be restored"),
+    setting("LEASE_SECONDS", "10", Rule::Whole(3, 60), "time after which another process may take over from one that fell silent"),
+];
+
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// A variable that begins like this is meant for us, so a wrong one is a mistake and not somebody else's.
+const OURS: &[&str] =
+    &["SYNC_", "DIRECTORY_", "RINGBOOK_", "HISTORY_", "ALERT_", "SEARCH_", "TOMBSTONE_", "LEASE_"];
+
+/// Whether a variable that is none of our settings was probably meant to be one.
+pub(super) fn looks_like_ours(name: &str, value: &str) -> bool {
+    if name.starts_with("RINGBOOK_TEST_") || set_by_an_orchestrator(name, value) {
+        return false;
+    }
+    if OURS.iter().any(|prefix| name.starts_with(prefix)) {
+        return true;
+    }
+    // HOME is as near to HOST as a slip of the finger: short names are only compared in full.
+    name.len() >= 8 && SETTINGS.iter().any(|s| s.key.len() >= 8 && distance(s.key, name) <= 2)
+}
+
+/// Kubernetes and Docker describe a service called `sync` or `ringbook` by variables of that name.
+fn set_by_an_orchestrator(name: &str, value: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || (name.contains("_PORT_") && (name.contains("_TCP") || name.contains("_UDP")))
+        || (name.ends_with("_PORT") && (value.starts_with("tcp://") || value.starts_with("udp://")))
+}
+
+/// The setting whose name is most like `name`, if any is like it at all.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    let begun = SETTINGS.iter().find(|s| name.len() >= 4 && s.key.starts_with(&name));
+    if let Some(setting) = begun {
+        return Some(setting.key);
+    }
+    let (far, key) = SETTINGS.iter().map(|s| (distance(s.key, &name), s.key)).min()?;
+    (2 * far <= key.len()).then_some(key)
+}
+
+/// How many letters must be added, removed or replaced to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            let best = (diagonal + usize::from(x != *y)).min(above + 1).min(left + 1);
+            diagonal = above;
+            row[j] = left;
+            left = best;
+        }
+        row[b.len()] = left;
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_letters() {
+        for (a, b, far) in
+            [("PORT", "PORT", 0), ("HOST", "HOME", 2), ("", "ABC", 3), ("KITTEN", "SITTING", 3)]
+        {
+            assert_eq!(distance(a, b), far, "{a} {b}");
+            assert_eq!(distance(b, a), far, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn other_programs_variables_are_left_alone() {
+        for name in ["HOME", "PATH", "HOSTNAME", "GOOGLE_APPLICATION_CREDENTIALS", "LOGNAME", "TZ"]
+        {
+            assert!(!looks_like_ours(name, "x"), "{name}");
+        }
+        assert!(!looks_like_ours("RINGBOOK_PORT", "tcp://10.0.0.1:80"));
+        assert!(!looks_like_ours("RINGBOOK_SERVICE_HOST", "10.0.0.1"));
+        assert!(!looks_like_ours("SYNC_PORT_80_TCP_ADDR", "10.0.0.1"));
+        assert!(looks_like_ours("RINGBOOK_PORT", "8000"));
+        assert!(looks_like_ours("SYNC_INTERVAL", "5"));
+        assert!(looks_like_ours("DATABSE_URL", "x"));
+    }
+
+    #[test]
+    fn no_setting_is_listed_twice() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[..at].iter().all(|s| s.key != setting.key), "{}", setting.key);
+        }
+    }
+}

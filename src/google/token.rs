@@ -1,0 +1,229 @@
+//! A valid access token whenever one is needed, and only one refresh at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use super::oauth::{OAuth, OAuthError, Tokens};
+use crate::clock::after;
+use crate::sync::Delay;
+use crate::sync::book::FetchError;
+
+/// How long before its end a token is renewed; Google's own library takes as long
+/// (`REFRESH_THRESHOLD` of google-auth: 3 minutes 45 seconds).
+const AHEAD: Duration = Duration::from_secs(225);
+
+/// How often a grant may turn out to have been replaced by somebody else while we refreshed it.
+const ATTEMPTS_MAX: usize = 3;
+
+/// One account's permission, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Grows by one with each save, so that of two savers one notices the other.
+    pub generation: i64,
+    pub tokens: Tokens,
+}
+
+/// Where one account's grant is kept. Several processes may keep it in the same place.
+pub trait GrantKeeper: Send + Sync + 'static {
+    /// The grant, or `None` when there is none or it was condemned.
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>>;
+
+    /// Replaces the grant of generation `expected` by this one, which is a generation later.
+    /// `false`: it is not there any more; somebody else saved meanwhile.
+    fn save<'a>(
+        &'a self,
+        expected: i64,
+        grant: &'a Grant,
+    ) -> BoxFuture<'a, Result<bool, KeeperError>>;
+
+    /// Marks the account as needing a person, if its grant is still of this generation.
+    fn condemn<'a>(
+        &'a self,
+        generation: i64,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), KeeperError>>;
+}
+
+/// The place where grants are kept did not answer. The text must hold no secrets.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct KeeperError(pub String);
+
+/// An access token that was good when it was handed out.
+#[derive(Clone, Debug)]
+pub(super) struct AccessToken(SecretString);
+
+impl AccessToken {
+    pub(super) fn secret(&self) -> &SecretString {
+        &self.0
+    }
+}
+
+/// One account's access tokens.
+pub struct AccessTokens {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    oauth: Arc<OAuth>,
+    keeper: Arc<dyn GrantKeeper>,
+    state: Mutex<State>,
+    /// How many refreshes have ended. Whoever waited for one needs no other.
+    ended: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// The grant in use. It may be ahead of the keeper's, if that failed to save it.
+    grant: Option<Grant>,
+    /// How the last refresh failed.
+    failure: Option<FetchError>,
+}
+
+impl AccessTokens {
+    pub fn new(oauth: Arc<OAuth>, keeper: Arc<dyn GrantKeeper>) -> AccessTokens {
+        let (state, ended) = (Mutex::default(), AtomicU64::new(0));
+        AccessTokens { shared: Arc::new(Shared { oauth, keeper, state, ended }) }
+    }
+
+    /// Forgets what is in memory, for when the account was connected anew or disconnected.
+    pub async fn forget(&self) {
+        *self.shared.state.lock().await = State::default();
+    }
+
+    /// A token that stays valid for some minutes.
+    pub(super) async fn access(&self) -> Result<AccessToken, FetchError> {
+        self.obtain(None).await
+    }
+
+    /// Another token than this one, which Google has refused.
+    pub(super) async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, FetchError> {
+        self.obtain(Some(refused.clone())).await
+    }
+
+    async fn obtain(&self, refused: Option<AccessToken>) -> Result<AccessToken, FetchError> {
+        let shared = self.shared.clone();
+        let seen = shared.ended.load(Ordering::Acquire);
+        // In a task of its own, so that a cancelled run does not lose a refresh token that
+        // Google has just replaced.
+        tokio::spawn(async move { shared.obtain(refused, seen).await })
+            .await
+            .unwrap_or_else(|_| Err(again("renewing the access token broke off".to_owned())))
+    }
+}
+
+impl Shared {
+    async fn obtain(
+        &self,
+        refused: Option<AccessToken>,
+        seen: u64,
+    ) -> Result<AccessToken, FetchError> {
+        let mut state = self.state.lock().await;
+        if let Some(token) = state.grant.as_ref().and_then(|it| self.usable(it, refused.as_ref())) {
+            return Ok(token);
+        }
+        if let Some(failure) = &state.failure
+            && self.ended.load(Ordering::Acquire) != seen
+        {
+            return Err(failure.clone());
+        }
+        let result = self.renew(&mut state, refused.as_ref()).await;
+        state.failure = result.as_ref().err().cloned();
+        self.ended.fetch_add(1, Ordering::Release);
+        result
+    }
+
+    async fn renew(
+        &self,
+        state: &mut State,
+        refused: Option<&AccessToken>,
+    ) -> Result<AccessToken, FetchError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(grant) = self.newest(state).await? else {
+                *state = State::default();
+                return Err(FetchError::NeedsReauth {
+                    message: "there is no permission from Google; connect the Google account under Settings".to_owned(),
+                });
+            };
+            if let Some(token) = self.usable(&grant, refused) {
+                state.grant = Some(grant);
+                return Ok(token);
+            }
+            match self.oauth.refresh(&grant.tokens).await {
+                Ok(tokens) => {
+                    let token = AccessToken(tokens.access.clone());
+                    if self.keep(state, grant.generation, tokens).await {
+                        return Ok(token);
+                    }
+                }
+                Err(OAuthError::GrantDead(message) | OAuthError::Denied(message)) => {
+                    state.grant = None;
+                    // Dead it may be, but somebody may have connected the account meanwhile.
+                    if self.newest(state).await?.is_some_and(|it| it.generation != grant.generation)
+                    {
+                        continue;
+                    }
+                    self.keeper.condemn(grant.generation, &message).await.map_err(unkept)?;
+                    return Err(FetchError::NeedsReauth { message });
+                }
+                Err(OAuthError::ClientRejected(message)) => {
+                    return Err(FetchError::Misconfigured { message });
+                }
+                Err(OAuthError::Transient { delay, retry_after, message }) => {
+                    return Err(FetchError::Again { delay, retry_after, message });
+                }
+            }
+        }
+        Err(again("the permission is being replaced all the time".to_owned()))
+    }
+
+    /// The keeper's grant, unless ours is one that it failed to save.
+    async fn newest(&self, state: &State) -> Result<Option<Grant>, FetchError> {
+        let kept = self.keeper.load().await.map_err(unkept)?;
+        Ok(match (kept, &state.grant) {
+            (Some(kept), Some(ours)) if kept.generation == ours.generation => Some(ours.clone()),
+            (kept, _) => kept,
+        })
+    }
+
+    /// Saves fresh tokens; `false` if somebody else was faster, whose grant is then the one.
+    async fn keep(&self, state: &mut State, expected: i64, tokens: Tokens) -> bool {
+        let grant = Grant { generation: expected + 1, tokens };
+        match self.keeper.save(expected, &grant).await {
+            Ok(true) => {
+                state.grant = Some(grant);
+                true
+            }
+            Ok(false) => {
+                state.grant = None;
+                false
+            }
+            Err(error) => {
+                // The tokens are good, so the run goes on; the next refresh saves again.
+                tracing::warn!(%error, "a renewed access token could not be stored: {error}");
+                state.grant = Some(Grant { generation: expected, ..grant });
+                true
+            }
+        }
+    }
+
+    fn usable(&self, grant: &Grant, refused: Option<&AccessToken>) -> Option<AccessToken> {
+        let Tokens { access, expires_at, .. } = &grant.tokens;
+        let is_refused = refused.is_some_and(|it| it.0.expose_secret() == access.expose_secret());
+        let fresh = after(self.oauth.clock.now(), AHEAD) < *expires_at;
+        (fresh && !is_refused).then(|| AccessToken(access.clone()))
+    }
+}
+
+fn again(message: String) -> FetchError {
+    FetchError::Again { delay: Delay::ServerError, retry_after: None, message }
+}
+
+fn unkept(error: KeeperError) -> FetchError {
+    again(format!("our own store of permissions did not answer: {error}"))
+}

@@ -1,0 +1,251 @@
+//! One HTTP exchange, bounded in size and in time.
+//!
+//! Nothing here knows what an answer means. It is either all there or it is not.
+
+use std::future::Future;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    USER_AGENT,
+};
+use reqwest::{Client, RequestBuilder, Response, Url};
+
+use crate::sync::Delay;
+use crate::sync::book::FetchError;
+
+/// How much of Google's time and ours one answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of an answer, unpacked. A page of 1000 contacts is 1 to 4 MB.
+    pub body_max: usize,
+    pub connect_timeout: Duration,
+    /// The longest silence: before the first byte, and between any two pieces.
+    pub idle_timeout: Duration,
+    /// The whole exchange, however lively.
+    pub total_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_max: 32 << 20,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// What is wrong with the settings, or with this machine, before anything was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("`{url}` is not a usable address for {what}; it must be an http or https URL")]
+    BadUrl { what: &'static str, url: String },
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// The client that all requests to Google go through.
+///
+/// It follows no redirects. The API has none, so one comes from a captive portal or a proxy, and
+/// following it would show the request to a stranger and take the stranger's page for an answer.
+pub fn http_client(limits: &Limits) -> Result<Client, SetupError> {
+    let builder = || {
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(limits.connect_timeout)
+            .referer(false)
+            // Unpacked here instead, where the size is watched and a wrong label does no harm.
+            .gzip(false)
+    };
+    builder()
+        .build()
+        // A container without CA certificates is no reason to fail: we carry Mozilla's.
+        .or_else(|_| builder().tls_backend_preconfigured(bundled_roots()).build())
+        .map_err(|error| SetupError::Client(describe(error)))
+}
+
+fn bundled_roots() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    // The default versions are always there with this provider; were they not, rustls's own
+    // builder says the same with the process's provider.
+    let config = match rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+    {
+        Ok(builder) => builder,
+        Err(_) => rustls::ClientConfig::builder(),
+    };
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+/// Reads a setting that is an address.
+pub(super) fn parse_url(what: &'static str, raw: &str) -> Result<Url, SetupError> {
+    Url::parse(raw)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| SetupError::BadUrl { what, url: raw.to_owned() })
+}
+
+/// The headers that every request carries.
+///
+/// Google packs answers only for a client that has `gzip` in its `User-Agent` too
+/// (developers.google.com/calendar/performance), and formats display names by
+/// `Accept-Language`, which therefore must never vary.
+pub(super) fn common_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let agent =
+        HeaderValue::from_static(concat!("ringbook/", env!("CARGO_PKG_VERSION"), " (gzip)"));
+    headers.insert(USER_AGENT, agent);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers
+}
+
+/// An answer that has arrived completely.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// It says that it is JSON.
+    pub(super) json: bool,
+    pub(super) retry_after: Option<String>,
+    /// Unpacked. Empty when an answer other than 200 had a body that could not be read: then
+    /// the status alone must do.
+    pub(super) body: Vec<u8>,
+}
+
+/// No complete answer came. The text holds no address, since addresses hold tokens.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The connection failed, broke off or stayed silent.
+    Network(String),
+    /// All bytes came, but they are not an answer, or they were too many.
+    Malformed(String),
+}
+
+impl From<Broken> for FetchError {
+    fn from(broken: Broken) -> FetchError {
+        let (delay, message) = match broken {
+            Broken::Network(message) => (Delay::Network, message),
+            Broken::Malformed(message) => (Delay::Malformed, message),
+        };
+        FetchError::Again { delay, retry_after: None, message }
+    }
+}
+
+/// Sends a request and takes in the answer.
+pub(super) async fn exchange(request: RequestBuilder, limits: &Limits) -> Result<Answer, Broken> {
+    within(limits.total_timeout, "an answer took", bounded(request, limits)).await?
+}
+
+async fn bounded(request: RequestBuilder, limits: &Limits) -> Result<Answer, Broken> {
+    let idle = limits.idle_timeout;
+    let mut response = within(idle, "Google said nothing for", request.send())
+        .await?
+        .map_err(|error| Broken::Network(describe(error)))?;
+    let status = response.status().as_u16();
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let json = header(CONTENT_TYPE).is_some_and(is_json);
+    let retry_after = header(RETRY_AFTER).map(str::to_owned);
+    let packed = collect(&mut response, limits).await;
+    let body = packed.and_then(|packed| unpack(packed, limits.body_max));
+    let body = if status == 200 { body? } else { body.unwrap_or_default() };
+    Ok(Answer { status, json, retry_after, body })
+}
+
+async fn collect(response: &mut Response, limits: &Limits) -> Result<Vec<u8>, Broken> {
+    let mut body = Vec::new();
+    while let Some(chunk) = within(limits.idle_timeout, "the answer paused for", response.chunk())
+        .await?
+        .map_err(|error| Broken::Network(describe(error)))?
+    {
+        if body.len() + chunk.len() > limits.body_max {
+            return Err(too_large(limits.body_max));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Unpacks what is packed, whatever the headers say: proxies mislabel, and no JSON starts so.
+fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> {
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        return Ok(body);
+    }
+    let mut plain = Vec::with_capacity(body.len().saturating_mul(8).min(body_max));
+    let room = u64::try_from(body_max).unwrap_or(u64::MAX).saturating_add(1);
+    // The decoder checks length and checksum at the end, so a cut body is an error.
+    match flate2::read::MultiGzDecoder::new(body.as_slice()).take(room).read_to_end(&mut plain) {
+        Ok(_) if plain.len() > body_max => Err(too_large(body_max)),
+        Ok(_) => Ok(plain),
+        Err(_) => Err(Broken::Malformed("the answer's gzip data is damaged or cut off".into())),
+    }
+}
+
+fn too_large(body_max: usize) -> Broken {
+    Broken::Malformed(format!("the answer is larger than {body_max} bytes"))
+}
+
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+async fn within<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = T>,
+) -> Result<T, Broken> {
+    tokio::time::timeout(limit, work)
+        .await
+        .map_err(|_| Broken::Network(format!("{what} more than {} s", limit.as_secs_f32())))
+}
+
+/// What went wrong underneath, in the words of the innermost cause, without the address.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let what = if error.is_connect() {
+        "Google cannot be reached"
+    } else if error.is_timeout() {
+        "Google did not answer in time"
+    } else {
+        "the connection to Google broke off"
+    };
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    format!("{what}: {cause}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_can_be_made_with_the_systems_and_with_our_own_certificates() {
+        http_client(&Limits::default()).unwrap();
+        Client::builder().tls_backend_preconfigured(bundled_roots()).build().unwrap();
+    }
+
+    #[test]
+    fn only_http_addresses_are_taken() {
+        assert!(parse_url("x", "https://people.googleapis.com").is_ok());
+        assert!(parse_url("x", "http://127.0.0.1:1/google/").is_ok());
+        for bad in ["", "people.googleapis.com", "ftp://x", "file:///etc/passwd"] {
+            assert!(parse_url("x", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_is_told_by_its_type_not_by_its_parameters() {
+        assert!(is_json("application/json; charset=UTF-8") && is_json("Application/JSON"));
+        assert!(!is_json("text/html") && !is_json("") && !is_json("application/jsonp"));
+    }
+}

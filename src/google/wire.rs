@@ -1,0 +1,226 @@
+//! Google's answers, read.
+//!
+//! A page is checked strictly, since what it leaves out means "there is no more". What is inside
+//! a list is read with patience: one odd item must not spoil the others.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::json::{Obj, Strict, Text, document, text};
+use super::person::{self, MetadataWire};
+use crate::contact::ResourceName;
+use crate::sync::book::{Label, Page, PageToken, SyncToken, Verdict};
+
+const NAME_LEN_MAX: usize = 1000;
+const ID_LEN_MAX: usize = 256;
+
+/// A page of `people.connections.list`, or why this is none.
+pub(super) fn page(body: &[u8]) -> Result<Page, String> {
+    let wire: PageWire = document(body)?;
+    if wire.error.is_some() {
+        return Err("the answer is an error that calls itself a success".to_owned());
+    }
+    let token = |it: Strict<Text>| it.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
+    let connections = wire.connections.0;
+    if connections.is_none()
+        && wire.next_page_token.0.is_none()
+        && wire.next_sync_token.0.is_none()
+        && wire.total_items.0.is_none()
+        && !is_empty_object(body)
+    {
+        return Err("the answer has none of the fields of a listing".to_owned());
+    }
+    Ok(Page {
+        entries: connections
+            .unwrap_or_default()
+            .into_iter()
+            .map(|it| person::read(it.get()))
+            .collect(),
+        next: token(wire.next_page_token).map(PageToken::new),
+        sync_token: token(wire.next_sync_token).map(SyncToken::new),
+        total: wire.total_items.0,
+    })
+}
+
+/// One page of `contactGroups.list`, and the token of the next.
+pub(super) fn labels(body: &[u8]) -> Result<(Vec<Label>, Option<String>), String> {
+    let wire: GroupsWire = document(body)?;
+    let label = |raw: &RawValue| {
+        // A label that cannot be read is no reason to show none.
+        let Obj(group) = serde_json::from_str::<Obj<GroupWire>>(raw.get()).ok()?;
+        let resource_name = text(&group.resource_name, ID_LEN_MAX);
+        let deleted = group.metadata.is_some_and(|it| it.0.deleted == Some(true));
+        (!deleted && resource_name.starts_with("contactGroups/")).then(|| Label {
+            resource_name,
+            name: text(&group.name, NAME_LEN_MAX),
+            system: group.group_type.is_some_and(|it| it.0 == "SYSTEM_CONTACT_GROUP"),
+        })
+    };
+    let next = wire.next_page_token.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
+    Ok((wire.contact_groups.0.unwrap_or_default().into_iter().filter_map(label).collect(), next))
+}
+
+/// The resource name of `people/me`, or `None` if it does not say more than `me`.
+pub(super) fn identity(body: &[u8]) -> Result<Option<ResourceName>, String> {
+    let wire: person::WhoWire = document(body)?;
+    let name = wire.resource_name.ok_or("the answer has no `resourceName`")?;
+    let name = ResourceName::parse(&name.0).ok_or("`resourceName` is not of the form people/…")?;
+    // An alias is the same for every account, so it identifies none.
+    Ok((name.as_str() != "people/me").then_some(name))
+}
+
+/// What `people:batchGet` says of each of these names, in their order.
+pub(super) fn verdicts(body: &[u8], names: &[ResourceName]) -> Result<Vec<Verdict>, String> {
+    let wire: BatchWire = document(body)?;
+    let mut verdicts = vec![Verdict::Unknown; names.len()];
+    for raw in wire.responses.0.unwrap_or_default() {
+        let Ok(Obj(item)) = serde_json::from_str::<Obj<AnswerWire>>(raw.get()) else { continue };
+        let Some(Text(asked)) = &item.requested_resource_name else { continue };
+        let verdict = item.verdict(asked);
+        for (slot, _) in verdicts.iter_mut().zip(names).filter(|(_, it)| it.as_str() == asked) {
+            *slot = verdict.clone();
+        }
+    }
+    Ok(verdicts)
+}
+
+fn is_empty_object(body: &[u8]) -> bool {
+    let inner = body.trim_ascii().strip_prefix(b"{").and_then(|it| it.strip_suffix(b"}"));
+    inner.is_some_and(|it| it.trim_ascii().is_empty())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageWire<'a> {
+    #[serde(borrow, default)]
+    connections: Strict<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    next_page_token: Strict<Text<'a>>,
+    #[serde(borrow, default)]
+    next_sync_token: Strict<Text<'a>>,
+    #[serde(default)]
+    total_items: Strict<u64>,
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupsWire<'a> {
+    #[serde(borrow, default)]
+    contact_groups: Strict<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    next_page_token: Strict<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupWire<'a> {
+    #[serde(borrow)]
+    resource_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    group_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    metadata: Option<Obj<MetadataWire<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct BatchWire<'a> {
+    #[serde(borrow, default)]
+    responses: Strict<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerWire<'a> {
+    #[serde(borrow)]
+    requested_resource_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    person: Option<Obj<BriefWire<'a>>>,
+    status: Option<Obj<StatusWire>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BriefWire<'a> {
+    #[serde(borrow)]
+    resource_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    metadata: Option<Obj<MetadataWire<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct StatusWire {
+    code: Option<i64>,
+}
+
+impl AnswerWire<'_> {
+    /// `status.code` is a google.rpc.Code: 5 is NOT_FOUND, 0 or none at all is OK.
+    fn verdict(&self, asked: &str) -> Verdict {
+        match self.status.as_ref().and_then(|it| it.0.code).unwrap_or(0) {
+            0 => {}
+            5 => return Verdict::Gone,
+            _ => return Verdict::Unknown,
+        }
+        let Some(Obj(person)) = &self.person else { return Verdict::Unknown };
+        if let Some(Obj(metadata)) = &person.metadata {
+            if metadata.deleted == Some(true) {
+                return Verdict::Gone;
+            }
+            // Only somebody's public profile is left; whether the contact is, Google does not say.
+            let sources = metadata.sources.as_deref().unwrap_or_default();
+            if !sources.is_empty() && !sources.iter().any(|it| it.0.is_contact()) {
+                return Verdict::Unknown;
+            }
+        }
+        match &person.resource_name {
+            Some(Text(found)) if found == asked => Verdict::Alive,
+            Some(Text(found)) => {
+                ResourceName::parse(found).map_or(Verdict::Unknown, Verdict::Renamed)
+            }
+            None => Verdict::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PAGE: &str = r#"{"connections":[{"resourceName":"people/c1","names":[{"displayName":"Ada"}]},{"resourceName":"people/c2","metadata":{"deleted":true}}],"nextPageToken":"p","totalItems":2}"#;
+
+    #[test]
+    fn an_empty_token_is_no_token() {
+        let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#);
+        assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
+    }
+
+    #[test]
+    fn reasons_hold_no_contents() {
+        let body = br#"{"connections":"Ada Lovelace"}"#;
+        let reason = page(body).err();
+        assert_eq!(
+            reason.as_deref(),
+            Some("the answer has a field of the wrong type (line 1, column 29)")
+        );
+    }
+
+    proptest! {
+        /// A cut page must never pass for a shorter one.
+        #[test]
+        fn no_part_of_a_page_is_a_page(end in 0..PAGE.len()) {
+            prop_assert!(page(&PAGE.as_bytes()[..end]).is_err());
+        }
+
+        #[test]
+        fn damage_is_survived(at in 0..PAGE.len(), byte: u8, more in ".{0,40}") {
+            let mut body = PAGE.as_bytes().to_vec();
+            body[at] = byte;
+            let _ = (page(&body), page(more.as_bytes()), labels(&body), identity(&body), verdicts(&body, &[]));
+            let _ = person::read(&more);
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Accounts: which there are, how they stand, their grants and their schedules.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::contact::ResourceName;
+use crate::store::Store;
+use crate::store::db::{Arg, DbError, Row, int};
+use crate::sync::schedule::{Standing, TokenFacts};
+use crate::sync::{AccountId, Kind, Outcome, RunId};
+
+/// An account and how it stands. Everything here is one indexed read.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    /// The Google account that is mirrored, once it is known.
+    pub google_id: Option<ResourceName>,
+    pub created_at: Timestamp,
+    pub counts: Counts,
+    pub token: Option<TokenFacts>,
+    pub last_success_at: Option<Timestamp>,
+    pub failing_since: Option<Timestamp>,
+    pub alerted_at: Option<Timestamp>,
+    pub held_run: Option<RunId>,
+    pub held_kind: Option<Kind>,
+    pub standing: Standing,
+    pub schedule: ScheduleRow,
+    /// Number of the grant, if the account was ever connected and not disconnected since.
+    pub grant: Option<i64>,
+    pub needs_reauth: Option<NeedsReauth>,
+    pub latest_run: Option<LatestRun>,
+}
+
+/// How many contacts an account has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub live: u64,
+    pub deleted: u64,
+    pub phones: u64,
+    pub emails: u64,
+    pub with_phone: u64,
+    pub with_email: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeedsReauth {
+    pub since: Timestamp,
+    pub reason: String,
+}
+
+/// The run that was started last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatestRun {
+    pub id: RunId,
+    /// `None` while it is open.
+    pub outcome: Option<Outcome>,
+    pub error_message: Option<String>,
+}
+
+/// A schedule as it was set for one account; what is `None` comes from the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScheduleRow {
+    pub minutes: Option<i64>,
+    pub cron: Option<String>,
+    pub zone: Option<String>,
+    pub paused: bool,
+}
+
+/// The tokens of one consent.
+#[derive(Clone, Debug)]
+pub struct GrantRow {
+    /// Counts consents.
+    pub number: i64,
+    /// Counts writes.
+    pub generation: i64,
+    pub access_token: SecretString,
+    pub expires_at: Timestamp,
+    pub refresh_token: Option<SecretString>,
+    pub refresh_expires_at: Option<Timestamp>,
+    pub scopes: Vec<String>,
+    pub connected_at: Timestamp,
+    pub needs_reauth: Option<NeedsReauth>,
+}
+
+/// Tokens to store.
+#[derive(Clone, Debug)]
+pub struct NewTokens {
+    pub access_token: SecretString,
+    pub expires_at: Timestamp,
+    pub refresh_token: Option<SecretString>,
+    pub refresh_expires_at: Option<Timestamp>,
+    pub scopes: Vec<String>,
+}
+
+/// Why an account could not be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(
+        "this is another Google account than the one whose contacts are mirrored here; nothing was \
+         changed. Choose the same account at Google, or disconnect the mirrored one first"
+    )]
+    DifferentAccount,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+const ACCOUNT: &str = "
+    select a.id, a.name, a.google_id, a.created_at,
+        a.live, a.deleted, a.phones, a.emails, a.with_phone, a.with_email,
+        a.sync_token is not null, a.token_request, a.token_grant, a.token_full_at,
+        a.last_slot, a.last_success_at, a.last_ended_at, a.failures, a.failing_since,
+        a.interruptions, a.not_before, a.follow_up_at, a.alerted_at, a.held_run, held.kind,
+        a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
+        g.number, g.needs_reauth_at, g.needs_reauth_reason,
+        r.id, r.outcome, r.error_message
+    from account a
+    left join oauth_grant g on g.account = a.id
+    left join run held on held.id = a.held_run
+    left join run r on r.id = (select max(id) from run where account = a.id)";
+
+impl Store {
+    /// All accounts, oldest first.
+    pub async fn accounts(&self) -> Result<Vec<Account>, DbError> {
+        let sql = format!("{ACCOUNT} order by a.id");
+        self.db.rows(&sql, &[]).await?.iter().map(account).collect()
+    }
+
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, DbError> {
+        let sql = format!("{ACCOUNT} where a.id = $1");
+        self.db.row(&sql, &[id.0.into()]).await?.as_ref().map(account).transpose()
+    }
+
+    /// Stores the tokens of a fresh consent, for an account that exists or for a new one.
+    ///
+    /// A consent always begins a new grant, and with it a new series of sync tokens.
+    ///
+    /// # Errors
+    /// [`ConnectError::DifferentAccount`] when the account mirrors somebody else; nothing is changed then.
+    pub async fn connect(
+        &self,
+        account: Option<AccountId>,
+        google_id: Option<&ResourceName>,
+        tokens: &NewTokens,
+    ) -> Result<AccountId, ConnectError> {
+        const EXPECTED: &str = "select google_id from account where id = $1";
+        const NEXT: &str = "select coalesce(max(id), 0) + 1 from account";
+        const ADD: &str = "insert into account (id, name, google_id, created_at)
+            values ($1, $2, $3, $4)";
+        const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
+                failures = 0, not_before = null where id = $1";
+        const STORE: &str = "
+            insert into oauth_grant (account, number, generation, access_token, expires_at,
+                refresh_token, refresh_expires_at, scopes, connected_at)
+            values ($1, 1, 1, $2, $3, $4, $5, $6, $7)
+            on conflict (account) do update set number = oauth_grant.number + 1,
+                generation = oauth_grant.generation + 1, access_token = excluded.access_token,
+                expires_at = excluded.expires_at, refresh_token = excluded.refresh_token,
+                refresh_expires_at = excluded.refresh_expires_at, scopes = excluded.scopes,
+                connected_at = excluded.connected_at, needs_reauth_at = null,
+                needs_reauth_reason = null";
+        let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        let now = tx.now(&*self.clock).await?;
+        let id = match account {
+            Some(id) => {
+                let row = tx.row(EXPECTED, &[id.0.into()]).await?;
+                let expected = match &row {
+                    Some(row) => row.opt_text(0)?.and_then(ResourceName::parse),
+                    None => None,
+                };
+                if let (Some(expected), Some(found)) = (&expected, google_id)
+                    && expected != found
+                {
+                    return Err(ConnectError::DifferentAccount);
+                }
+                id
+            }
+            None => {
+                let row = tx.row(NEXT, &[]).await?;
+                let id = AccountId(row.map_or(Ok(1), |row| row.int(0))?);
+                let name = if id.0 == 1 { "Google".to_owned() } else { format!("Google {}", id.0) };
+                let google_id = google_id.map(ResourceName::as_str);
+                tx.exec(ADD, &[id.0.into(), name.into(), google_id.into(), now.into()]).await?;
+                id
+            }
+        };
+        tx.exec(LEARN, &[id.0.into(), google_id.map(ResourceName::as_str).into()]).await?;
+        tx.exec(
+            STORE,
+            &[
+                id.0.into(),
+                tokens.access_token.expose_secret().into(),
+                tokens.expires_at.into(),
+                tokens.refresh_token.as_ref().map(|it| it.expose_secret()).into(),
+                tokens.refresh_expires_at.into(),
+                tokens.scopes.join(" ").into(),
+                now.into(),
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// The grant of an account.
+    pub async fn grant(&self, account: AccountId) -> Result<Option<GrantRow>, DbError> {
+        const GRANT: &str = "
+            select number, generation, access_token, expires_at, refresh_token, refresh_expires_at,
+                scopes, connected_at, needs_reauth_at, needs_reauth_reason
+            from oauth_grant where account = $1";
+        let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
+        Ok(Some(GrantRow {
+            number: row.int(0)?,
+            generation: row.int(1)?,
+            access_token: row.text(2)?.to_owned().into(),
+            expires_at: row.time(3)?,
+            refresh_token: row.opt_text(4)?.map(|it| it.to_owned().into()),
+            refresh_expires_at: row.opt_time(5)?,
+            scopes: row.text(6)?.split(' ').map(str::to_owned).collect(),
+            connected_at: row.time(7)?,
+            needs_reauth: needs_reauth(&row, 8)?,
+        }))
+    }
+
+    /// Stores refreshed tokens, unless somebody else has stored newer ones: then nothing is written
+    /// and the answer is `false`.
+    pub async fn save_tokens(
+        &self,
+        account: AccountId,
+        expected_generation: i64,
+        tokens: &NewTokens,
+    ) -> Result<bool, DbError> {
+        const SAVE: &str = "
+            update oauth_grant set generation = generation + 1, access_token = $3, expires_at = $4,
+                refresh_token = coalesce($5, refresh_token),
+                refresh_expires_at = coalesce($6, refresh_expires_at)
+            where account = $1 and generation = $2";
+        let tx = self.db.begin_durable().await?;
+        let saved = tx
+            .exec(
+                SAVE,
+                &[
+                    account.0.into(),
+                    expected_generation.into(),
+                    tokens.access_token.expose_secret().into(),
+                    tokens.expires_at.into(),
+                    tokens.refresh_token.as_ref().map(|it| it.expose_secret()).into(),
+                    tokens.refresh_expires_at.into(),
+                ],
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(saved > 0)
+    }
+
+    /// Marks a grant as dead, unless it was renewed meanwhile.
+    pub async fn condemn_grant(
+        &self,
+        account: AccountId,
+        generation: i64,
+        reason: &str,
+    ) -> Result<(), DbError> {
+        const CONDEMN: &str = "
+            update oauth_grant set needs_reauth_at = $3, needs_reauth_reason = $4
+            where account = $1 and generation = $2 and needs_reauth_at is null";
+        let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        let args = [account.0.into(), generation.into(), Arg::from(now), reason.into()];
+        tx.exec(CONDEMN, &args).await?;
+        tx.commit().await
+    }
+
+    /// Forgets the grant. The contacts stay until somebody erases them.
+    pub async fn disconnect(&self, account: AccountId) -> Result<bool, DbError> {
+        const FORGET: &str = "delete from oauth_grant where account = $1";
+        const TOKEN: &str = "
+            update account set sync_token = null, token_request = null, token_grant = null,
+                token_full_at = null, token_at = null
+            where id = $1";
+        let tx = self.db.begin_durable().await?;
+        let forgotten = tx.exec(FORGET, &[account.0.into()]).await?;
+        tx.exec(TOKEN, &[account.0.into()]).await?;
+        tx.commit().await?;
+        Ok(forgotten > 0)
+    }
+
+    pub async fn set_schedule(
+        &self,
+        account: AccountId,
+        schedule: &ScheduleRow,
+    ) -> Result<(), DbError> {
+        const SET: &str = "
+            update account set schedule_minutes = $2, schedule_cron = $3, schedule_zone = $4,
+                schedule_paused = $5
+            where id = $1";
+        let tx = self.db.begin_durable().await?;
+        tx.exec(
+            SET,
+            &[
+                account.0.into(),
+                schedule.minutes.into(),
+                schedule.cron.as_deref().into(),
+                schedule.zone.as_deref().into(),
+                schedule.paused.into(),
+            ],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Notes that the alarm about this account was given. Only the first of several gets `true`.
+    pub async fn claim_alert(&self, account: AccountId) -> Result<bool, DbError> {
+        const CLAIM: &str =
+            "update account set alerted_at = $2 where id = $1 and alerted_at is null";
+        let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        let claimed = tx.exec(CLAIM, &[account.0.into(), now.into()]).await?;
+        tx.commit().await?;
+        Ok(claimed > 0)
+    }
+
+    /// The labels of an account: resource name and name.
+    pub async fn label_names(&self, account: AccountId) -> Result<Vec<(String, String)>, DbError> {
+        const LABELS: &str = "select resource_name, name from label where account = $1
+            order by resource_name";
+        let rows = self.db.rows(LABELS, &[int(account.0)]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    }
+}
+
+fn needs_reauth(row: &Row, column: usize) -> Result<Option<NeedsReauth>, DbError> {
+    let Some(since) = row.opt_time(column)? else { return Ok(None) };
+    let reason = row.opt_text(column + 1)?.unwrap_or("the grant is gone").to_owned();
+    Ok(Some(NeedsReauth { since, reason }))
+}
+
+fn account(row: &Row) -> Result<Account, DbError> {
+    let token = match (row.flag(10)?, row.opt_text(11)?, row.opt_int(12)?, row.opt_time(13)?) {
+        (true, Some(request), Some(grant), Some(full_at)) => {
+            Some(TokenFacts { request: request.to_owned(), grant, full_at })
+        }
+        _ => None,
+    };
+    let latest_run = match row.opt_int(32)? {
+        Some(id) => Some(LatestRun {
+            id: RunId(id),
+            outcome: row.opt_word(33)?,
+            error_message: row.opt_text(34)?.map(str::to_owned),
+        }),
+        None => None,
+    };
+    let needs_reauth = needs_reauth(row, 30)?;
+    let standing = Standing {
+        last_slot: row.opt_time(14)?,
+        last_ended: row.opt_time(16)?,
+        failures: u32::try_from(row.int(17)?).unwrap_or(u32::MAX),
+        not_before: row.opt_time(20)?,
+        interrupted: latest_run
+            .as_ref()
+            .is_some_and(|run| run.outcome == Some(Outcome::Interrupted)),
+        interruptions: u32::try_from(row.int(19)?).unwrap_or(u32::MAX),
+        needs_reauth: needs_reauth.is_some() || row.opt_int(29)?.is_none(),
+        never_synced: row.opt_time(15)?.is_none(),
+        follow_up_at: row.opt_time(21)?,
+    };
+    Ok(Account {
+        id: AccountId(row.int(0)?),
+        name: row.text(1)?.to_owned(),
+        google_id: row.opt_text(2)?.and_then(ResourceName::parse),
+        created_at: row.time(3)?,
+        counts: Counts {
+            live: row.count(4)?,
+            deleted: row.count(5)?,
+            phones: row.count(6)?,
+            emails: row.count(7)?,
+            with_phone: row.count(8)?,
+            with_email: row.count(9)?,
+        },
+        token,
+        last_success_at: row.opt_time(15)?,
+        failing_since: row.opt_time(18)?,
+        alerted_at: row.opt_time(22)?,
+        held_run: row.opt_int(23)?.map(RunId),
+        held_kind: row.opt_word(24)?,
+        standing,
+        schedule: ScheduleRow {
+            minutes: row.opt_int(25)?,
+            cron: row.opt_text(26)?.map(str::to_owned),
+            zone: row.opt_text(27)?.map(str::to_owned),
+            paused: row.flag(28)?,
+        },
+        grant: row.opt_int(29)?,
+        needs_reauth,
+        latest_run,
+    })
+}

@@ -1,0 +1,151 @@
+//! Reads of the mirror. Deleted contacts never show here.
+
+use jiff::Timestamp;
+
+use crate::contact::{Content, Initial, ResourceName};
+use crate::store::db::{Arg, DbError, Row, int};
+use crate::store::ids::ContactId;
+use crate::store::page::content;
+use crate::store::{Counts, Store};
+use crate::sync::AccountId;
+
+/// One live contact.
+#[derive(Clone, Debug)]
+pub struct ContactRow {
+    pub id: ContactId,
+    pub resource_name: String,
+    pub display_name: String,
+    pub content: Content,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// When Google says it was last edited.
+    pub edited_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Name,
+    /// Changed last, first.
+    Recent,
+}
+
+/// Which contacts to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ContactQuery {
+    pub sort: Sort,
+    pub initial: Option<Initial>,
+    pub offset: u64,
+    pub limit: u32,
+}
+
+const CONTACT: &str = "
+    select c.id, c.resource_name, c.display_name, d.content, c.created_at, c.updated_at, c.edited_at
+    from contact c join contact_content d on d.contact = c.id";
+
+impl Store {
+    pub async fn contact(&self, id: ContactId) -> Result<Option<ContactRow>, DbError> {
+        let sql = format!("{CONTACT} where c.id = $1 and c.deleted_at is null");
+        self.db.row(&sql, &[id.0.into()]).await?.as_ref().map(contact).transpose()
+    }
+
+    /// One part of the list, and how many there are in all.
+    pub async fn contacts(&self, query: &ContactQuery) -> Result<(Vec<ContactRow>, u64), DbError> {
+        // The ids are found in an index alone, so that a far offset does not read what it skips.
+        const BY_NAME: &str = "select id from contact where deleted_at is null
+            order by name_key, id limit $1 offset $2";
+        const BY_UPDATE: &str = "select id from contact where deleted_at is null
+            order by updated_at desc, id desc limit $1 offset $2";
+        const OF_INITIAL: &str = "select id from contact where deleted_at is null and initial = $3
+            order by name_key, id limit $1 offset $2";
+        const OF_INITIAL_BY_UPDATE: &str = "select id from contact
+            where deleted_at is null and initial = $3
+            order by updated_at desc, id desc limit $1 offset $2";
+        const ALL: &str = "select cast(coalesce(sum(live), 0) as bigint) from account";
+        const ALL_OF_INITIAL: &str =
+            "select count(*) from contact where deleted_at is null and initial = $1";
+        let mut args = vec![int(query.limit), int(query.offset)];
+        let (total, rows) = match query.initial {
+            None => {
+                let sql = if query.sort == Sort::Name { BY_NAME } else { BY_UPDATE };
+                (self.db.row(ALL, &[]).await?, self.db.rows(sql, &args).await?)
+            }
+            Some(initial) => {
+                args.push(initial.as_str().into());
+                let by_name = query.sort == Sort::Name;
+                let sql = if by_name { OF_INITIAL } else { OF_INITIAL_BY_UPDATE };
+                let total = self.db.row(ALL_OF_INITIAL, &[initial.as_str().into()]).await?;
+                (total, self.db.rows(sql, &args).await?)
+            }
+        };
+        let total = total.map_or(Ok(0), |row| row.count(0))?;
+        let ids = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok((self.contacts_by_id(&ids).await?, total))
+    }
+
+    /// Live contacts after a given one, in the order of their ids: for exports of any size.
+    pub async fn contacts_after(
+        &self,
+        after: ContactId,
+        limit: u32,
+    ) -> Result<Vec<ContactRow>, DbError> {
+        let sql =
+            format!("{CONTACT} where c.id > $1 and c.deleted_at is null order by c.id limit $2");
+        self.db.rows(&sql, &[after.0.into(), int(limit)]).await?.iter().map(contact).collect()
+    }
+
+    /// These contacts, in this order. One that was deleted meanwhile is left out.
+    async fn contacts_by_id(&self, ids: &[i64]) -> Result<Vec<ContactRow>, DbError> {
+        let sql = format!("{CONTACT} where c.deleted_at is null and c.id in ($list)");
+        let keys: Vec<Arg<'_>> = ids.iter().map(|id| Arg::Int(*id)).collect();
+        let rows = self.db.among(&sql, &[], &keys).await?;
+        let mut found = rows
+            .iter()
+            .map(|row| Ok((row.int(0)?, contact(row)?)))
+            .collect::<Result<std::collections::HashMap<_, _>, DbError>>()?;
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Ids and names of all live contacts of an account.
+    pub async fn live_names(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(ContactId, ResourceName)>, DbError> {
+        const NAMES: &str = "select id, resource_name from contact
+            where account = $1 and deleted_at is null order by id";
+        let rows = self.db.rows(NAMES, &[account.0.into()]).await?;
+        let mut names = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let name = row.text(1)?;
+            let parsed = ResourceName::parse(name).ok_or_else(|| DbError::Word(name.to_owned()))?;
+            names.push((ContactId(row.int(0)?), parsed));
+        }
+        Ok(names)
+    }
+
+    /// The counters of all accounts together.
+    pub async fn totals(&self) -> Result<Counts, DbError> {
+        let mut sum = Counts::default();
+        for account in self.accounts().await? {
+            sum.live += account.counts.live;
+            sum.deleted += account.counts.deleted;
+            sum.phones += account.counts.phones;
+            sum.emails += account.counts.emails;
+            sum.with_phone += account.counts.with_phone;
+            sum.with_email += account.counts.with_email;
+        }
+        Ok(sum)
+    }
+}
+
+fn contact(row: &Row) -> Result<ContactRow, DbError> {
+    Ok(ContactRow {
+        id: ContactId(row.int(0)?),
+        resource_name: row.text(1)?.to_owned(),
+        display_name: row.text(2)?.to_owned(),
+        content: content(row.text(3)?)?,
+        created_at: row.time(4)?,
+        updated_at: row.time(5)?,
+        edited_at: row.opt_time(6)?,
+    })
+}

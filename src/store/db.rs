@@ -1,0 +1,764 @@
+//! The only file that knows there are two databases.
+//!
+//! Both get the same SQL text: `$1` placeholders, integers, texts and bytes. [`Tx::each`] runs an
+//! insert for many rows and [`Tx::among`] a select over a list of keys, in the way each database likes.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+use crate::clock::Clock;
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("PostgreSQL: {}", postgres_text(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("no connection to PostgreSQL: {0}")]
+    Pool(String),
+    #[error("the database did not answer within {} s", TIMEOUT.as_secs())]
+    Timeout,
+    /// A row is not what the query promised. Only a mistake of ours or a tampered database does this.
+    #[error("column {column} of a row is not {expected}")]
+    Shape { column: usize, expected: &'static str },
+    #[error("the database holds `{0}`, which this version does not know")]
+    Word(String),
+    #[error("a stored contact cannot be read: {0}")]
+    Content(String),
+}
+
+impl From<crate::sync::UnknownWord> for DbError {
+    fn from(word: crate::sync::UnknownWord) -> DbError {
+        DbError::Word(word.0)
+    }
+}
+
+/// tokio-postgres says only "db error" by itself.
+fn postgres_text(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} ({})", db.message(), db.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+/// No statement may take longer; a run would rather fail than hang for ever.
+const TIMEOUT: Duration = Duration::from_secs(40);
+/// How long SQLite waits for another process to finish writing.
+const SQLITE_BUSY: Duration = Duration::from_secs(15);
+/// Idle SQLite connections that are kept for readers.
+const READERS_KEPT: usize = 4;
+const STATEMENTS_CACHED: usize = 128;
+
+/// One value handed to a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Arg<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl From<i64> for Arg<'_> {
+    fn from(value: i64) -> Self {
+        Arg::Int(value)
+    }
+}
+
+impl From<bool> for Arg<'_> {
+    fn from(value: bool) -> Self {
+        Arg::Int(value.into())
+    }
+}
+
+impl From<Timestamp> for Arg<'_> {
+    fn from(value: Timestamp) -> Self {
+        Arg::Int(value.as_microsecond())
+    }
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(value: &'a str) -> Self {
+        Arg::Text(Cow::Borrowed(value))
+    }
+}
+
+impl From<String> for Arg<'_> {
+    fn from(value: String) -> Self {
+        Arg::Text(Cow::Owned(value))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Arg<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Arg::Bytes(Cow::Borrowed(value))
+    }
+}
+
+impl<'a, T: Into<Arg<'a>>> From<Option<T>> for Arg<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Arg::Null, Into::into)
+    }
+}
+
+/// A count, as the databases keep it.
+pub(crate) fn int(count: impl TryInto<i64>) -> Arg<'static> {
+    Arg::Int(count.try_into().unwrap_or(i64::MAX))
+}
+
+impl rusqlite::ToSql for Arg<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Arg::Null => ValueRef::Null,
+            Arg::Int(value) => ValueRef::Integer(*value),
+            Arg::Text(value) => ValueRef::Text(value.as_bytes()),
+            Arg::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+impl ToSql for Arg<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut tokio_postgres::types::private::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Arg::Null => Ok(IsNull::Yes),
+            Arg::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
+            Arg::Int(value) => value.to_sql(ty, out),
+            Arg::Text(value) => value.as_ref().to_sql(ty, out),
+            Arg::Bytes(value) => value.as_ref().to_sql(ty, out),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::INT4 | Type::TEXT | Type::VARCHAR | Type::BYTEA)
+    }
+
+    to_sql_checked!();
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// One row of an answer. Columns are counted from 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Row(Vec<Value>);
+
+impl Row {
+    pub(crate) fn int(&self, column: usize) -> Result<i64, DbError> {
+        self.opt_int(column)?.ok_or(DbError::Shape { column, expected: "a number" })
+    }
+
+    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
+        match self.0.get(column) {
+            Some(Value::Int(value)) => Ok(Some(*value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(DbError::Shape { column, expected: "a number" }),
+        }
+    }
+
+    /// A number that cannot be negative.
+    pub(crate) fn count(&self, column: usize) -> Result<u64, DbError> {
+        u64::try_from(self.int(column)?).map_err(|_| DbError::Shape { column, expected: "a count" })
+    }
+
+    pub(crate) fn flag(&self, column: usize) -> Result<bool, DbError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, DbError> {
+        self.opt_time(column)?.ok_or(DbError::Shape { column, expected: "a time" })
+    }
+
+    pub(crate) fn opt_time(&self, column: usize) -> Result<Option<Timestamp>, DbError> {
+        self.opt_int(column)?
+            .map(|micros| {
+                Timestamp::from_microsecond(micros)
+                    .map_err(|_| DbError::Shape { column, expected: "a time" })
+            })
+            .transpose()
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<&str, DbError> {
+        self.opt_text(column)?.ok_or(DbError::Shape { column, expected: "a text" })
+    }
+
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<&str>, DbError> {
+        match self.0.get(column) {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(DbError::Shape { column, expected: "a text" }),
+        }
+    }
+
+    pub(crate) fn bytes(&self, column: usize) -> Result<&[u8], DbError> {
+        match self.0.get(column) {
+            Some(Value::Bytes(value)) => Ok(value),
+            _ => Err(DbError::Shape { column, expected: "bytes" }),
+        }
+    }
+
+    /// One of an enum's words.
+    pub(crate) fn word<T>(&self, column: usize) -> Result<T, DbError>
+    where
+        T: std::str::FromStr<Err = crate::sync::UnknownWord>,
+    {
+        Ok(self.text(column)?.parse()?)
+    }
+
+    pub(crate) fn opt_word<T>(&self, column: usize) -> Result<Option<T>, DbError>
+    where
+        T: std::str::FromStr<Err = crate::sync::UnknownWord>,
+    {
+        Ok(self.opt_text(column)?.map(str::parse).transpose()?)
+    }
+}
+
+/// A database that can be asked.
+#[derive(Clone)]
+pub(crate) enum Db {
+    Sqlite(Arc<Sqlite>),
+    Postgres(deadpool_postgres::Pool),
+}
+
+/// One writer, and as many readers as there are threads that read at once.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writer: Arc<AsyncMutex<rusqlite::Connection>>,
+    readers: Mutex<Vec<rusqlite::Connection>>,
+}
+
+/// A writing transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
+pub(crate) struct Tx(TxKind);
+
+enum TxKind {
+    // The inner lock is never waited for; it lets a transaction be shared between threads.
+    Sqlite { writer: Mutex<OwnedMutexGuard<rusqlite::Connection>>, open: bool },
+    Postgres { client: Option<deadpool_postgres::Object> },
+}
+
+impl Db {
+    /// Opens or creates a database file.
+    pub(crate) async fn sqlite(path: &Path, clock: &dyn Clock) -> Result<Db, DbError> {
+        // Switching a new file to WAL needs it alone for a moment, and SQLite does not wait for that
+        // by itself. Several processes may start at once.
+        let mut tries = 0;
+        let writer = loop {
+            match connect(path, 8_000) {
+                Ok(connection) => break connection,
+                Err(error) if is_busy(&error) && tries < 300 => {
+                    tries += 1;
+                    let nap = Duration::from_millis(20);
+                    clock.sleep_until(crate::clock::after(clock.now(), nap)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        Ok(Db::Sqlite(Arc::new(Sqlite {
+            path: path.to_owned(),
+            writer: Arc::new(AsyncMutex::new(writer)),
+            readers: Mutex::default(),
+        })))
+    }
+
+    /// Prepares a pool of connections; the first is made when it is needed.
+    pub(crate) fn postgres(url: &str) -> Result<Db, DbError> {
+        let mut config: tokio_postgres::Config = url.parse()?;
+        config.application_name("ringbook");
+        config.connect_timeout(Duration::from_secs(10));
+        config.tcp_user_timeout(TIMEOUT);
+        config.keepalives_idle(Duration::from_secs(30));
+        let roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| DbError::Pool(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let manager = deadpool_postgres::Manager::new(
+            config,
+            tokio_postgres_rustls::MakeRustlsConnect::new(tls),
+        );
+        let set_up = deadpool_postgres::Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                // Nothing may wait for ever: a stalled statement ends, and so does the transaction
+                // of a process that was frozen in the middle of it.
+                client
+                    .batch_execute(
+                        "set statement_timeout = '30s'; set lock_timeout = '15s'; \
+                         set idle_in_transaction_session_timeout = '30s'; \
+                         set client_min_messages = warning",
+                    )
+                    .await
+                    .map_err(deadpool_postgres::HookError::Backend)
+            })
+        });
+        let pool = deadpool_postgres::Pool::builder(manager)
+            .max_size(16)
+            .wait_timeout(Some(TIMEOUT))
+            .create_timeout(Some(TIMEOUT))
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .post_create(set_up)
+            .build()
+            .map_err(|error| DbError::Pool(error.to_string()))?;
+        Ok(Db::Postgres(pool))
+    }
+
+    pub(crate) fn dialect(&self) -> &'static str {
+        match self {
+            Db::Sqlite(_) => "sqlite",
+            Db::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The database file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Db::Sqlite(sqlite) => Some(&sqlite.path),
+            Db::Postgres(_) => None,
+        }
+    }
+
+    /// All rows of a select. Never waits for a writer.
+    pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
+        match self {
+            // A read takes microseconds, less than it costs to hand it to another thread.
+            Db::Sqlite(sqlite) => sqlite.read(|connection| sqlite_rows(connection, sql, args)),
+            Db::Postgres(pool) => {
+                let client = pool.get().await.map_err(pool_error)?;
+                within(postgres_rows(&client, sql, args)).await
+            }
+        }
+    }
+
+    pub(crate) async fn row(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<Row>, DbError> {
+        Ok(self.rows(sql, args).await?.into_iter().next())
+    }
+
+    /// The rows whose key is in a list. See [`Tx::among`].
+    pub(crate) async fn among(
+        &self,
+        sql: &str,
+        fixed: &[Arg<'_>],
+        keys: &[Arg<'_>],
+    ) -> Result<Vec<Row>, DbError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for (sql, args) in lists(sql, fixed, keys) {
+            rows.extend(self.rows(&sql, &args).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Begins a writing transaction. On SQLite it is the only one; others wait for it.
+    pub(crate) async fn begin(&self) -> Result<Tx, DbError> {
+        self.begin_as(false).await
+    }
+
+    /// Like [`Db::begin`], for what must survive a power cut the moment it is committed: words of
+    /// people and grants. Data of a sync need not: a lost commit is only fetched again.
+    pub(crate) async fn begin_durable(&self) -> Result<Tx, DbError> {
+        self.begin_as(true).await
+    }
+
+    async fn begin_as(&self, durable: bool) -> Result<Tx, DbError> {
+        match self {
+            Db::Sqlite(sqlite) => {
+                let writer = tokio::time::timeout(TIMEOUT, sqlite.writer.clone().lock_owned())
+                    .await
+                    .map_err(|_| DbError::Timeout)?;
+                let level = if durable { "full" } else { "normal" };
+                blocking(|| {
+                    writer.pragma_update(None, "synchronous", level)?;
+                    // Deferred transactions that turn to writing fail at once when somebody else
+                    // writes, whatever the busy timeout says.
+                    writer.execute_batch("begin immediate")
+                })?;
+                Ok(Tx(TxKind::Sqlite { writer: Mutex::new(writer), open: true }))
+            }
+            Db::Postgres(pool) => {
+                let client = pool.get().await.map_err(pool_error)?;
+                let tx = Tx(TxKind::Postgres { client: Some(client) });
+                within(async { Ok(tx.client()?.batch_execute("begin").await?) }).await?;
+                Ok(tx)
+            }
+        }
+    }
+
+    /// Gives memory back after much work.
+    pub(crate) async fn relax(&self) {
+        if let Db::Sqlite(sqlite) = self {
+            let writer = sqlite.writer.lock().await;
+            let _ = blocking(|| writer.execute_batch("pragma shrink_memory"));
+        }
+    }
+}
+
+impl Tx {
+    fn client(&self) -> Result<&deadpool_postgres::Object, DbError> {
+        match &self.0 {
+            TxKind::Postgres { client: Some(client) } => Ok(client),
+            _ => Err(DbError::Pool("the transaction is over".to_owned())),
+        }
+    }
+
+    pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
+        match &self.0 {
+            TxKind::Sqlite { writer, .. } => blocking(|| sqlite_rows(&hold(writer), sql, args)),
+            TxKind::Postgres { .. } => within(postgres_rows(self.client()?, sql, args)).await,
+        }
+    }
+
+    pub(crate) async fn row(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<Row>, DbError> {
+        Ok(self.rows(sql, args).await?.into_iter().next())
+    }
+
+    /// How many rows the statement touched.
+    pub(crate) async fn exec(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, DbError> {
+        match &self.0 {
+            TxKind::Sqlite { writer, .. } => blocking(|| {
+                let writer = hold(writer);
+                let mut statement = writer.prepare_cached(sql)?;
+                let touched = statement.execute(rusqlite::params_from_iter(args))?;
+                Ok(touched as u64)
+            }),
+            TxKind::Postgres { .. } => {
+                let client = self.client()?;
+                within(async {
+                    let statement = client.prepare_cached(sql).await?;
+                    Ok(client.execute_raw(&statement, args).await?)
+                })
+                .await
+            }
+        }
+    }
+
+    /// Runs an insert for many rows. `sql` holds one tuple after `values`; SQLite gets it row by row
+    /// through one prepared statement, PostgreSQL many tuples at a time.
+    pub(crate) async fn each(&self, sql: &str, rows: &[Vec<Arg<'_>>]) -> Result<u64, DbError> {
+        match &self.0 {
+            TxKind::Sqlite { writer, .. } => blocking(|| {
+                let writer = hold(writer);
+                let mut statement = writer.prepare_cached(sql)?;
+                let mut touched = 0;
+                for row in rows {
+                    touched += statement.execute(rusqlite::params_from_iter(row))? as u64;
+                }
+                Ok(touched)
+            }),
+            TxKind::Postgres { .. } => {
+                let mut touched = 0;
+                let mut rest = rows;
+                while let Some(first) = rest.first() {
+                    let size = chunk(rest.len(), 256);
+                    let (now, later) = rest.split_at(size);
+                    let text = tuples(sql, first.len(), size);
+                    let args: Vec<Arg<'_>> = now.iter().flatten().cloned().collect();
+                    touched += self.exec(&text, &args).await?;
+                    rest = later;
+                }
+                Ok(touched)
+            }
+        }
+    }
+
+    /// Runs a select whose text has `in ($list)` for keys of any number. `fixed` are `$1`, `$2`, ….
+    pub(crate) async fn among(
+        &self,
+        sql: &str,
+        fixed: &[Arg<'_>],
+        keys: &[Arg<'_>],
+    ) -> Result<Vec<Row>, DbError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for (sql, args) in lists(sql, fixed, keys) {
+            rows.extend(self.rows(&sql, &args).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Runs statements without arguments, such as a migration.
+    pub(crate) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        match &self.0 {
+            TxKind::Sqlite { writer, .. } => Ok(blocking(|| hold(writer).execute_batch(sql))?),
+            TxKind::Postgres { .. } => {
+                let client = self.client()?;
+                within(async { Ok(client.batch_execute(sql).await?) }).await
+            }
+        }
+    }
+
+    /// The time by which leases are judged.
+    ///
+    /// Holders on PostgreSQL may sit on several machines whose clocks differ, so the database's own
+    /// clock decides there. A SQLite file has one machine, and so one clock.
+    pub(crate) async fn now(&self, clock: &dyn Clock) -> Result<Timestamp, DbError> {
+        const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+        match &self.0 {
+            TxKind::Sqlite { .. } => Ok(clock.now()),
+            TxKind::Postgres { .. } => self
+                .row(NOW, &[])
+                .await?
+                .ok_or(DbError::Shape { column: 0, expected: "a time" })?
+                .time(0),
+        }
+    }
+
+    /// Keeps other processes out of the statements that follow, until the transaction ends.
+    pub(crate) async fn alone(&self) -> Result<(), DbError> {
+        // Any number that no other program picks; SQLite's writers are alone anyway.
+        const LOCK: &str = "select cast(pg_advisory_xact_lock(7238901743120) as text)";
+        if matches!(self.0, TxKind::Postgres { .. }) {
+            self.rows(LOCK, &[]).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), DbError> {
+        match &mut self.0 {
+            TxKind::Sqlite { writer, open } => {
+                blocking(|| hold(writer).execute_batch("commit"))?;
+                *open = false;
+                Ok(())
+            }
+            TxKind::Postgres { client } => {
+                let Some(taken) = client.take() else {
+                    return Err(DbError::Pool("the transaction is over".to_owned()));
+                };
+                let result = within(async { Ok(taken.batch_execute("commit").await?) }).await;
+                if result.is_err() {
+                    // Whether it was committed is unknown; the connection must not be used again.
+                    drop(deadpool_postgres::Object::take(taken));
+                }
+                result
+            }
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        match &mut self.0 {
+            TxKind::Sqlite { writer, open } => {
+                if *open {
+                    let _ = blocking(|| hold(writer).execute_batch("rollback"));
+                }
+            }
+            // Closing the connection rolls back, without waiting for an answer here.
+            TxKind::Postgres { client } => {
+                if let Some(client) = client.take() {
+                    drop(deadpool_postgres::Object::take(client));
+                }
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        let kept = hold(&self.readers).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let connection = connect(&self.path, 2_000)?;
+                connection.pragma_update(None, "query_only", true)?;
+                connection
+            }
+        };
+        let answer = work(&connection);
+        let mut readers = hold(&self.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(connection);
+        }
+        answer
+    }
+}
+
+fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(SQLITE_BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // Without it some SQLite versions prepare a statement anew each time its arguments change.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    Ok(connection)
+}
+
+fn hold<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}
+
+fn sqlite_rows(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    args: &[Arg<'_>],
+) -> Result<Vec<Row>, DbError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let columns = statement.column_count();
+    let mut found = statement.query(rusqlite::params_from_iter(args))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let mut values = Vec::with_capacity(columns);
+        for column in 0..columns {
+            values.push(match row.get_ref(column)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(value) => Value::Int(value),
+                ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+                ValueRef::Blob(value) => Value::Bytes(value.to_vec()),
+                ValueRef::Real(_) => return Err(DbError::Shape { column, expected: "exact" }),
+            });
+        }
+        rows.push(Row(values));
+    }
+    Ok(rows)
+}
+
+async fn postgres_rows(
+    client: &deadpool_postgres::Object,
+    sql: &str,
+    args: &[Arg<'_>],
+) -> Result<Vec<Row>, DbError> {
+    let statement = client.prepare_cached(sql).await?;
+    let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
+    let found = client.query(&statement, &args).await?;
+    let mut rows = Vec::with_capacity(found.len());
+    for row in found {
+        let mut values = Vec::with_capacity(row.len());
+        for (column, described) in row.columns().iter().enumerate() {
+            values.push(match *described.type_() {
+                Type::INT8 => row.try_get::<_, Option<i64>>(column)?.map(Value::Int),
+                Type::INT4 => {
+                    row.try_get::<_, Option<i32>>(column)?.map(|it| Value::Int(it.into()))
+                }
+                Type::BOOL => {
+                    row.try_get::<_, Option<bool>>(column)?.map(|it| Value::Int(it.into()))
+                }
+                Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(column)?.map(Value::Bytes),
+                _ => row.try_get::<_, Option<String>>(column)?.map(Value::Text),
+            });
+        }
+        rows.push(Row(values.into_iter().map(|it| it.unwrap_or(Value::Null)).collect()));
+    }
+    Ok(rows)
+}
+
+fn pool_error(error: deadpool_postgres::PoolError) -> DbError {
+    match error {
+        deadpool_postgres::PoolError::Backend(error) => DbError::Postgres(error),
+        other => DbError::Pool(other.to_string()),
+    }
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    tokio::time::timeout(TIMEOUT, work).await.unwrap_or(Err(DbError::Timeout))
+}
+
+/// Tells the runtime that this thread will be busy for a while, where it has others to go on with.
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let many = tokio::runtime::Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if many { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// The largest power of four that fits, so that few different texts are prepared.
+fn chunk(left: usize, most: usize) -> usize {
+    let mut size = most;
+    while size > left {
+        size /= 4;
+    }
+    size.max(1)
+}
+
+/// Repeats the tuple after `values`, with the placeholders counted on.
+fn tuples(sql: &str, width: usize, count: usize) -> String {
+    let Some((head, rest)) = sql.split_once("values (") else { return sql.to_owned() };
+    let Some((tuple, tail)) = rest.split_once(')') else { return sql.to_owned() };
+    let mut text = format!("{head}values ({tuple})");
+    for n in 1..count {
+        text.push_str(", (");
+        for column in 1..=width {
+            let comma = if column > 1 { ", " } else { "" };
+            text.push_str(&format!("{comma}${}", n * width + column));
+        }
+        text.push(')');
+    }
+    text + tail
+}
+
+/// Statements for lists of keys. A list is filled up with its last key, so that few texts are prepared.
+fn lists<'a>(sql: &str, fixed: &[Arg<'a>], keys: &[Arg<'a>]) -> Vec<(String, Vec<Arg<'a>>)> {
+    let mut statements = Vec::new();
+    for part in keys.chunks(512) {
+        let size = [1, 8, 64, 512].into_iter().find(|size| *size >= part.len()).unwrap_or(512);
+        let places: Vec<String> = (0..size).map(|n| format!("${}", fixed.len() + n + 1)).collect();
+        let mut args = fixed.to_vec();
+        args.extend(part.iter().cloned());
+        if let Some(last) = part.last() {
+            args.resize(fixed.len() + size, last.clone());
+        }
+        statements.push((sql.replace("$list", &places.join(", ")), args));
+    }
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_insert_of_one_row_becomes_an_insert_of_many() {
+        let one = "insert into t (a, b) values ($1, $2) on conflict do nothing";
+        assert_eq!(
+            tuples(one, 2, 3),
+            "insert into t (a, b) values ($1, $2), ($3, $4), ($5, $6) on conflict do nothing"
+        );
+        assert_eq!(tuples(one, 2, 1), one);
+    }
+
+    #[test]
+    fn lists_of_keys_come_in_few_sizes() {
+        let keys: Vec<Arg<'_>> = (0..9).map(Arg::Int).collect();
+        let made = lists("select 1 where a = $1 and b in ($list)", &[Arg::Int(7)], &keys);
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].1.len(), 65);
+        assert!(made[0].0.contains("in ($2, $3,"));
+        assert!(lists("x", &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn chunks_never_exceed_what_is_left() {
+        assert_eq!([chunk(1000, 256), chunk(255, 256), chunk(3, 256)], [256, 64, 1]);
+    }
+}

@@ -1,0 +1,565 @@
+//! The last transaction of a run, and the word of a person on a held one.
+//!
+//! What was deleted, the new token, the counters, the outcome and the release of the lease are one
+//! transaction, so that no crash can leave a finished sync looking unfinished.
+
+use jiff::Timestamp;
+
+use crate::contact::ResourceName;
+use crate::store::db::{Arg, DbError, Tx, int};
+use crate::store::gate::{Holder, Lease, WriteError};
+use crate::store::ids::ContactId;
+use crate::store::page::{Change, Moves, log_changes, take_numbers};
+use crate::store::{Settings, Store};
+use crate::sync::book::Label;
+use crate::sync::run::{Deletions, Ending};
+use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId};
+
+/// Why a held run could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    #[error("this run is not on hold")]
+    NotHeld,
+    /// Approving would act on a listing that is no longer the latest.
+    #[error("another sync has run since; sync again to see what would be deleted now")]
+    Outdated,
+    #[error("a sync is in progress since {}, held by {}; decide when it is over", .0.since, .0.host)]
+    Busy(Holder),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Store {
+    /// Gathers the live contacts that the full listing did not name. Returns their names and the
+    /// number of live contacts.
+    ///
+    /// # Errors
+    /// [`WriteError::LeaseLost`] when somebody else has taken the account.
+    pub async fn sweep(
+        &self,
+        lease: &Lease,
+        settings: &Settings,
+    ) -> Result<(Vec<ResourceName>, u64), WriteError> {
+        // Ids of one account lie side by side, so this reads the table in order.
+        const GATHER: &str = "
+            insert into doomed (account, contact)
+            select cast($1 as bigint), c.id from contact c
+            where c.id >= $2 and c.id < $3 and c.deleted_at is null
+                and not exists (select 1 from seen s where s.account = $1 and s.contact = c.id)
+            on conflict do nothing";
+        const NAMES: &str =
+            "select c.resource_name from doomed d join contact c on c.id = d.contact
+            where d.account = $1 order by d.contact";
+        const LIVE: &str = "select live from account where id = $1";
+        let account = lease.account();
+        let tx = self.db.begin().await?;
+        self.fence(&tx, lease, settings).await?;
+        let first = ContactId::new(account, 0).0;
+        let end = ContactId::new(AccountId(account.0 + 1), 0).0;
+        tx.exec(GATHER, &[account.0.into(), first.into(), end.into()]).await?;
+        let rows = tx.rows(NAMES, &[account.0.into()]).await?;
+        let live = tx.row(LIVE, &[account.0.into()]).await?.map_or(Ok(0), |row| row.count(0))?;
+        tx.commit().await?;
+        let mut names = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let name = row.text(0)?;
+            names.push(ResourceName::parse(name).ok_or_else(|| DbError::Word(name.to_owned()))?);
+        }
+        Ok((names, live))
+    }
+
+    /// Ends a run.
+    ///
+    /// # Errors
+    /// [`WriteError::LeaseLost`] when somebody else has taken the account; that one has closed the run.
+    pub async fn finish(
+        &self,
+        lease: &Lease,
+        kind: Kind,
+        ending: &Ending,
+        request: &str,
+        requests: u64,
+        settings: &Settings,
+    ) -> Result<Outcome, WriteError> {
+        let tx = self.db.begin().await?;
+        let now = self.fence(&tx, lease, settings).await?;
+        let account = lease.account();
+        let outcome = match ending {
+            Ending::Complete { token, labels, identity, deletions } => {
+                if let Some(labels) = labels {
+                    replace_labels(&tx, account, labels).await?;
+                }
+                if let Some(identity) = identity {
+                    learn_identity(&tx, account, identity).await?;
+                }
+                let earned = Earned { token: token.expose(), request, kind };
+                complete(&tx, lease, &earned, deletions, now).await?
+            }
+            Ending::Failed { code, message, not_before } => {
+                fail(&tx, lease, *code, message, *not_before, now).await?;
+                Outcome::Failed
+            }
+            Ending::Cancelled => Outcome::Cancelled,
+            Ending::Interrupted => Outcome::Interrupted,
+        };
+        close(&tx, lease.run, kind, outcome, requests, now).await?;
+        release(&tx, lease, now).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(outcome)
+    }
+
+    /// Does what a held run wanted to do: deletes, and takes the token.
+    ///
+    /// # Errors
+    /// When the run is not on hold, or its listing is no longer the latest. Nothing is changed then.
+    pub async fn approve(&self, run: RunId, by: &str) -> Result<u64, DecisionError> {
+        const WHO: &str = "select contact from held where run = $1 order by contact";
+        const DOOM: &str = "insert into doomed (account, contact) values ($1, $2)
+            on conflict do nothing";
+        const FORGET: &str = "delete from doomed where account = $1";
+        const TOKEN: &str = "
+            update account set sync_token = h.sync_token, token_request = h.token_request,
+                token_grant = h.token_grant, token_full_at = h.token_full_at, token_at = $2
+            from hold h where h.account = account.id and account.id = $1";
+        let account = run.account();
+        let (tx, lease, now) = self.decide(run, true).await?;
+        let held = tx.rows(WHO, &[run.0.into()]).await?;
+        let mut rows = Vec::with_capacity(held.len());
+        for row in &held {
+            rows.push(vec![Arg::Int(account.0), Arg::Int(row.int(0)?)]);
+        }
+        tx.exec(FORGET, &[account.0.into()]).await?;
+        tx.each(DOOM, &rows).await?;
+        let deleted = delete_doomed(&tx, &lease, now).await?;
+        tx.exec(TOKEN, &[account.0.into(), now.into()]).await?;
+        succeed(&tx, account, now, false).await?;
+        let outcome = earned_outcome(&tx, run).await?;
+        decided(&tx, run, outcome, by, now).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(deleted)
+    }
+
+    /// Keeps what a held run wanted to delete. The token is not taken, so a later run asks Google anew.
+    ///
+    /// # Errors
+    /// When the run is not on hold. Nothing is changed then.
+    pub async fn reject(&self, run: RunId, by: &str) -> Result<(), DecisionError> {
+        let (tx, _, now) = self.decide(run, false).await?;
+        decided(&tx, run, Outcome::Rejected, by, now).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(())
+    }
+
+    /// Opens the transaction of a decision. It raises the fence, so no run can begin in between.
+    async fn decide(
+        &self,
+        run: RunId,
+        must_be_latest: bool,
+    ) -> Result<(Tx, Lease, Timestamp), DecisionError> {
+        const HELD: &str = "select 1 from hold where account = $1 and run = $2";
+        const SINCE: &str = "select count(*) from run where account = $1 and id > $2 and pages > 0";
+        const TAKE: &str = "
+            update lease set fence = fence + 1, holder = null, expires_at = $2
+            where account = $1 and (holder is null or expires_at <= $2)";
+        let account = run.account();
+        // A holder that is found dead now need not be waited for.
+        self.close_orphans(account).await?;
+        let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        if tx.exec(TAKE, &[account.0.into(), now.into()]).await? == 0 {
+            drop(tx);
+            return match self.lease_holder(account).await? {
+                Some(holder) => Err(DecisionError::Busy(holder)),
+                None => Err(DecisionError::NotHeld),
+            };
+        }
+        if tx.row(HELD, &[account.0.into(), run.0.into()]).await?.is_none() {
+            return Err(DecisionError::NotHeld);
+        }
+        let since = tx.row(SINCE, &[account.0.into(), run.0.into()]).await?;
+        if must_be_latest && since.map_or(Ok(0), |row| row.int(0))? > 0 {
+            return Err(DecisionError::Outdated);
+        }
+        Ok((tx, Lease { run, holder: String::new() }, now))
+    }
+}
+
+/// The token that a run has earned.
+struct Earned<'a> {
+    token: &'a str,
+    request: &'a str,
+    kind: Kind,
+}
+
+async fn complete(
+    tx: &Tx,
+    lease: &Lease,
+    earned: &Earned<'_>,
+    deletions: &Deletions,
+    now: Timestamp,
+) -> Result<Outcome, DbError> {
+    const TOKEN: &str = "
+        update account set sync_token = $2, token_request = $3, token_at = $4,
+            token_grant = (select number from oauth_grant where account = $1),
+            token_full_at = case when $5 = 1 then coalesce(listing_started_at, $4)
+                else coalesce(token_full_at, $4) end
+        where id = $1";
+    const HOLD: &str = "
+        insert into hold (account, run, sync_token, token_request, token_grant, token_full_at, held_at)
+        select id, cast($2 as bigint), cast($3 as text), cast($4 as text),
+            coalesce((select number from oauth_grant where account = $1), 0),
+            case when $5 = 1 then coalesce(listing_started_at, cast($6 as bigint))
+                else coalesce(token_full_at, cast($6 as bigint)) end, cast($6 as bigint)
+        from account where id = $1";
+    const HELD: &str = "insert into held (run, contact)
+        select cast($2 as bigint), contact from doomed where account = $1";
+    const HELD_RUN: &str = "update account set held_run = $2, last_ended_at = $3, failures = 0,
+            failing_since = null, interruptions = 0, not_before = null where id = $1";
+    const TO_DELETE: &str = "update run set to_delete = $2 where id = $1";
+    let account = lease.account();
+    spare(tx, account, &deletions.keep).await?;
+    for (old, new) in &deletions.renamed {
+        follow_rename(tx, lease, old, new, now).await?;
+    }
+    let full = earned.kind == Kind::Full;
+    // A completed run knows better than an earlier one that was held.
+    drop_hold(tx, account).await?;
+    let outcome = if deletions.hold {
+        tx.exec(
+            HOLD,
+            &[
+                account.0.into(),
+                lease.run.0.into(),
+                earned.token.into(),
+                earned.request.into(),
+                full.into(),
+                now.into(),
+            ],
+        )
+        .await?;
+        let held = tx.exec(HELD, &[account.0.into(), lease.run.0.into()]).await?;
+        tx.exec(TO_DELETE, &[lease.run.0.into(), int(held)]).await?;
+        tx.exec(HELD_RUN, &[account.0.into(), lease.run.0.into(), now.into()]).await?;
+        Outcome::Held
+    } else {
+        delete_doomed(tx, lease, now).await?;
+        tx.exec(
+            TOKEN,
+            &[
+                account.0.into(),
+                earned.token.into(),
+                earned.request.into(),
+                now.into(),
+                full.into(),
+            ],
+        )
+        .await?;
+        succeed(tx, account, now, full).await?;
+        earned_outcome(tx, lease.run).await?
+    };
+    forget_listing(tx, account, full).await?;
+    Ok(outcome)
+}
+
+/// Contacts that are still there at Google are not deleted.
+async fn spare(tx: &Tx, account: AccountId, keep: &[ResourceName]) -> Result<(), DbError> {
+    const SPARE: &str = "delete from doomed where account = $1 and contact in
+        (select id from contact where account = $1 and resource_name = $2)";
+    for name in keep {
+        tx.exec(SPARE, &[account.0.into(), name.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+/// Gives a renamed contact its old id back.
+///
+/// A full listing does not say what a contact was called before, so its new name came in as a new
+/// contact. The old row takes over what the new one holds, and the new row goes.
+async fn follow_rename(
+    tx: &Tx,
+    lease: &Lease,
+    old: &ResourceName,
+    new: &ResourceName,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    const BOTH: &str = "
+        select c.id, c.resource_name, c.phones, c.emails, d.content from contact c
+        join contact_content d on d.contact = c.id
+        where c.account = $1 and c.resource_name in ($list) and c.deleted_at is null";
+    const SPARE: &str = "delete from doomed where account = $1 and contact = $2";
+    const RENAME: &str = "update contact set resource_name = $2, updated_at = $3 where id = $1";
+    const PARK: &str = "update contact set resource_name = resource_name || '~' || cast(id as text)
+        where account = $1 and resource_name = $2";
+    const TAKE_OVER: &str = "
+        update contact set resource_name = $3, fingerprint = n.fingerprint,
+            display_name = n.display_name, name_key = n.name_key, initial = n.initial,
+            phones = n.phones, emails = n.emails, edited_at = n.edited_at, updated_at = $4
+        from contact n where contact.id = $1 and n.id = $2";
+    const CONTENT: &str = "update contact_content set content = $2 where contact = $1";
+    const REMOVE_SEEN: &str = "delete from seen where account = $1 and contact = $2";
+    const REMOVE_CONTENT: &str = "delete from contact_content where contact = $1";
+    const REMOVE: &str = "delete from contact where id = $1";
+    const UNLOG: &str = "delete from change where run = $1 and contact = $2 and kind = 'created'";
+    const RECOUNT: &str = "
+        update run set renamed = renamed + 1, created = created - $2, updated = updated + $2,
+            deleted = deleted + $3
+        where id = $1";
+
+    let account = lease.account();
+    let found =
+        tx.among(BOTH, &[account.0.into()], &[old.as_str().into(), new.as_str().into()]).await?;
+    let row_of = |name: &ResourceName| {
+        found.iter().find(|row| row.text(1).is_ok_and(|text| text == name.as_str()))
+    };
+    let Some(former) = row_of(old) else { return Ok(()) };
+    let id = ContactId(former.int(0)?);
+    let before = former.text(4)?.to_owned();
+    tx.exec(SPARE, &[account.0.into(), id.0.into()]).await?;
+    tx.exec(PARK, &[account.0.into(), old.as_str().into()]).await?;
+    let latter = row_of(new).map(|row| Ok::<_, DbError>((ContactId(row.int(0)?), row)));
+    let after = match latter.transpose()? {
+        Some((newcomer, row)) => {
+            let content = row.text(4)?.to_owned();
+            tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
+            let args = [id.0.into(), newcomer.0.into(), Arg::from(new.as_str()), now.into()];
+            tx.exec(TAKE_OVER, &args).await?;
+            tx.exec(CONTENT, &[id.0.into(), content.as_str().into()]).await?;
+            let here = tx.exec(UNLOG, &[lease.run.0.into(), newcomer.0.into()]).await?.min(1);
+            tx.exec(REMOVE_SEEN, &[account.0.into(), newcomer.0.into()]).await?;
+            tx.exec(REMOVE_CONTENT, &[newcomer.0.into()]).await?;
+            tx.exec(REMOVE, &[newcomer.0.into()]).await?;
+            let mut moves = Moves::default();
+            moves.contact(-1, former.count(2)?, former.count(3)?);
+            moves.apply(tx, account).await?;
+            // A newcomer of this run was never another contact; one of an earlier run was, and goes.
+            tx.exec(RECOUNT, &[lease.run.0.into(), int(here), int(1 - here)]).await?;
+            content
+        }
+        None => {
+            tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
+            tx.exec(RENAME, &[id.0.into(), new.as_str().into(), now.into()]).await?;
+            tx.exec(RECOUNT, &[lease.run.0.into(), int(0), int(0)]).await?;
+            before.clone()
+        }
+    };
+    let mut seq = take_numbers(tx, lease, 1).await?;
+    let change = Change {
+        contact: id,
+        kind: ChangeKind::Updated,
+        name_before: Some(old.as_str()),
+        name_after: Some(new.as_str()),
+        before: Some(before),
+        after: Some(&after),
+    };
+    log_changes(tx, lease, vec![change], &mut seq, now).await
+}
+
+/// Turns the doomed contacts into tombstones of ours, with a line in the change log each.
+async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, DbError> {
+    const COUNT: &str = "
+        select count(*), cast(coalesce(sum(c.phones), 0) as bigint),
+            cast(coalesce(sum(c.emails), 0) as bigint),
+            cast(coalesce(sum(case when c.phones > 0 then 1 else 0 end), 0) as bigint),
+            cast(coalesce(sum(case when c.emails > 0 then 1 else 0 end), 0) as bigint)
+        from doomed d join contact c on c.id = d.contact
+        where d.account = $1 and c.deleted_at is null";
+    const LOG: &str = "
+        insert into change (run, seq, contact, kind, at, name_before, before_content)
+        select cast($2 as bigint), cast($3 as bigint) + row_number() over (order by d.contact), c.id,
+            'deleted', cast($4 as bigint),
+            c.resource_name, e.content
+        from doomed d join contact c on c.id = d.contact
+        join contact_content e on e.contact = c.id
+        where d.account = $1 and c.deleted_at is null";
+    const DELETE: &str = "
+        update contact set deleted_at = $2, updated_at = $2
+        where deleted_at is null and id in (select contact from doomed where account = $1)";
+    const DELETED: &str = "update run set deleted = deleted + $2 where id = $1";
+    const FORGET: &str = "delete from doomed where account = $1";
+    let account = lease.account();
+    let Some(row) = tx.row(COUNT, &[account.0.into()]).await? else { return Ok(0) };
+    let count = row.int(0)?;
+    if count > 0 {
+        let moves = Moves {
+            live: -count,
+            deleted: count,
+            phones: -row.int(1)?,
+            emails: -row.int(2)?,
+            with_phone: -row.int(3)?,
+            with_email: -row.int(4)?,
+        };
+        let seq = take_numbers(tx, lease, row.count(0)? as usize).await?;
+        let log = [account.0.into(), lease.run.0.into(), seq.into(), Arg::from(now)];
+        tx.exec(LOG, &log).await?;
+        tx.exec(DELETE, &[account.0.into(), now.into()]).await?;
+        tx.exec(DELETED, &[lease.run.0.into(), count.into()]).await?;
+        moves.apply(tx, account).await?;
+    }
+    tx.exec(FORGET, &[account.0.into()]).await?;
+    Ok(row.count(0)?)
+}
+
+async fn replace_labels(tx: &Tx, account: AccountId, labels: &[Label]) -> Result<(), DbError> {
+    const CLEAR: &str = "delete from label where account = $1";
+    const ADD: &str = "insert into label (account, resource_name, name, system)
+        values ($1, $2, $3, $4) on conflict do nothing";
+    tx.exec(CLEAR, &[account.0.into()]).await?;
+    let rows: Vec<_> = labels
+        .iter()
+        .map(|label| {
+            vec![
+                account.0.into(),
+                label.resource_name.as_str().into(),
+                label.name.as_str().into(),
+                label.system.into(),
+            ]
+        })
+        .collect();
+    tx.each(ADD, &rows).await.map(|_| ())
+}
+
+async fn learn_identity(
+    tx: &Tx,
+    account: AccountId,
+    identity: &ResourceName,
+) -> Result<(), DbError> {
+    const LEARN: &str = "update account set google_id = $2 where id = $1 and google_id is null";
+    tx.exec(LEARN, &[account.0.into(), identity.as_str().into()]).await.map(|_| ())
+}
+
+/// A run has succeeded: what went wrong before is forgiven.
+async fn succeed(tx: &Tx, account: AccountId, now: Timestamp, full: bool) -> Result<(), DbError> {
+    const SUCCESS: &str = "
+        update account set last_success_at = $2, last_ended_at = $2, failures = 0,
+            failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
+            follow_up_at = case when $3 = 1 then $2 else null end
+        where id = $1";
+    tx.exec(SUCCESS, &[account.0.into(), now.into(), full.into()]).await.map(|_| ())
+}
+
+async fn earned_outcome(tx: &Tx, run: RunId) -> Result<Outcome, DbError> {
+    const ASIDE: &str = "select set_aside from run where id = $1";
+    let aside = tx.row(ASIDE, &[run.0.into()]).await?.map_or(Ok(0), |row| row.int(0))?;
+    Ok(if aside > 0 { Outcome::Partial } else { Outcome::Succeeded })
+}
+
+async fn fail(
+    tx: &Tx,
+    lease: &Lease,
+    code: FailureCode,
+    message: &str,
+    not_before: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    const RUN: &str = "update run set error_code = $2, error_message = $3 where id = $1";
+    const ACCOUNT: &str = "
+        update account set failures = failures + 1, failing_since = coalesce(failing_since, $2),
+            not_before = $3, last_ended_at = $2
+        where id = $1";
+    const GRANT: &str = "
+        update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
+            needs_reauth_reason = coalesce(needs_reauth_reason, $3)
+        where account = $1";
+    let account = lease.account();
+    tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
+    tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
+    if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
+        tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
+    }
+    Ok(())
+}
+
+async fn forget_listing(tx: &Tx, account: AccountId, full: bool) -> Result<(), DbError> {
+    const DOOMED: &str = "delete from doomed where account = $1";
+    const SEEN: &str = "delete from seen where account = $1";
+    const LISTING: &str = "
+        update account set listing_request = null, listing_grant = null, listing_page = null,
+            listing_started_at = null, listing_at = null, listing_seen = 0, listing_nameless = 0
+        where id = $1";
+    tx.exec(DOOMED, &[account.0.into()]).await?;
+    if full {
+        tx.exec(SEEN, &[account.0.into()]).await?;
+        tx.exec(LISTING, &[account.0.into()]).await?;
+    }
+    Ok(())
+}
+
+async fn drop_hold(tx: &Tx, account: AccountId) -> Result<(), DbError> {
+    const HELD: &str = "delete from held where run in (select run from hold where account = $1)";
+    const HOLD: &str = "delete from hold where account = $1";
+    const ACCOUNT: &str = "update account set held_run = null where id = $1";
+    for sql in [HELD, HOLD, ACCOUNT] {
+        tx.exec(sql, &[account.0.into()]).await?;
+    }
+    Ok(())
+}
+
+async fn decided(
+    tx: &Tx,
+    run: RunId,
+    outcome: Outcome,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    const DECIDED: &str = "
+        update run set outcome = $2, decided_at = $3, decided_by = $4, updated_at = $3,
+            after_live = (select live from account where id = $5)
+        where id = $1";
+    let account = run.account();
+    drop_hold(tx, account).await?;
+    let args = [run.0.into(), outcome.as_str().into(), now.into(), Arg::from(by), account.0.into()];
+    tx.exec(DECIDED, &args).await.map(|_| ())
+}
+
+/// Writes the outcome. A run has one: whoever comes second finds no open row.
+async fn close(
+    tx: &Tx,
+    run: RunId,
+    kind: Kind,
+    outcome: Outcome,
+    requests: u64,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    const CLOSE: &str = "
+        update run set outcome = $2, kind = $3, phase = $4, ended_at = $5, updated_at = $5,
+            wait_until = null, wait_reason = null, wait_message = null,
+            after_live = (select live from account where id = $6), requests = requests + $7
+        where id = $1 and outcome is null";
+    const ENDED: &str = "update account set last_ended_at = $2 where id = $1";
+    let account = run.account();
+    tx.exec(
+        CLOSE,
+        &[
+            run.0.into(),
+            outcome.as_str().into(),
+            kind.as_str().into(),
+            Phase::Ended.as_str().into(),
+            now.into(),
+            account.0.into(),
+            int(requests),
+        ],
+    )
+    .await?;
+    tx.exec(ENDED, &[account.0.into(), now.into()]).await.map(|_| ())
+}
+
+/// Gives the lease back. The fence in the condition keeps a late release from ending a later term.
+async fn release(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<(), DbError> {
+    const RELEASE: &str = "
+        update lease set holder = null, expires_at = $4
+        where account = $1 and fence = $2 and holder = $3";
+    tx.exec(
+        RELEASE,
+        &[
+            lease.account().0.into(),
+            lease.run.fence().into(),
+            lease.holder.as_str().into(),
+            now.into(),
+        ],
+    )
+    .await
+    .map(|_| ())
+}

@@ -1,0 +1,505 @@
+//! The gate: who may sync an account, and for how long.
+//!
+//! A lease is a row. Taking it raises the fence; whoever writes shows the fence of its run, in the same
+//! transaction, and a lower one finds no row. Time only decides when somebody else may take the lease,
+//! so a wrong clock can cost a run its lease but never let two runs write.
+
+use jiff::Timestamp;
+
+use crate::clock::{after, between};
+use crate::contact::ResourceName;
+use crate::store::db::{Arg, DbError, Row, Tx, int};
+use crate::store::instance::Other;
+use crate::store::{Settings, Store};
+use crate::sync::book::{PageToken, SyncToken};
+use crate::sync::run::Orders;
+use crate::sync::schedule::{self, Circumstances, FullReason, TokenFacts};
+use crate::sync::{AccountId, Delay, Kind, Outcome, Phase, RunId, Trigger};
+
+/// What is asked of the gate.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub account: AccountId,
+    /// `None`: whichever is right.
+    pub kind: Option<Kind>,
+    pub trigger: Trigger,
+    /// A person or program, for the history.
+    pub asked_by: Option<String>,
+    /// The due time that this run serves. It is served once.
+    pub slot: Option<Timestamp>,
+    /// Fingerprint of the request parameters that a sync token depends on.
+    pub request: String,
+}
+
+/// The right to write the data of one account, as long as nobody else has taken it.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub run: RunId,
+    pub(crate) holder: String,
+}
+
+impl Lease {
+    pub fn account(&self) -> AccountId {
+        self.run.account()
+    }
+}
+
+/// A run that may begin.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    pub lease: Lease,
+    pub orders: Orders,
+    pub full_reason: Option<FullReason>,
+}
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holder {
+    /// Host and process.
+    pub host: String,
+    pub since: Timestamp,
+    pub run: Option<RunId>,
+    /// This very process.
+    pub is_this_process: bool,
+}
+
+/// Why a run may not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("a sync is already in progress since {}, held by {}", .0.since, .0.host)]
+    Busy(Holder),
+    /// Another process has served this due time.
+    #[error("this due time was already served")]
+    AlreadyServed,
+    #[error("no Google account is connected; connect one at /auth/google")]
+    NotConnected,
+    /// This process is shutting down.
+    #[error("this server is shutting down")]
+    Closing,
+    #[error("the Google account needs to be connected again: {reason}")]
+    NeedsReauth { reason: String },
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Why a transaction of a run was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Somebody else owns the account now. Nothing was written, and nothing more may be.
+    #[error("the lease was lost to another process")]
+    LeaseLost,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What a run learns when it renews its lease.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Renewed {
+    pub cancel: bool,
+}
+
+/// A listing older than this is not gone on with: too much may have changed behind it.
+const RESUME_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
+
+const LEASE: &str =
+    "select holder, host, boot, taken_at, expires_at, run from lease where account = $1";
+
+impl Store {
+    /// Takes the lease and opens a run, closing what a crashed predecessor left open.
+    ///
+    /// # Errors
+    /// When somebody else holds the lease, the due time was served, the account cannot be synced, or
+    /// the database fails. Nothing is changed then.
+    pub async fn begin_run(
+        &self,
+        request: &Request,
+        settings: &Settings,
+    ) -> Result<Beginning, Refusal> {
+        const ROW: &str = "insert into lease (account, fence, expires_at) values ($1, 0, 0)
+            on conflict (account) do nothing";
+        const TAKE: &str = "
+            update lease
+            set fence = fence + 1, holder = $2, host = $3, boot = $4, taken_at = $5, expires_at = $6
+            where account = $1 and (holder is null or expires_at <= $5 or holder = $7)
+            returning fence";
+        const HOLD_RUN: &str = "update lease set run = $2 where account = $1";
+        const OPEN: &str = "
+            insert into run (id, account, kind, kind_asked, full_reason, started_by, asked_by, holder,
+                resumed, started_at, updated_at, phase, before_live)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
+        const FRESH: &str =
+            "update account set last_slot = coalesce($2, last_slot), follow_up_at = null
+            where id = $1";
+
+        let account = request.account;
+        let dead = self.dead_holder(account).await?;
+        let tx = self.db.begin().await?;
+        let now = tx.now(&*self.clock).await?;
+        tx.exec(ROW, &[account.0.into()]).await?;
+        let taken = tx
+            .row(
+                TAKE,
+                &[
+                    account.0.into(),
+                    self.instance.name.as_str().into(),
+                    self.instance.host.as_str().into(),
+                    self.instance.boot.as_str().into(),
+                    now.into(),
+                    after(now, settings.lease).into(),
+                    dead.as_deref().unwrap_or("").into(),
+                ],
+            )
+            .await?;
+        let Some(taken) = taken else {
+            let row = tx.row(LEASE, &[account.0.into()]).await?;
+            let holder = row.map(|row| self.holder(&row)).transpose()?.flatten();
+            return match holder {
+                Some(holder) => Err(Refusal::Busy(holder)),
+                None => Err(Refusal::NotConnected),
+            };
+        };
+        let fence = taken.int(0)?;
+        let run = RunId::new(account, fence);
+        let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
+        match (&facts.grant, &facts.needs_reauth) {
+            (None, _) => return Err(Refusal::NotConnected),
+            (_, Some(reason)) => return Err(Refusal::NeedsReauth { reason: reason.clone() }),
+            _ => {}
+        }
+        if let Some(slot) = request.slot
+            && !schedule::fires(facts.last_slot, slot, now)
+        {
+            return Err(Refusal::AlreadyServed);
+        }
+        close_open_runs(&tx, account, now).await?;
+
+        let grant = facts.grant.unwrap_or(0);
+        let reason = schedule::full_reason(
+            facts.token.as_ref().map(|(_, it)| it),
+            &Circumstances {
+                request: &request.request,
+                grant,
+                never_synced: facts.never_synced,
+                full_run_held: facts.full_run_held,
+                full_after: settings.full_after,
+            },
+            account,
+            now,
+        );
+        // A person who asks for the changes gets them as long as there is a token to ask with.
+        let usable = !matches!(
+            reason,
+            Some(
+                FullReason::NeverSynced
+                    | FullReason::NoToken
+                    | FullReason::ParametersChanged
+                    | FullReason::Reconnected
+            )
+        );
+        let kind = match request.kind {
+            Some(Kind::Full) => Kind::Full,
+            Some(Kind::Incremental) if usable => Kind::Incremental,
+            _ if reason.is_some() => Kind::Full,
+            _ => Kind::Incremental,
+        };
+        let reason = reason.filter(|_| kind == Kind::Full);
+        let resume = facts
+            .listing
+            .filter(|it| it.request == request.request && it.grant == grant)
+            .filter(|it| kind == Kind::Full && between(it.at, now) <= RESUME_MAX)
+            .map(|it| it.page);
+        tx.exec(
+            OPEN,
+            &[
+                run.0.into(),
+                account.0.into(),
+                kind.as_str().into(),
+                request.kind.map(Kind::as_str).into(),
+                reason.map(FullReason::as_str).into(),
+                request.trigger.as_str().into(),
+                request.asked_by.as_deref().into(),
+                self.instance.host.as_str().into(),
+                resume.is_some().into(),
+                now.into(),
+                Phase::Starting.as_str().into(),
+                int(facts.live),
+            ],
+        )
+        .await?;
+        tx.exec(HOLD_RUN, &[account.0.into(), run.0.into()]).await?;
+        tx.exec(FRESH, &[account.0.into(), request.slot.into()]).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(Beginning {
+            lease: Lease { run, holder: self.instance.name.clone() },
+            orders: Orders {
+                run,
+                kind,
+                token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
+                resume,
+                identity: facts.identity,
+                policy: settings.policy,
+            },
+            full_reason: reason,
+        })
+    }
+
+    /// Keeps the lease for another while, and asks whether the run should stop.
+    ///
+    /// # Errors
+    /// [`WriteError::LeaseLost`] when somebody else has taken the account.
+    pub async fn renew(&self, lease: &Lease, settings: &Settings) -> Result<Renewed, WriteError> {
+        let tx = self.db.begin().await?;
+        self.fence(&tx, lease, settings).await?;
+        let row = tx.row(CANCEL, &[lease.run.0.into()]).await?;
+        let cancel = row.map_or(Ok(None), |row| row.opt_int(0))?.is_some();
+        tx.commit().await?;
+        Ok(Renewed { cancel })
+    }
+
+    /// Has somebody asked this run to stop? Reads only, so it can be asked several times a second.
+    pub async fn cancel_requested(&self, run: RunId) -> Result<bool, DbError> {
+        let row = self.db.row(CANCEL, &[run.0.into()]).await?;
+        Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.is_some())
+    }
+
+    /// Notes what the run is doing, for whoever looks.
+    ///
+    /// # Errors
+    /// [`WriteError::LeaseLost`] when somebody else has taken the account.
+    pub async fn note(
+        &self,
+        lease: &Lease,
+        note: &Note,
+        settings: &Settings,
+    ) -> Result<(), WriteError> {
+        const NOTE: &str = "
+            update run set phase = $2, wait_until = $3, wait_reason = $4, wait_message = $5,
+                retries = retries + $6, requests = requests + $7, waited_ms = waited_ms + $8,
+                updated_at = $9, kind = $10
+            where id = $1 and outcome is null";
+        let tx = self.db.begin().await?;
+        let now = self.fence(&tx, lease, settings).await?;
+        let wait = note.wait.as_ref();
+        tx.exec(
+            NOTE,
+            &[
+                lease.run.0.into(),
+                note.phase.as_str().into(),
+                wait.map(|it| it.until).into(),
+                wait.map(|it| it.delay.as_str()).into(),
+                wait.map(|it| it.message.as_str()).into(),
+                wait.is_some_and(|it| it.delay != Delay::Pause).into(),
+                int(note.requests),
+                int(wait.map_or(0, |it| between(now, it.until).as_millis())),
+                now.into(),
+                note.kind.as_str().into(),
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(())
+    }
+
+    /// Asks the run in progress to stop. Returns it, or `None` when nothing runs.
+    pub async fn request_cancel(
+        &self,
+        account: AccountId,
+        by: &str,
+    ) -> Result<Option<RunId>, DbError> {
+        const CANCEL_OPEN: &str = "
+            update run set cancel_at = coalesce(cancel_at, $2), cancel_by = coalesce(cancel_by, $3)
+            where account = $1 and outcome is null
+            returning id";
+        let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        let row = tx.row(CANCEL_OPEN, &[account.0.into(), now.into(), by.into()]).await?;
+        tx.commit().await?;
+        row.map(|row| row.int(0).map(RunId)).transpose()
+    }
+
+    /// Closes runs of this account that nobody works on any more. Returns whether there was one.
+    pub async fn close_orphans(&self, account: AccountId) -> Result<bool, DbError> {
+        const OPEN: &str = "select count(*) from run where account = $1 and outcome is null";
+        const FREE: &str = "
+            update lease set holder = null, fence = fence + 1, expires_at = $2
+            where account = $1 and (holder is null or expires_at <= $2 or holder = $3)";
+        let open = self.db.row(OPEN, &[account.0.into()]).await?;
+        if open.map_or(Ok(0), |row| row.int(0))? == 0 {
+            return Ok(false);
+        }
+        let dead = self.dead_holder(account).await?;
+        let tx = self.db.begin().await?;
+        let now = tx.now(&*self.clock).await?;
+        let dead = dead.unwrap_or_default();
+        if tx.exec(FREE, &[account.0.into(), now.into(), dead.into()]).await? == 0 {
+            return Ok(false);
+        }
+        let closed = close_open_runs(&tx, account, now).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(closed > 0)
+    }
+
+    /// Who holds the lease of this account now, if anybody.
+    pub async fn lease_holder(&self, account: AccountId) -> Result<Option<Holder>, DbError> {
+        let Some(row) = self.db.row(LEASE, &[account.0.into()]).await? else { return Ok(None) };
+        self.holder(&row)
+    }
+
+    /// Checks the fence, renews the lease, and says what time it is. First in every transaction that
+    /// writes for a run.
+    pub(crate) async fn fence(
+        &self,
+        tx: &Tx,
+        lease: &Lease,
+        settings: &Settings,
+    ) -> Result<Timestamp, WriteError> {
+        // A lease that ran out but was not taken is still ours: taking it is what raises the fence.
+        // A renewal never shortens it.
+        const RENEW: &str = "
+            update lease set expires_at = case when expires_at > $4 then expires_at else $4 end
+            where account = $1 and fence = $2 and holder = $3";
+        let now = tx.now(&*self.clock).await?;
+        let renewed = tx
+            .exec(
+                RENEW,
+                &[
+                    lease.account().0.into(),
+                    lease.run.fence().into(),
+                    lease.holder.as_str().into(),
+                    after(now, settings.lease).into(),
+                ],
+            )
+            .await?;
+        if renewed == 0 { Err(WriteError::LeaseLost) } else { Ok(now) }
+    }
+
+    /// The name of the lease's holder, if that process certainly lives no more.
+    async fn dead_holder(&self, account: AccountId) -> Result<Option<String>, DbError> {
+        let Some(row) = self.db.row(LEASE, &[account.0.into()]).await? else { return Ok(None) };
+        let Some(name) = row.opt_text(0)? else { return Ok(None) };
+        let other =
+            Other { name: name.to_owned(), boot: row.opt_text(2)?.unwrap_or_default().to_owned() };
+        let one_machine = self.db.path().is_some();
+        Ok(self.instance.knows_dead(&other, one_machine).then_some(other.name))
+    }
+
+    fn holder(&self, row: &Row) -> Result<Option<Holder>, DbError> {
+        let Some(name) = row.opt_text(0)? else { return Ok(None) };
+        Ok(Some(Holder {
+            host: row.opt_text(1)?.unwrap_or_default().to_owned(),
+            since: row.time(3)?,
+            run: row.opt_int(5)?.map(RunId),
+            is_this_process: name == self.instance.name,
+        }))
+    }
+}
+
+/// What a run is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    pub phase: Phase,
+    pub kind: Kind,
+    pub wait: Option<Wait>,
+    /// Requests to Google since the last note.
+    pub requests: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    pub until: Timestamp,
+    pub delay: Delay,
+    pub message: String,
+}
+
+const CANCEL: &str = "select cancel_at from run where id = $1";
+
+/// Closes the runs that a crash left open. The rescuer never touches a finished one.
+async fn close_open_runs(tx: &Tx, account: AccountId, now: Timestamp) -> Result<u64, DbError> {
+    const CLOSE: &str = "
+        update run set outcome = $2, phase = $3, ended_at = $4, updated_at = $4,
+            wait_until = null, wait_reason = null, wait_message = null,
+            error_message = $5, after_live = (select live from account where id = $1)
+        where account = $1 and outcome is null";
+    const COUNT: &str = "update account set interruptions = interruptions + $2,
+        last_ended_at = $3 where id = $1";
+    let closed = tx
+        .exec(
+            CLOSE,
+            &[
+                account.0.into(),
+                Outcome::Interrupted.as_str().into(),
+                Phase::Ended.as_str().into(),
+                now.into(),
+                "the process that ran it stopped without a word; the next run goes on".into(),
+            ],
+        )
+        .await?;
+    if closed > 0 {
+        tx.exec(COUNT, &[account.0.into(), int(closed), now.into()]).await?;
+    }
+    Ok(closed)
+}
+
+/// What begin_run has to know about an account.
+struct Facts {
+    live: u64,
+    identity: Option<ResourceName>,
+    grant: Option<i64>,
+    needs_reauth: Option<String>,
+    last_slot: Option<Timestamp>,
+    never_synced: bool,
+    full_run_held: bool,
+    token: Option<(SyncToken, TokenFacts)>,
+    listing: Option<Listing>,
+}
+
+struct Listing {
+    request: String,
+    grant: i64,
+    page: PageToken,
+    at: Timestamp,
+}
+
+async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
+    const FACTS: &str = "
+        select a.live, a.google_id, g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
+            held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
+            a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at
+        from account a
+        left join oauth_grant g on g.account = a.id
+        left join run held on held.id = a.held_run
+        where a.id = $1";
+    let Some(row) = tx.row(FACTS, &[Arg::Int(account.0)]).await? else { return Ok(None) };
+    let token = match (row.opt_text(7)?, row.opt_text(8)?, row.opt_int(9)?, row.opt_time(10)?) {
+        (Some(token), Some(request), Some(grant), Some(full_at)) => Some((
+            SyncToken::new(token),
+            TokenFacts { request: request.to_owned(), grant, full_at },
+        )),
+        _ => None,
+    };
+    let listing = match (row.opt_text(11)?, row.opt_int(12)?, row.opt_text(13)?, row.opt_time(14)?)
+    {
+        (Some(request), Some(grant), Some(page), Some(at)) => {
+            Some(Listing { request: request.to_owned(), grant, page: PageToken::new(page), at })
+        }
+        _ => None,
+    };
+    let needs_reauth = match row.opt_time(15)? {
+        Some(_) => Some(row.opt_text(3)?.unwrap_or("the grant is gone").to_owned()),
+        None => None,
+    };
+    Ok(Some(Facts {
+        live: row.count(0)?,
+        identity: row.opt_text(1)?.and_then(ResourceName::parse),
+        grant: row.opt_int(2)?,
+        needs_reauth,
+        last_slot: row.opt_time(4)?,
+        never_synced: row.opt_time(5)?.is_none(),
+        full_run_held: row.opt_word::<Kind>(6)? == Some(Kind::Full),
+        token,
+        listing,
+    }))
+}

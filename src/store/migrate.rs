@@ -1,0 +1,62 @@
+//! Brings a database to the form that this version knows.
+
+use crate::clock::Clock;
+use crate::store::db::{Arg, Db, DbError};
+
+/// The migrations, oldest first: their text for SQLite and for PostgreSQL. Only ever add to the end.
+const MIGRATIONS: &[(&str, &str)] = &[(
+    include_str!("migrations/sqlite/0001_mirror.sql"),
+    include_str!("migrations/postgres/0001_mirror.sql"),
+)];
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "the database is of version {found}, but this ringbook knows only up to {known}; \
+         use a newer ringbook, or restore a backup from before the upgrade"
+    )]
+    Newer { found: i64, known: usize },
+    #[error("cannot create the folder `{path}`: {source}")]
+    Folder { path: String, source: std::io::Error },
+    #[error("cannot open the database `{path}`: {source}")]
+    Open { path: String, source: DbError },
+    #[error("the database cannot be prepared: {0}")]
+    Db(#[from] DbError),
+}
+
+/// Runs what is missing, in one transaction: a crash half way leaves the old form. Processes that
+/// start at once wait for each other.
+pub(crate) async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), OpenError> {
+    const VERSIONS: &str = "create table if not exists schema_version (version bigint not null)";
+    const VERSIONS_SQLITE: &str =
+        "create table if not exists schema_version (version integer not null) strict";
+    const FOUND: &str = "select max(version) from schema_version";
+    const DONE: &str = "insert into schema_version (version) values ($1)";
+    const INSTALL: &str = "insert into install (one, salt, created_at) values (1, $1, $2)
+        on conflict (one) do nothing";
+
+    let sqlite = db.dialect() == "sqlite";
+    let tx = db.begin_durable().await?;
+    tx.alone().await?;
+    tx.script(if sqlite { VERSIONS_SQLITE } else { VERSIONS }).await?;
+    let found = match tx.row(FOUND, &[]).await? {
+        Some(row) => row.opt_int(0)?.unwrap_or(0),
+        None => 0,
+    };
+    let done = match usize::try_from(found) {
+        Ok(done) if done <= MIGRATIONS.len() => done,
+        _ => return Err(OpenError::Newer { found, known: MIGRATIONS.len() }),
+    };
+    for (at, (for_sqlite, for_postgres)) in MIGRATIONS.iter().enumerate().skip(done) {
+        tx.script(if sqlite { for_sqlite } else { for_postgres }).await?;
+        tx.exec(DONE, &[Arg::Int(at as i64 + 1)]).await?;
+    }
+    let mut salt = [0; 8];
+    getrandom::fill(&mut salt)
+        .map_err(|error| DbError::Pool(format!("no random numbers: {error}")))?;
+    let salt = i64::from_be_bytes(salt) & i64::MAX;
+    tx.exec(INSTALL, &[salt.into(), clock.now().into()]).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Forgets what is old: runs, and tombstones that nobody will want back. In small steps.
+
+use std::time::Duration;
+
+use crate::store::db::{Arg, DbError, int};
+use crate::store::{Store, page};
+use crate::sync::AccountId;
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retention {
+    /// Runs of each account, however old or young.
+    pub runs: u64,
+    /// Runs older than this go.
+    pub age: Duration,
+    /// Deleted contacts older than this go for good.
+    pub tombstones: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        let days = |count: u64| Duration::from_secs(count * 86400);
+        Retention { runs: 10_000, age: days(180), tombstones: days(90) }
+    }
+}
+
+/// What one step of pruning removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pruned {
+    pub runs: u64,
+    pub tombstones: u64,
+}
+
+/// Rows that one step may take.
+const STEP: u64 = 200;
+
+impl Store {
+    /// One small step. Call it again while it removes something. The newest run of an account, runs
+    /// in progress and runs on hold always stay.
+    pub async fn prune(
+        &self,
+        account: AccountId,
+        retention: &Retention,
+    ) -> Result<Pruned, DbError> {
+        const OLD: &str = "
+            select id from run
+            where account = $1 and outcome is not null
+                and (started_at < $2 or id <= coalesce(
+                    (select id from run where account = $1 order by id desc limit 1 offset $3), -1))
+                and id <> (select max(id) from run where account = $1)
+            order by id limit $4";
+        const GONE: &str = "
+            select id from contact
+            where deleted_at < $2 and account = $1
+                and not exists (select 1 from held h where h.contact = contact.id)
+            order by deleted_at limit $3";
+        const CONTENT: &str = "delete from contact_content where contact = $1";
+        const CONTACT: &str = "delete from contact where id = $1 and deleted_at is not null";
+        let now = self.clock.now();
+        let before = |age: Duration| now.saturating_sub(age).unwrap_or(now);
+        let rows = self
+            .db
+            .rows(
+                OLD,
+                &[account.0.into(), before(retention.age).into(), int(retention.runs), int(STEP)],
+            )
+            .await?;
+        let runs = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
+        let mut pruned = Pruned { runs: self.forget_runs(&runs).await?, tombstones: 0 };
+
+        let args = [account.0.into(), Arg::from(before(retention.tombstones)), int(STEP)];
+        let gone = self.db.rows(GONE, &args).await?;
+        if gone.is_empty() {
+            return Ok(pruned);
+        }
+        let tx = self.db.begin().await?;
+        for row in &gone {
+            let id = row.int(0)?;
+            // It may have been restored since it was looked up.
+            if tx.exec(CONTACT, &[id.into()]).await? > 0 {
+                tx.exec(CONTENT, &[id.into()]).await?;
+                pruned.tombstones += 1;
+            }
+        }
+        let forgotten = i64::try_from(pruned.tombstones).unwrap_or(0);
+        page::Moves { deleted: -forgotten, ..page::Moves::default() }.apply(&tx, account).await?;
+        tx.commit().await?;
+        Ok(pruned)
+    }
+}

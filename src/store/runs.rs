@@ -1,0 +1,352 @@
+//! Reads of runs: one in full, the history, what a run changed and what it set aside.
+
+use jiff::Timestamp;
+
+use crate::contact::{Content, FieldChange, differences};
+use crate::store::db::{Arg, DbError, Row, int};
+use crate::store::ids::ContactId;
+use crate::store::page::content;
+use crate::store::{Store, Wait};
+use crate::sync::schedule::FullReason;
+use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId, Trigger};
+
+/// One run, as the history keeps it and as the progress shows it.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    pub id: RunId,
+    pub kind: Kind,
+    pub kind_asked: Option<Kind>,
+    pub full_reason: Option<FullReason>,
+    pub trigger: Trigger,
+    pub asked_by: Option<String>,
+    /// Host and process that ran it.
+    pub holder: String,
+    /// It went on with the listing of an interrupted run.
+    pub resumed: bool,
+    pub started_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// `None` while the run is open.
+    pub outcome: Option<Outcome>,
+    pub error_code: Option<FailureCode>,
+    pub error_message: Option<String>,
+    pub phase: Phase,
+    pub wait: Option<Wait>,
+    pub counts: RunCounts,
+    /// How many contacts Google says there are.
+    pub total: Option<u64>,
+    pub retries: u64,
+    pub requests: u64,
+    pub waited_ms: u64,
+    pub before_live: u64,
+    pub after_live: Option<u64>,
+    pub cancel_at: Option<Timestamp>,
+    pub cancel_by: Option<String>,
+    pub decided_at: Option<Timestamp>,
+    pub decided_by: Option<String>,
+}
+
+/// The books of a run: listed = created + updated + unchanged + set aside, and
+/// before + created + restored − deleted = after. What was restored is also counted as updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RunCounts {
+    pub pages: u64,
+    pub listed: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub set_aside: u64,
+    pub deleted: u64,
+    pub restored: u64,
+    pub renamed: u64,
+    pub tombstones: u64,
+    /// What a held run would delete.
+    pub to_delete: u64,
+}
+
+/// Which part of the history to read, newest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HistoryQuery {
+    pub account: Option<AccountId>,
+    /// Only runs that began before this one.
+    pub before: Option<(Timestamp, RunId)>,
+    pub limit: u32,
+}
+
+/// What a run did to one contact.
+#[derive(Clone, Debug)]
+pub struct ChangeRow {
+    pub seq: i64,
+    pub contact: ContactId,
+    pub kind: ChangeKind,
+    pub at: Timestamp,
+    pub display_name: String,
+    pub fields: Vec<FieldChange>,
+}
+
+/// A contact that a run could not read.
+#[derive(Clone, Debug)]
+pub struct SetAsideRow {
+    pub seq: i64,
+    pub resource_name: Option<String>,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// A contact that a held run would delete.
+#[derive(Clone, Debug)]
+pub struct HeldRow {
+    pub contact: ContactId,
+    pub display_name: String,
+    pub resource_name: String,
+}
+
+/// A contact, and what it was before and after.
+type Sides = (Option<Content>, Option<Content>);
+
+const RUN: &str = "
+    select id, kind, kind_asked, full_reason, started_by, asked_by, holder, resumed,
+        started_at, updated_at, ended_at, outcome, error_code, error_message, phase,
+        wait_until, wait_reason, wait_message, pages, total, listed, created, updated, unchanged,
+        set_aside, deleted, restored, renamed, tombstones, to_delete, retries, requests, waited_ms,
+        before_live, after_live, cancel_at, cancel_by, decided_at, decided_by
+    from run";
+
+impl Store {
+    pub async fn run(&self, id: RunId) -> Result<Option<RunRow>, DbError> {
+        let sql = format!("{RUN} where id = $1");
+        self.db.row(&sql, &[id.0.into()]).await?.as_ref().map(run).transpose()
+    }
+
+    /// The run in progress of an account, or the one that ended last.
+    pub async fn latest_run(&self, account: AccountId) -> Result<Option<RunRow>, DbError> {
+        let sql = format!("{RUN} where account = $1 order by id desc limit 1");
+        self.db.row(&sql, &[account.0.into()]).await?.as_ref().map(run).transpose()
+    }
+
+    /// All runs that nobody has closed.
+    pub async fn open_runs(&self) -> Result<Vec<RunRow>, DbError> {
+        // Each account's newest run only: an open one always is.
+        let sql = format!(
+            "{RUN} where outcome is null and id in (select max(id) from run group by account)
+            order by started_at desc"
+        );
+        self.db.rows(&sql, &[]).await?.iter().map(run).collect()
+    }
+
+    /// Runs that ended after a moment, oldest first.
+    pub async fn ended_since(&self, since: Timestamp) -> Result<Vec<RunRow>, DbError> {
+        let sql = format!(
+            "{RUN} where started_at >= $1 and ended_at > $2 order by ended_at, id limit 100"
+        );
+        // A run may be long; nobody waits for more than a day.
+        let begun = since.as_microsecond() - 86_400_000_000;
+        self.db.rows(&sql, &[begun.into(), since.into()]).await?.iter().map(run).collect()
+    }
+
+    /// The history, newest first.
+    pub async fn history(&self, query: &HistoryQuery) -> Result<Vec<RunRow>, DbError> {
+        let sql = format!(
+            "{RUN} where (started_at, id) < ($1, $2) and account between $3 and $4
+            order by started_at desc, id desc limit $5"
+        );
+        let (before, id) = match query.before {
+            Some((at, run)) => (at.as_microsecond(), run.0),
+            None => (i64::MAX, i64::MAX),
+        };
+        let (low, high) = query.account.map_or((0, i64::MAX), |it| (it.0, it.0));
+        let args = [before, id, low, high, query.limit.into()].map(Arg::Int);
+        self.db.rows(&sql, &args).await?.iter().map(run).collect()
+    }
+
+    /// How many runs ended in each way; open ones have no outcome.
+    pub async fn outcomes(
+        &self,
+        account: Option<AccountId>,
+    ) -> Result<Vec<(Option<Outcome>, u64)>, DbError> {
+        const OUTCOMES: &str = "select outcome, count(*) from run
+            where account between $1 and $2 group by outcome";
+        let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
+        let rows = self.db.rows(OUTCOMES, &[low.into(), high.into()]).await?;
+        rows.iter().map(|row| Ok((row.opt_word(0)?, row.count(1)?))).collect()
+    }
+
+    /// What a run changed, in order, after a given place.
+    pub async fn changes(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ChangeRow>, DbError> {
+        const CHANGES: &str = "
+            select seq, contact, kind, at, name_before, name_after, before_content, after_content
+            from change where run = $1 and seq > $2 order by seq limit $3";
+        let rows = self.db.rows(CHANGES, &[run.0.into(), after.into(), int(limit)]).await?;
+        rows.iter().map(change).collect()
+    }
+
+    /// What a run set aside, in order, after a given place.
+    pub async fn set_aside(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<SetAsideRow>, DbError> {
+        const ASIDE: &str = "select seq, resource_name, reason, at from set_aside
+            where run = $1 and seq > $2 order by seq limit $3";
+        let rows = self.db.rows(ASIDE, &[run.0.into(), after.into(), int(limit)]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SetAsideRow {
+                    seq: row.int(0)?,
+                    resource_name: row.opt_text(1)?.map(str::to_owned),
+                    reason: row.text(2)?.to_owned(),
+                    at: row.time(3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What a held run would delete, after a given contact.
+    pub async fn held(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<HeldRow>, DbError> {
+        const HELD: &str = "
+            select h.contact, c.display_name, c.resource_name from held h
+            join contact c on c.id = h.contact
+            where h.run = $1 and h.contact > $2 order by h.contact limit $3";
+        let rows = self.db.rows(HELD, &[run.0.into(), after.into(), int(limit)]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HeldRow {
+                    contact: ContactId(row.int(0)?),
+                    display_name: row.text(1)?.to_owned(),
+                    resource_name: row.text(2)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Deletes ended runs from the history with all that belongs to them: in steps, so that nobody
+    /// waits long. Runs in progress and on hold stay. Returns how many went.
+    pub async fn clear_history(&self, keep_latest: bool) -> Result<u64, DbError> {
+        const DOOMED: &str = "
+            select id from run
+            where outcome is not null
+                and not exists (select 1 from hold h where h.run = run.id)
+                and ($1 = 0 or id not in
+                    (select max(id) from run where outcome is not null group by account))
+            order by id limit 100";
+        let mut cleared = 0;
+        loop {
+            let rows = self.db.rows(DOOMED, &[keep_latest.into()]).await?;
+            let runs = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
+            if runs.is_empty() {
+                return Ok(cleared);
+            }
+            cleared += self.forget_runs(&runs).await?;
+        }
+    }
+
+    /// Deletes these runs, if they are over and not on hold.
+    pub(crate) async fn forget_runs(&self, runs: &[i64]) -> Result<u64, DbError> {
+        const PARTS: [&str; 3] = [
+            "delete from change where run = $1",
+            "delete from set_aside where run = $1",
+            "delete from held where run = $1",
+        ];
+        const RUN: &str = "delete from run where id = $1 and outcome is not null
+            and not exists (select 1 from hold h where h.run = run.id)";
+        let mut forgotten = 0;
+        for run in runs {
+            let tx = self.db.begin().await?;
+            let gone = tx.exec(RUN, &[Arg::Int(*run)]).await?;
+            if gone > 0 {
+                for part in PARTS {
+                    tx.exec(part, &[Arg::Int(*run)]).await?;
+                }
+            }
+            tx.commit().await?;
+            forgotten += gone;
+        }
+        Ok(forgotten)
+    }
+}
+
+fn run(row: &Row) -> Result<RunRow, DbError> {
+    let wait = match (row.opt_time(15)?, row.opt_word(16)?) {
+        (Some(until), Some(delay)) => {
+            let message = row.opt_text(17)?.unwrap_or_default().to_owned();
+            Some(Wait { until, delay, message })
+        }
+        _ => None,
+    };
+    let text = |column| Ok::<_, DbError>(row.opt_text(column)?.map(str::to_owned));
+    let opt_count = |column| -> Result<Option<u64>, DbError> {
+        Ok(row.opt_int(column)?.and_then(|count| u64::try_from(count).ok()))
+    };
+    Ok(RunRow {
+        id: RunId(row.int(0)?),
+        kind: row.word(1)?,
+        kind_asked: row.opt_word(2)?,
+        full_reason: row.opt_word(3)?,
+        trigger: row.word(4)?,
+        asked_by: text(5)?,
+        holder: row.text(6)?.to_owned(),
+        resumed: row.flag(7)?,
+        started_at: row.time(8)?,
+        updated_at: row.time(9)?,
+        ended_at: row.opt_time(10)?,
+        outcome: row.opt_word(11)?,
+        error_code: row.opt_word(12)?,
+        error_message: text(13)?,
+        phase: row.word(14)?,
+        wait,
+        counts: RunCounts {
+            pages: row.count(18)?,
+            listed: row.count(20)?,
+            created: row.count(21)?,
+            updated: row.count(22)?,
+            unchanged: row.count(23)?,
+            set_aside: row.count(24)?,
+            deleted: row.count(25)?,
+            restored: row.count(26)?,
+            renamed: row.count(27)?,
+            tombstones: row.count(28)?,
+            to_delete: row.count(29)?,
+        },
+        total: opt_count(19)?,
+        retries: row.count(30)?,
+        requests: row.count(31)?,
+        waited_ms: row.count(32)?,
+        before_live: row.count(33)?,
+        after_live: opt_count(34)?,
+        cancel_at: row.opt_time(35)?,
+        cancel_by: text(36)?,
+        decided_at: row.opt_time(37)?,
+        decided_by: text(38)?,
+    })
+}
+
+fn change(row: &Row) -> Result<ChangeRow, DbError> {
+    let side = |column| row.opt_text(column)?.map(content).transpose();
+    let (before, after): Sides = (side(6)?, side(7)?);
+    let mut fields = differences(before.as_ref(), after.as_ref());
+    let (old, new) = (row.opt_text(4)?, row.opt_text(5)?);
+    if let (Some(old), Some(new)) = (old, new)
+        && old != new
+    {
+        fields.push(FieldChange {
+            field: "resource_name".to_owned(),
+            before: Some(old.into()),
+            after: Some(new.into()),
+        });
+    }
+    let shown = after.as_ref().or(before.as_ref());
+    Ok(ChangeRow {
+        seq: row.int(0)?,
+        contact: ContactId(row.int(1)?),
+        kind: row.word(2)?,
+        at: row.time(3)?,
+        display_name: shown.map(|it| it.display_name().to_owned()).unwrap_or_default(),
+        fields,
+    })
+}

@@ -1,0 +1,149 @@
+//! What the engine asks of an address book, and what it can be told.
+//!
+//! [`AddressBook`] is the seam to the network: `google::People` in production, a simulated book in tests.
+
+use std::future::Future;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::contact::{Contact, ResourceName};
+use crate::sync::Delay;
+
+/// Google's cursor for "what changed since". Opaque; shown nowhere.
+#[derive(Clone, Debug)]
+pub struct SyncToken(SecretString);
+
+impl SyncToken {
+    pub fn new(raw: impl Into<String>) -> SyncToken {
+        SyncToken(SecretString::from(raw.into()))
+    }
+
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl PartialEq for SyncToken {
+    fn eq(&self, other: &SyncToken) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+/// Google's cursor to the next page of one listing. Opaque.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PageToken(String);
+
+impl PageToken {
+    pub fn new(raw: impl Into<String>) -> PageToken {
+        PageToken(raw.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One page of one listing. All pages of a listing must agree in everything but `page`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListRequest {
+    /// What changed since this token; everything when there is none.
+    pub since: Option<SyncToken>,
+    /// The page to get; the first when there is none.
+    pub page: Option<PageToken>,
+    /// Contacts a page, 1 to 1000.
+    pub page_size: u16,
+}
+
+/// One answer to a [`ListRequest`].
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub entries: Vec<Entry>,
+    pub next: Option<PageToken>,
+    /// Only on the last page.
+    pub sync_token: Option<SyncToken>,
+    /// How many contacts Google says there are. Its meaning in an incremental listing is not documented.
+    pub total: Option<u64>,
+}
+
+/// One item of a page.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Person(Box<Contact>),
+    /// A tombstone.
+    Deleted(ResourceName),
+    /// A person that could not be read. The others of the page are not harmed.
+    Unreadable(Unreadable),
+}
+
+/// A person that was set aside, and why. The reason names fields, never their contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub resource_name: Option<ResourceName>,
+    pub reason: String,
+}
+
+/// What Google says of a contact that a full listing did not name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    Gone,
+    /// It is still there under the same name: the listing was not complete.
+    Alive,
+    /// It is there under another name now.
+    Renamed(ResourceName),
+    /// Google would not say.
+    Unknown,
+}
+
+/// A contact group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// `contactGroups/…`
+    pub resource_name: String,
+    pub name: String,
+    /// One of Google's own (`starred`, `myContacts`, …).
+    pub system: bool,
+}
+
+/// Why a request to the address book did not succeed. Each variant is one thing that the caller can do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FetchError {
+    /// Try the same again later.
+    #[error("{message}")]
+    Again {
+        delay: Delay,
+        /// What the answer asked for (`Retry-After`), if anything.
+        retry_after: Option<Duration>,
+        message: String,
+    },
+    /// Start over without the sync token (or without the page token, if that was refused).
+    #[error("Google no longer accepts the cursor: {message}")]
+    CursorRefused { message: String },
+    /// Only connecting the account again helps.
+    #[error("{message}")]
+    NeedsReauth { message: String },
+    /// Only an administrator can help.
+    #[error("{message}")]
+    Misconfigured { message: String },
+}
+
+/// An address book that can be listed. Implementations bound every answer in size and time.
+pub trait AddressBook: Send + Sync + 'static {
+    /// The account that answers (`people/…` of `people/me`), or `None` where it will not say.
+    fn identify(&self) -> impl Future<Output = Result<Option<ResourceName>, FetchError>> + Send;
+
+    /// All contact groups.
+    fn labels(&self) -> impl Future<Output = Result<Vec<Label>, FetchError>> + Send;
+
+    /// One page of contacts.
+    fn list(&self, request: &ListRequest) -> impl Future<Output = Result<Page, FetchError>> + Send;
+
+    /// What became of these contacts, in their order. At most [`VERIFY_MAX`] at a time.
+    fn verify(
+        &self,
+        names: &[ResourceName],
+    ) -> impl Future<Output = Result<Vec<Verdict>, FetchError>> + Send;
+}
+
+/// Google's limit for `people:batchGet`.
+pub const VERIFY_MAX: usize = 200;

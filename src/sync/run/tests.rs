@@ -1,0 +1,377 @@
+//! Stories of runs, told step by step.
+
+use super::*;
+use crate::contact::{Contact, Content};
+
+/// A run and the step it handed out last.
+struct Script {
+    run: Run,
+    step: Step,
+    now: Timestamp,
+}
+
+impl Script {
+    fn full() -> Script {
+        Script::with(Kind::Full, None, None)
+    }
+
+    fn incremental() -> Script {
+        Script::with(Kind::Incremental, Some(SyncToken::new("old")), None)
+    }
+
+    fn resumed(page: &str) -> Script {
+        Script::with(Kind::Full, None, Some(PageToken::new(page)))
+    }
+
+    fn with(kind: Kind, token: Option<SyncToken>, resume: Option<PageToken>) -> Script {
+        let orders = Orders {
+            run: RunId(1),
+            kind,
+            token,
+            resume,
+            identity: ResourceName::parse("people/c1"),
+            policy: Policy::default(),
+        };
+        let (run, step) = Run::start(orders);
+        Script { run, step, now: Timestamp::UNIX_EPOCH }
+    }
+
+    fn receives(&mut self, event: Event) -> &mut Script {
+        self.step = self.run.on(event, self.now, Jitter::NONE);
+        self
+    }
+
+    /// Receives a page and stores it.
+    fn lands(&mut self, page: Page, report: Report) -> &mut Script {
+        self.receives(Event::Fetched(Ok(page)));
+        assert!(matches!(self.step, Step::Commit { .. }), "{:?}", self.step);
+        self.receives(Event::Committed(report))
+    }
+
+    fn knows_itself(&mut self) -> &mut Script {
+        let identity = Ok(ResourceName::parse("people/c1"));
+        self.receives(Event::Answered { identity, labels: Some(Vec::new()) })
+    }
+
+    fn fetches(&self, since: Option<&str>, page: Option<&str>) {
+        let Step::Fetch(request) = &self.step else { panic!("{:?}", self.step) };
+        assert_eq!(request.since.as_ref().map(SyncToken::expose), since);
+        assert_eq!(request.page.as_ref().map(PageToken::as_str), page);
+    }
+
+    fn sleeps(&mut self) -> Duration {
+        let Step::Sleep { until, .. } = self.step else { panic!("{:?}", self.step) };
+        let wait = crate::clock::between(self.now, until);
+        self.now = until;
+        self.receives(Event::Woke);
+        wait
+    }
+
+    fn failed_with(&self, expected: FailureCode) -> &str {
+        match &self.step {
+            Step::Finish(Ending::Failed { code, message, .. }) if *code == expected => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn completes(&self) -> (&SyncToken, &Deletions) {
+        match &self.step {
+            Step::Finish(Ending::Complete { token, deletions, .. }) => (token, deletions),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn name(id: &str) -> ResourceName {
+    ResourceName::parse(&format!("people/{id}")).unwrap()
+}
+
+fn person(id: &str) -> Entry {
+    Entry::Person(Box::new(Contact {
+        resource_name: name(id),
+        previous_names: Vec::new(),
+        etag: None,
+        edited_at: None,
+        content: Content::default(),
+    }))
+}
+
+fn more(next: &str) -> Page {
+    Page { entries: vec![person("c2")], next: Some(PageToken::new(next)), ..Page::default() }
+}
+
+fn last(token: &str) -> Page {
+    Page {
+        entries: vec![person("c3")],
+        sync_token: Some(SyncToken::new(token)),
+        total: Some(2),
+        ..Page::default()
+    }
+}
+
+fn saw(seen: u64) -> Report {
+    Report { seen, live: seen, ..Report::default() }
+}
+
+fn refused() -> Event {
+    Event::Fetched(Err(FetchError::CursorRefused { message: "expired".into() }))
+}
+
+fn trouble(delay: Delay) -> FetchError {
+    FetchError::Again { delay, retry_after: None, message: "trouble".into() }
+}
+
+#[test]
+fn a_full_run_lists_every_page_then_sweeps_and_takes_the_token_of_the_last_page() {
+    let mut run = Script::full();
+    assert!(matches!(run.step, Step::Ask { identity: true, labels: true, ahead: Some(_) }));
+    run.knows_itself().fetches(None, None);
+    run.lands(more("p2"), saw(1)).fetches(None, Some("p2"));
+    run.lands(last("new"), saw(2));
+    assert!(matches!(run.step, Step::Sweep));
+    run.receives(Event::Swept { unseen: Vec::new(), live: 2 });
+    assert_eq!(run.completes().0.expose(), "new");
+}
+
+#[test]
+fn the_next_page_is_fetched_while_this_one_is_stored() {
+    let mut run = Script::full();
+    run.knows_itself().receives(Event::Fetched(Ok(more("p2"))));
+    let Step::Commit { ahead: Some(ahead), .. } = &run.step else { panic!("{:?}", run.step) };
+    assert_eq!(ahead.page, Some(PageToken::new("p2")));
+}
+
+#[test]
+fn an_incremental_run_without_changes_is_one_request() {
+    let mut run = Script::incremental();
+    run.fetches(Some("old"), None);
+    let nothing = Page { sync_token: Some(SyncToken::new("new")), ..Page::default() };
+    run.lands(nothing, saw(0));
+    assert_eq!(run.completes().0.expose(), "new");
+}
+
+#[test]
+fn a_token_that_expires_on_page_two_restarts_the_run_once() {
+    let mut run = Script::incremental();
+    run.lands(more("p2"), saw(0)).fetches(Some("old"), Some("p2"));
+    run.receives(refused());
+    assert!(matches!(run.step, Step::Ask { identity: true, .. }));
+    assert_eq!(run.run.kind(), Kind::Full);
+    run.knows_itself().fetches(None, None);
+    run.receives(refused()).failed_with(FailureCode::Misconfigured);
+}
+
+#[test]
+fn the_first_page_after_a_restart_forgets_what_was_gathered() {
+    let mut run = Script::incremental();
+    run.lands(more("p2"), saw(0)).receives(refused()).knows_itself();
+    run.receives(Event::Fetched(Ok(more("q2"))));
+    let Step::Commit { batch, .. } = &run.step else { panic!("{:?}", run.step) };
+    assert!(matches!(batch.place, Place::Listing { first: true, .. }));
+}
+
+#[test]
+fn a_refused_page_token_of_an_interrupted_listing_starts_over() {
+    let mut run = Script::resumed("p7");
+    run.knows_itself().fetches(None, Some("p7"));
+    run.receives(refused()).fetches(None, None);
+}
+
+#[test]
+fn a_resumed_listing_keeps_what_was_seen() {
+    let mut run = Script::resumed("p7");
+    run.knows_itself().receives(Event::Fetched(Ok(last("new"))));
+    let Step::Commit { batch, .. } = &run.step else { panic!("{:?}", run.step) };
+    assert!(matches!(batch.place, Place::Listing { first: false, .. }));
+}
+
+#[test]
+fn a_repeated_page_token_ends_the_run_and_deletes_nothing() {
+    let mut run = Script::full();
+    run.knows_itself().lands(more("p2"), saw(1)).receives(Event::Fetched(Ok(more("p2"))));
+    run.failed_with(FailureCode::IncompleteListing);
+}
+
+#[test]
+fn a_last_page_without_a_token_is_asked_for_again_and_never_believed() {
+    let mut run = Script::full();
+    run.knows_itself();
+    for _ in 1..RetryPolicy::default().attempts_max {
+        run.receives(Event::Fetched(Ok(Page::default())));
+        run.sleeps();
+        run.fetches(None, None);
+    }
+    run.receives(Event::Fetched(Ok(Page::default()))).failed_with(FailureCode::Malformed);
+}
+
+#[test]
+fn fewer_contacts_than_google_counts_are_listed_once_more_and_then_refused() {
+    let mut run = Script::full();
+    run.knows_itself().lands(last("new"), saw(1)).fetches(None, None);
+    run.lands(last("new"), saw(1)).failed_with(FailureCode::IncompleteListing);
+}
+
+#[test]
+fn a_person_set_aside_without_a_name_still_counts_as_listed() {
+    let mut run = Script::full();
+    run.knows_itself().lands(last("new"), Report { seen: 1, nameless: 1, ..Report::default() });
+    assert!(matches!(run.step, Step::Sweep));
+}
+
+fn swept(unseen: usize, live: u64) -> Script {
+    let mut run = Script::full();
+    run.knows_itself().lands(last("new"), saw(2));
+    let unseen = (0..unseen).map(|n| name(&format!("c{n}"))).collect();
+    run.receives(Event::Swept { unseen, live });
+    run
+}
+
+#[test]
+fn contacts_that_google_confirms_gone_are_deleted() {
+    let mut run = swept(2, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Gone, Verdict::Gone])));
+    assert_eq!(run.completes().1, &Deletions::all(false));
+}
+
+#[test]
+fn a_renamed_contact_is_not_deleted() {
+    let mut run = swept(2, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Gone, Verdict::Renamed(name("c900"))])));
+    assert_eq!(run.completes().1.renamed, [(name("c1"), name("c900"))]);
+}
+
+#[test]
+fn a_listing_that_left_out_living_contacts_is_not_believed() {
+    let mut run = swept(1, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Alive]))).fetches(None, None);
+    run.lands(last("new"), saw(2)).receives(Event::Swept { unseen: vec![name("c0")], live: 100 });
+    run.receives(Event::Verified(Ok(vec![Verdict::Alive])))
+        .failed_with(FailureCode::IncompleteListing);
+}
+
+#[test]
+fn a_living_contact_that_could_only_be_set_aside_without_a_name_is_kept() {
+    let mut run = Script::full();
+    run.knows_itself().lands(last("new"), Report { seen: 1, nameless: 1, ..Report::default() });
+    run.receives(Event::Swept { unseen: vec![name("c7")], live: 100 });
+    run.receives(Event::Verified(Ok(vec![Verdict::Alive])));
+    assert_eq!(run.completes().1.keep, [name("c7")]);
+}
+
+#[test]
+fn too_many_deletions_are_held() {
+    let mut run = swept(50, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 50])));
+    assert!(run.completes().1.hold);
+}
+
+#[test]
+fn many_renames_are_no_reason_to_hold() {
+    let mut run = swept(50, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Renamed(name("c900")); 50])));
+    assert!(!run.completes().1.hold);
+}
+
+#[test]
+fn two_hundred_contacts_are_asked_about_at_a_time() {
+    let mut run = swept(250, 100_000);
+    let Step::Verify(names) = &run.step else { panic!("{:?}", run.step) };
+    assert_eq!(names.len(), 200);
+    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 200])));
+    let Step::Verify(names) = &run.step else { panic!("{:?}", run.step) };
+    assert_eq!(names.len(), 50);
+    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 50]))).completes();
+}
+
+#[test]
+fn tombstones_beyond_the_guard_are_held() {
+    let mut run = Script::incremental();
+    let nothing = Page { sync_token: Some(SyncToken::new("new")), ..Page::default() };
+    run.lands(nothing, Report { doomed: 11, live: 100, ..Report::default() });
+    assert!(run.completes().1.hold);
+}
+
+#[test]
+fn another_google_account_is_refused_before_anything_is_stored() {
+    let mut run = Script::full();
+    let identity = Ok(ResourceName::parse("people/c666"));
+    run.receives(Event::Answered { identity, labels: None });
+    run.failed_with(FailureCode::DifferentAccount);
+}
+
+#[test]
+fn a_rate_limit_is_waited_out_for_at_least_thirty_seconds() {
+    let mut run = Script::full();
+    run.knows_itself().receives(Event::Fetched(Err(trouble(Delay::RateLimited))));
+    assert!(run.sleeps() >= Duration::from_secs(30));
+    run.fetches(None, None);
+}
+
+#[test]
+fn a_request_that_keeps_failing_ends_the_run() {
+    let mut run = Script::full();
+    run.knows_itself();
+    let mut waits = 0;
+    while matches!(run.step, Step::Fetch(_)) {
+        run.receives(Event::Fetched(Err(trouble(Delay::ServerError))));
+        if matches!(run.step, Step::Sleep { .. }) {
+            run.sleeps();
+            waits += 1;
+        }
+    }
+    assert_eq!(waits, RetryPolicy::default().attempts_max - 1);
+    run.failed_with(FailureCode::Unavailable);
+}
+
+#[test]
+fn a_wait_longer_than_our_patience_ends_the_run_and_is_remembered() {
+    let mut run = Script::full();
+    let error = FetchError::Again {
+        delay: Delay::RateLimited,
+        retry_after: Some(Duration::from_secs(3600)),
+        message: "later".into(),
+    };
+    run.knows_itself().receives(Event::Fetched(Err(error)));
+    let Step::Finish(Ending::Failed { not_before: Some(_), .. }) = run.step else {
+        panic!("{:?}", run.step)
+    };
+}
+
+#[test]
+fn a_success_forgives_the_failures_before_it() {
+    let mut run = Script::full();
+    run.knows_itself();
+    for page in 0..20 {
+        run.receives(Event::Fetched(Err(trouble(Delay::Network))));
+        run.sleeps();
+        run.lands(more(&format!("p{page}")), saw(1));
+    }
+    run.fetches(None, Some("p19"));
+}
+
+#[test]
+fn cancel_and_shutdown_stop_a_run_in_every_stage() {
+    let mut asking = Script::full();
+    asking.receives(Event::Stopped(Stop::Cancel));
+    assert!(matches!(asking.step, Step::Finish(Ending::Cancelled)));
+
+    let mut sleeping = Script::full();
+    sleeping.knows_itself().receives(Event::Fetched(Err(trouble(Delay::RateLimited))));
+    sleeping.receives(Event::Stopped(Stop::Shutdown));
+    assert!(matches!(sleeping.step, Step::Finish(Ending::Interrupted)));
+
+    let mut storing = Script::full();
+    storing.knows_itself().lands(more("p2"), Report { cancel: true, ..saw(1) });
+    assert!(matches!(storing.step, Step::Finish(Ending::Cancelled)));
+}
+
+#[test]
+fn a_pause_between_pages_is_kept_and_nothing_is_fetched_ahead() {
+    let mut run = Script::full();
+    run.run.orders.policy.pause = Duration::from_secs(2);
+    run.knows_itself().receives(Event::Fetched(Ok(more("p2"))));
+    assert!(matches!(run.step, Step::Commit { ahead: None, .. }));
+    run.receives(Event::Committed(saw(1)));
+    assert_eq!(run.sleeps(), Duration::from_secs(2));
+    run.fetches(None, Some("p2"));
+}

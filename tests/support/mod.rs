@@ -1,0 +1,10 @@
+//! What tests share. Nothing here knows what is being tested.
+
+pub(crate) mod postgres;
+
+/// Whether tests should take their time: more seeds, more rounds.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
+#[allow(dead_code, reason = "for the tests that have a longer mode")]
+pub(crate) fn long() -> bool {
+    std::env::var_os("RINGBOOK_TEST_LONG").is_some_and(|value| value != "0" && !value.is_empty())
+}

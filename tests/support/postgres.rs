@@ -1,0 +1,201 @@
+//! A throw-away PostgreSQL, one for each test binary.
+//!
+//! A shell watches over the server: it ends it, and removes its folder, when its standard input closes.
+//! That happens whenever this process ends, however it ends. PostgreSQL does not run as root, so root
+//! hands the folder and the server over to "nobody".
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Debian's `nobody` and `nogroup`.
+const NOBODY: u32 = 65_534;
+
+const MISSING: &str = "PostgreSQL's server is missing (`initdb` and `postgres` were looked for with \
+    pg_config, in /usr/lib/postgresql and on the PATH); install it with \
+    `apt-get install --no-install-recommends postgresql`, or run `./test`, which does";
+
+/// The URL of a new, empty database.
+pub(crate) fn fresh_database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    // PostgreSQL copies one template at a time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    let cluster = cluster();
+    let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    cluster.execute(format!("create database {name}"));
+    drop(guard);
+    cluster.url(&name)
+}
+
+/// Where the server of this test binary lives. For tests of the harness itself.
+pub(crate) fn folder() -> &'static Path {
+    &cluster().folder
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
+    match CLUSTER.get_or_init(Cluster::start) {
+        Ok(cluster) => cluster,
+        Err(problem) => panic!("no PostgreSQL to test with: {problem}"),
+    }
+}
+
+struct Cluster {
+    folder: PathBuf,
+    /// Its standard input is what keeps the server alive.
+    _watchdog: Mutex<Child>,
+}
+
+impl Cluster {
+    fn start() -> Result<Cluster, String> {
+        let bin = binaries().ok_or(MISSING)?;
+        sweep();
+        let folder = new_folder()?;
+        let root = fs::metadata("/proc/self").is_ok_and(|me| {
+            use std::os::unix::fs::MetadataExt;
+            me.uid() == 0
+        });
+        if root {
+            chown(&folder, Some(NOBODY), Some(NOBODY)).map_err(|e| format!("chown: {e}"))?;
+        }
+
+        // All of it is the watchdog's work, so that nothing is left over whenever we are killed.
+        // It says "ready" when connections are accepted, or when there will be no server.
+        let script = r#"
+            trap '' PIPE
+            exec 3<&0 </dev/null
+            server=
+            if "$1/initdb" -A trust -U postgres --no-sync -N --locale=C.UTF-8 -E UTF8 data >log 2>&1 3<&-
+            then
+                "$1/postgres" -D data -k "$2" -F -c listen_addresses= -c max_connections=200 \
+                    >>log 2>&1 3<&- &
+                server=$!
+                until "$1/pg_isready" -q -h "$2" -U postgres 3<&-; do
+                    kill -0 $server 2>/dev/null || break
+                    sleep 0.02 3<&-
+                done
+            fi
+            echo ready
+            exec >/dev/null 2>&1
+            cat <&3
+            if [ -n "$server" ]; then kill -QUIT $server; wait $server; fi
+            cd / && rm -rf "$2"
+        "#;
+        let mut command = Command::new("/bin/sh");
+        if root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut watchdog = command
+            .current_dir(&folder)
+            .env_remove("PGDATA")
+            .args(["-c", script, "sh"])
+            .arg(&bin)
+            .arg(&folder)
+            // Ctrl-C in a terminal reaches a whole group; the watchdog must outlive it to clean up.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| format!("the watchdog did not start: {e}"))?;
+        if let Some(stdout) = watchdog.stdout.take() {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        }
+        if !folder.join(".s.PGSQL.5432").exists() {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            return Err(format!("the server did not start: {log}"));
+        }
+        Ok(Cluster { folder, _watchdog: Mutex::new(watchdog) })
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&user=postgres", self.folder.display())
+    }
+
+    /// On a thread and a runtime of its own, so that it can be called from any test.
+    fn execute(&self, sql: String) {
+        let url = self.url("postgres");
+        let work = async move {
+            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+            let connection = tokio::spawn(connection);
+            let done = client.batch_execute(&sql).await;
+            drop(client);
+            let _ = connection.await;
+            done
+        };
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(work)
+        });
+        thread.join().expect("the thread that talks to PostgreSQL").expect("PostgreSQL obeys");
+    }
+}
+
+/// The folder that holds `initdb` and `postgres`, of the newest version there is.
+fn binaries() -> Option<PathBuf> {
+    let complete = |folder: &PathBuf| {
+        ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file())
+    };
+    let told = |command: &mut Command| {
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    };
+    let by_config = told(Command::new("pg_config").arg("--bindir")).filter(complete);
+    let by_debian = || {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let folders = versions.flatten().map(|version| version.path().join("bin"));
+        let number = |folder: &PathBuf| {
+            let version = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+            version.and_then(|version| version.parse::<u32>().ok()).unwrap_or(0)
+        };
+        folders.filter(complete).max_by_key(number)
+    };
+    let by_path = || {
+        let found = told(Command::new("sh").args(["-c", "command -v postgres"]))?;
+        // Distributions link the program from another folder than the one it needs.
+        Some(fs::canonicalize(found).ok()?.parent()?.to_owned()).filter(complete)
+    };
+    by_config.or_else(by_debian).or_else(by_path)
+}
+
+const PREFIX: &str = "ringbook-pg-";
+
+/// Not `TMPDIR`: the path of a socket may only be some hundred bytes long.
+const TMP: &str = "/tmp";
+
+/// A new folder that carries our process id.
+fn new_folder() -> Result<PathBuf, String> {
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(TMP)
+        .map_err(|e| format!("no folder in {TMP}: {e}"))?;
+    Ok(folder.keep())
+}
+
+/// Removes what test processes left behind whose watchdog did not live to do it.
+fn sweep() {
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    let alive = |pid: &str| Path::new("/proc").join(pid.trim()).exists();
+    for entry in fs::read_dir(TMP).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let maker = rest.split('-').next().unwrap_or(rest);
+        let server =
+            fs::read_to_string(entry.path().join("data/postmaster.pid")).unwrap_or_default();
+        let server = server.lines().next().unwrap_or("none");
+        if !alive(maker) && !alive(server) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

@@ -78,6 +78,7 @@ mod redirect;
 mod render;
 mod server;
 mod tamper;
+mod time;
 mod tokens;
 mod wire;
 mod words;

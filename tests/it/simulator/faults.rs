@@ -109,6 +109,7 @@ async fn retry_after_comes_in_seconds_or_as_a_date() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "latency is measured in real time")]
 async fn latency_and_delays_come_before_the_answer() {
     let latency = Duration::from_millis(30);
     let google = Google::with(Options { contacts: 1, latency, ..Options::default() }).await;

@@ -1,7 +1,5 @@
 //! The simulator keeps Google's promises, and its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod changes;
 mod expiry;
 mod faults;

@@ -200,7 +200,8 @@ impl Control {
     pub fn grant(&self, scopes: &[String]) -> Tokens {
         let mut state = self.world.lock();
         let (user, now) = (self.user_in(&mut state), state.now());
-        state.oauth.grant(user, scopes, now)
+        let email = state.users[user].email.clone();
+        state.oauth.grant(user, &email, scopes, now)
     }
 
     /// Puts the simulator's clock forward: tokens age and quotas refill.

@@ -134,6 +134,10 @@ impl ListRequest {
         serial: &mut u64,
     ) -> Result<Page<'a>, Reply> {
         let sync = self.check_sync_token(sealer, rules)?;
+        if sync.as_ref().is_some_and(|token| token.since > book.sequence()) {
+            // It comes from an earlier simulator, whose changes are lost.
+            return Err(expired_sync_token(rules.spelling));
+        }
         let page = self.check_page_token(sealer, rules)?;
         let since = sync.as_ref().map_or(0, |token| token.since);
         let (cursor, chain_start, number, full_sync_at) = match &page {

@@ -4,7 +4,8 @@
 //! `ringbook demo` lives on it, and tests and benchmarks torment the sync engine with it:
 //! faults can be planned for single requests, tokens expire on demand, and contacts change,
 //! vanish and are renamed while a listing is being read. The same seed gives the same
-//! address book and, for the same order of requests, the same answers.
+//! address book and, for the same order of requests, the same answers. Tokens outlive a
+//! restart with the same seed; changes to the address book do not.
 //!
 //! # The control API
 //!
@@ -73,9 +74,11 @@ mod oauth;
 mod people;
 mod query;
 mod random;
+mod redirect;
 mod render;
 mod server;
 mod tamper;
+mod time;
 mod tokens;
 mod wire;
 mod words;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::answers::{Reply, html_error, oauth_error};
 use super::random::Random;
+use super::redirect;
+use super::tokens::Sealer;
 
 pub(super) const CONTACTS: &str = "https://www.googleapis.com/auth/contacts";
 /// Enough to read contacts.
@@ -18,6 +19,7 @@ pub const CONTACTS_READONLY: &str = "https://www.googleapis.com/auth/contacts.re
 pub(super) const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 pub(super) const PROFILE: &str = "https://www.googleapis.com/auth/userinfo.profile";
 
+const REFRESH_PREFIX: &str = "1//0e";
 const CODE_TTL: i64 = 600_000;
 /// More than this many for one user and client, and the oldest dies without a word.
 const REFRESH_TOKENS_MAX: usize = 100;
@@ -39,6 +41,7 @@ pub(super) struct OAuth {
     grants: Vec<Grant>,
     access_tokens: HashMap<String, AccessToken>,
     random: Random,
+    sealer: Sealer,
 }
 
 /// What the person in front of the consent page does.
@@ -101,6 +104,7 @@ impl OAuth {
             grants: Vec::new(),
             access_tokens: HashMap::new(),
             random: Random::new(seed ^ 0x4f41),
+            sealer: Sealer::new(seed),
         }
     }
 
@@ -112,7 +116,13 @@ impl OAuth {
             return Reply::html(401, &page).because("the client id is not ours");
         }
         let redirect_uri = text("redirect_uri");
-        if let Err(message) = self.check_redirect(redirect_uri) {
+        let registered = &self.client.redirect_uris;
+        let checked = if registered.is_empty() || registered.iter().any(|uri| uri == redirect_uri) {
+            redirect::check(redirect_uri)
+        } else {
+            Err("redirect_uri_mismatch".to_owned())
+        };
+        if let Err(message) = checked {
             let title = format!("invalid_request: {message}");
             return Reply::html(400, &html_error(400, &title)).because(title);
         }
@@ -122,7 +132,8 @@ impl OAuth {
             let mut separator = if location.contains('?') { '&' } else { '?' };
             let state = state.map(|state| ("state", state));
             for (name, value) in state.iter().chain(answer) {
-                location.push_str(&format!("{separator}{name}={}", percent_encoded(value)));
+                location
+                    .push_str(&format!("{separator}{name}={}", redirect::percent_encoded(value)));
                 separator = '&';
             }
             Reply::html(302, "").with_header("location", location)
@@ -253,17 +264,46 @@ impl OAuth {
         let Some(code) = self.codes.remove(text("code")) else {
             return oauth_error(400, "invalid_grant", "Malformed auth code.");
         };
-        let refresh_token = code.offline.then(|| format!("1//0e{}", self.letters(96)));
+        let email = identity(code.user).email;
+        let refresh_token = code.offline.then(|| self.refresh_token(&email, &code.scopes));
         let index = self.add_grant(code.user, code.scopes, refresh_token.clone(), now);
         self.issue(index, now, refresh_token, &identity)
     }
 
     /// Tokens without the detour over a browser.
-    pub(super) fn grant(&mut self, user: usize, scopes: &[String], now: i64) -> Tokens {
-        let refresh_token = format!("1//0e{}", self.letters(96));
-        let scopes = scopes.iter().map(|scope| full_scope(scope)).collect();
+    pub(super) fn grant(
+        &mut self,
+        user: usize,
+        email: &str,
+        scopes: &[String],
+        now: i64,
+    ) -> Tokens {
+        let scopes: Vec<String> = scopes.iter().map(|scope| full_scope(scope)).collect();
+        let refresh_token = self.refresh_token(email, &scopes);
         let index = self.add_grant(user, scopes, Some(refresh_token.clone()), now);
         Tokens { access_token: self.access_token(index, now), refresh_token }
+    }
+
+    /// A refresh token says whose it is, so that the grants of a simulator that was stopped
+    /// are good at the next one with the same seed, as grants at Google would be.
+    fn refresh_token(&mut self, email: &str, scopes: &[String]) -> String {
+        let text = format!("{email}\n{}\n{:x}", scopes.join(" "), self.random.next());
+        format!("{REFRESH_PREFIX}{}", self.sealer.text(&text))
+    }
+
+    /// Whose grant a refresh token of an earlier simulator stands for.
+    pub(super) fn recall(&self, token: &str) -> Option<(String, Vec<String>)> {
+        if self.grants.iter().any(|grant| grant.refresh_token.as_deref() == Some(token)) {
+            return None;
+        }
+        let text = self.sealer.open_text(token.strip_prefix(REFRESH_PREFIX)?)?;
+        let (email, rest) = text.split_once('\n')?;
+        let (scopes, _) = rest.split_once('\n')?;
+        Some((email.to_owned(), scopes.split_whitespace().map(str::to_owned).collect()))
+    }
+
+    pub(super) fn revive(&mut self, token: &str, user: usize, scopes: Vec<String>, now: i64) {
+        self.add_grant(user, scopes, Some(token.to_owned()), now);
     }
 
     pub(super) fn revoke(&mut self, token: Option<&str>) -> Reply {
@@ -408,42 +448,6 @@ impl OAuth {
         }
     }
 
-    fn check_redirect(&self, text: &str) -> Result<(), String> {
-        if !self.client.redirect_uris.is_empty()
-            && !self.client.redirect_uris.iter().any(|uri| uri == text)
-        {
-            return Err("redirect_uri_mismatch".to_owned());
-        }
-        let invalid =
-            |why: &str| format!("Invalid parameter value for redirect_uri: {why}: {text}");
-        let uri: Uri = text.parse().map_err(|_| invalid("Missing or bad URI"))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(invalid("Missing scheme or authority"));
-        };
-        if authority.as_str().contains('@') {
-            return Err(invalid("Userinfo is not allowed"));
-        }
-        if text.contains('#') || text.contains("/..") || text.contains('*') {
-            return Err(invalid("Fragments, path traversal and wildcards are not allowed"));
-        }
-        let host = authority.host().trim_matches(['[', ']']);
-        let address = host.parse::<std::net::IpAddr>().ok();
-        if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
-            return Ok(());
-        }
-        if address.is_some() {
-            return Err(format!("device_id and device_name are required for private IP: {text}"));
-        }
-        if scheme != "https" {
-            return Err(invalid("Only localhost may do without https"));
-        }
-        let top = host.rsplit('.').next().unwrap_or_default();
-        if !host.contains('.') || ["local", "lan", "home", "internal", "test"].contains(&top) {
-            return Err(invalid("must end with a public top-level domain (such as .com or .org)"));
-        }
-        Ok(())
-    }
-
     fn letters(&mut self, count: usize) -> String {
         const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
         (0..count).map(|_| char::from(LETTERS[self.random.below(LETTERS.len())])).collect()
@@ -465,16 +469,4 @@ fn full_scope(scope: &str) -> String {
         "profile" => PROFILE.to_owned(),
         other => other.to_owned(),
     }
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

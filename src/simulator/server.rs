@@ -25,6 +25,7 @@ use super::log::{Entry, without_secrets};
 use super::mask::Language;
 use super::oauth::{Caller, Identity, find};
 use super::query::pretty;
+use super::time;
 use super::wire::{Wishes, respond, takes_gzip};
 use super::world::{State, World};
 use super::{control_http, people};
@@ -40,7 +41,7 @@ pub(super) async fn run(listener: TcpListener, world: Arc<World>) {
     let given_up = async {
         world.stopped().await;
         // Clients who keep a connection open must not keep the simulator alive.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        time::pass(Duration::from_millis(500)).await;
     };
     tokio::select! {
         _ = serving => {}
@@ -79,7 +80,7 @@ async fn google(world: &Arc<World>, line: &Line, endpoint: Endpoint, asked: Aske
     let wait = strike.delay + if api { latency } else { Duration::ZERO };
     if !wait.is_zero() {
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = time::pass(wait) => {}
             () = world.stopped() => {}
         }
     }
@@ -178,6 +179,12 @@ fn reply(state: &mut State, endpoint: Endpoint, asked: Asked, strike: &Strike) -
             state.oauth.authorize(&asked.query, user, now)
         }
         Endpoint::Token => {
+            if let Some(token) = find(&asked.form, "refresh_token")
+                && let Some((email, scopes)) = state.oauth.recall(token)
+            {
+                let user = state.user(&email, NEW_BOOK);
+                state.oauth.revive(token, user, scopes, now);
+            }
             let basic = asked.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let State { oauth, users, .. } = state;
             oauth.token(&asked.form, basic, now, |user| Identity {
@@ -294,7 +301,7 @@ fn pairs_of(uri: &Uri) -> Result<Vec<(String, String)>, Reply> {
 }
 
 fn http_date(in_seconds: i64) -> String {
-    let at = jiff::Timestamp::now().as_second() + in_seconds;
+    let at = time::now().as_second() + in_seconds;
     let at = jiff::Timestamp::from_second(at).unwrap_or_default();
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
@@ -327,7 +334,7 @@ impl axum::serve::Listener for Door {
                     return (Wire { stream, line: Line::default() }, address);
                 }
                 // Out of file handles, most likely; some may come free.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) => time::pass(Duration::from_millis(50)).await,
             }
         }
     }

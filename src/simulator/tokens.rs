@@ -98,6 +98,25 @@ impl Sealer {
             .map(|found| (since, found == era))
     }
 
+    /// A text that only this simulator can have written.
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        let seal = self.digest(&[b"text", &bytes]);
+        self.mask(&seal[..SEAL], &mut bytes);
+        URL_SAFE_NO_PAD.encode([&seal[..SEAL], &bytes].concat())
+    }
+
+    pub(super) fn open_text(&self, sealed: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (seal, masked) = bytes.split_at_checked(SEAL)?;
+        let mut bytes = masked.to_vec();
+        self.mask(seal, &mut bytes);
+        if self.digest(&[b"text", &bytes])[..SEAL] != *seal {
+            return None;
+        }
+        String::from_utf8(bytes).ok()
+    }
+
     fn seal(&self, kind: &[u8], numbers: &[u64], length: usize) -> Vec<u8> {
         let mut content = numbers_to_bytes(numbers);
         content.resize(length - SEAL, 0);

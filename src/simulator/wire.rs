@@ -17,6 +17,7 @@ use futures_util::stream;
 use super::answers::Reply;
 use super::faults::Action;
 use super::render::indented;
+use super::time;
 use super::world::World;
 
 /// How a client wants its answer.
@@ -105,7 +106,7 @@ fn cut_short(bytes: Bytes) -> Body {
             Some(half) if !half.is_empty() => Some((Ok(half), Some(Bytes::new()))),
             _ => {
                 // Time for the first half to reach the socket before the connection dies.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                time::pass(Duration::from_millis(20)).await;
                 let error = std::io::Error::other("a fault cut the body short");
                 Some((Err(error), None))
             }
@@ -122,7 +123,7 @@ fn drip(bytes: Bytes, size: usize, pause: Duration, world: Arc<World>) -> Body {
             }
             if !first {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = time::pass(pause) => {}
                     () = world.stopped() => return None,
                 }
             }

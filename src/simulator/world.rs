@@ -17,6 +17,7 @@ use super::listing::Rules;
 use super::log::Log;
 use super::oauth::{Client, OAuth};
 use super::random::{Random, fingerprint, mix};
+use super::time;
 use super::tokens::Sealer;
 
 pub(super) struct World {
@@ -166,7 +167,7 @@ impl World {
 impl State {
     /// Milliseconds since 1970 on the simulator's clock, which can be put forward.
     pub(super) fn now(&self) -> i64 {
-        jiff::Timestamp::now().as_millisecond() + self.clock_ahead
+        time::now().as_millisecond() + self.clock_ahead
     }
 
     pub(super) fn advance_clock(&mut self, by: Duration) {

@@ -9,6 +9,7 @@ use ringbook::config::Config;
 use ringbook::contact::Content;
 use ringbook::simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
 use ringbook::store::{Account, ContactId, NewTokens, Refusal, RunRow};
+use ringbook::sync::engine::Finished;
 use ringbook::sync::supervisor::{Started, Wish};
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
 
@@ -20,7 +21,7 @@ pub(crate) enum Database {
 }
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    _simulator: Simulator,
     pub(crate) google: Control,
     pub(crate) app: App,
     pub(crate) account: AccountId,
@@ -59,8 +60,14 @@ impl World {
         }
         let app = open(&settings).await;
         let google = simulator.control();
-        let mut world =
-            World { simulator, google, app, account: AccountId(1), settings, _folder: folder };
+        let mut world = World {
+            _simulator: simulator,
+            google,
+            app,
+            account: AccountId(1),
+            settings,
+            _folder: folder,
+        };
         world.account = world.connect().await;
         world
     }
@@ -96,7 +103,8 @@ impl World {
     pub(crate) async fn sync(&self, kind: Option<Kind>) -> RunRow {
         let started = self.start(kind).await.unwrap();
         let run = started.run;
-        started.finished().await;
+        let finished = started.finished().await;
+        assert!(matches!(finished, Finished::Ended(_)), "{finished:?}");
         let row = self.app.store.run(run).await.unwrap().unwrap();
         assert_books_balance(&row);
         row

@@ -186,7 +186,9 @@ pub fn jitter(account: AccountId, spread: Duration) -> Duration {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     bits ^= bits >> 31;
-    crate::sync::backoff::Jitter::from_bits(bits).of(spread)
+    let share = crate::sync::backoff::Jitter::from_bits(bits).of(spread);
+    // What is stored has microseconds; a finer offset would make a due time differ from itself.
+    Duration::from_micros(u64::try_from(share.as_micros()).unwrap_or(u64::MAX))
 }
 
 words! {
@@ -333,6 +335,20 @@ mod tests {
             last = due.at;
         }
         assert_eq!(days, [25, 26, 27], "the hour that comes twice has one run");
+    }
+
+    #[test]
+    fn a_due_time_survives_being_stored() {
+        let now = at("2026-03-01T00:00:00Z");
+        for plan in [every(60), cron("0 */2 * * *", "Europe/Berlin")] {
+            for account in (1..50).map(AccountId) {
+                let due = next(&plan, &served(now), account, now).unwrap().at;
+                let stored = Timestamp::from_microsecond(due.as_microsecond()).unwrap();
+                assert_eq!(due, stored);
+                let then = next(&plan, &served(stored), account, stored).unwrap().at;
+                assert!(between(stored, then) >= Duration::from_secs(3599), "{then}");
+            }
+        }
     }
 
     #[test]

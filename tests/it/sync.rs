@@ -4,21 +4,8 @@
 use ringbook::simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Forever, Times, When};
 use ringbook::sync::{FailureCode, Kind, Outcome, Phase};
 
-use crate::support::world::{Database, World};
-
-macro_rules! on_both {
-    ($($(#[$doc:meta])* async fn $name:ident($database:ident) $body:block)+) => {
-        $($(#[$doc])* async fn $name($database: Database) $body)+
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Database::Sqlite).await })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Database::Postgres).await })+
-        }
-    };
-}
+use crate::support::both::on_both;
+use crate::support::world::World;
 
 fn listing(action: Action) -> Fault {
     let when = When { endpoint: Some(Endpoint::List), ..When::default() };

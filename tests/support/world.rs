@@ -39,11 +39,7 @@ impl World {
     pub(crate) async fn with(database: Database, contacts: usize, extra: &[(&str, &str)]) -> World {
         let options = Options { contacts, ..Options::default() };
         let simulator = Simulator::start(options).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let url = match database {
-            Database::Sqlite => format!("sqlite://{}/ringbook.db", folder.path().display()),
-            Database::Postgres => super::postgres::fresh_database(),
-        };
+        let (url, folder) = World::fresh_url(database);
         let mut settings: Vec<(String, String)> =
             simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
         for (key, value) in [
@@ -75,6 +71,24 @@ impl World {
     /// Another process on the same database.
     pub(crate) async fn other_process(&self) -> App {
         open(&self.settings).await
+    }
+
+    /// The address of a database that nobody has used yet, and what keeps it there.
+    pub(crate) fn fresh_url(database: Database) -> (String, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match database {
+            Database::Sqlite => format!("sqlite://{}/ringbook.db", folder.path().display()),
+            Database::Postgres => super::postgres::fresh_database(),
+        };
+        (url, folder)
+    }
+
+    /// A process on another database.
+    pub(crate) async fn process_on(&self, url: &str) -> App {
+        let mut settings = self.settings.clone();
+        settings.retain(|(key, _)| key != "DATABASE_URL");
+        settings.push(("DATABASE_URL".to_owned(), url.to_owned()));
+        open(&settings).await
     }
 
     /// Stores a fresh grant, as a consent would.

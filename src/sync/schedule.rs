@@ -109,6 +109,10 @@ pub struct Due {
 const RETRY_BASE: Duration = Duration::from_secs(60);
 /// However long it has been failing, it is tried again this often.
 const RETRY_MAX: Duration = Duration::from_secs(3600);
+/// A time noted further in the future than this was noted under a clock that was wrong.
+const CLOCK_ERROR_MAX: Duration = Duration::from_secs(3600);
+/// Nobody is told to stay away for longer.
+const NOT_BEFORE_MAX: Duration = Duration::from_secs(86400);
 /// After this many interruptions in a row, going on waits for the next regular time.
 const INTERRUPTIONS_MAX: u32 = 3;
 
@@ -117,20 +121,26 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     if plan.paused || standing.needs_reauth {
         return None;
     }
-    // A run that was cancelled by hand does not come back before the next regular time either.
-    let since = standing.last_slot.or(standing.last_ended);
+    // A run that was cancelled by hand does not come back before the next regular time either. A time
+    // far in the future was noted under a clock that was wrong, and says nothing.
+    let sane = |at: &Timestamp| *at <= after(now, CLOCK_ERROR_MAX);
+    let last_ended = standing.last_ended.filter(sane);
+    let since = standing.last_slot.filter(sane).or(last_ended);
     let due = if standing.interrupted && standing.interruptions <= INTERRUPTIONS_MAX {
         Due { at: now, trigger: Trigger::Startup }
     } else if standing.failures > 0 {
         let wait = RETRY_BASE.saturating_mul(1 << (standing.failures - 1).min(16)).min(RETRY_MAX);
         let wait = wait + jitter(account, wait / 10);
-        Due { at: after(standing.last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
-    } else if standing.never_synced && standing.last_slot.or(standing.last_ended).is_none() {
-        Due { at: now, trigger: Trigger::Schedule }
+        Due { at: after(last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
     } else {
-        Due { at: slot(&plan.cadence, since, account, now)?, trigger: Trigger::Schedule }
+        let at = match since {
+            Some(since) => slot(&plan.cadence, since, account, now)?,
+            None => now,
+        };
+        Due { at, trigger: Trigger::Schedule }
     };
-    let at = due.at.max(standing.not_before.unwrap_or(due.at));
+    let not_before = standing.not_before.filter(|at| *at <= after(now, NOT_BEFORE_MAX));
+    let at = due.at.max(not_before.unwrap_or(due.at));
     Some(Due { at, ..due })
 }
 
@@ -139,18 +149,17 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
 /// A due time far in the future was written under a clock that was wrong; it must not silence the
 /// schedule until that day comes.
 pub fn fires(last_slot: Option<Timestamp>, slot: Timestamp, now: Timestamp) -> bool {
-    last_slot.is_none_or(|last| slot > last || last > after(now, RETRY_MAX))
+    last_slot.is_none_or(|last| slot > last || last > after(now, CLOCK_ERROR_MAX))
 }
 
 /// The next regular time after `since`. When several were missed, the latest of
 /// them: one run makes good for all.
 fn slot(
     cadence: &Cadence,
-    since: Option<Timestamp>,
+    since: Timestamp,
     account: AccountId,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let since = since.filter(|last| *last <= after(now, RETRY_MAX)).unwrap_or(now);
     match cadence {
         Cadence::Every { minutes } => {
             let period = i64::from(*minutes) * 60_000_000;

@@ -353,7 +353,8 @@ impl Supervisor {
             .is_some_and(|at| now >= after(at, FOLLOW_UP) && !account.standing.needs_reauth);
         let (kind, trigger, slot, asked_by) = if follow_up {
             let by = Some("follow-up of the full sync".to_owned());
-            (Some(Kind::Incremental), Trigger::Schedule, None, by)
+            // Its time is a due time like others: of two processes one serves it.
+            (Some(Kind::Incremental), Trigger::Schedule, account.standing.follow_up_at, by)
         } else {
             match self.next_due(account, now) {
                 Some(due) if due.at <= now => (None, due.trigger, Some(due.at), None),

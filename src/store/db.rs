@@ -437,7 +437,7 @@ impl Tx {
         match &self.0 {
             TxKind::Sqlite { writer, .. } => blocking(|| {
                 let writer = hold(writer);
-                let mut statement = writer.prepare_cached(sql)?;
+                let mut statement = writer.prepare_cached(&numbered(sql))?;
                 let touched = statement.execute(rusqlite::params_from_iter(args))?;
                 Ok(touched as u64)
             }),
@@ -458,7 +458,7 @@ impl Tx {
         match &self.0 {
             TxKind::Sqlite { writer, .. } => blocking(|| {
                 let writer = hold(writer);
-                let mut statement = writer.prepare_cached(sql)?;
+                let mut statement = writer.prepare_cached(&numbered(sql))?;
                 let mut touched = 0;
                 for row in rows {
                     touched += statement.execute(rusqlite::params_from_iter(row))? as u64;
@@ -609,6 +609,11 @@ fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection
     Ok(connection)
 }
 
+/// SQLite takes `$1` for a name and counts names as they come; `?1` is a number.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
 fn hold<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -625,7 +630,7 @@ fn sqlite_rows(
     sql: &str,
     args: &[Arg<'_>],
 ) -> Result<Vec<Row>, DbError> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(&numbered(sql))?;
     let columns = statement.column_count();
     let mut found = statement.query(rusqlite::params_from_iter(args))?;
     let mut rows = Vec::new();
@@ -708,9 +713,14 @@ fn tuples(sql: &str, width: usize, count: usize) -> String {
     let mut text = format!("{head}values ({tuple})");
     for n in 1..count {
         text.push_str(", (");
-        for column in 1..=width {
-            let comma = if column > 1 { ", " } else { "" };
-            text.push_str(&format!("{comma}${}", n * width + column));
+        for (at, part) in tuple.split('$').enumerate() {
+            if at == 0 {
+                text.push_str(part);
+                continue;
+            }
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let number: usize = part[..digits].parse().unwrap_or(0);
+            text.push_str(&format!("${}{}", n * width + number, &part[digits..]));
         }
         text.push(')');
     }
@@ -745,6 +755,11 @@ mod tests {
             "insert into t (a, b) values ($1, $2), ($3, $4), ($5, $6) on conflict do nothing"
         );
         assert_eq!(tuples(one, 2, 1), one);
+        let twice = "insert into t (a, b, c) values ($1, $2, $2)";
+        assert_eq!(
+            tuples(twice, 2, 2),
+            "insert into t (a, b, c) values ($1, $2, $2), ($3, $4, $4)"
+        );
     }
 
     #[test]

@@ -435,7 +435,7 @@ async fn succeed(tx: &Tx, account: AccountId, now: Timestamp, full: bool) -> Res
     const SUCCESS: &str = "
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
             failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
-            follow_up_at = case when $3 = 1 then $2 else null end
+            follow_up_at = case when $3 = 1 then cast($2 as bigint) else null end
         where id = $1";
     tx.exec(SUCCESS, &[account.0.into(), now.into(), full.into()]).await.map(|_| ())
 }

@@ -109,6 +109,10 @@ pub struct Due {
 const RETRY_BASE: Duration = Duration::from_secs(60);
 /// However long it has been failing, it is tried again this often.
 const RETRY_MAX: Duration = Duration::from_secs(3600);
+/// A time noted further in the future than this was noted under a clock that was wrong.
+const CLOCK_ERROR_MAX: Duration = Duration::from_secs(3600);
+/// Nobody is told to stay away for longer.
+const NOT_BEFORE_MAX: Duration = Duration::from_secs(86400);
 /// After this many interruptions in a row, going on waits for the next regular time.
 const INTERRUPTIONS_MAX: u32 = 3;
 
@@ -117,20 +121,26 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     if plan.paused || standing.needs_reauth {
         return None;
     }
-    // A run that was cancelled by hand does not come back before the next regular time either.
-    let since = standing.last_slot.or(standing.last_ended);
+    // A run that was cancelled by hand does not come back before the next regular time either. A time
+    // far in the future was noted under a clock that was wrong, and says nothing.
+    let sane = |at: &Timestamp| *at <= after(now, CLOCK_ERROR_MAX);
+    let last_ended = standing.last_ended.filter(sane);
+    let since = standing.last_slot.filter(sane).or(last_ended);
     let due = if standing.interrupted && standing.interruptions <= INTERRUPTIONS_MAX {
         Due { at: now, trigger: Trigger::Startup }
     } else if standing.failures > 0 {
         let wait = RETRY_BASE.saturating_mul(1 << (standing.failures - 1).min(16)).min(RETRY_MAX);
         let wait = wait + jitter(account, wait / 10);
-        Due { at: after(standing.last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
-    } else if standing.never_synced && standing.last_slot.or(standing.last_ended).is_none() {
-        Due { at: now, trigger: Trigger::Schedule }
+        Due { at: after(last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
     } else {
-        Due { at: slot(&plan.cadence, since, account, now)?, trigger: Trigger::Schedule }
+        let at = match since {
+            Some(since) => slot(&plan.cadence, since, account, now)?,
+            None => now,
+        };
+        Due { at, trigger: Trigger::Schedule }
     };
-    let at = due.at.max(standing.not_before.unwrap_or(due.at));
+    let not_before = standing.not_before.filter(|at| *at <= after(now, NOT_BEFORE_MAX));
+    let at = due.at.max(not_before.unwrap_or(due.at));
     Some(Due { at, ..due })
 }
 
@@ -139,18 +149,17 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
 /// A due time far in the future was written under a clock that was wrong; it must not silence the
 /// schedule until that day comes.
 pub fn fires(last_slot: Option<Timestamp>, slot: Timestamp, now: Timestamp) -> bool {
-    last_slot.is_none_or(|last| slot > last || last > after(now, RETRY_MAX))
+    last_slot.is_none_or(|last| slot > last || last > after(now, CLOCK_ERROR_MAX))
 }
 
 /// The next regular time after `since`. When several were missed, the latest of
 /// them: one run makes good for all.
 fn slot(
     cadence: &Cadence,
-    since: Option<Timestamp>,
+    since: Timestamp,
     account: AccountId,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let since = since.filter(|last| *last <= after(now, RETRY_MAX)).unwrap_or(now);
     match cadence {
         Cadence::Every { minutes } => {
             let period = i64::from(*minutes) * 60_000_000;
@@ -186,7 +195,9 @@ pub fn jitter(account: AccountId, spread: Duration) -> Duration {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     bits ^= bits >> 31;
-    crate::sync::backoff::Jitter::from_bits(bits).of(spread)
+    let share = crate::sync::backoff::Jitter::from_bits(bits).of(spread);
+    // What is stored has microseconds; a finer offset would make a due time differ from itself.
+    Duration::from_micros(u64::try_from(share.as_micros()).unwrap_or(u64::MAX))
 }
 
 words! {
@@ -333,6 +344,20 @@ mod tests {
             last = due.at;
         }
         assert_eq!(days, [25, 26, 27], "the hour that comes twice has one run");
+    }
+
+    #[test]
+    fn a_due_time_survives_being_stored() {
+        let now = at("2026-03-01T00:00:00Z");
+        for plan in [every(60), cron("0 */2 * * *", "Europe/Berlin")] {
+            for account in (1..50).map(AccountId) {
+                let due = next(&plan, &served(now), account, now).unwrap().at;
+                let stored = Timestamp::from_microsecond(due.as_microsecond()).unwrap();
+                assert_eq!(due, stored);
+                let then = next(&plan, &served(stored), account, stored).unwrap().at;
+                assert!(between(stored, then) >= Duration::from_secs(3599), "{then}");
+            }
+        }
     }
 
     #[test]

@@ -414,6 +414,11 @@ impl Supervisor {
         }
     }
 
+    /// Whether no run of this process is in progress.
+    pub fn is_idle(&self) -> bool {
+        self.running().is_empty()
+    }
+
     fn stop_all(&self, stop: Stop) {
         for running in self.running().values() {
             running.stop.send_replace(Some(stop));

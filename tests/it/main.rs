@@ -4,8 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crash;
 mod google;
 mod postgres;
 mod simulator;
+mod store;
+mod supervisor;
 mod sync;
 mod tidy;

@@ -4,21 +4,8 @@
 use ringbook::simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Forever, Times, When};
 use ringbook::sync::{FailureCode, Kind, Outcome, Phase};
 
-use crate::support::world::{Database, World};
-
-macro_rules! on_both {
-    ($($(#[$doc:meta])* async fn $name:ident($database:ident) $body:block)+) => {
-        $($(#[$doc])* async fn $name($database: Database) $body)+
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Database::Sqlite).await })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Database::Postgres).await })+
-        }
-    };
-}
+use crate::support::both::on_both;
+use crate::support::world::World;
 
 fn listing(action: Action) -> Fault {
     let when = When { endpoint: Some(Endpoint::List), ..When::default() };
@@ -248,7 +235,7 @@ on_both! {
         let world = World::new(database, 60).await;
         world.converge(None).await;
         let token = world.status().await.token;
-        for lie in [Action::RepeatPageToken, Action::NoSyncToken, Action::DropPageToken] {
+        for lie in [Action::DropPageToken, Action::RepeatPageToken, Action::NoSyncToken] {
             world.google.add_fault(forever(listing(lie.clone())));
             let run = world.sync(Some(Kind::Full)).await;
             assert_eq!(run.outcome, Some(Outcome::Failed), "{lie:?}");
@@ -338,6 +325,8 @@ on_both! {
         ] {
             for from_elsewhere in [false, true] {
                 world.google.clear_faults();
+                // Each listing starts anew, so that it comes by the page that is in trouble.
+                world.google.expire_page_tokens();
                 let waits = fault.action != Action::Hang;
                 world.google.add_fault(fault.clone());
                 let started = world.start(Some(Kind::Full)).await.unwrap();

@@ -1,5 +1,7 @@
 //! What tests share. Nothing here knows what is being tested.
 
+pub(crate) mod both;
+pub(crate) mod clock;
 pub(crate) mod postgres;
 pub(crate) mod world;
 

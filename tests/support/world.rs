@@ -9,6 +9,7 @@ use ringbook::config::Config;
 use ringbook::contact::Content;
 use ringbook::simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
 use ringbook::store::{Account, ContactId, NewTokens, Refusal, RunRow};
+use ringbook::sync::engine::Finished;
 use ringbook::sync::supervisor::{Started, Wish};
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
 
@@ -20,7 +21,7 @@ pub(crate) enum Database {
 }
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    _simulator: Simulator,
     pub(crate) google: Control,
     pub(crate) app: App,
     pub(crate) account: AccountId,
@@ -38,11 +39,7 @@ impl World {
     pub(crate) async fn with(database: Database, contacts: usize, extra: &[(&str, &str)]) -> World {
         let options = Options { contacts, ..Options::default() };
         let simulator = Simulator::start(options).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let url = match database {
-            Database::Sqlite => format!("sqlite://{}/ringbook.db", folder.path().display()),
-            Database::Postgres => super::postgres::fresh_database(),
-        };
+        let (url, folder) = World::fresh_url(database);
         let mut settings: Vec<(String, String)> =
             simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
         for (key, value) in [
@@ -59,8 +56,14 @@ impl World {
         }
         let app = open(&settings).await;
         let google = simulator.control();
-        let mut world =
-            World { simulator, google, app, account: AccountId(1), settings, _folder: folder };
+        let mut world = World {
+            _simulator: simulator,
+            google,
+            app,
+            account: AccountId(1),
+            settings,
+            _folder: folder,
+        };
         world.account = world.connect().await;
         world
     }
@@ -68,6 +71,24 @@ impl World {
     /// Another process on the same database.
     pub(crate) async fn other_process(&self) -> App {
         open(&self.settings).await
+    }
+
+    /// The address of a database that nobody has used yet, and what keeps it there.
+    pub(crate) fn fresh_url(database: Database) -> (String, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match database {
+            Database::Sqlite => format!("sqlite://{}/ringbook.db", folder.path().display()),
+            Database::Postgres => super::postgres::fresh_database(),
+        };
+        (url, folder)
+    }
+
+    /// A process on another database.
+    pub(crate) async fn process_on(&self, url: &str) -> App {
+        let mut settings = self.settings.clone();
+        settings.retain(|(key, _)| key != "DATABASE_URL");
+        settings.push(("DATABASE_URL".to_owned(), url.to_owned()));
+        open(&settings).await
     }
 
     /// Stores a fresh grant, as a consent would.
@@ -96,7 +117,8 @@ impl World {
     pub(crate) async fn sync(&self, kind: Option<Kind>) -> RunRow {
         let started = self.start(kind).await.unwrap();
         let run = started.run;
-        started.finished().await;
+        let finished = started.finished().await;
+        assert!(matches!(finished, Finished::Ended(_)), "{finished:?}");
         let row = self.app.store.run(run).await.unwrap().unwrap();
         assert_books_balance(&row);
         row

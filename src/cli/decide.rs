@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::Screen;
 use crate::cli::status::run_id;
 use crate::cli::{Desk, account, whoami, words};
 use crate::clock::{after, between};
 use crate::store::RunRow;
 use crate::sync::{Outcome, RunId};
+use crate::web::read;
+use crate::web::wire::{self, Outward};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CancelArgs {
@@ -66,6 +69,10 @@ pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble
         ),
         Some(outcome) => format!("Too late: the sync had just ended ({outcome})."),
     };
+    if desk.screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        desk.screen.json(&wire::Run::of(&out, &row, app.clock.now()))?;
+    }
     desk.screen.say(said)?;
     Ok(Exit::Ok)
 }
@@ -125,8 +132,8 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
         }
     }
     let deleted = app.supervisor.approve(row.id, &whoami()).await?;
-    screen.say(format!("Approved: {} deleted.", words::many(deleted, "contact")))?;
-    Ok(Exit::Ok)
+    let message = format!("Approved: {} deleted.", words::many(deleted, "contact"));
+    decided(&app, row.id, message, deleted, screen).await
 }
 
 fn confirmed(question: &str) -> io::Result<bool> {
@@ -142,6 +149,23 @@ pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble
     let row = held(&app, args.run.as_deref()).await?;
     app.supervisor.reject(row.id, &whoami()).await?;
     let kept = words::many(row.counts.to_delete, "contact");
-    desk.screen.say(format!("Rejected: {kept} kept. The next sync asks Google anew."))?;
+    let message = format!("Rejected: {kept} kept. The next sync asks Google anew.");
+    decided(&app, row.id, message, 0, desk.screen).await
+}
+
+async fn decided(
+    app: &App,
+    run: RunId,
+    message: String,
+    deleted_count: u64,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let run = read::run(app, &out, run).await?;
+        screen.json(&wire::Decided { status: "success", message, deleted_count, run })?;
+    } else {
+        screen.say(message)?;
+    }
     Ok(Exit::Ok)
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -25,6 +24,7 @@ use crate::simulator::{Options, Simulator};
 use crate::store::{HistoryQuery, RunRow};
 use crate::sync::supervisor::Wish;
 use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
+use crate::web::wire::{self, Outward};
 use crate::{telemetry, web};
 
 #[derive(Debug, clap::Args)]
@@ -149,7 +149,7 @@ async fn show(
         }
     }
     supervising.abort();
-    farewell(app, account, simulator, &diary, folder, screen).await
+    farewell(app, account, simulator, &mut diary, folder, screen).await
 }
 
 /// Where to look and what to try.
@@ -165,7 +165,7 @@ fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(),
         ("", format!("curl -sN {url}/api/sync/events")),
         ("", format!("curl -s '{url}/api/search?q=smith'")),
         ("", format!("curl -s {url}/directory")),
-        ("Or", format!("ringbook status --database-url sqlite://{}", database.display())),
+        ("Or", format!("ringbook status --database-url sqlite:///{}", database.display())),
     ];
     screen.say("")?;
     for (name, text) in lines {
@@ -219,16 +219,8 @@ impl Diary {
             let changed = it.created + it.updated + it.deleted;
             self.changed += changed;
             if screen.json {
-                let run = app.store.ids().run(row.id);
-                screen.json(&json!({
-                    "run": run,
-                    "kind": row.kind,
-                    "outcome": row.outcome,
-                    "created": it.created,
-                    "updated": it.updated,
-                    "deleted": it.deleted,
-                    "contacts": row.after_live,
-                }))?;
+                let out = Outward::new(&app.store, &app.config);
+                screen.json(&wire::Run::of(&out, &row, app.clock.now()))?;
             }
             screen.say(entry(app, &row, next, screen))?;
             if changed > 0 && !screen.json {
@@ -245,7 +237,11 @@ fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
     let at = words::time_of_day(ended, &app.config.timezone);
     let took = words::duration(between(row.started_at, ended));
     let contacts = words::many(row.after_live.unwrap_or(0), "contact");
-    let next = words::remaining(between(app.clock.now(), next));
+    let now = app.clock.now();
+    let next = match words::remaining(between(now, next)) {
+        _ if next <= now => String::new(),
+        left => format!(", next in {left}"),
+    };
     let by_us = row.trigger == Trigger::Schedule;
     let who = if by_us { String::new() } else { format!(" (asked for by {})", row.trigger) };
     let full = if row.kind == Kind::Full { "full sync, " } else { "" };
@@ -254,7 +250,7 @@ fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
             let quiet = row.counts.listed == 0 && row.counts.deleted == 0;
             let what = if quiet { "nothing new".to_owned() } else { changes(row) };
             let step = paint.good("in step");
-            format!("{at}  {step}: {full}{what} ({contacts}) in {took}{who}, next in {next}")
+            format!("{at}  {step}: {full}{what} ({contacts}) in {took}{who}{next}")
         }
         Some(Outcome::Held) => format!(
             "{at}  {}: {} would be deleted; decide on the dashboard, or with the API",
@@ -301,7 +297,7 @@ async fn farewell(
     app: &App,
     account: AccountId,
     simulator: &Simulator,
-    diary: &Diary,
+    diary: &mut Diary,
     folder: &Folder,
     screen: Screen,
 ) -> Result<(), Trouble> {
@@ -320,10 +316,12 @@ async fn farewell(
             () = app.clock.sleep_until(patience) => {}
         }
     }
+    let now = app.clock.now();
+    diary.tell(app, now, screen).await?;
     let here = app.store.totals().await?.live;
     let there = google.contact_count() as u64;
     let syncs = words::many(diary.runs, "sync");
-    let lives = words::many(diary.changed, "changed life");
+    let lives = words::many(diary.changed, "change");
     screen.say("")?;
     if here == there {
         let both = words::many(here, "contact");
@@ -347,7 +345,7 @@ fn settings(
 ) -> Result<Config, Trouble> {
     let zone = TimeZone::system();
     let port = port.to_string();
-    let database = format!("sqlite://{}/ringbook.db", folder.path.display());
+    let database = format!("sqlite:///{}/ringbook.db", folder.path.display());
     let google = simulator.environment();
     let mut values: Vec<(&str, &str)> =
         google.iter().map(|(name, value)| (*name, value.as_str())).collect();

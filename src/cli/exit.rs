@@ -44,6 +44,7 @@ impl Exit {
         match outcome {
             Outcome::Succeeded | Outcome::Partial => Exit::Ok,
             Outcome::Failed if code == Some(FailureCode::NeedsReauth) => Exit::NotConnected,
+            Outcome::Failed if code == Some(FailureCode::Misconfigured) => Exit::Usage,
             Outcome::Failed | Outcome::Rejected => Exit::Failed,
             Outcome::Held => Exit::Held,
             Outcome::Cancelled | Outcome::Interrupted => Exit::Interrupted,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{doing, title};
@@ -11,6 +13,8 @@ use crate::cli::{Desk, Times, local_url, words};
 use crate::clock::between;
 use crate::store::{Account, HistoryQuery, RunRow};
 use crate::sync::{Outcome, RunId};
+use crate::web::read;
+use crate::web::wire::{self, Outward};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HistoryArgs {
@@ -26,10 +30,13 @@ pub(crate) async fn status(desk: Desk) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let accounts = app.store.accounts().await?;
-    if accounts.is_empty() {
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        screen.json(&read::status(&app, &out).await?)?;
+    } else if accounts.is_empty() {
         return Err(super::not_connected(&app));
     }
-    let mut exit = Exit::Ok;
+    let mut exit = if accounts.is_empty() { Exit::NotConnected } else { Exit::Ok };
     for (at, account) in accounts.iter().enumerate() {
         if at > 0 {
             screen.say("")?;
@@ -134,6 +141,11 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         return one(&app, run, desk.screen).await;
     }
     let query = HistoryQuery { limit: args.limit, ..HistoryQuery::default() };
+    if desk.screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        desk.screen.json(&read::history(&app, &out, query).await?)?;
+        return Ok(Exit::Ok);
+    }
     let runs = app.store.history(&query).await?;
     let times = Times::of(&app);
     if desk.screen.terminal && runs.is_empty() {
@@ -203,6 +215,14 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
     let times = Times::of(app);
     let changed = app.store.changes(run.id, 0, DETAILS).await?;
     let aside = app.store.set_aside(run.id, 0, DETAILS).await?;
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let changes: Vec<_> = changed.into_iter().map(|it| wire::Change::of(&out, it)).collect();
+        let errors: Vec<_> = aside.into_iter().map(|it| wire::SetAside::of(&out, it)).collect();
+        let run = wire::Run::of(&out, &run, times.now);
+        screen.json(&json!({ "run": run, "changes": changes, "errors": errors }))?;
+        return Ok(Exit::Ok);
+    }
     if run.outcome.is_none() {
         screen.say(format!("{} sync: {}", title(run.kind), doing(&run, times.now)))?;
     }
@@ -258,6 +278,11 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
 pub(crate) async fn statistics(desk: Desk) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        screen.json(&read::statistics(&app, &out).await?)?;
+        return Ok(Exit::Ok);
+    }
     let totals = app.store.totals().await?;
     let outcomes = app.store.outcomes(None).await?;
     let with = |number: u64| {
@@ -291,6 +316,27 @@ pub(crate) async fn accounts(desk: Desk) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let accounts = app.store.accounts().await?;
     let times = Times::of(&app);
+    if desk.screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let mut answers = Vec::with_capacity(accounts.len());
+        for account in &accounts {
+            let grant = app.store.grant(account.id).await?;
+            let grant = grant.as_ref().map(|grant| (account.id, grant));
+            let configured = app.connector.is_configured();
+            answers.push(json!({
+                "id": out.account(account.id),
+                "name": account.name,
+                "google_id": account.google_id,
+                "created_at": out.time(account.created_at),
+                "contacts": account.counts.live,
+                "last_sync_at": account.last_success_at.map(|at| out.time(at)),
+                "auth": wire::AuthStatus::of(&out, grant, configured, times.now),
+                "schedule": read::schedule(&app, &out, Some(account)),
+            }));
+        }
+        desk.screen.json(&json!({ "accounts": answers }))?;
+        return Ok(Exit::Ok);
+    }
     if accounts.is_empty() {
         return Err(super::not_connected(&app));
     }

@@ -11,12 +11,13 @@ use crate::cli::screen::Screen;
 use crate::cli::signals::{Asked, Signals};
 use crate::cli::{Desk, Times, account, whoami, words};
 use crate::clock::{after, between};
-use crate::connect::LazyPeople;
+use crate::connect::{ConnectProblem, LazyPeople};
 use crate::store::{Account, Holder, Refusal, RunRow};
 use crate::sync::engine::Finished;
 use crate::sync::preview::{Preview, PreviewError, preview};
 use crate::sync::supervisor::{Started, Wish};
-use crate::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
+use crate::sync::{FailureCode, Kind, Outcome, Trigger};
+use crate::web::wire::{self, Outward};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,6 +56,10 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let account = account(&app, args.account.as_deref()).await?;
     if args.dry_run {
         return rehearse(&app, &account, args.kind(), desk.screen).await;
+    }
+    if !app.connector.is_configured() {
+        // It could only fail, and would leave its mark in the history.
+        return Err(ConnectProblem::NotConfigured.into());
     }
     let mut signals = Signals::listen()?;
     let wish = Wish {
@@ -242,7 +247,18 @@ pub(crate) fn leave(app: &App) {
 
 async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     if screen.json {
-        return Ok(screen.json(&answer(row))?);
+        let out = Outward::new(&app.store, &app.config);
+        let now = app.clock.now();
+        return Ok(match row.outcome {
+            Some(Outcome::Succeeded | Outcome::Partial | Outcome::Held) => {
+                screen.json(&wire::SyncResult::of(&out, row, now))?
+            }
+            _ => {
+                let detail = summary(row, screen).swap_remove(0);
+                screen
+                    .json(&wire::RunProblem { detail, run: Some(wire::Run::of(&out, row, now)) })?
+            }
+        });
     }
     for line in summary(row, screen) {
         screen.say(line)?;
@@ -250,7 +266,7 @@ async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
         let url = super::local_url(&app.config);
         screen
-            .say(format!("Connect the account again: `ringbook serve`, then {url}/auth/google"))?;
+            .say(format!("  Connect the account again: ringbook serve, then {url}/auth/google"))?;
     }
     Ok(())
 }
@@ -361,14 +377,6 @@ pub(crate) fn changes(row: &RunRow) -> String {
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
-fn answer(row: &RunRow) -> serde_json::Value {
-    let took = between(row.started_at, row.ended_at.unwrap_or(row.updated_at));
-    json!({
-        "status": row.outcome.map(Outcome::as_str),
-        "statistics": { "total_fetched": row.counts.listed, "duration_seconds": took.as_secs_f64() },
-    })
-}
-
 /// `--dry-run`.
 async fn rehearse(
     app: &App,
@@ -401,7 +409,7 @@ async fn rehearse(
     if screen.json {
         screen.json(&rehearsed(&it))?;
     } else {
-        imagine(&it, account.id, screen)?;
+        imagine(&it, screen)?;
     }
     Ok(if it.held { Exit::Held } else { Exit::Ok })
 }
@@ -423,7 +431,7 @@ fn rehearsed(it: &Preview) -> serde_json::Value {
     })
 }
 
-fn imagine(it: &Preview, _: AccountId, screen: Screen) -> Result<(), Trouble> {
+fn imagine(it: &Preview, screen: Screen) -> Result<(), Trouble> {
     screen.say(screen.paint.bold(&format!("{} sync, if you start it now:", title(it.kind))))?;
     let listed = words::many(it.tally.listed, "contact");
     screen.say(format!("  {listed} listed in {}", words::many(it.pages, "page")))?;

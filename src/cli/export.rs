@@ -153,18 +153,22 @@ fn names(row: &ContactRow, labels: &LabelNames) -> Vec<String> {
         .collect()
 }
 
-/// The columns of a CSV: as many numbers and addresses as anybody has.
+/// The columns of a CSV: as many numbers and addresses as anybody has, within reason. What is beyond
+/// shares the last column.
 struct Sheet {
     phones: usize,
     emails: usize,
 }
 
 impl Sheet {
+    const PHONES_MAX: usize = 10;
+    const EMAILS_MAX: usize = 5;
+
     async fn measured(app: &App) -> Result<Sheet, Trouble> {
         let mut sheet = Sheet { phones: 1, emails: 1 };
         every(app, |row| {
-            sheet.phones = sheet.phones.max(row.content.phones.len());
-            sheet.emails = sheet.emails.max(row.content.emails.len());
+            sheet.phones = sheet.phones.max(row.content.phones.len()).min(Sheet::PHONES_MAX);
+            sheet.emails = sheet.emails.max(row.content.emails.len()).min(Sheet::EMAILS_MAX);
             true
         })
         .await?;
@@ -224,7 +228,7 @@ impl Sheet {
     }
 }
 
-/// So many pairs of cells. What came too late to have a column of its own shares the last one.
+/// So many pairs of cells. What has no column of its own shares the last one.
 fn pairs<'a>(
     cells: &mut Vec<Cow<'a, str>>,
     pairs: impl Iterator<Item = (&'a str, &'a str)>,

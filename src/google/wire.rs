@@ -3,6 +3,8 @@
 //! A page is checked strictly, since what it leaves out means "there is no more". What is inside
 //! a list is read with patience: one odd item must not spoil the others.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -10,14 +12,17 @@ use serde_json::value::RawValue;
 use super::json::{Obj, Strict, Text, document, text};
 use super::person::{self, MetadataWire};
 use crate::contact::ResourceName;
-use crate::sync::book::{Label, Page, PageToken, SyncToken, Verdict};
+use crate::sync::book::{Entries, Label, Page, PageToken, SyncToken, Verdict};
 
 const NAME_LEN_MAX: usize = 1000;
 const ID_LEN_MAX: usize = 256;
 
 /// A page of `people.connections.list`, or why this is none.
-pub(super) fn page(body: &[u8]) -> Result<Page, String> {
-    let wire: PageWire = document(body)?;
+///
+/// Only its frame is read here; the persons are, when they are stored.
+pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
+    let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
+    let wire: PageWire = document(body.as_bytes())?;
     if wire.error.is_some() {
         return Err("the answer is an error that calls itself a success".to_owned());
     }
@@ -27,20 +32,27 @@ pub(super) fn page(body: &[u8]) -> Result<Page, String> {
         && wire.next_page_token.0.is_none()
         && wire.next_sync_token.0.is_none()
         && wire.total_items.0.is_none()
-        && !is_empty_object(body)
+        && !is_empty_object(body.as_bytes())
     {
         return Err("the answer has none of the fields of a listing".to_owned());
     }
-    Ok(Page {
-        entries: connections
-            .unwrap_or_default()
-            .into_iter()
-            .map(|it| person::read(it.get()))
-            .collect(),
-        next: token(wire.next_page_token).map(PageToken::new),
-        sync_token: token(wire.next_sync_token).map(SyncToken::new),
-        total: wire.total_items.0,
-    })
+    // Where each person stands in the text, since a text and its borrowers cannot move together.
+    let start = body.as_ptr() as usize;
+    let places: Vec<Range<usize>> = connections
+        .unwrap_or_default()
+        .into_iter()
+        .map(|it| {
+            let from = it.get().as_ptr() as usize - start;
+            from..from + it.get().len()
+        })
+        .collect();
+    let next = token(wire.next_page_token).map(PageToken::new);
+    let sync_token = token(wire.next_sync_token).map(SyncToken::new);
+    let total = wire.total_items.0;
+    let entries = Entries::unread(move || {
+        places.iter().map(|place| person::read(body.get(place.clone()).unwrap_or(""))).collect()
+    });
+    Ok(Page { entries, next, sync_token, total })
 }
 
 /// One page of `contactGroups.list`, and the token of the next.
@@ -194,14 +206,14 @@ mod tests {
 
     #[test]
     fn an_empty_token_is_no_token() {
-        let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#);
+        let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#.to_vec());
         assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
     }
 
     #[test]
     fn reasons_hold_no_contents() {
         let body = br#"{"connections":"Ada Lovelace"}"#;
-        let reason = page(body).err();
+        let reason = page(body.to_vec()).err();
         assert_eq!(
             reason.as_deref(),
             Some("the answer has a field of the wrong type (line 1, column 29)")
@@ -212,14 +224,15 @@ mod tests {
         /// A cut page must never pass for a shorter one.
         #[test]
         fn no_part_of_a_page_is_a_page(end in 0..PAGE.len()) {
-            prop_assert!(page(&PAGE.as_bytes()[..end]).is_err());
+            prop_assert!(page(PAGE.as_bytes()[..end].to_vec()).is_err());
         }
 
         #[test]
         fn damage_is_survived(at in 0..PAGE.len(), byte: u8, more in ".{0,40}") {
             let mut body = PAGE.as_bytes().to_vec();
             body[at] = byte;
-            let _ = (page(&body), page(more.as_bytes()), labels(&body), identity(&body), verdicts(&body, &[]));
+            let read = |body: Vec<u8>| page(body).map(|page| page.entries.get().len());
+            let _ = (read(body.clone()), read(more.clone().into_bytes()), labels(&body), identity(&body), verdicts(&body, &[]));
             let _ = person::read(&more);
         }
     }

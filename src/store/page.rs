@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::contact::{Content, NameKey, ResourceName};
-use crate::store::db::{Arg, DbError, Row, Tx, int};
+use crate::store::db::{Arg, DbError, Row, Tx, blocking, int};
 use crate::store::gate::{Lease, WriteError};
 use crate::store::ids::ContactId;
 use crate::store::sorting::{self, Known, Sorted};
@@ -98,7 +98,8 @@ impl Store {
     ) -> Result<(Tally, Report), WriteError> {
         let account = lease.account();
         // All that needs no database is done before the transaction, so that it stays short.
-        let entries = sorting::distinct(&batch.entries);
+        let read = blocking(|| batch.entries.get());
+        let entries = sorting::distinct(read);
         let names: Vec<Arg<'_>> =
             sorting::names(&entries).into_iter().map(|name| name.as_str().into()).collect();
         let tombstones_count = matches!(batch.place, Place::Changes { .. });
@@ -136,7 +137,7 @@ impl Store {
         account: AccountId,
         batch: &Batch,
     ) -> Result<(Tally, Vec<ContactId>, u64), DbError> {
-        let entries = sorting::distinct(&batch.entries);
+        let entries = sorting::distinct(batch.entries.get());
         let names: Vec<Arg<'_>> =
             sorting::names(&entries).into_iter().map(|name| name.as_str().into()).collect();
         let known = self
@@ -527,6 +528,7 @@ async fn advance(
     let row = row.ok_or(DbError::Shape { column: 0, expected: "an account" })?;
     Ok(Report {
         cancel,
+        listed: tally.listed,
         live: row.count(0)?,
         seen: row.count(1)?,
         nameless: row.count(2)?,

@@ -2,7 +2,9 @@
 //!
 //! [`AddressBook`] is the seam to the network: `google::People` in production, a simulated book in tests.
 
+use std::fmt;
 use std::future::Future;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -58,12 +60,48 @@ pub struct ListRequest {
 /// One answer to a [`ListRequest`].
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     pub next: Option<PageToken>,
     /// Only on the last page.
     pub sync_token: Option<SyncToken>,
     /// How many contacts Google says there are. Its meaning in an incremental listing is not documented.
     pub total: Option<u64>,
+}
+
+/// The items of a page, read when they are wanted, and once.
+///
+/// What comes next stands in a few bytes of a page; its contacts are megabytes. Reading them later
+/// lets the next page be asked for sooner, and another thread may have read them by then.
+#[derive(Clone)]
+pub struct Entries(Arc<LazyLock<Vec<Entry>, Box<dyn FnOnce() -> Vec<Entry> + Send>>>);
+
+impl Entries {
+    pub fn unread(read: impl FnOnce() -> Vec<Entry> + Send + 'static) -> Entries {
+        Entries(Arc::new(LazyLock::new(Box::new(read))))
+    }
+
+    /// Reads them, if nobody has. Takes milliseconds the first time.
+    pub fn get(&self) -> &[Entry] {
+        &self.0
+    }
+}
+
+impl From<Vec<Entry>> for Entries {
+    fn from(entries: Vec<Entry>) -> Entries {
+        Entries::unread(move || entries)
+    }
+}
+
+impl Default for Entries {
+    fn default() -> Entries {
+        Vec::new().into()
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entries(…)")
+    }
 }
 
 /// One item of a page.

@@ -76,6 +76,7 @@ pub async fn preview<B: AddressBook>(
                 let seen = marked.len() as u64 + tally.created;
                 Event::Committed(Report {
                     cancel: false,
+                    listed: page.listed,
                     seen,
                     nameless,
                     doomed: match run.kind() {

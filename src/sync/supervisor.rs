@@ -347,13 +347,15 @@ impl Supervisor {
     }
 
     async fn start_due(&self, account: &Account, now: Timestamp) {
-        let follow_up = account
-            .standing
-            .follow_up_at
-            .is_some_and(|at| now >= after(at, FOLLOW_UP) && !account.standing.needs_reauth);
+        // The follow-up's time is a due time like others: of two processes one serves it.
+        let standing = &account.standing;
+        let follow_up_at = standing.follow_up_at.map(|at| after(at, FOLLOW_UP)).filter(|at| {
+            *at <= now && !standing.needs_reauth && schedule::fires(standing.last_slot, *at, now)
+        });
+        let follow_up = follow_up_at.is_some();
         let (kind, trigger, slot, asked_by) = if follow_up {
             let by = Some("follow-up of the full sync".to_owned());
-            (Some(Kind::Incremental), Trigger::Schedule, None, by)
+            (Some(Kind::Incremental), Trigger::Schedule, follow_up_at, by)
         } else {
             match self.next_due(account, now) {
                 Some(due) if due.at <= now => (None, due.trigger, Some(due.at), None),

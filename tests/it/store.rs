@@ -72,7 +72,7 @@ fn person(id: &str) -> Entry {
 
 fn page(ids: &[&str]) -> Batch {
     Batch {
-        entries: ids.iter().map(|id| person(id)).collect(),
+        entries: ids.iter().map(|id| person(id)).collect::<Vec<_>>().into(),
         place: Place::Listing { first: true, next: None, total: None },
     }
 }
@@ -240,7 +240,7 @@ on_both! {
             Entry::Person(contact)
         };
         let swap = Batch {
-            entries: vec![renamed("c", "a"), renamed("a", "b")],
+            entries: vec![renamed("c", "a"), renamed("a", "b")].into(),
             place: Place::Changes { first: true },
         };
         world.app.store.commit_page(&run.lease, &swap, &LONG, "", 0).await.unwrap();

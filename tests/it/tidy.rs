@@ -75,6 +75,12 @@ const PARTS: &[Part] = &[
         why: "the engine reaches Google through `AddressBook` and the database through the store",
     },
     Part {
+        path: "sync/preview",
+        ours: &["contact", "store", "sync::*"],
+        crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
+        why: "a preview goes the engine's ways, and writes nothing",
+    },
+    Part {
         path: "sync/supervisor",
         ours: &["clock", "config", "contact", "store", "sync::*", "telemetry"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::contact::ResourceName;
 use crate::sync::backoff::{self, Jitter, RetryPolicy};
 use crate::sync::book::{
-    Entry, FetchError, Label, ListRequest, Page, PageToken, SyncToken, VERIFY_MAX, Verdict,
+    Entries, FetchError, Label, ListRequest, Page, PageToken, SyncToken, VERIFY_MAX, Verdict,
 };
 use crate::sync::guard::Guard;
 use crate::sync::{Delay, FailureCode, Kind, RunId};
@@ -113,7 +113,7 @@ pub enum Stop {
 /// A page to store, and where it belongs.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     pub place: Place,
 }
 
@@ -134,6 +134,8 @@ pub struct Report {
     pub seen: u64,
     /// Persons of this listing that were set aside without a readable name.
     pub nameless: u64,
+    /// Persons on this page.
+    pub listed: u64,
     /// Tombstones gathered so far.
     pub doomed: u64,
     /// Live contacts of the account.
@@ -393,8 +395,6 @@ impl Run {
             return self.hitch(Stage::Fetching(request), error, now, jitter);
         }
         self.attempts = 0;
-        self.persons +=
-            page.entries.iter().filter(|entry| !matches!(entry, Entry::Deleted(_))).count() as u64;
         let first = std::mem::take(&mut self.first_page);
         let place = match self.kind {
             Kind::Full => Place::Listing { first, next: page.next.clone(), total: page.total },
@@ -459,6 +459,7 @@ impl Run {
         if report.cancel {
             return self.end(Ending::Cancelled);
         }
+        self.persons += report.listed;
         match (page.next, page.token) {
             (Some(next), _) if self.orders.policy.pause.is_zero() => self.fetch(Some(next)),
             (Some(next), _) => {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::contact::{Contact, Content};
+use crate::sync::book::Entry;
 
 /// A run and the step it handed out last.
 struct Script {
@@ -97,12 +98,12 @@ fn person(id: &str) -> Entry {
 }
 
 fn more(next: &str) -> Page {
-    Page { entries: vec![person("c2")], next: Some(PageToken::new(next)), ..Page::default() }
+    Page { entries: vec![person("c2")].into(), next: Some(PageToken::new(next)), ..Page::default() }
 }
 
 fn last(token: &str) -> Page {
     Page {
-        entries: vec![person("c3")],
+        entries: vec![person("c3")].into(),
         sync_token: Some(SyncToken::new(token)),
         total: Some(2),
         ..Page::default()

@@ -50,7 +50,7 @@ impl Drop for Server {
 impl Google {
     fn start(contacts: usize, latency_ms: u64) -> Google {
         let mut child = Command::new(BINARY)
-            .args(["simulate-google", "--port", "0", "--gzip", "false"])
+            .args(["simulate-google", "--port", "0", "--gzip=false"])
             .args(["--contacts", &contacts.to_string()])
             .args(["--latency-ms", &latency_ms.to_string()])
             .stdout(Stdio::piped())

@@ -9,6 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{OpenApi as _, PartialSchema};
 
+use crate::web::contacts::SortWord;
 use crate::web::wire::ProblemBody;
 
 #[derive(utoipa::OpenApi)]
@@ -26,7 +27,7 @@ use crate::web::wire::ProblemBody;
         (name = "auth", description = "Google's permission"),
         (name = "operations", description = "Health and metrics"),
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, SortWord)),
 )]
 struct Document;
 

@@ -96,6 +96,10 @@ fn never_null(schema: RefOr<Schema>) -> RefOr<Schema> {
                     object.schema_type = SchemaType::Type(only);
                 }
             }
+            // A number of any size is taken, and counts as the biggest that there can be.
+            if object.schema_type == SchemaType::Type(Type::Integer) {
+                object.format = None;
+            }
             RefOr::T(Schema::Object(object))
         }
         RefOr::T(Schema::OneOf(one_of)) => {

@@ -1,1 +1,376 @@
-//! (to be written)
+//! The commands: what a person types, and what is answered.
+//!
+//! Each command works on the database itself and goes through the same gate as the server, so it needs
+//! no server to be running, and does no harm when one is.
+
+mod decide;
+mod demo;
+mod doctor;
+mod exit;
+mod export;
+mod find;
+mod progress;
+mod screen;
+mod serve;
+mod signals;
+mod status;
+mod sync;
+mod words;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::app::App;
+use crate::config::{Config, ConfigTable, Flags};
+use crate::store::{Account, Store};
+use crate::sync::AccountId;
+use crate::telemetry;
+
+use exit::{Exit, Trouble};
+use screen::{Paint, Screen};
+
+/// Keeps the directory on desk phones in step with Google Contacts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringbook",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = format!("\
+Curious? `ringbook demo` shows everything with made-up contacts: no Google account, no network.
+In earnest? `ringbook doctor` says what is still missing, and how to mend it.
+
+{}", exit::LIST)
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Answer in JSON, in the shapes of the REST API
+    #[arg(long, global = true, help_heading = "Settings, for every command")]
+    json: bool,
+    #[command(flatten, next_help_heading = "Settings, for every command")]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the phones, the dashboard and the API, and sync by itself
+    #[command(after_help = "\
+Example:
+  ringbook serve --host 0.0.0.0 --port 8000 --set SYNC_SCHEDULER_ENABLED=true
+
+SIGTERM or Ctrl-C parks a sync in progress and stops within ten seconds; the next start goes on
+with it. A second signal stops at once, which is safe too.")]
+    Serve,
+
+    /// Show everything, with made-up contacts: no Google account, no network
+    #[command(after_help = "\
+Example:
+  ringbook demo --contacts 25000 --changes-per-minute 120
+
+A simulated Google is started, its contacts are mirrored into a temporary folder, and the two are
+kept in step while the simulated people move house and change their numbers.")]
+    Demo(demo::Args),
+
+    /// Sync now, and watch it
+    #[command(after_help = "\
+Examples:
+  ringbook sync              what is right: the changes if that is possible, else everything
+  ringbook sync --dry-run    say what would happen, and change nothing
+  ringbook sync --full       list everything anew
+
+Works beside a running server and without one: there is never more than one sync of an account at
+a time. Ctrl-C cancels; what was stored until then stays, and the next sync makes good for the rest.")]
+    Sync(sync::Args),
+
+    /// How things stand: the last sync, the next one, and what is wrong
+    #[command(after_help = "\
+Example:
+  ringbook status --json | jq -r .status
+
+Exits with 1 when the last sync failed, 4 when the account must be connected, 5 when a sync is on
+hold; so a script needs no more than `ringbook status || …`.")]
+    Status,
+
+    /// The syncs that were, newest first; or one of them in full
+    #[command(after_help = "\
+Examples:
+  ringbook history --limit 50
+  ringbook history latest    what the latest sync changed, and what it set aside")]
+    History(status::HistoryArgs),
+
+    /// Contacts, numbers and syncs, counted
+    #[command(after_help = "\
+Example:
+  ringbook statistics --json | jq .contacts.active")]
+    Statistics,
+
+    /// Stop the sync in progress, in whichever process it runs
+    #[command(after_help = "\
+Example:
+  ringbook cancel
+
+What was stored until then stays. It does not start again by itself before its next regular time.")]
+    Cancel(decide::CancelArgs),
+
+    /// Let a sync on hold delete what it wanted to delete
+    #[command(after_help = "\
+Example:
+  ringbook approve           shows what would be deleted, and asks
+
+A sync that would delete suspiciously much stops before deleting, and waits for your word.")]
+    Approve(decide::ApproveArgs),
+
+    /// Keep what a sync on hold wanted to delete
+    #[command(after_help = "\
+Example:
+  ringbook reject")]
+    Reject(decide::RejectArgs),
+
+    /// The connected Google accounts
+    #[command(after_help = "\
+Example:
+  ringbook accounts")]
+    Accounts,
+
+    /// Whose number is this?
+    #[command(after_help = "\
+Example:
+  ringbook lookup '+49 30 1234567'
+
+Spaces and punctuation do not matter, nor whether the country code is there. Exits with 1 when
+nobody is found.")]
+    Lookup(find::LookupArgs),
+
+    /// Find contacts by a part of their name, or of a number
+    #[command(after_help = "\
+Example:
+  ringbook search angstrom   finds Ångström, too")]
+    Search(find::SearchArgs),
+
+    /// Write all contacts to a file
+    #[command(after_help = "\
+Examples:
+  ringbook export --format vcard --output contacts.vcf
+  ringbook export --format csv > contacts.csv
+
+A file is complete or not there: it appears under its name when everything is in it.")]
+    Export(export::Args),
+
+    /// What is wrong, and how to mend it
+    #[command(after_help = "\
+Example:
+  ringbook doctor")]
+    Doctor,
+
+    /// The settings in force, and where each comes from
+    #[command(after_help = "\
+Example:
+  ringbook config --set SYNC_INTERVAL_MINUTES=15
+
+Settings come from environment variables, a file .env, a file ringbook.toml and flags; of these a
+later one wins. Secrets are masked.")]
+    Config,
+
+    /// Play Google: an address book with OAuth in front, on this machine
+    #[command(after_help = "\
+Example:
+  ringbook simulate-google --contacts 25000 --latency-ms 150 --port 9000
+
+The same seed gives the same people. Prints the settings that point a ringbook at it.")]
+    SimulateGoogle(serve::SimulateArgs),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way, too. If nobody listens, there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let screen = Screen::new(cli.json);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(2))
+        .max_blocking_threads(16)
+        .thread_name("ringbook")
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => {
+            let done = runtime.block_on(obey(cli, screen));
+            // Whoever asked for an end at once does not wait for what is still under way.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            done
+        }
+        Err(error) => Err(Trouble::failed(format!("cannot start: {error}"))),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(trouble) => {
+            complain(&trouble, screen);
+            trouble.exit.into()
+        }
+    }
+}
+
+fn complain(trouble: &Trouble, screen: Screen) {
+    if trouble.silent {
+        return;
+    }
+    if screen.json {
+        // Programs read standard output.
+        let _ = screen.json(&json!({ "detail": trouble.message }));
+    } else {
+        let paint = Paint::on(io::stderr().is_terminal());
+        eprintln!("{} {}", paint.bad("ringbook:"), trouble.message);
+    }
+}
+
+async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
+    let desk = Desk { flags: cli.flags, screen };
+    match cli.command {
+        None => {
+            use clap::CommandFactory;
+            Cli::command().print_help()?;
+            Ok(Exit::Ok)
+        }
+        Some(Command::Serve) => serve::serve(desk).await,
+        Some(Command::Demo(args)) => demo::demo(desk, args).await,
+        Some(Command::Sync(args)) => sync::sync(desk, args).await,
+        Some(Command::Status) => status::status(desk).await,
+        Some(Command::History(args)) => status::history(desk, args).await,
+        Some(Command::Statistics) => status::statistics(desk).await,
+        Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
+        Some(Command::Approve(args)) => decide::approve(desk, args).await,
+        Some(Command::Reject(args)) => decide::reject(desk, args).await,
+        Some(Command::Accounts) => status::accounts(desk).await,
+        Some(Command::Lookup(args)) => find::lookup(desk, args).await,
+        Some(Command::Search(args)) => find::search(desk, args).await,
+        Some(Command::Export(args)) => export::export(desk, args).await,
+        Some(Command::Doctor) => doctor::doctor(desk).await,
+        Some(Command::Config) => config(desk),
+        Some(Command::SimulateGoogle(args)) => serve::simulate(desk, args).await,
+    }
+}
+
+/// What every command has before it.
+struct Desk {
+    flags: Flags,
+    screen: Screen,
+}
+
+impl Desk {
+    fn config(&self) -> Result<Config, Trouble> {
+        Ok(Config::load(&self.flags)?)
+    }
+
+    /// Opens everything, for a command that answers and ends. It logs only when that is wished for:
+    /// what matters is in its answer.
+    async fn open(&self) -> Result<App, Trouble> {
+        let config = self.config()?;
+        let wished =
+            config.report().iter().any(|line| line.key == "LOG_LEVEL" && line.source != "default");
+        let level = if wished { config.log_level.as_str() } else { "off" };
+        telemetry::start(level, config.log_format)?;
+        Ok(App::open(config).await?)
+    }
+}
+
+fn config(desk: Desk) -> Result<Exit, Trouble> {
+    let lines = desk.config()?.report();
+    if desk.screen.json {
+        desk.screen.json(&lines)?;
+    } else {
+        desk.screen.say(ConfigTable(&lines).to_string().trim_end())?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Times of one answer: all told from the same moment.
+struct Times<'a> {
+    app: &'a App,
+    now: Timestamp,
+}
+
+impl<'a> Times<'a> {
+    fn of(app: &'a App) -> Times<'a> {
+        Times { app, now: app.clock.now() }
+    }
+
+    /// `12 min ago (2026-03-07 12:04:31 +01:00)`.
+    fn say(&self, at: Timestamp) -> String {
+        format!("{} ({})", words::relative(at, self.now), self.exact(at))
+    }
+
+    fn exact(&self, at: Timestamp) -> String {
+        words::exact(at, &self.app.config.timezone)
+    }
+}
+
+/// Where a browser on this machine finds the server.
+fn local_url(config: &Config) -> String {
+    if config.host.is_unspecified() || config.host.is_loopback() {
+        format!("http://localhost:{}", config.port)
+    } else if config.host.is_ipv6() {
+        format!("http://[{}]:{}", config.host, config.port)
+    } else {
+        format!("http://{}:{}", config.host, config.port)
+    }
+}
+
+fn not_connected(app: &App) -> Trouble {
+    let message = format!(
+        "no Google account is connected; start `ringbook serve` and open {}/auth/google",
+        local_url(&app.config)
+    );
+    Trouble::new(Exit::NotConnected, message)
+}
+
+/// The account that is meant: the one that is named, or the only one.
+async fn account(app: &App, named: Option<&str>) -> Result<Account, Trouble> {
+    let accounts = app.store.accounts().await?;
+    let Some(named) = named else {
+        let mut accounts = accounts.into_iter();
+        return match (accounts.next(), accounts.next()) {
+            (None, _) => Err(not_connected(app)),
+            (Some(only), None) => Ok(only),
+            _ => Err(Trouble::usage(
+                "there are several accounts; say which with --account (`ringbook accounts` lists them)",
+            )),
+        };
+    };
+    accounts.into_iter().find(|it| is_named(&app.store, it, named)).ok_or_else(|| {
+        Trouble::usage(format!("there is no account `{named}`; `ringbook accounts` lists them"))
+    })
+}
+
+/// By its id, its number or its name.
+fn is_named(store: &Store, account: &Account, named: &str) -> bool {
+    store.ids().parse_account(named) == Some(account.id)
+        || named.parse().ok().map(AccountId) == Some(account.id)
+        || account.name.eq_ignore_ascii_case(named)
+}
+
+/// Who sits at this terminal, for the history.
+fn whoami() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let name = std::fs::metadata("/proc/self").ok().and_then(|me| {
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        let uid = me.uid().to_string();
+        let user = users.lines().find(|line| line.split(':').nth(2) == Some(&uid))?;
+        user.split(':').next().map(str::to_owned)
+    });
+    match name {
+        Some(name) => format!("{name} on the command line"),
+        None => "the command line".to_owned(),
+    }
+}

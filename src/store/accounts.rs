@@ -320,6 +320,14 @@ impl Store {
         Ok(claimed > 0)
     }
 
+    /// Writes, but nothing: to see whether the database lets us.
+    pub async fn try_to_write(&self) -> Result<(), DbError> {
+        const NOTHING: &str = "update account set name = name where id = -1";
+        let tx = self.db.begin_durable().await?;
+        tx.exec(NOTHING, &[]).await?;
+        tx.commit().await
+    }
+
     /// The labels of an account: resource name and name.
     pub async fn label_names(&self, account: AccountId) -> Result<Vec<(String, String)>, DbError> {
         const LABELS: &str = "select resource_name, name from label where account = $1

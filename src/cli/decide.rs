@@ -1,0 +1,171 @@
+//! The words that only a person can say: stop, go on, keep.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::app::App;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::Screen;
+use crate::cli::status::run_id;
+use crate::cli::{Desk, account, whoami, words};
+use crate::clock::{after, between};
+use crate::store::RunRow;
+use crate::sync::{Outcome, RunId};
+use crate::web::read;
+use crate::web::wire::{self, Outward};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CancelArgs {
+    /// Which account, if there are several
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApproveArgs {
+    /// Which sync; the one on hold when not said
+    run: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RejectArgs {
+    /// Which sync; the one on hold when not said
+    run: Option<String>,
+}
+
+/// A run stops within a second. Only one that hangs, or lost its process, takes longer.
+const STOPPED: Duration = Duration::from_secs(5);
+
+pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let account = account(&app, args.account.as_deref()).await?;
+    let asked_at = app.clock.now();
+    let Some(run) = app.supervisor.cancel(account.id, &whoami()).await? else {
+        return Err(Trouble::failed("nothing to cancel: no sync is in progress"));
+    };
+    let end_at = after(asked_at, STOPPED);
+    let row = loop {
+        let row = app.store.run(run).await?;
+        let now = app.clock.now();
+        match row {
+            Some(row) if row.outcome.is_none() && now < end_at => {
+                app.clock.sleep_until(after(now, Duration::from_millis(50))).await;
+            }
+            row => break row,
+        }
+    };
+    let Some(row) = row else { return Err(Trouble::failed("the sync is over and was removed")) };
+    let took = words::duration(between(asked_at, app.clock.now()));
+    let said = match row.outcome {
+        None => {
+            format!("{} was asked to stop, and has not yet; it looks at every step.", row.holder)
+        }
+        Some(Outcome::Cancelled) => format!(
+            "Stopped after {took}. {} had been listed; the next sync makes good for the rest.",
+            words::many(row.counts.listed, "contact")
+        ),
+        Some(outcome) => format!("Too late: the sync had just ended ({outcome})."),
+    };
+    if desk.screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        desk.screen.json(&wire::Run::of(&out, &row, app.clock.now()))?;
+    }
+    desk.screen.say(said)?;
+    Ok(Exit::Ok)
+}
+
+/// The run that is meant: the one that is named, or the only one on hold.
+async fn held(app: &App, named: Option<&str>) -> Result<RunRow, Trouble> {
+    let id = match named {
+        Some(named) => run_id(app, named)?,
+        None => {
+            let accounts = app.store.accounts().await?;
+            let runs: Vec<RunId> = accounts.iter().filter_map(|it| it.held_run).collect();
+            match runs.as_slice() {
+                [] => return Err(Trouble::failed("no sync is on hold")),
+                [only] => *only,
+                several => {
+                    let ids: Vec<String> =
+                        several.iter().map(|id| app.store.ids().run(*id)).collect();
+                    let ids = ids.join("\n  ");
+                    return Err(Trouble::usage(format!(
+                        "several are on hold; say which:\n  {ids}"
+                    )));
+                }
+            }
+        }
+    };
+    match app.store.run(id).await? {
+        Some(row) if row.outcome == Some(Outcome::Held) => Ok(row),
+        Some(_) => Err(Trouble::failed("this sync is not on hold")),
+        None => Err(Trouble::failed("there is no such sync; `ringbook history` lists them")),
+    }
+}
+
+/// How many names are shown before a decision.
+const NAMES: u32 = 10;
+
+pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let row = held(&app, args.run.as_deref()).await?;
+    if !args.yes {
+        let people = app.store.held(row.id, 0, NAMES).await?;
+        let doomed = words::many(row.counts.to_delete, "contact");
+        screen.say(format!("{} would be deleted:", screen.paint.warn(&doomed)))?;
+        for it in &people {
+            screen.say(format!("  {}", it.display_name))?;
+        }
+        let more = row.counts.to_delete.saturating_sub(people.len() as u64);
+        if more > 0 {
+            screen.say(format!("  … and {} more", words::count(more)))?;
+        }
+        if screen.json || !io::stdin().is_terminal() {
+            return Err(Trouble::usage("nobody can be asked here; say --yes to approve"));
+        }
+        if !confirmed("Delete them? [y/N] ")? {
+            screen.say("Nothing was decided; the sync stays on hold. To keep them for good: ringbook reject")?;
+            return Ok(Exit::Held);
+        }
+    }
+    let deleted = app.supervisor.approve(row.id, &whoami()).await?;
+    let message = format!("Approved: {} deleted.", words::many(deleted, "contact"));
+    decided(&app, row.id, message, deleted, screen).await
+}
+
+fn confirmed(question: &str) -> io::Result<bool> {
+    print!("{question}");
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let row = held(&app, args.run.as_deref()).await?;
+    app.supervisor.reject(row.id, &whoami()).await?;
+    let kept = words::many(row.counts.to_delete, "contact");
+    let message = format!("Rejected: {kept} kept. The next sync asks Google anew.");
+    decided(&app, row.id, message, 0, desk.screen).await
+}
+
+async fn decided(
+    app: &App,
+    run: RunId,
+    message: String,
+    deleted_count: u64,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let run = read::run(app, &out, run).await?;
+        screen.json(&wire::Decided { status: "success", message, deleted_count, run })?;
+    } else {
+        screen.say(message)?;
+    }
+    Ok(Exit::Ok)
+}

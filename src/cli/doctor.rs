@@ -1,0 +1,504 @@
+//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::Screen;
+use crate::cli::{Desk, Times, local_url, words};
+use crate::clock::between;
+use crate::config::{Config, DatabaseUrl};
+use crate::store::Account;
+use crate::sync::schedule::Cadence;
+use crate::{google, telemetry};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    verdict: Verdict,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way_out: Option<String>,
+}
+
+fn ok(check: &'static str, message: impl Into<String>) -> Finding {
+    Finding { check, verdict: Verdict::Ok, message: message.into(), way_out: None }
+}
+
+fn warn(check: &'static str, message: impl Into<String>, way_out: impl Into<String>) -> Finding {
+    let (message, way_out) = (message.into(), Some(way_out.into()));
+    Finding { check, verdict: Verdict::Warn, message, way_out }
+}
+
+fn bad(check: &'static str, message: impl Into<String>, way_out: impl Into<String>) -> Finding {
+    let (message, way_out) = (message.into(), Some(way_out.into()));
+    Finding { check, verdict: Verdict::Bad, message, way_out }
+}
+
+/// Prints findings as they come, so that a slow one does not hide the others.
+struct Report {
+    screen: Screen,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn add(&mut self, finding: Finding) -> Result<(), Trouble> {
+        let paint = self.screen.paint;
+        let mark = match finding.verdict {
+            Verdict::Ok => paint.good("ok  "),
+            Verdict::Warn => paint.warn("warn"),
+            Verdict::Bad => paint.bad("bad "),
+        };
+        let check = paint.bold(&format!("{:13}", finding.check));
+        self.screen.say(format!("{mark}  {check}  {}", finding.message))?;
+        if let Some(way_out) = &finding.way_out {
+            self.screen.say(format!("{:21}{} {way_out}", "", paint.dim("→")))?;
+        }
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    fn end(self) -> Result<Exit, Trouble> {
+        let of = |verdict| self.findings.iter().filter(|it| it.verdict == verdict).count() as u64;
+        let (warnings, faults) = (of(Verdict::Warn), of(Verdict::Bad));
+        if self.screen.json {
+            let worst = self.findings.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Ok);
+            self.screen.json(&serde_json::json!({ "verdict": worst, "checks": self.findings }))?;
+        }
+        self.screen.say("")?;
+        self.screen.say(match (faults, warnings) {
+            (0, 0) => "All is well.".to_owned(),
+            (0, _) => format!("It works; {} to look at.", words::many(warnings, "thing")),
+            _ => format!("{} to mend.", words::many(faults, "thing")),
+        })?;
+        Ok(if faults > 0 { Exit::Failed } else { Exit::Ok })
+    }
+}
+
+pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
+    let mut report = Report { screen: desk.screen, findings: Vec::new() };
+    let config = match Config::load(&desk.flags) {
+        Ok(config) => config,
+        Err(errors) => {
+            for error in &errors.0 {
+                let way_out = "correct it there; `ringbook config` shows every setting";
+                report.add(bad("configuration", error.to_string(), way_out))?;
+            }
+            return report.end();
+        }
+    };
+    let set = config.report().iter().filter(|line| line.source != "default").count() as u64;
+    let set = if set == 0 { "all defaults".to_owned() } else { words::many(set, "setting") };
+    report.add(ok("configuration", format!("{set}; `ringbook config` shows them")))?;
+    telemetry::start("off", config.log_format)?;
+    report.add(oauth_client(&config))?;
+    report.add(redirect(&config.google_redirect_uri))?;
+    if let Some(finding) = disk(&config).await {
+        report.add(finding)?;
+    }
+    let app = match App::open(config).await {
+        Ok(app) => app,
+        Err(error) => {
+            report.add(bad(
+                "database",
+                error.to_string(),
+                "see DATABASE_URL in `ringbook config`",
+            ))?;
+            return report.end();
+        }
+    };
+    report.add(database(&app).await)?;
+    let accounts = app.store.accounts().await?;
+    if accounts.is_empty() {
+        report.add(unconnected(&app))?;
+    }
+    for account in &accounts {
+        for finding in examine(&app, account).await? {
+            report.add(finding)?;
+        }
+    }
+    report.add(google_clock(&app).await)?;
+    report.end()
+}
+
+fn oauth_client(config: &Config) -> Finding {
+    let (id, secret) = (&config.google_client_id, &config.google_client_secret);
+    let missing = match (id, secret) {
+        (None, None) => "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are",
+        (None, _) => "GOOGLE_CLIENT_ID is",
+        (_, None) => "GOOGLE_CLIENT_SECRET is",
+        (Some(id), Some(_)) => {
+            let usual = id.ends_with(".apps.googleusercontent.com");
+            return if usual || config.google_auth_url.contains("//127.0.0.1") {
+                ok("OAuth client", "id and secret are set")
+            } else {
+                warn(
+                    "OAuth client",
+                    "GOOGLE_CLIENT_ID does not end in .apps.googleusercontent.com, as Google's do",
+                    "copy it again from the Google Cloud console, under Credentials",
+                )
+            };
+        }
+    };
+    bad(
+        "OAuth client",
+        format!("{missing} not set, so no account can be connected"),
+        "Google Cloud console: create an OAuth client of type \"Web application\", and set both",
+    )
+}
+
+/// What Google refuses as a redirect URI, before anybody sees Google's page about it.
+fn redirect(uri: &str) -> Finding {
+    const CHECK: &str = "redirect URI";
+    const TUNNEL: &str = "use http://localhost:PORT/auth/callback and connect once through a tunnel \
+        (ssh -L PORT:localhost:PORT), or an https:// name that is publicly known";
+    let Ok(url) = reqwest::Url::parse(uri) else {
+        return bad(CHECK, format!("{uri} is not a URL"), "set GOOGLE_REDIRECT_URI");
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+    let secure = url.scheme() == "https";
+    let address: Option<IpAddr> = host.parse().ok();
+    if let Some(address) = address {
+        if !address.is_loopback() {
+            let what = format!("{uri}: Google refuses addresses that are bare numbers");
+            return bad(CHECK, what, TUNNEL);
+        }
+    }
+    let local = host == "localhost" || host.ends_with(".localhost");
+    if local || address.is_some() {
+        return finding_of_path(&url, uri);
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let private = ["local", "lan", "home", "internal", "intranet", "corp", "localdomain", "test"];
+    if !host.contains('.') || private.contains(&last) || host.ends_with(".home.arpa") {
+        let what = format!("{uri}: Google refuses `{host}`, since it is no public name");
+        return bad(CHECK, what, TUNNEL);
+    }
+    if !secure {
+        let what = format!("{uri}: Google demands https:// for everything but localhost");
+        return bad(
+            CHECK,
+            what,
+            "serve it behind a proxy with a certificate, and set GOOGLE_REDIRECT_URI",
+        );
+    }
+    finding_of_path(&url, uri)
+}
+
+fn finding_of_path(url: &reqwest::Url, uri: &str) -> Finding {
+    if url.path() == "/auth/callback" {
+        return ok("redirect URI", format!("{uri} (the same must be in the Google Cloud console)"));
+    }
+    warn(
+        "redirect URI",
+        format!("{uri} does not lead to /auth/callback"),
+        "that is right only if a proxy rewrites it; else set GOOGLE_REDIRECT_URI",
+    )
+}
+
+/// Less free space than this is too little for a large directory and its journal.
+const FREE_BAD: u64 = 50;
+const FREE_WARN: u64 = 500;
+
+/// Free space where the database is, as `df` sees it; nothing where there is no `df`.
+async fn disk(config: &Config) -> Option<Finding> {
+    let DatabaseUrl::Sqlite { path } = &config.database_url else { return None };
+    let mut folder = std::path::absolute(path.parent().unwrap_or(Path::new("."))).ok()?;
+    while !folder.exists() {
+        folder = folder.parent()?.to_owned();
+    }
+    let shown = folder.display().to_string();
+    let answer = tokio::task::spawn_blocking(move || {
+        std::process::Command::new("df").arg("-Pk").arg("--").arg(&folder).output()
+    });
+    let answer = answer.await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+    let free = text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()? / 1024;
+    let message = format!("{} MB free at {shown}", words::count(free));
+    let way_out = "make room, or move the database with DATABASE_URL";
+    Some(match free {
+        0..FREE_BAD => bad("disk", message, way_out),
+        FREE_BAD..FREE_WARN => warn("disk", message, way_out),
+        _ => ok("disk", message),
+    })
+}
+
+async fn database(app: &App) -> Finding {
+    const CHECK: &str = "database";
+    let place = match app.store.path() {
+        Some(path) => path.display().to_string(),
+        None => "PostgreSQL".to_owned(),
+    };
+    if let Err(problem) = app.store.ping().await {
+        return bad(CHECK, format!("{place} does not answer: {problem}"), "see DATABASE_URL");
+    }
+    match app.store.try_to_write().await {
+        Ok(()) => ok(CHECK, format!("{place} can be read and written")),
+        Err(problem) => bad(
+            CHECK,
+            format!("{place} cannot be written: {problem}"),
+            "give this user the right to write the file and its folder",
+        ),
+    }
+}
+
+fn unconnected(app: &App) -> Finding {
+    let url = local_url(&app.config);
+    let way_out = format!("start `ringbook serve` and open {url}/auth/google");
+    bad("account", "no Google account is connected", way_out)
+}
+
+/// A run that says nothing for so long hangs.
+const QUIET: Duration = Duration::from_secs(120);
+
+async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> {
+    let times = Times::of(app);
+    let url = local_url(&app.config);
+    let reconnect = format!("start `ringbook serve` and open {url}/auth/google");
+    let mut found = Vec::new();
+
+    match (app.store.grant(account.id).await?, &account.needs_reauth) {
+        (None, _) => found.push(unconnected(app)),
+        (_, Some(dead)) => {
+            let message = format!(
+                "Google's permission is gone: {}; since {}",
+                dead.reason,
+                times.say(dead.since)
+            );
+            found.push(bad("account", message, reconnect));
+        }
+        (Some(grant), None) => {
+            let since = times.say(grant.connected_at);
+            found.push(ok("account", format!("{} is connected, since {since}", account.name)));
+            let enough = |it: &String| {
+                it == google::SCOPE || it == "https://www.googleapis.com/auth/contacts"
+            };
+            if !grant.scopes.iter().any(enough) {
+                let message = "Google did not give the right to read contacts";
+                let way_out = format!("{reconnect}, and tick every box on Google's page");
+                found.push(bad("permission", message, way_out));
+            } else if grant.refresh_token.is_none() {
+                let message = "Google gave no refresh token: it ends within an hour";
+                found.push(bad("permission", message, reconnect));
+            } else if let Some(end) = grant.refresh_expires_at {
+                let message = format!("the permission ends {}", times.say(end));
+                let way_out = "Google Cloud console: set the publishing status of the app to \
+                    \"In production\"; Google ends permissions of apps in testing after seven days";
+                found.push(warn("permission", message, way_out));
+            } else {
+                found.push(ok("permission", "contacts may be read, without an end"));
+            }
+        }
+    }
+
+    found.push(last_success(app, account, &times));
+    if let Some(since) = account.failing_since {
+        let reason = account.latest_run.as_ref().and_then(|it| it.error_message.clone());
+        let reason = reason.map(|it| format!(": {it}")).unwrap_or_default();
+        let message = format!(
+            "failing since {}, {} in a row{reason}",
+            times.say(since),
+            words::many(u64::from(account.standing.failures), "time")
+        );
+        found.push(bad("sync", message, "ringbook history latest"));
+    }
+    if let Some(run) = account.held_run {
+        let row = app.store.run(run).await?;
+        let doomed = words::many(row.map_or(0, |it| it.counts.to_delete), "contact");
+        let message = format!("a sync is on hold: it would delete {doomed}");
+        found.push(warn("hold", message, "ringbook approve, or ringbook reject"));
+    }
+    found.push(schedule(app, account, &times));
+    if let Some(token) = &account.token {
+        let age = between(token.full_at, times.now);
+        let message = format!(
+            "the sync token is from a full sync {}",
+            words::relative(token.full_at, times.now)
+        );
+        if age > app.config.sync_full_after + Duration::from_secs(86_400) {
+            let way_out =
+                "it dies after seven days, which only means a full sync; ringbook sync --full";
+            found.push(warn("sync token", message, way_out));
+        } else {
+            found.push(ok("sync token", message));
+        }
+    } else if account.last_success_at.is_some() {
+        let message = "there is no sync token, so the next sync lists everything";
+        found.push(warn("sync token", message, "nothing to do: the next sync brings one"));
+    }
+    found.push(lease(app, account, &times).await?);
+    Ok(found)
+}
+
+fn last_success(app: &App, account: &Account, times: &Times<'_>) -> Finding {
+    const CHECK: &str = "last success";
+    let Some(at) = account.last_success_at else {
+        return warn(CHECK, "no sync has succeeded yet", "ringbook sync");
+    };
+    let age = between(at, times.now);
+    if age >= app.config.alert_after {
+        let limit = words::duration(app.config.alert_after);
+        let message =
+            format!("{}, which is longer than {limit} (ALERT_AFTER_HOURS)", times.say(at));
+        return bad(CHECK, message, "ringbook sync, and see whether `ringbook serve` is running");
+    }
+    ok(CHECK, times.say(at))
+}
+
+fn schedule(app: &App, account: &Account, times: &Times<'_>) -> Finding {
+    const CHECK: &str = "schedule";
+    let resume = "PUT /api/sync/schedule with {\"paused\": false}, or use the dashboard";
+    match app.supervisor.plan(account) {
+        None => warn(CHECK, "nothing is synced by itself", "SYNC_SCHEDULER_ENABLED=true"),
+        Some(plan) if plan.paused => warn(CHECK, "paused", resume),
+        Some(plan) => {
+            let how = match &plan.cadence {
+                Cadence::Every { minutes } => format!("every {minutes} minutes"),
+                Cadence::Cron { expression, .. } => format!("`{expression}`"),
+            };
+            match app.supervisor.next_due(account, times.now) {
+                // The supervisor looks every second.
+                Some(due) if between(due.at, times.now) > Duration::from_secs(60) => warn(
+                    CHECK,
+                    format!("{how}, and overdue since {}", times.say(due.at)),
+                    "start `ringbook serve`: it seems that none is running",
+                ),
+                Some(due) => ok(CHECK, format!("{how}, next {}", times.say(due.at))),
+                None => ok(CHECK, how),
+            }
+        }
+    }
+}
+
+async fn lease(app: &App, account: &Account, times: &Times<'_>) -> Result<Finding, Trouble> {
+    const CHECK: &str = "lease";
+    let run = app.store.latest_run(account.id).await?.filter(|it| it.outcome.is_none());
+    let Some(run) = run else { return Ok(ok(CHECK, "free")) };
+    if !app.store.is_leased(account.id).await? {
+        let message = format!("the sync of {} was broken off", run.holder);
+        let way_out = "nothing to do: the next sync goes on with it";
+        return Ok(warn(CHECK, message, way_out));
+    }
+    let quiet = run.wait.is_none() && between(run.updated_at, times.now) > QUIET;
+    let since = times.say(run.started_at);
+    Ok(if quiet {
+        let message = format!(
+            "{} syncs since {since}, and has not moved since {}",
+            run.holder,
+            times.say(run.updated_at)
+        );
+        warn(CHECK, message, "ringbook cancel")
+    } else {
+        ok(CHECK, format!("{} is syncing, since {since}", run.holder))
+    })
+}
+
+/// A clock that is further off than this spoils tokens and schedules.
+const CLOCK_WARN: Duration = Duration::from_secs(30);
+const CLOCK_BAD: Duration = Duration::from_secs(300);
+
+/// Whether Google can be reached, and whether it agrees about the time.
+async fn google_clock(app: &App) -> Finding {
+    const CHECK: &str = "Google";
+    let url = &app.config.google_api_base_url;
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(5))
+        .build();
+    let asked = match client {
+        Ok(client) => client.get(url).send().await,
+        Err(error) => Err(error),
+    };
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) => {
+            let why = if error.is_timeout() {
+                "no answer within 5 s".to_owned()
+            } else {
+                root_cause(&error.without_url())
+            };
+            return bad(
+                CHECK,
+                format!("{url} cannot be reached: {why}"),
+                "look at the network, the firewall, and the name server",
+            );
+        }
+    };
+    let date = answer.headers().get("date").and_then(|it| it.to_str().ok()).and_then(date);
+    let Some(date) = date else {
+        return ok(CHECK, format!("{url} can be reached; it does not say what time it is"));
+    };
+    let now = app.clock.now();
+    let off = between(now, date).max(between(date, now));
+    let way_out = "set the clock, and keep it set with an NTP service";
+    let message = format!("this machine's clock is {} off from Google's", words::duration(off));
+    if off >= CLOCK_BAD {
+        bad("clock", message, way_out)
+    } else if off >= CLOCK_WARN {
+        warn("clock", message, way_out)
+    } else {
+        ok(CHECK, format!("{url} can be reached, and the clocks agree"))
+    }
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// The innermost reason: the outer ones only say that something failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_addresses_that_google_refuses_are_known_beforehand() {
+        for good in [
+            "http://localhost:8000/auth/callback",
+            "http://127.0.0.1:8000/auth/callback",
+            "https://ringbook.example.com/auth/callback",
+        ] {
+            assert_eq!(redirect(good).verdict, Verdict::Ok, "{good}");
+        }
+        for refused in [
+            "http://192.168.1.5:8000/auth/callback",
+            "https://192.168.1.5/auth/callback",
+            "http://ringbook.local:8000/auth/callback",
+            "https://phones/auth/callback",
+            "http://ringbook.example.com/auth/callback",
+        ] {
+            let finding = redirect(refused);
+            assert_eq!(finding.verdict, Verdict::Bad, "{refused}");
+            assert!(finding.way_out.is_some());
+        }
+        assert_eq!(redirect("http://localhost:8000/callback").verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn the_date_of_an_http_answer_is_read() {
+        let at = date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(at.to_string(), "1994-11-06T08:49:37Z");
+    }
+}

@@ -1,0 +1,151 @@
+//! How a command ends: the exit code for scripts, and the sentence for people.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::app::StartError;
+use crate::config::ConfigErrors;
+use crate::connect::ConnectProblem;
+use crate::store::{DbError, DecisionError, OpenError, Refusal};
+use crate::sync::{FailureCode, Outcome};
+use crate::telemetry::TelemetryError;
+
+/// The exit codes, in one place. [`LIST`] says the same to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok = 0,
+    Failed = 1,
+    Usage = 2,
+    Busy = 3,
+    NotConnected = 4,
+    Held = 5,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+pub(crate) const LIST: &str = "\
+Exit codes:
+  0    it is done
+  1    it failed, or there is nothing to show
+  2    the command line or the configuration is wrong
+  3    another sync is in progress
+  4    no Google account is connected, or it must be connected again
+  5    a sync is on hold and waits for your word
+  130  stopped by Ctrl-C, or cancelled (143: by SIGTERM)";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl Exit {
+    pub(crate) fn of(outcome: Outcome, code: Option<FailureCode>) -> Exit {
+        match outcome {
+            Outcome::Succeeded | Outcome::Partial => Exit::Ok,
+            Outcome::Failed if code == Some(FailureCode::NeedsReauth) => Exit::NotConnected,
+            Outcome::Failed if code == Some(FailureCode::Misconfigured) => Exit::Usage,
+            Outcome::Failed | Outcome::Rejected => Exit::Failed,
+            Outcome::Held => Exit::Held,
+            Outcome::Cancelled | Outcome::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Trouble {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    /// Whoever read our output has heard enough: no error, and nobody to tell.
+    pub(crate) silent: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Trouble {
+        Trouble { exit, message: message.into(), silent: false }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Trouble {
+        Trouble::new(Exit::Failed, message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Trouble {
+        Trouble::new(Exit::Usage, message)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Trouble { exit: Exit::Ok, message: String::new(), silent: true };
+        }
+        Trouble::failed(error.to_string())
+    }
+}
+
+impl From<ConfigErrors> for Trouble {
+    fn from(error: ConfigErrors) -> Trouble {
+        let hint = "`ringbook config --help` says where settings come from";
+        Trouble::usage(format!("{error}\n\n{hint}"))
+    }
+}
+
+impl From<TelemetryError> for Trouble {
+    fn from(error: TelemetryError) -> Trouble {
+        Trouble::usage(error.to_string())
+    }
+}
+
+impl From<StartError> for Trouble {
+    fn from(error: StartError) -> Trouble {
+        let message = match &error {
+            StartError::Database(OpenError::Newer { .. }) | StartError::Google(_) => {
+                error.to_string()
+            }
+            StartError::Database(_) => {
+                format!("{error}\n\nThe setting is DATABASE_URL; `ringbook config` shows it")
+            }
+        };
+        Trouble::usage(message)
+    }
+}
+
+impl From<DbError> for Trouble {
+    fn from(error: DbError) -> Trouble {
+        Trouble::failed(format!("the database: {error}"))
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        let exit = match &refusal {
+            Refusal::Busy(_) | Refusal::AlreadyServed => Exit::Busy,
+            Refusal::NotConnected | Refusal::NeedsReauth { .. } => Exit::NotConnected,
+            Refusal::Closing | Refusal::Db(_) => Exit::Failed,
+        };
+        Trouble::new(exit, refusal.to_string())
+    }
+}
+
+impl From<ConnectProblem> for Trouble {
+    fn from(problem: ConnectProblem) -> Trouble {
+        let exit = match &problem {
+            ConnectProblem::NotConfigured | ConnectProblem::Misconfigured(_) => Exit::Usage,
+            ConnectProblem::NotConnected | ConnectProblem::Refused(_) => Exit::NotConnected,
+            _ => Exit::Failed,
+        };
+        Trouble::new(exit, problem.to_string())
+    }
+}
+
+impl From<DecisionError> for Trouble {
+    fn from(error: DecisionError) -> Trouble {
+        let exit = match &error {
+            DecisionError::Busy(_) => Exit::Busy,
+            _ => Exit::Failed,
+        };
+        Trouble::new(exit, error.to_string())
+    }
+}

@@ -1,0 +1,527 @@
+//! `export`: all contacts as JSON, CSV or vCard, a part at a time, so that any number fits.
+
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::find::{PART, every, labels};
+use crate::cli::{Desk, words};
+use crate::contact::Content;
+use crate::store::{ContactId, ContactRow};
+use crate::web::wire::{self, LabelNames, Outward};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    /// Where to; standard output when not said
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A list of contacts as the API gives them, one in a line
+    Json,
+    /// One row a contact, for spreadsheets
+    Csv,
+    /// vCard 3.0, which every phone and every address book reads
+    Vcard,
+    /// vCard 4.0
+    Vcard4,
+}
+
+pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+    if desk.screen.json && args.format != Format::Json {
+        return Err(Trouble::usage("--json is for --format json; leave one of them out"));
+    }
+    let app = desk.open().await?;
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let Some(path) = output else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&app, args.format, &mut out).await?;
+        out.flush()?;
+        return Ok(Exit::Ok);
+    };
+    let unwritable = |error: io::Error| {
+        Trouble::failed(format!("{} could not be written: {error}", path.display()))
+    };
+    let draft = Draft::beside(path).map_err(unwritable)?;
+    let mut out = BufWriter::new(&draft.file);
+    let count = write(&app, args.format, &mut out).await?;
+    out.flush().map_err(unwritable)?;
+    drop(out);
+    draft.publish(path).map_err(unwritable)?;
+    desk.screen.say(format!("{} written to {}", words::many(count, "contact"), path.display()))?;
+    Ok(Exit::Ok)
+}
+
+/// A file that nobody sees under its name before it is complete.
+struct Draft {
+    file: File,
+    path: PathBuf,
+    published: bool,
+}
+
+impl Draft {
+    fn beside(target: &Path) -> io::Result<Draft> {
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let path = target.with_file_name(name);
+        // Contact data is nobody else's business.
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(Draft { file, path, published: false })
+    }
+
+    fn publish(mut self, target: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, target)?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn write(app: &App, format: Format, out: &mut impl Write) -> Result<u64, Trouble> {
+    let labels = labels(app).await?;
+    let outward = Outward::new(&app.store, &app.config);
+    let sheet = match format {
+        Format::Csv => Some(Sheet::measured(app).await?),
+        _ => None,
+    };
+    match (format, &sheet) {
+        (Format::Json, _) => out.write_all(b"[")?,
+        (_, Some(sheet)) => sheet.heads(out)?,
+        _ => {}
+    }
+    let mut count = 0;
+    let mut last = ContactId(0);
+    loop {
+        let part = app.store.contacts_after(last, PART).await?;
+        let Some(end) = part.last() else { break };
+        last = end.id;
+        for row in &part {
+            match (format, &sheet) {
+                (Format::Json, _) => {
+                    out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
+                    serde_json::to_writer(&mut *out, &wire::Contact::of(&outward, row, &labels))
+                        .map_err(io::Error::from)?;
+                }
+                (_, Some(sheet)) => {
+                    sheet.row(out, &wire::Contact::of(&outward, row, &labels), row)?
+                }
+                _ => {
+                    let four = format == Format::Vcard4;
+                    let id = app.store.ids().contact(row.id);
+                    out.write_all(vcard(row, &id, &names(row, &labels), four).as_bytes())?;
+                }
+            }
+            count += 1;
+        }
+    }
+    if format == Format::Json {
+        out.write_all(b"\n]\n")?;
+    }
+    Ok(count)
+}
+
+/// What a contact's own labels are called; Google's are left out.
+fn names(row: &ContactRow, labels: &LabelNames) -> Vec<String> {
+    let account = row.id.account();
+    let of_google = ["contactGroups/myContacts", "contactGroups/starred"];
+    row.content
+        .labels
+        .iter()
+        .filter(|it| !of_google.contains(&it.as_str()))
+        .filter_map(|it| labels.get(&(account, it.clone())).cloned())
+        .collect()
+}
+
+/// The columns of a CSV: as many numbers and addresses as anybody has, within reason. What is beyond
+/// shares the last column.
+struct Sheet {
+    phones: usize,
+    emails: usize,
+}
+
+impl Sheet {
+    const PHONES_MAX: usize = 10;
+    const EMAILS_MAX: usize = 5;
+
+    async fn measured(app: &App) -> Result<Sheet, Trouble> {
+        let mut sheet = Sheet { phones: 1, emails: 1 };
+        every(app, |row| {
+            sheet.phones = sheet.phones.max(row.content.phones.len()).min(Sheet::PHONES_MAX);
+            sheet.emails = sheet.emails.max(row.content.emails.len()).min(Sheet::EMAILS_MAX);
+            true
+        })
+        .await?;
+        Ok(sheet)
+    }
+
+    fn heads(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut heads: Vec<String> = [
+            "id",
+            "display_name",
+            "prefix",
+            "given_name",
+            "middle_name",
+            "family_name",
+            "suffix",
+            "nicknames",
+            "organization",
+            "department",
+            "job_title",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        for (thing, number) in [("phone", self.phones), ("email", self.emails)] {
+            for at in 1..=number {
+                heads.push(format!("{thing}_{at}"));
+                heads.push(format!("{thing}_{at}_type"));
+            }
+        }
+        heads.extend(["labels", "starred"].map(str::to_owned));
+        record(out, heads.iter().map(String::as_str))
+    }
+
+    fn row(&self, out: &mut impl Write, it: &wire::Contact, row: &ContactRow) -> io::Result<()> {
+        let Content { names, nicknames, organization, phones, emails, .. } = &row.content;
+        let nicknames = nicknames.join("; ");
+        let mut cells: Vec<Cow<'_, str>> = vec![
+            it.id.0.as_str().into(),
+            row.display_name.as_str().into(),
+            names.prefix.as_str().into(),
+            names.given.as_str().into(),
+            names.middle.as_str().into(),
+            names.family.as_str().into(),
+            names.suffix.as_str().into(),
+            nicknames.into(),
+        ];
+        match organization {
+            Some(it) => cells.extend([&it.name, &it.department, &it.title].map(|it| it.into())),
+            None => cells.extend([const { Cow::Borrowed("") }; 3]),
+        }
+        let phones = phones.iter().map(|it| (it.value.as_str(), it.kind.as_str()));
+        let emails = emails.iter().map(|it| (it.value.as_str(), it.kind.as_str()));
+        pairs(&mut cells, phones, self.phones);
+        pairs(&mut cells, emails, self.emails);
+        cells.push(it.labels.join("; ").into());
+        cells.push(if it.starred { "true" } else { "false" }.into());
+        record(out, cells.iter().map(AsRef::as_ref))
+    }
+}
+
+/// So many pairs of cells. What has no column of its own shares the last one.
+fn pairs<'a>(
+    cells: &mut Vec<Cow<'a, str>>,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    number: usize,
+) {
+    let mut pairs = pairs.peekable();
+    for at in 1..=number {
+        let (mut value, kind) = match pairs.next() {
+            Some((value, kind)) => (Cow::Borrowed(value), kind),
+            None => (Cow::Borrowed(""), ""),
+        };
+        if at == number && pairs.peek().is_some() {
+            let rest: Vec<&str> = pairs.by_ref().map(|(value, _)| value).collect();
+            value = format!("{value}; {}", rest.join("; ")).into();
+        }
+        cells.push(value);
+        cells.push(kind.into());
+    }
+}
+
+/// One record of RFC 4180.
+fn record<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        let special =
+            cell.contains(['"', ',', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ');
+        if special {
+            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
+        } else {
+            out.write_all(cell.as_bytes())?;
+        }
+    }
+    out.write_all(b"\r\n")
+}
+
+/// One contact in the form of RFC 2426 (3.0) or RFC 6350 (4.0).
+fn vcard(row: &ContactRow, id: &str, labels: &[String], four: bool) -> String {
+    let Content { names, nicknames, organization, phones, emails, .. } = &row.content;
+    let mut card = Card { text: String::new(), four, items: 0 };
+    card.line("BEGIN:VCARD");
+    card.line(if four { "VERSION:4.0" } else { "VERSION:3.0" });
+    card.line(&format!("UID:urn:uuid:{id}"));
+    let parts = [&names.family, &names.given, &names.middle, &names.prefix, &names.suffix];
+    let has_parts = parts.iter().any(|part| !part.is_empty());
+    let n = parts.map(|part| escaped(part).into_owned()).join(";");
+    // 3.0 demands an N, and phones that know only N would show nothing without one.
+    if has_parts {
+        card.line(&format!("N:{n}"));
+    } else if !four {
+        card.line(&format!("N:{};;;;", escaped(&row.display_name)));
+    }
+    card.line(&format!("FN:{}", escaped(&row.display_name)));
+    for (name, text) in [
+        ("X-PHONETIC-FIRST-NAME", &names.phonetic_given),
+        ("X-PHONETIC-MIDDLE-NAME", &names.phonetic_middle),
+        ("X-PHONETIC-LAST-NAME", &names.phonetic_family),
+    ] {
+        if !text.is_empty() {
+            card.line(&format!("{name}:{}", escaped(text)));
+        }
+    }
+    if !nicknames.is_empty() {
+        card.line(&format!("NICKNAME:{}", list(nicknames)));
+    }
+    if let Some(it) = organization {
+        if !it.name.is_empty() || !it.department.is_empty() {
+            let department = if it.department.is_empty() {
+                String::new()
+            } else {
+                format!(";{}", escaped(&it.department))
+            };
+            card.line(&format!("ORG:{}{department}", escaped(&it.name)));
+        }
+        if !it.title.is_empty() {
+            card.line(&format!("TITLE:{}", escaped(&it.title)));
+        }
+    }
+    for it in phones {
+        card.reachable("TEL", &it.value, &it.kind, it.primary);
+    }
+    for it in emails {
+        card.reachable("EMAIL", &it.value, &it.kind, it.primary);
+    }
+    if !labels.is_empty() {
+        card.line(&format!("CATEGORIES:{}", list(labels)));
+    }
+    card.line(&format!("REV:{}", revision(row.edited_at.unwrap_or(row.updated_at))));
+    card.line("END:VCARD");
+    card.text
+}
+
+struct Card {
+    text: String,
+    four: bool,
+    /// Groups of lines that were opened.
+    items: usize,
+}
+
+impl Card {
+    /// A line, folded so that no part is longer than 75 octets; letters stay whole.
+    fn line(&mut self, line: &str) {
+        let mut width = 0;
+        for c in line.chars() {
+            if width + c.len_utf8() > 75 {
+                self.text.push_str("\r\n ");
+                width = 1;
+            }
+            self.text.push(c);
+            width += c.len_utf8();
+        }
+        self.text.push_str("\r\n");
+    }
+
+    fn reachable(&mut self, property: &str, value: &str, kind: &str, primary: bool) {
+        let known: &[&str] = match (property, kind) {
+            (_, "home") => &["home"],
+            (_, "work") => &["work"],
+            ("TEL", "mobile") => &["cell"],
+            ("TEL", "workMobile") => &["work", "cell"],
+            ("TEL", "homeFax") => &["home", "fax"],
+            ("TEL", "workFax") => &["work", "fax"],
+            ("TEL", "otherFax") => &["fax"],
+            ("TEL", "pager") => &["pager"],
+            ("TEL", "workPager") => &["work", "pager"],
+            _ => &[],
+        };
+        // A label that no type stands for goes beside, as address books do it.
+        let own = known.is_empty() && !matches!(kind, "" | "other" | "main");
+        let mut types: Vec<String> = known.iter().map(|it| (*it).to_owned()).collect();
+        if !self.four {
+            if property == "EMAIL" {
+                types.insert(0, "internet".to_owned());
+            }
+            if property == "TEL" && types.is_empty() {
+                types.push("voice".to_owned());
+            }
+            if primary {
+                types.push("pref".to_owned());
+            }
+            types.iter_mut().for_each(|it| *it = it.to_uppercase());
+        }
+        let mut parameters = String::new();
+        if self.four {
+            match types.as_slice() {
+                [] => {}
+                [one] => parameters.push_str(&format!(";TYPE={one}")),
+                several => parameters.push_str(&format!(";TYPE=\"{}\"", several.join(","))),
+            }
+            if primary {
+                parameters.push_str(";PREF=1");
+            }
+        } else if !types.is_empty() {
+            parameters.push_str(&format!(";TYPE={}", types.join(",")));
+        }
+        let value = escaped(value);
+        if own {
+            self.items += 1;
+            let item = self.items;
+            self.line(&format!("item{item}.{property}{parameters}:{value}"));
+            self.line(&format!("item{item}.X-ABLabel:{}", escaped(kind)));
+        } else {
+            self.line(&format!("{property}{parameters}:{value}"));
+        }
+    }
+}
+
+fn list(texts: &[String]) -> String {
+    texts.iter().map(|it| escaped(it).into_owned()).collect::<Vec<_>>().join(",")
+}
+
+/// The same rules in both versions: RFC 2426, 4 and RFC 6350, 3.4.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\\', ',', ';', '\n', '\r']) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\\' | ',' | ';' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => {}
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
+fn revision(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contact::{Email, Names, Organization, Phone};
+
+    fn ada() -> ContactRow {
+        let at: Timestamp = "2026-03-07T12:04:31Z".parse().unwrap();
+        let content = Content {
+            names: Names {
+                display: "Ada, Countess".into(),
+                given: "Ada".into(),
+                family: "King; Lovelace".into(),
+                ..Names::default()
+            },
+            organization: Some(Organization {
+                name: "Analytical \\ Engines".into(),
+                department: "Notes".into(),
+                title: "Programmer, the first of all, and for a hundred years the only one 🧮🧮🧮"
+                    .into(),
+            }),
+            phones: vec![
+                Phone {
+                    value: "+44 20 1".into(),
+                    kind: "mobile".into(),
+                    primary: true,
+                    ..Phone::default()
+                },
+                Phone { value: "2".into(), kind: "Yacht".into(), ..Phone::default() },
+            ],
+            emails: vec![Email {
+                value: "ada@example.com".into(),
+                kind: "workFax".into(),
+                ..Email::default()
+            }],
+            ..Content::default()
+        };
+        ContactRow {
+            id: ContactId(1),
+            resource_name: "people/c1".into(),
+            display_name: content.display_name().into(),
+            content,
+            created_at: at,
+            updated_at: at,
+            edited_at: None,
+        }
+    }
+
+    #[test]
+    fn a_vcard_is_escaped_and_folded() {
+        let card = vcard(&ada(), "0-0", &["Friends, old".into()], false);
+        let expected = expect_test::expect![[r#"
+            BEGIN:VCARD
+            VERSION:3.0
+            UID:urn:uuid:0-0
+            N:King\; Lovelace;Ada;;;
+            FN:Ada\, Countess
+            ORG:Analytical \\ Engines;Notes
+            TITLE:Programmer\, the first of all\, and for a hundred years the only one 
+             🧮🧮🧮
+            TEL;TYPE=CELL,PREF:+44 20 1
+            item1.TEL;TYPE=VOICE:2
+            item1.X-ABLabel:Yacht
+            item2.EMAIL;TYPE=INTERNET:ada@example.com
+            item2.X-ABLabel:workFax
+            CATEGORIES:Friends\, old
+            REV:20260307T120431Z
+            END:VCARD
+        "#]];
+        expected.assert_eq(&card.replace("\r\n", "\n"));
+        assert!(card.lines().all(|line| line.trim_end_matches('\r').len() <= 75));
+        assert_eq!(card.matches('\n').count(), card.matches("\r\n").count());
+    }
+
+    #[test]
+    fn version_four_says_the_same_in_its_own_words() {
+        let card = vcard(&ada(), "0-0", &[], true);
+        for line in [
+            "VERSION:4.0",
+            "TEL;TYPE=cell;PREF=1:+44 20 1",
+            "item1.TEL:2",
+            "item2.EMAIL:ada@example.com",
+        ] {
+            assert!(card.lines().any(|it| it == line), "{line} in {card}");
+        }
+    }
+
+    #[test]
+    fn a_record_quotes_what_needs_it() {
+        let mut out = Vec::new();
+        record(&mut out, ["plain", "a,b", "say \"hi\"", "two\nlines", ""].into_iter()).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\r\n"
+        );
+    }
+
+    #[test]
+    fn a_number_too_many_shares_the_last_column() {
+        let mut cells = Vec::new();
+        pairs(&mut cells, [("1", "home"), ("2", "work"), ("3", "")].into_iter(), 2);
+        assert_eq!(cells, ["1", "home", "2; 3", "work"]);
+    }
+}

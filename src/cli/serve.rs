@@ -1,0 +1,206 @@
+//! `serve`: everything, until somebody says stop. And `simulate-google`, which others sync with.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::app::App;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::Screen;
+use crate::cli::signals::Signals;
+use crate::cli::sync::leave;
+use crate::cli::{Desk, local_url};
+use crate::clock::after;
+use crate::config::Config;
+use crate::simulator::{self, Options, Simulator};
+use crate::{telemetry, web};
+
+/// A sync in progress has this long to be parked, and everything together has [`STOP`].
+const PARK: Duration = Duration::from_secs(8);
+const STOP: Duration = Duration::from_millis(9500);
+
+pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
+    let config = desk.config()?;
+    telemetry::start(&config.log_level, config.log_format)?;
+    let mut signals = Signals::listen()?;
+    // Before the database is opened, so that a second server by mistake leaves no trace.
+    let listener = listen(&config).await?;
+    let app = App::open(config).await?;
+    greet(&app, desk.screen).await?;
+
+    let supervisor = app.supervisor.clone();
+    let supervising = tokio::spawn(async move { supervisor.supervise().await });
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(web::serve(app.clone(), listener, until(stopped)));
+    tokio::pin!(serving);
+    let asked = tokio::select! {
+        asked = signals.next() => asked,
+        ended = &mut serving => {
+            // It only ends when it is told to, or when it cannot go on.
+            app.supervisor.shut_down(PARK).await;
+            return match ended {
+                Ok(Ok(())) => Err(Trouble::failed("the server ended without being asked to")),
+                Ok(Err(error)) => Err(Trouble::failed(format!("the server stopped: {error}"))),
+                Err(error) => Err(Trouble::failed(format!("the server broke down: {error}"))),
+            };
+        }
+    };
+    info!("stopping: {asked:?}");
+    let end_at = after(app.clock.now(), STOP);
+    stop.send_replace(true);
+    let stopping = async {
+        let parked = app.supervisor.shut_down(PARK).await;
+        // The runs are what matters. Whoever still listens to us may be cut off.
+        let _ = serving.await;
+        let _ = supervising.await;
+        parked
+    };
+    tokio::select! {
+        parked = stopping => {
+            if !parked {
+                leave(&app);
+            }
+            info!("stopped");
+            Ok(Exit::Ok)
+        }
+        () = app.clock.sleep_until(end_at) => {
+            leave(&app);
+            info!("stopped, cutting off what was still open");
+            Ok(Exit::Ok)
+        }
+        asked = signals.next() => {
+            leave(&app);
+            Ok(asked.exit())
+        }
+    }
+}
+
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone cannot tell us to go on either.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Trouble> {
+    let address = SocketAddr::new(config.host, config.port);
+    TcpListener::bind(address).await.map_err(|error| {
+        let Config { host, port, .. } = config;
+        Trouble::usage(match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "port {port} is taken by another program, perhaps by another ringbook; \
+                 stop that one, or choose a port with --port or PORT"
+            ),
+            io::ErrorKind::AddrNotAvailable => format!(
+                "{host} is no address of this machine; choose one with --host or HOST \
+                 (0.0.0.0 for all of them)"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "port {port} is for the superuser only; choose one above 1023 with --port or PORT"
+            ),
+            _ => format!("cannot listen on {address} (HOST and PORT): {error}"),
+        })
+    })
+}
+
+async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
+    let url = local_url(&app.config);
+    if screen.json {
+        return Ok(screen.json(&json!({ "url": url }))?);
+    }
+    let everywhere = if app.config.host.is_unspecified() {
+        format!(", and on port {} of every address of this machine", app.config.port)
+    } else {
+        String::new()
+    };
+    screen.say(format!("Ringbook is at {}{everywhere}", screen.paint.link(&url)))?;
+    let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
+    if !app.connector.is_configured() {
+        screen.say(
+            "Next: create an OAuth client in the Google Cloud console, and set GOOGLE_CLIENT_ID and \
+             GOOGLE_CLIENT_SECRET.",
+        )?;
+    } else if !connected {
+        let link = screen.paint.link(&format!("{url}/auth/google"));
+        screen.say(format!("Next: connect your Google account at {link}"))?;
+    } else if !app.config.sync_scheduler_enabled
+        && app.store.accounts().await?.iter().all(|it| app.supervisor.plan(it).is_none())
+    {
+        screen.say("Nothing is synced by itself: SYNC_SCHEDULER_ENABLED=true changes that.")?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimulateArgs {
+    /// How many contacts to make up
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    contacts: usize,
+    /// The same seed gives the same people
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    seed: u64,
+    /// How long Google takes to answer
+    #[arg(long, default_value_t = 0, value_name = "L")]
+    latency_ms: u64,
+    /// Whether answers are compressed
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
+        default_missing_value = "true", require_equals = true, value_name = "true|false")]
+    gzip: bool,
+    /// How much happens in the lives of these people
+    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    changes_per_minute: f64,
+}
+
+/// Where the simulator listens unless `--port` says otherwise.
+const SIMULATOR_PORT: u16 = 9000;
+
+pub(crate) async fn simulate(desk: Desk, args: SimulateArgs) -> Result<Exit, Trouble> {
+    let host = desk.flags.host.as_deref().unwrap_or("127.0.0.1");
+    let host = if host == "localhost" { "127.0.0.1" } else { host };
+    let host = host
+        .parse()
+        .map_err(|_| Trouble::usage(format!("--host: `{host}` is not an IP address")))?;
+    let port = match desk.flags.port.as_deref() {
+        None => SIMULATOR_PORT,
+        Some(port) => port
+            .parse()
+            .map_err(|_| Trouble::usage(format!("--port: `{port}` is not a port (0 to 65535)")))?,
+    };
+    let minute = args.changes_per_minute;
+    if !(0.0..=1e6).contains(&minute) {
+        return Err(Trouble::usage("--changes-per-minute: allowed is 0 to 1000000"));
+    }
+    let options = Options {
+        addr: SocketAddr::new(host, port),
+        seed: args.seed,
+        contacts: args.contacts,
+        latency: Duration::from_millis(args.latency_ms),
+        gzip: args.gzip,
+        changes_per_minute: minute,
+        ..Options::default()
+    };
+    let mut signals = Signals::listen()?;
+    let failed = |error: String| {
+        Trouble::usage(format!("cannot listen on {host}:{port}: {error}; choose another --port"))
+    };
+    if desk.screen.json {
+        let simulator = Simulator::start(options).await.map_err(|it| failed(it.to_string()))?;
+        let environment: serde_json::Map<_, _> = simulator
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        desk.screen.json(&json!({ "url": simulator.base_url(), "environment": environment }))?;
+        signals.next().await;
+        simulator.shutdown().await;
+        return Ok(Exit::Ok);
+    }
+    tokio::select! {
+        served = simulator::serve(options) => served.map_err(|it| failed(it.to_string()))?,
+        _ = signals.next() => {}
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,456 @@
+//! `sync`: takes the lease in this process, and shows the run until it is over.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::{App, chance};
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::progress::{Progress, title};
+use crate::cli::screen::Screen;
+use crate::cli::signals::{Asked, Signals};
+use crate::cli::{Desk, Times, account, whoami, words};
+use crate::clock::{after, between};
+use crate::connect::{ConnectProblem, LazyPeople};
+use crate::store::{Account, Holder, Refusal, RunRow};
+use crate::sync::engine::Finished;
+use crate::sync::preview::{Preview, PreviewError, preview};
+use crate::sync::supervisor::{Started, Wish};
+use crate::sync::{FailureCode, Kind, Outcome, Trigger};
+use crate::web::wire::{self, Outward};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// List everything anew
+    #[arg(long, conflicts_with = "incremental")]
+    full: bool,
+    /// Ask only for what changed; when Google no longer knows since when, everything is listed after all
+    #[arg(long)]
+    incremental: bool,
+    /// Say what would happen, and change nothing
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    /// When another sync is in progress, watch it and start afterwards
+    #[arg(long)]
+    wait: bool,
+    /// Which account, if there are several
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+}
+
+impl Args {
+    fn kind(&self) -> Option<Kind> {
+        match (self.full, self.incremental) {
+            (true, _) => Some(Kind::Full),
+            (_, true) => Some(Kind::Incremental),
+            _ => None,
+        }
+    }
+}
+
+/// How long a run may take to be parked after SIGTERM.
+const PARK: Duration = Duration::from_secs(8);
+
+pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let account = account(&app, args.account.as_deref()).await?;
+    if args.dry_run {
+        return rehearse(&app, &account, args.kind(), desk.screen).await;
+    }
+    if !app.connector.is_configured() {
+        // It could only fail, and would leave its mark in the history.
+        return Err(ConnectProblem::NotConfigured.into());
+    }
+    let mut signals = Signals::listen()?;
+    let wish = Wish {
+        account: account.id,
+        kind: args.kind(),
+        trigger: Trigger::Cli,
+        asked_by: Some(whoami()),
+    };
+    let started = loop {
+        match app.supervisor.start(&wish).await {
+            Ok(started) => break started,
+            Err(Refusal::Busy(holder)) if args.wait => {
+                if let Some(asked) =
+                    wait(&app, &account, &holder, &mut signals, desk.screen).await?
+                {
+                    return Ok(asked.exit());
+                }
+            }
+            Err(refusal) => return Err(refused(&app, refusal)),
+        }
+    };
+    let mut exit = match attend(&app, started, &mut signals, desk.screen).await? {
+        Attended::Over { row, asked } => {
+            tell(&app, &row, desk.screen).await?;
+            let of_signal =
+                asked.filter(|_| row.outcome != Some(Outcome::Succeeded)).map(Asked::exit);
+            let outcome = row.outcome.unwrap_or(Outcome::Interrupted);
+            let exit = of_signal.unwrap_or_else(|| Exit::of(outcome, row.error_code));
+            if exit != Exit::Ok || row.kind != Kind::Full {
+                return Ok(exit);
+            }
+            exit
+        }
+        Attended::Left(asked) => return Ok(asked.exit()),
+    };
+    // What changed at Google while the pages were being listed. If a server runs, it may be faster,
+    // and that is as good.
+    let by = Some("follow-up of the full sync".to_owned());
+    let wish = Wish { kind: Some(Kind::Incremental), asked_by: by, ..wish };
+    if let Ok(started) = app.supervisor.start(&wish).await {
+        match attend(&app, started, &mut signals, desk.screen).await? {
+            Attended::Over { row, .. } => match row.outcome {
+                Some(Outcome::Succeeded) if row.counts.listed == 0 => {
+                    desk.screen.say("Nothing changed at Google meanwhile.")?;
+                }
+                Some(Outcome::Succeeded) => {
+                    desk.screen.say(format!("Changed at Google meanwhile: {}.", changes(&row)))?;
+                }
+                // The full sync is done all the same; the next run asks again.
+                _ => desk.screen.say("What changed meanwhile will come with the next sync.")?,
+            },
+            Attended::Left(asked) => exit = asked.exit(),
+        }
+    }
+    Ok(exit)
+}
+
+fn refused(app: &App, refusal: Refusal) -> Trouble {
+    let plain = match &refusal {
+        Refusal::Busy(holder) => busy(app, holder),
+        Refusal::NotConnected => return super::not_connected(app),
+        Refusal::NeedsReauth { reason } => format!(
+            "the Google account must be connected again ({reason}); start `ringbook serve` and open {}/auth/google",
+            super::local_url(&app.config)
+        ),
+        _ => return refusal.into(),
+    };
+    Trouble { message: plain, ..refusal.into() }
+}
+
+fn busy(app: &App, holder: &Holder) -> String {
+    let since = Times::of(app).say(holder.since);
+    format!(
+        "a sync is already in progress: {} began it {since}\n\n\
+         Watch it and sync afterwards: ringbook sync --wait    Stop it: ringbook cancel",
+        holder.host
+    )
+}
+
+/// Waits for another process's run. Returns the signal that ended the wait, if one did.
+async fn wait(
+    app: &App,
+    account: &Account,
+    holder: &Holder,
+    signals: &mut Signals,
+    screen: Screen,
+) -> Result<Option<Asked>, Trouble> {
+    let mut progress = Progress::new(screen);
+    progress.note(&format!("{} is syncing; waiting for it.", holder.host));
+    let over = async {
+        match holder.run {
+            Some(run) => progress.follow(&app.store, run).await.map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    tokio::select! {
+        over = over => over?,
+        asked = signals.next() => return Ok(Some(asked)),
+    }
+    // The run is over, but a lease without a run may be held for another moment.
+    let patience = after(app.clock.now(), Duration::from_millis(100));
+    if app.store.lease_holder(account.id).await?.is_some() {
+        app.clock.sleep_until(patience).await;
+    }
+    Ok(None)
+}
+
+/// How a run that this process started came to an end, from here.
+pub(crate) enum Attended {
+    /// The signal is the one that was given meanwhile.
+    Over { row: Box<RunRow>, asked: Option<Asked> },
+    /// Somebody could not wait; the run is left as it is, and the next one goes on with it.
+    Left(Asked),
+}
+
+/// Shows a run until it is over. Ctrl-C cancels it, SIGTERM parks it, a second signal leaves at once.
+pub(crate) async fn attend(
+    app: &App,
+    started: Started,
+    signals: &mut Signals,
+    screen: Screen,
+) -> Result<Attended, Trouble> {
+    let run = started.run;
+    let mut progress = Progress::new(screen);
+    let mut asked = None;
+    let finished = started.finished();
+    tokio::pin!(finished);
+    let finished = loop {
+        tokio::select! {
+            finished = &mut finished => break finished,
+            // Over in the database means over here, too, in a moment.
+            row = progress.follow(&app.store, run) => {
+                row?;
+                break finished.await;
+            }
+            signal = signals.next() => {
+                if asked.is_some() {
+                    progress.clear();
+                    leave(app);
+                    return Ok(Attended::Left(signal));
+                }
+                asked = Some(signal);
+                match signal {
+                    Asked::Interrupt => {
+                        progress.note("Cancelling; Ctrl-C again leaves at once.");
+                        app.supervisor.cancel(run.account(), &whoami()).await?;
+                    }
+                    Asked::Terminate => {
+                        let supervisor = app.supervisor.clone();
+                        tokio::spawn(async move { supervisor.shut_down(PARK).await });
+                    }
+                }
+            }
+        }
+    };
+    progress.clear();
+    match finished {
+        Finished::Ended(_) => {}
+        Finished::LeaseLost => {
+            let message =
+                "another process took the sync over, since this one fell silent for too long";
+            return Err(Trouble::failed(message));
+        }
+        Finished::StorageFailed(problem) => {
+            return Err(Trouble::failed(format!(
+                "the end of the sync could not be stored: {problem}"
+            )));
+        }
+    }
+    match app.store.run(run).await? {
+        Some(row) => Ok(Attended::Over { row: Box::new(row), asked }),
+        None => {
+            Err(Trouble::failed("the sync is over, and was removed from the history meanwhile"))
+        }
+    }
+}
+
+/// Ends as a crash would, so that others see at once that nobody works on the run any more.
+///
+/// Whoever goes properly takes the sign of life along. With a run still open that would look as if it
+/// were somewhere else, and everybody would wait for the lease to run out.
+pub(crate) fn leave(app: &App) {
+    std::mem::forget(app.store.clone());
+}
+
+async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let now = app.clock.now();
+        return Ok(match row.outcome {
+            Some(Outcome::Succeeded | Outcome::Partial | Outcome::Held) => {
+                screen.json(&wire::SyncResult::of(&out, row, now))?
+            }
+            _ => {
+                let detail = summary(row, screen).swap_remove(0);
+                screen
+                    .json(&wire::RunProblem { detail, run: Some(wire::Run::of(&out, row, now)) })?
+            }
+        });
+    }
+    for line in summary(row, screen) {
+        screen.say(line)?;
+    }
+    if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
+        let url = super::local_url(&app.config);
+        screen
+            .say(format!("  Connect the account again: ringbook serve, then {url}/auth/google"))?;
+    }
+    Ok(())
+}
+
+/// What a run did, in a few lines.
+pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
+    let paint = screen.paint;
+    let took = between(row.started_at, row.ended_at.unwrap_or(row.updated_at));
+    let name = format!("{} sync", title(row.kind));
+    let because = row.error_message.as_deref().unwrap_or("no reason is known");
+    let mut lines = Vec::new();
+    match row.outcome {
+        Some(Outcome::Succeeded) => {
+            lines.push(format!(
+                "{} in {}.",
+                paint.good(&format!("{name} done")),
+                words::duration(took)
+            ));
+        }
+        Some(Outcome::Partial) => {
+            let aside = words::many(row.counts.set_aside, "contact");
+            lines.push(format!(
+                "{} in {}, but {aside} could not be read. Which and why: ringbook history latest",
+                paint.warn(&format!("{name} done")),
+                words::duration(took)
+            ));
+        }
+        Some(Outcome::Held) => {
+            let doomed = words::many(row.counts.to_delete, "contact");
+            let of = words::count(row.before_live + row.counts.created + row.counts.restored);
+            lines.push(format!(
+                "{}: it would delete {doomed} of {of}, and asks you first.",
+                paint.warn(&format!("{name} on hold"))
+            ));
+            lines.push(
+                "Show them and decide: ringbook approve    Keep them: ringbook reject".to_owned(),
+            );
+        }
+        Some(Outcome::Cancelled) => {
+            let by = row.cancel_by.as_deref().unwrap_or("somebody");
+            lines.push(format!(
+                "{} after {}, by {by}.",
+                paint.warn(&format!("{name} cancelled")),
+                words::duration(took)
+            ));
+        }
+        Some(Outcome::Interrupted) => {
+            lines.push(format!(
+                "{} after {}; the next one goes on.",
+                paint.warn(&format!("{name} interrupted")),
+                words::duration(took)
+            ));
+        }
+        Some(Outcome::Failed) => {
+            lines.push(format!(
+                "{} after {}: {because}",
+                paint.bad(&format!("{name} failed")),
+                words::duration(took)
+            ));
+        }
+        Some(Outcome::Rejected) | None => lines.push(format!("{name}: {because}")),
+    }
+    if row.counts.pages > 0 {
+        let pace = row.counts.listed as f64 / took.as_secs_f64().max(0.001);
+        let mut heard = format!(
+            "  {} listed in {}",
+            words::many(row.counts.listed, "contact"),
+            words::many(row.counts.pages, "page")
+        );
+        if row.counts.listed >= 100 {
+            heard.push_str(&format!(", {} a second", words::count(pace as u64)));
+        }
+        if row.retries > 0 {
+            let tries = if row.retries == 1 {
+                "1 retry".to_owned()
+            } else {
+                format!("{} retries", row.retries)
+            };
+            let waited = words::duration(Duration::from_millis(row.waited_ms));
+            heard.push_str(&format!(", {tries} and {waited} of waiting"));
+        }
+        lines.push(heard);
+        lines.push(format!("  {}", changes(row)));
+    }
+    if let Some(after) = row.after_live {
+        lines.push(format!("  {} in the directory now", words::many(after, "contact")));
+    }
+    lines
+}
+
+/// `2 updated, 1 created, 1 deleted`.
+pub(crate) fn changes(row: &RunRow) -> String {
+    let it = &row.counts;
+    let parts = [
+        (it.created, "created"),
+        (it.updated.saturating_sub(it.restored), "updated"),
+        (it.restored, "restored"),
+        (it.deleted, "deleted"),
+        (it.renamed, "renamed at Google"),
+        (it.set_aside, "set aside"),
+        (it.unchanged, "unchanged"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{} {what}", words::count(*number)))
+        .collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+}
+
+/// `--dry-run`.
+async fn rehearse(
+    app: &App,
+    account: &Account,
+    kind: Option<Kind>,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    let options = app.supervisor.options();
+    let orders = app
+        .store
+        .preview_orders(account.id, kind, &options.request, &options.settings)
+        .await
+        .map_err(|refusal| refused(app, refusal))?;
+    let full = orders.kind == Kind::Full;
+    let progress = Progress::new(screen);
+    if full {
+        progress.note("Listing everything at Google, and writing nothing ...");
+    }
+    let book = LazyPeople { connector: app.connector.clone(), account: account.id };
+    let mut signals = Signals::listen()?;
+    let seen = tokio::select! {
+        seen = preview(&app.store, &book, account.id, orders, chance) => seen,
+        asked = signals.next() => return Ok(asked.exit()),
+    };
+    let it = match seen {
+        Ok(it) => it,
+        Err(PreviewError::Failed(message)) => return Err(Trouble::failed(message)),
+        Err(PreviewError::Db(problem)) => return Err(problem.into()),
+    };
+    if screen.json {
+        screen.json(&rehearsed(&it))?;
+    } else {
+        imagine(&it, screen)?;
+    }
+    Ok(if it.held { Exit::Held } else { Exit::Ok })
+}
+
+fn rehearsed(it: &Preview) -> serde_json::Value {
+    json!({
+        "dry_run": true,
+        "sync_type": it.kind,
+        "pages": it.pages,
+        "total_fetched": it.tally.listed,
+        "created": it.tally.created,
+        "updated": it.tally.updated,
+        "restored": it.tally.restored,
+        "unchanged": it.tally.unchanged,
+        "errors": it.tally.set_aside,
+        "deleted": it.to_delete,
+        "renamed": it.renamed,
+        "held": it.held,
+    })
+}
+
+fn imagine(it: &Preview, screen: Screen) -> Result<(), Trouble> {
+    screen.say(screen.paint.bold(&format!("{} sync, if you start it now:", title(it.kind))))?;
+    let listed = words::many(it.tally.listed, "contact");
+    screen.say(format!("  {listed} listed in {}", words::many(it.pages, "page")))?;
+    let parts = [
+        (it.tally.created, "to create"),
+        (it.tally.updated.saturating_sub(it.tally.restored), "to update"),
+        (it.tally.restored, "to restore"),
+        (it.to_delete, "to delete"),
+        (it.renamed, "renamed at Google"),
+        (it.tally.set_aside, "to set aside, since they cannot be read"),
+        (it.tally.unchanged, "unchanged"),
+    ];
+    for (number, what) in parts.iter().filter(|(number, _)| *number > 0) {
+        screen.say(format!("  {:>9} {what}", words::count(*number)))?;
+    }
+    if it.held {
+        let warning = "It would stop before deleting, and wait for your word.";
+        screen.say(screen.paint.warn(warning))?;
+    }
+    screen.say("Nothing was changed.")?;
+    Ok(())
+}

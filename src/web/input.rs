@@ -34,6 +34,9 @@ impl FromRequestParts<Web> for Query {
     }
 }
 
+/// The biggest number that a database can count.
+const BIGGEST: u64 = i64::MAX as u64;
+
 impl Query {
     pub(crate) fn parse(raw: &str) -> Result<Query, Problem> {
         let mut pairs = Vec::new();
@@ -59,7 +62,7 @@ impl Query {
         }
     }
 
-    /// A whole number. One that is too big for any machine counts as the biggest.
+    /// A whole number. One that is too big for any database counts as the biggest.
     pub(crate) fn whole(
         &self,
         name: &str,
@@ -68,7 +71,7 @@ impl Query {
     ) -> Result<u64, Problem> {
         let Some(text) = self.text(name)? else { return Ok(default) };
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse().unwrap_or(u64::MAX).min(*range.end().max(&(i64::MAX as u64)));
+        let number = text.parse().unwrap_or(u64::MAX).min(BIGGEST);
         if digits && range.contains(&number) {
             return Ok(number);
         }

@@ -107,3 +107,57 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     let detail = "Ringbook made a mistake with this request; its log says where";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    async fn fall() -> &'static str {
+        panic!("a secret")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_in_json_that_tells_nothing_and_the_next_request_is_served() {
+        let router = Router::new()
+            .route("/", get(fall))
+            .route("/well", get(async || "well"))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn(speak_json))
+            .layer(from_fn(guard));
+        let ask = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let status = answer.status();
+            let body = axum::body::to_bytes(answer.into_body(), 1000).await.unwrap();
+            (status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        };
+        let (status, body) = ask("/").await;
+        assert_eq!(status, 500);
+        assert!(body.starts_with("{\"detail\":") && !body.contains("secret"), "{body}");
+        assert_eq!(ask("/well").await, (200, "well".to_owned()));
+    }
+
+    #[test]
+    fn only_browsers_on_our_own_pages_and_programs_may_change_things() {
+        let from = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            is_from_another_site(&headers)
+        };
+        assert!(!from(&[("host", "a:1")]));
+        assert!(!from(&[("host", "a:1"), ("origin", "http://a:1")]));
+        assert!(!from(&[("sec-fetch-site", "same-origin")]));
+        assert!(from(&[("host", "a:1"), ("origin", "http://a:2")]));
+        assert!(from(&[("host", "a:1"), ("origin", "null")]));
+        assert!(from(&[("origin", "http://a:1")]));
+        assert!(from(&[("sec-fetch-site", "same-site"), ("host", "a"), ("origin", "http://a")]));
+    }
+}

@@ -9,6 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{OpenApi as _, PartialSchema};
 
+use crate::web::contacts::SortWord;
 use crate::web::wire::ProblemBody;
 
 #[derive(utoipa::OpenApi)]
@@ -26,7 +27,7 @@ use crate::web::wire::ProblemBody;
         (name = "auth", description = "Google's permission"),
         (name = "operations", description = "Health and metrics"),
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, SortWord)),
 )]
 struct Document;
 
@@ -94,6 +95,10 @@ fn never_null(schema: RefOr<Schema>) -> RefOr<Schema> {
                 if let Some(only) = types.next() {
                     object.schema_type = SchemaType::Type(only);
                 }
+            }
+            // A number of any size is taken, and counts as the biggest that there can be.
+            if object.schema_type == SchemaType::Type(Type::Integer) {
+                object.format = None;
             }
             RefOr::T(Schema::Object(object))
         }

@@ -35,20 +35,31 @@ pub async fn latest(
     app: &App,
     account: Option<AccountId>,
 ) -> Result<Option<(RunRow, bool)>, DbError> {
-    let mut newest: Option<(RunRow, bool)> = None;
-    let accounts = match account {
-        Some(account) => vec![account],
-        None => app.store.accounts().await?.iter().map(|it| it.id).collect(),
+    let accounts: Vec<Account> = match account {
+        Some(account) => app.store.account(account).await?.into_iter().collect(),
+        None => app.store.accounts().await?,
     };
-    for account in accounts {
-        let Some(row) = app.store.latest_run(account).await? else { continue };
-        let running = row.outcome.is_none() && app.store.is_leased(account).await?;
-        let rank = |row: &RunRow, running| (running, row.started_at);
-        if newest.as_ref().is_none_or(|(best, runs)| rank(&row, running) > rank(best, *runs)) {
-            newest = Some((row, running));
+    let mut newest: Option<RunRow> = None;
+    for account in &accounts {
+        let open = account.latest_run.as_ref().is_some_and(|run| run.outcome.is_none());
+        if open
+            && app.store.is_leased(account.id).await?
+            && let Some(row) = app.store.latest_run(account.id).await?
+            && newest.as_ref().is_none_or(|best| row.started_at > best.started_at)
+        {
+            newest = Some(row);
         }
     }
-    Ok(newest)
+    if let Some(row) = newest {
+        // It may have ended between the two reads.
+        let running = row.outcome.is_none();
+        return Ok(Some((row, running)));
+    }
+    let last = accounts.iter().filter(|it| it.latest_run.is_some());
+    match last.max_by_key(|it| it.standing.last_ended) {
+        Some(account) => Ok(app.store.latest_run(account.id).await?.map(|row| (row, false))),
+        None => Ok(None),
+    }
 }
 
 /// The live picture.

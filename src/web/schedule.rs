@@ -86,7 +86,7 @@ pub(crate) struct ByCron {
     #[schema(inline)]
     mode: CronWord,
     /// Minute, hour, day, month, weekday.
-    #[schema(min_length = 9, max_length = 100, example = "*/15 7-19 * * 1-5")]
+    #[schema(max_length = 100, pattern = r"^\s*\S+(\s+\S+){4}\s*$", example = "*/15 7-19 * * 1-5")]
     cron: String,
     /// The configured zone unless given.
     time_zone: Option<String>,

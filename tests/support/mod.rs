@@ -1,5 +1,6 @@
 //! What tests share. Nothing here knows what is being tested.
 
+pub(crate) mod app;
 pub(crate) mod both;
 pub(crate) mod clock;
 pub(crate) mod postgres;

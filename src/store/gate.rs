@@ -343,6 +343,13 @@ impl Store {
         self.holder(&row)
     }
 
+    /// Is somebody working on this account? Reads only, and waits for nobody.
+    pub async fn is_leased(&self, account: AccountId) -> Result<bool, DbError> {
+        let Some(row) = self.db.row(LEASE, &[account.0.into()]).await? else { return Ok(false) };
+        let held = row.opt_text(0)?.is_some() && row.time(4)? > self.clock.now();
+        Ok(held && self.dead_holder(account).await?.is_none())
+    }
+
     /// Checks the fence, renews the lease, and says what time it is. First in every transaction that
     /// writes for a run.
     pub(crate) async fn fence(

@@ -33,7 +33,7 @@ pub use instance::Instance;
 pub use migrate::OpenError;
 pub use page::Tally;
 pub use prune::{Pruned, Retention};
-pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, SetAsideRow};
+pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, RunSums, SetAsideRow};
 
 use tokio::sync::watch;
 

@@ -1,5 +1,7 @@
 //! Reads of runs: one in full, the history, what a run changed and what it set aside.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::contact::{Content, FieldChange, differences};
@@ -62,6 +64,16 @@ pub struct RunCounts {
     pub tombstones: u64,
     /// What a held run would delete.
     pub to_delete: u64,
+}
+
+/// The sum of the runs in the history that are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RunSums {
+    pub runs: u64,
+    pub counts: RunCounts,
+    pub retries: u64,
+    pub requests: u64,
+    pub took: Duration,
 }
 
 /// Which part of the history to read, newest first.
@@ -169,6 +181,53 @@ impl Store {
         let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
         let rows = self.db.rows(OUTCOMES, &[low.into(), high.into()]).await?;
         rows.iter().map(|row| Ok((row.opt_word(0)?, row.count(1)?))).collect()
+    }
+
+    /// The sum over all runs that are over.
+    pub async fn run_sums(&self) -> Result<RunSums, DbError> {
+        // PostgreSQL sums integers to a type that is no integer.
+        const COLUMNS: [&str; 14] = [
+            "pages",
+            "listed",
+            "created",
+            "updated",
+            "unchanged",
+            "set_aside",
+            "deleted",
+            "restored",
+            "renamed",
+            "tombstones",
+            "to_delete",
+            "retries",
+            "requests",
+            "ended_at - started_at",
+        ];
+        let sums: Vec<String> = COLUMNS
+            .iter()
+            .map(|column| format!("cast(coalesce(sum({column}), 0) as bigint)"))
+            .collect();
+        let sql =
+            format!("select count(*), {} from run where outcome is not null", sums.join(", "));
+        let Some(row) = self.db.row(&sql, &[]).await? else { return Ok(RunSums::default()) };
+        Ok(RunSums {
+            runs: row.count(0)?,
+            counts: RunCounts {
+                pages: row.count(1)?,
+                listed: row.count(2)?,
+                created: row.count(3)?,
+                updated: row.count(4)?,
+                unchanged: row.count(5)?,
+                set_aside: row.count(6)?,
+                deleted: row.count(7)?,
+                restored: row.count(8)?,
+                renamed: row.count(9)?,
+                tombstones: row.count(10)?,
+                to_delete: row.count(11)?,
+            },
+            retries: row.count(12)?,
+            requests: row.count(13)?,
+            took: Duration::from_micros(row.count(14)?),
+        })
     }
 
     /// What a run changed, in order, after a given place.

@@ -2,7 +2,7 @@
 //! Each story is told on SQLite and on PostgreSQL.
 
 use ringbook::simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Forever, Times, When};
-use ringbook::sync::{FailureCode, Kind, Outcome, Phase};
+use ringbook::sync::{Delay, FailureCode, Kind, Outcome, Phase};
 
 use crate::support::both::on_both;
 use crate::support::world::World;
@@ -365,6 +365,65 @@ on_both! {
         assert_eq!(row.outcome, Some(Outcome::Succeeded), "{:?}", row.error_message);
         assert!(row.resumed);
         assert_eq!(row.counts.pages, 3, "the first three pages are not fetched again");
+        world.assert_equal().await;
+    }
+
+    async fn a_wait_is_told_to_whoever_asks_from_any_process(database) {
+        let world = World::with(database, 30, &[("SYNC_RETRY_RATE_LIMIT_MS", "60000")]).await;
+        let other = world.other_process().await;
+        world.google.add_fault(on_page(2, answer(Canned::RateLimit)));
+        let started = world.start(None).await.unwrap();
+        let waiting = |row: &ringbook::store::RunRow| row.wait.is_some();
+        let row = crate::support::world::until(&other, world.account, waiting).await;
+        let wait = row.wait.unwrap();
+        assert_eq!((row.phase, wait.delay), (Phase::Waiting, Delay::RateLimited));
+        assert!(ringbook::clock::between(row.updated_at, wait.until).as_secs() >= 59);
+        assert!(wait.message.contains("Google"), "{}", wait.message);
+        assert_eq!((row.counts.pages, row.counts.listed, row.total), (1, 10, Some(30)));
+        other.supervisor.cancel(world.account, "test").await.unwrap();
+        started.finished().await;
+    }
+
+    async fn readers_see_the_whole_directory_at_every_moment_of_a_full_sync(database) {
+        let world = World::new(database, 60).await;
+        world.converge(None).await;
+        world.google.delete_many(2);
+        let mut pulse = world.app.store.pulse();
+        let started = world.start(Some(Kind::Full)).await.unwrap();
+        let mut looks = 0;
+        let mut done = std::pin::pin!(started.finished());
+        loop {
+            tokio::select! {
+                _ = &mut done => break,
+                _ = pulse.changed() => {
+                    let (rows, total) = world.app.store
+                        .contacts(&ringbook::store::ContactQuery { limit: 500, ..Default::default() })
+                        .await.unwrap();
+                    assert!(total == 60 || total == 58, "{total}");
+                    assert!(rows.len() >= 58, "{}", rows.len());
+                    looks += 1;
+                }
+            }
+        }
+        assert!(looks > 3, "{looks}");
+        world.assert_equal().await;
+    }
+
+    async fn however_many_ask_google_hears_one(database) {
+        let world = World::new(database, 80).await;
+        let other = world.other_process().await;
+        for _ in 0..3 {
+            let wish = world.wish(Some(Kind::Full));
+            let asked = futures_util::future::join_all(
+                [&world.app, &other, &world.app, &other].map(|app| app.supervisor.start(&wish)),
+            );
+            let started: Vec<_> = asked.await.into_iter().filter_map(Result::ok).collect();
+            assert!(!started.is_empty());
+            for one in started {
+                one.finished().await;
+            }
+        }
+        assert_eq!(world.google.counted(Endpoint::List).in_flight_max, 1);
         world.assert_equal().await;
     }
 

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const DRIVERS: &[&str] =
     &["rusqlite", "tokio_postgres", "tokio_postgres_rustls", "deadpool_postgres"];
 /// The crates that serve, and those that talk to a terminal.
-const SERVERS: &[&str] = &["axum", "tower", "tower_http", "utoipa_axum", "utoipa_swagger_ui"];
+const SERVERS: &[&str] =
+    &["axum", "hyper", "hyper_util", "tower", "tower_http", "utoipa_axum", "utoipa_swagger_ui"];
 const TERMINAL: &[&str] = &["clap", "indicatif"];
 const CLIENT: &[&str] = &["reqwest"];
 
@@ -114,8 +115,10 @@ const PARTS: &[Part] = &[
     Part {
         path: "web",
         ours: &[
+            "app",
             "clock",
             "config",
+            "connect",
             "contact",
             "google::oauth",
             "phone",
@@ -125,6 +128,18 @@ const PARTS: &[Part] = &[
         ],
         crates: Crates::Not(&[DRIVERS, CLIENT, TERMINAL]),
         why: "handlers translate: in, one call, out. They ask the store and the supervisor",
+    },
+    Part {
+        path: "app",
+        ours: &["clock", "config", "connect", "google", "store", "sync::*", "telemetry"],
+        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        why: "the app puts the parts together for every face, so it knows none of them",
+    },
+    Part {
+        path: "connect",
+        ours: &["clock", "config", "contact", "google", "store", "sync::*", "telemetry"],
+        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        why: "connecting brings Google and the store together; how people are asked is the faces' business",
     },
     Part {
         path: "config",

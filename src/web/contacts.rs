@@ -1,0 +1,80 @@
+//! The directory, contact by contact.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::contact::Initial;
+use crate::store::{ContactQuery, Sort};
+use crate::web::input::{ContactInPath, Query};
+use crate::web::problem::Problem;
+use crate::web::wire::{Contact, ContactStats, Contacts, ProblemBody};
+use crate::web::{Web, read};
+
+/// The contacts, part by part
+#[utoipa::path(
+    get, path = "/api/contacts", tag = "contacts", operation_id = "list_contacts",
+    params(
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
+        ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+        ("sort" = Option<SortWord>, Query, description = "`name` unless given"),
+        ("group" = Option<String>, Query, pattern = "^[A-Za-z#]$", min_length = 1, max_length = 1,
+            description = "Only names that begin with this letter; `#` for all other names"),
+    ),
+    responses((status = 200, body = Contacts)),
+)]
+pub(crate) async fn list(State(web): State<Web>, query: Query) -> Result<Json<Contacts>, Problem> {
+    let limit = u32::try_from(query.whole("limit", 1..=500, 50)?).unwrap_or(500);
+    let offset = query.whole("offset", 0..=u64::MAX, 0)?;
+    let words = [("name", Sort::Name), ("recent", Sort::Recent)];
+    let sort = query.one_of("sort", &words, Sort::Name)?;
+    let initial = match query.text("group")? {
+        None => None,
+        Some(text) => match Initial::parse(text) {
+            None => {
+                return Err(Problem::value("group", text, "a letter from A to Z, or `#` (%23)"));
+            }
+            initial => initial,
+        },
+    };
+    let query = ContactQuery { sort, initial, offset, limit };
+    let (rows, total) = web.app.store.contacts(&query).await?;
+    let labels = read::label_names(&web.app, rows.iter().map(|row| row.id.account())).await?;
+    let contacts: Vec<Contact> =
+        rows.iter().map(|row| Contact::of(&web.out, row, &labels)).collect();
+    let has_more = offset.saturating_add(u64::from(limit)) < total;
+    Ok(Json(Contacts { contacts, total, offset, limit, has_more }))
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only the document speaks of it")]
+pub(crate) enum SortWord {
+    Name,
+    /// Changed last, first.
+    Recent,
+}
+
+/// How big the directory is
+#[utoipa::path(
+    get, path = "/api/contacts/stats", tag = "contacts", operation_id = "contact_stats",
+    responses((status = 200, body = ContactStats)),
+)]
+pub(crate) async fn stats(State(web): State<Web>) -> Result<Json<ContactStats>, Problem> {
+    Ok(Json(ContactStats::of(&web.app.store.totals().await?)))
+}
+
+/// One contact
+#[utoipa::path(
+    get, path = "/api/contacts/{id}", tag = "contacts", operation_id = "get_contact",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = Contact), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn one(
+    State(web): State<Web>,
+    ContactInPath(id): ContactInPath,
+) -> Result<Json<Contact>, Problem> {
+    let row = web.app.store.contact(id).await?;
+    let row = row.ok_or_else(|| Problem::missing("contact", &web.out.ids().contact(id)))?;
+    let labels = read::label_names(&web.app, [id.account()]).await?;
+    Ok(Json(Contact::of(&web.out, &row, &labels)))
+}

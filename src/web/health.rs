@@ -1,0 +1,172 @@
+//! Is all well? For people, for supervisors of processes, and for Prometheus.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use crate::clock::between;
+use crate::store::DbError;
+use crate::telemetry::{LeaseState, Metrics};
+use crate::web::problem::Problem;
+use crate::web::wire::{Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight};
+use crate::web::{Web, read};
+
+/// A database that takes longer is as good as dead for whoever asks.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How well the service is
+///
+/// 503 only when the database fails. What a person should look into is `degraded`.
+#[utoipa::path(
+    get, path = "/health", tag = "operations",
+    responses((status = 200, body = Health), (status = 503, body = Health)),
+)]
+pub(crate) async fn health(State(web): State<Web>) -> Response {
+    let sights = match tokio::time::timeout(PATIENCE, read::sights(&web.app)).await {
+        Ok(sights) => sights.map_err(|problem| problem.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    let health = diagnose(&web, sights);
+    let status = match health.status {
+        HealthState::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        HealthState::Ok | HealthState::Degraded => StatusCode::OK,
+    };
+    (status, Json(health)).into_response()
+}
+
+fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
+    let now = web.now();
+    let (database, sights) = match sights {
+        Ok(sights) => {
+            let dialect = web.app.store.dialect();
+            (Check::new(HealthState::Ok, format!("{dialect} answers")), sights)
+        }
+        Err(problem) => (Check::new(HealthState::Unhealthy, problem), Vec::new()),
+    };
+    let google = google(&sights, database.status, web.app.connector.is_configured());
+    let sync = sync(web, &sights, database.status, now);
+    let status = [&database, &sync, &google].map(|check| check.status);
+    let status = status.into_iter().max().unwrap_or(HealthState::Ok);
+    let ever = sights.iter().all(|it| it.account.last_success_at.is_some());
+    let oldest = sights.iter().filter_map(|it| it.account.last_success_at).min();
+    let last_success = oldest.filter(|_| ever);
+    Health {
+        status,
+        checks: Checks { database, sync, google },
+        last_success_at: last_success.map(|at| web.out.time(at)),
+        age_seconds: last_success.map(|at| between(at, now).as_secs_f64()),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: between(web.started_at, now).as_secs_f64(),
+    }
+}
+
+const UNKNOWN: &str = "unknown while the database does not answer";
+
+fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
+    let dead = sights.iter().find_map(|it| it.account.needs_reauth.as_ref());
+    if database == HealthState::Unhealthy {
+        Check::new(HealthState::Degraded, UNKNOWN)
+    } else if let Some(dead) = dead {
+        let message = format!("connect the account again at /auth/google: {}", dead.reason);
+        Check::new(HealthState::Degraded, message)
+    } else if sights.iter().any(|it| it.account.grant.is_some()) {
+        Check::new(HealthState::Ok, "connected")
+    } else if configured {
+        Check::new(HealthState::Ok, "no account is connected yet; connect one at /auth/google")
+    } else {
+        Check::new(HealthState::Ok, "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not set yet")
+    }
+}
+
+fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> Check {
+    if database == HealthState::Unhealthy {
+        return Check::new(HealthState::Degraded, UNKNOWN);
+    }
+    let silent = sights.iter().find_map(|sight| {
+        let account = &sight.account;
+        let since = account.last_success_at.unwrap_or(account.created_at);
+        // As for the alarm: an account that nobody wants synced by itself may well be silent.
+        let expected = account.standing.failures > 0
+            || account.needs_reauth.is_some()
+            || web.app.supervisor.plan(account).is_some_and(|plan| !plan.paused);
+        (expected && between(since, now) >= web.app.config.alert_after).then_some(since)
+    });
+    let failing = sights.iter().find_map(|it| it.account.failing_since);
+    let held = sights.iter().any(|it| it.account.held_run.is_some());
+    let out: &Outward = &web.out;
+    if let Some(since) = silent {
+        let hours = between(since, now).as_secs() / 3600;
+        let since = out.time(since).0;
+        let message = format!("no sync has succeeded for {hours} hours, since {since}");
+        Check::new(HealthState::Degraded, message)
+    } else if held {
+        let message = "a sync would delete suspiciously much and waits for a person's word";
+        Check::new(HealthState::Ok, message)
+    } else if let Some(since) = failing {
+        let message = format!("syncs have been failing since {}", out.time(since).0);
+        Check::new(HealthState::Ok, message)
+    } else {
+        Check::new(HealthState::Ok, "as it should be")
+    }
+}
+
+/// The process answers
+#[utoipa::path(
+    get, path = "/health/live", tag = "operations",
+    responses((status = 200, body = Liveness)),
+)]
+pub(crate) async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "alive" })
+}
+
+/// Requests can be served
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operations",
+    responses((status = 200, body = Liveness), (status = 503, body = ProblemBody)),
+)]
+pub(crate) async fn ready(State(web): State<Web>) -> Result<Json<Liveness>, Problem> {
+    if *web.closing.borrow() {
+        return Err(Problem::later("this server is shutting down", Duration::from_secs(10)));
+    }
+    match tokio::time::timeout(PATIENCE, web.app.store.ping()).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(Problem::later("the database does not answer", PATIENCE)),
+    }
+    Ok(Json(Liveness { status: "ready" }))
+}
+
+/// Numbers for Prometheus, as OpenMetrics text
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, content_type = "application/openmetrics-text", body = String)),
+)]
+pub(crate) async fn metrics(State(web): State<Web>) -> Result<Response, Problem> {
+    measure(&web).await?;
+    let text = web.app.metrics.encode(web.now());
+    Ok(([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
+}
+
+/// What others may have changed is read when somebody looks.
+async fn measure(web: &Web) -> Result<(), DbError> {
+    let metrics = &web.app.metrics;
+    for account in web.app.store.accounts().await? {
+        metrics.contacts(account.id, "active", account.counts.live);
+        metrics.contacts(account.id, "deleted", account.counts.deleted);
+        if let Some(at) = account.last_success_at {
+            metrics.succeeded(account.id, at);
+        }
+        let leased = web.app.store.is_leased(account.id).await?;
+        let holder = web.app.store.lease_holder(account.id).await?.filter(|_| leased);
+        let state = match holder {
+            Some(holder) if holder.is_this_process => LeaseState::Ours,
+            Some(_) => LeaseState::Theirs,
+            None => LeaseState::Free,
+        };
+        metrics.lease(account.id, state);
+    }
+    Ok(())
+}

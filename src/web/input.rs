@@ -1,0 +1,304 @@
+//! What comes in: query parameters, ids in paths, bodies, and who asks.
+//!
+//! axum's own extractors answer in plain text and are lenient where a mistake should be named.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+
+use crate::contact::clean;
+use crate::store::ContactId;
+use crate::sync::{AccountId, RunId};
+use crate::web::Web;
+use crate::web::problem::{Problem, shown};
+
+/// Bodies are small here; a larger one is refused before it is read.
+pub(crate) const BODY_MAX: usize = 64 << 10;
+/// Whoever sends a body slower than this holds a connection for nothing.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The parameters behind the question mark.
+#[derive(Debug)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl FromRequestParts<Web> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Query, Problem> {
+        Query::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+impl Query {
+    pub(crate) fn parse(raw: &str) -> Result<Query, Problem> {
+        let mut pairs = Vec::new();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (decode(name), decode(value)) {
+                (Some(name), Some(value)) => pairs.push((name, value)),
+                (name, _) => {
+                    let name = name.unwrap_or_else(|| "query".to_owned());
+                    return Err(Problem::value(&shown(&name), pair, "percent-encoded UTF-8"));
+                }
+            }
+        }
+        Ok(Query(pairs))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let mut found = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+        let value = found.next().map(String::as_str);
+        match found.next() {
+            Some(_) => Err(Problem::unreadable(format!("`{name}` is given more than once"))),
+            None => Ok(value),
+        }
+    }
+
+    /// A whole number. One that is too big for any machine counts as the biggest.
+    pub(crate) fn whole(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(default) };
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().unwrap_or(u64::MAX).min(*range.end().max(&(i64::MAX as u64)));
+        if digits && range.contains(&number) {
+            return Ok(number);
+        }
+        let (low, high) = (range.start(), range.end());
+        let allowed = if *high == u64::MAX {
+            format!("a whole number from {low}")
+        } else {
+            format!("a whole number from {low} to {high}")
+        };
+        Err(Problem::value(name, text, &allowed))
+    }
+
+    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Problem> {
+        match self.text(name)? {
+            None => Ok(default),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(Problem::value(name, text, "true or false")),
+        }
+    }
+
+    /// A value of few, each with its word.
+    pub(crate) fn one_of<T: Copy>(
+        &self,
+        name: &str,
+        words: &[(&str, T)],
+        default: T,
+    ) -> Result<T, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(default) };
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Problem::value(name, text, &allowed.join(" or "))
+        })
+    }
+
+    /// The account that is meant, if one is named.
+    pub(crate) fn account(&self, web: &Web) -> Result<Option<AccountId>, Problem> {
+        let Some(text) = self.text("account")? else { return Ok(None) };
+        uuid("account", text)?;
+        let id = web.out.ids().parse_account(text);
+        id.map(Some).ok_or_else(|| Problem::missing("account", text))
+    }
+}
+
+/// Decodes a part of a query; `None` where it is no text.
+fn decode(raw: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                (digit()? * 16 + digit()?) as u8
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+const UUID: &str = "a UUID";
+
+/// Is this the form of an id, whether or not there is such a thing?
+pub(crate) fn uuid(name: &str, text: &str) -> Result<(), Problem> {
+    let formed = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    if formed { Ok(()) } else { Err(Problem::value(name, text, UUID)) }
+}
+
+async fn id_in_path(parts: &mut Parts, web: &Web) -> Result<String, Problem> {
+    let params = RawPathParams::from_request_parts(parts, web)
+        .await
+        .map_err(|_| Problem::value("id", parts.uri.path(), "a UUID, in percent-encoded UTF-8"))?;
+    let id = params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value);
+    let id = id.unwrap_or_default().to_owned();
+    uuid("id", &id)?;
+    Ok(id)
+}
+
+/// The run that the path names. It may have been pruned since.
+pub(crate) struct RunInPath(pub(crate) RunId);
+
+impl FromRequestParts<Web> for RunInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<RunInPath, Problem> {
+        let id = id_in_path(parts, web).await?;
+        let run = web.out.ids().parse_run(&id);
+        run.map(RunInPath).ok_or_else(|| Problem::missing("run", &id))
+    }
+}
+
+/// The contact that the path names.
+pub(crate) struct ContactInPath(pub(crate) ContactId);
+
+impl FromRequestParts<Web> for ContactInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<ContactInPath, Problem> {
+        let id = id_in_path(parts, web).await?;
+        let contact = web.out.ids().parse_contact(&id);
+        contact.map(ContactInPath).ok_or_else(|| Problem::missing("contact", &id))
+    }
+}
+
+/// A JSON body.
+pub(crate) struct Body(pub(crate) Value);
+
+impl FromRequest<Web> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Web) -> Result<Body, Problem> {
+        let kind = text_of(request.headers(), header::CONTENT_TYPE.as_str()).to_ascii_lowercase();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if essence != "application/json" && !essence.ends_with("+json") {
+            let found = if kind.is_empty() { "none" } else { &kind };
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("`Content-Type`: found `{}`; allowed is application/json", shown(found)),
+            ));
+        }
+        let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
+        let bytes = match tokio::time::timeout(BODY_TIME, read).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_)) => return Err(too_large()),
+            Err(_) => {
+                let detail = "the body took too long to come";
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+            }
+        };
+        if bytes.is_empty() {
+            return Err(Problem::unreadable("the body is missing; send a JSON object"));
+        }
+        serde_json::from_slice(&bytes)
+            .map(Body)
+            .map_err(|error| Problem::unreadable(format!("the body is not JSON: {error}")))
+    }
+}
+
+pub(crate) fn too_large() -> Problem {
+    let detail = format!("the body is larger than {BODY_MAX} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+/// The address that a connection came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Who asks, and how they want to be answered.
+pub(crate) struct Caller {
+    /// For the history: a name that the program gives itself, else its address.
+    pub(crate) by: String,
+    /// `Prefer: respond-async` (RFC 7240).
+    pub(crate) respond_async: bool,
+    /// A browser.
+    pub(crate) wants_html: bool,
+}
+
+impl FromRequestParts<Web> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Caller, Problem> {
+        let headers = &parts.headers;
+        let name = clean(&text_of(headers, "x-requested-by"), 100);
+        let by = if name.is_empty() { address(parts, web) } else { name };
+        let preferences = headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
+        let respond_async = preferences
+            .flat_map(|it| it.split([',', ';']))
+            .any(|it| it.trim().eq_ignore_ascii_case("respond-async"));
+        let wants_html = text_of(headers, header::ACCEPT.as_str()).contains("text/html");
+        Ok(Caller { by, respond_async, wants_html })
+    }
+}
+
+/// The client's address; behind a trusted proxy the one that the proxy names.
+fn address(parts: &Parts, web: &Web) -> String {
+    let Some(Peer(peer)) = parts.extensions.get::<Peer>() else { return "unknown".to_owned() };
+    let trusted = |ip: IpAddr| web.app.config.trusted_proxies.iter().any(|it| it.contains(ip));
+    let mut client = peer.ip().to_canonical();
+    let forwarded = text_of(&parts.headers, "x-forwarded-for");
+    // From right to left: each proxy appends whom it heard from, and only the trusted are believed.
+    for hop in forwarded.rsplit(',') {
+        if !trusted(client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(ip) => client = ip.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client.to_string()
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> String {
+    headers
+        .get(name)
+        .map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_value_is_named_with_what_was_found_and_what_is_allowed() {
+        let query = Query::parse("limit=0&offset=99999999999999999999&flag=yes&a=1&a=2").unwrap();
+        let detail = |problem: Problem| problem.detail;
+        assert_eq!(
+            detail(query.whole("limit", 1..=100, 10).unwrap_err()),
+            "`limit`: found `0`; allowed is a whole number from 1 to 100"
+        );
+        assert_eq!(query.whole("offset", 0..=u64::MAX, 0).unwrap(), i64::MAX as u64);
+        assert!(detail(query.flag("flag", true).unwrap_err()).contains("true or false"));
+        assert!(detail(query.text("a").unwrap_err()).contains("more than once"));
+        assert_eq!(query.whole("none", 1..=5, 3).unwrap(), 3);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_and_nul_is_only_a_character() {
+        assert!(Query::parse("a=%ff").is_err());
+        assert!(Query::parse("a=%4").is_err());
+        assert!(Query::parse("a=%zz").is_err());
+        assert_eq!(Query::parse("a=%00").unwrap().text("a").unwrap(), Some("\0"));
+        assert_eq!(Query::parse("a=x+y%20z").unwrap().text("a").unwrap(), Some("x y z"));
+        assert_eq!(Query::parse("&&a").unwrap().text("a").unwrap(), Some(""));
+    }
+}

@@ -1,0 +1,109 @@
+//! What happens to every request and every answer.
+
+use std::any::Any;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::error;
+
+use crate::clock::between;
+use crate::web::Web;
+use crate::web::input::{BODY_MAX, too_large};
+use crate::web::problem::{Problem, shown};
+
+/// No link of ours is nearly as long.
+const URI_MAX: usize = 8 << 10;
+
+/// Counts requests by the pattern of their route.
+pub(crate) async fn count(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let method = request.method().clone();
+    let began = web.now();
+    let response = next.run(request).await;
+    let took = between(began, web.now());
+    web.app.metrics.http_request(&route, method.as_str(), response.status().as_u16(), took);
+    response
+}
+
+/// Refuses what is too big, and what another site makes a browser send.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().len() + uri.query().map_or(0, str::len) > URI_MAX {
+        let detail = format!("the address is longer than {URI_MAX} bytes");
+        return secured(Problem::new(StatusCode::URI_TOO_LONG, detail).into_response());
+    }
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > BODY_MAX as u64) {
+        return secured(too_large().into_response());
+    }
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && is_from_another_site(headers) {
+        let detail = "this request was made by a page of another site; open Ringbook itself";
+        return secured(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
+    }
+    secured(next.run(request).await)
+}
+
+/// Browsers say where a request comes from; programs do not, and need not.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host))
+        }
+        (Some(_), None) => true,
+        _ => false,
+    }
+}
+
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Gives answers of the framework, such as 404 and 405, the form of all other errors.
+pub(crate) async fn speak_json(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let allowed = allow.as_ref().and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let path = shown(&path);
+    let detail = match status {
+        StatusCode::NOT_FOUND => format!("there is nothing at `{path}`; see /docs"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let method = shown(method.as_str());
+            format!("`{path}`: found `{method}`; allowed is {}", allowed.replace(',', " or "))
+        }
+        other => other.canonical_reason().unwrap_or("refused").to_lowercase(),
+    };
+    let mut answer = Problem::new(status, detail).into_response();
+    if let Some(allow) = allow {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
+    answer
+}
+
+/// A mistake of ours must not take the server down.
+pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    // The panic itself was printed where it happened. Its text may hold data, so it goes no further.
+    error!("a handler panicked; this is a mistake in Ringbook");
+    let detail = "Ringbook made a mistake with this request; its log says where";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+}

@@ -1,0 +1,134 @@
+//! Every way of saying no: a status, a sentence, and where it helps some fields more.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tracing::error;
+
+use crate::connect::ConnectProblem;
+use crate::store::{DbError, DecisionError, Holder, Refusal};
+use crate::web::wire::Outward;
+
+/// Why a request was not served.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) detail: String,
+    fields: Map<String, Value>,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into(), fields: Map::new(), retry_after: None }
+    }
+
+    /// What was asked for cannot be understood.
+    pub(crate) fn unreadable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// A value is not what it should be: names it, and says what was found and what is allowed.
+    pub(crate) fn value(name: &str, found: &str, allowed: &str) -> Problem {
+        Problem::unreadable(format!("`{name}`: found `{}`; allowed is {allowed}", shown(found)))
+    }
+
+    pub(crate) fn missing(what: &str, id: &str) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no {what} `{}`", shown(id)))
+    }
+
+    /// It may work later.
+    pub(crate) fn later(detail: impl Into<String>, wait: Duration) -> Problem {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        Problem { retry_after: Some(wait), ..problem }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Problem {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.fields.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub(crate) fn busy(out: &Outward, detail: String, holder: &Holder) -> Problem {
+        Problem::new(StatusCode::CONFLICT, detail)
+            .with("holder", &holder.host)
+            .with("since", out.time(holder.since))
+            .with("run_id", holder.run.map(|run| out.run(run)))
+    }
+
+    pub(crate) fn refusal(out: &Outward, refusal: Refusal) -> Problem {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Busy(holder) => Problem::busy(out, detail, &holder),
+            Refusal::AlreadyServed => Problem::new(StatusCode::CONFLICT, detail),
+            Refusal::NotConnected | Refusal::NeedsReauth { .. } => {
+                Problem::new(StatusCode::UNAUTHORIZED, detail)
+            }
+            Refusal::Closing => Problem::later(detail, Duration::from_secs(10)),
+            Refusal::Db(problem) => problem.into(),
+        }
+    }
+
+    pub(crate) fn decision(out: &Outward, problem: DecisionError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            DecisionError::Busy(holder) => Problem::busy(out, detail, &holder),
+            DecisionError::NotHeld | DecisionError::Outdated => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
+            DecisionError::Db(problem) => problem.into(),
+        }
+    }
+}
+
+/// A stranger's text, fit to be shown in a sentence.
+pub(crate) fn shown(text: &str) -> String {
+    let text = crate::contact::clean(text, 81);
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(problem: DbError) -> Problem {
+        error!(%problem, "the database failed a request");
+        Problem::later("the database does not answer as it should", Duration::from_secs(5))
+    }
+}
+
+impl From<ConnectProblem> for Problem {
+    fn from(problem: ConnectProblem) -> Problem {
+        let detail = problem.to_string();
+        let wait = Duration::from_secs(30);
+        match problem {
+            ConnectProblem::NotConnected | ConnectProblem::Refused(_) => {
+                Problem::new(StatusCode::UNAUTHORIZED, detail)
+            }
+            ConnectProblem::DifferentAccount(_) => Problem::new(StatusCode::CONFLICT, detail),
+            ConnectProblem::Misconfigured(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
+            ConnectProblem::NotConfigured | ConnectProblem::Unavailable(_) => {
+                Problem::later(detail, wait)
+            }
+            ConnectProblem::Db(problem) => problem.into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Problem { status, detail, mut fields, retry_after } = self;
+        fields.insert("detail".to_owned(), Value::String(detail));
+        let mut response = (status, Json(fields)).into_response();
+        if let Some(wait) = retry_after {
+            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads that gather what the store and the supervisor know into the shapes of the API. The command
+//! line prints the same.
+
+use crate::app::App;
+use crate::store::{Account, DbError, HistoryQuery, RunRow};
+use crate::sync::schedule::{self, Circumstances};
+use crate::sync::{AccountId, Kind, RunId};
+use crate::web::wire::{
+    History, LabelNames, NeedsSync, Outward, Progress, Run, Schedule, Sight, Statistics, Status,
+};
+
+/// Every account and how it stands: one read, and one more for each run in progress.
+pub async fn sights(app: &App) -> Result<Vec<Sight>, DbError> {
+    let now = app.clock.now();
+    let mut sights = Vec::new();
+    for account in app.store.accounts().await? {
+        let open =
+            account.latest_run.as_ref().filter(|run| run.outcome.is_none()).map(|run| run.id);
+        let running = match open {
+            Some(run) if app.store.is_leased(account.id).await? => Some(run),
+            _ => None,
+        };
+        let next_due = app.supervisor.next_due(&account, now).map(|due| due.at);
+        sights.push(Sight { account, running, next_due });
+    }
+    Ok(sights)
+}
+
+pub async fn status(app: &App, out: &Outward) -> Result<Status, DbError> {
+    Ok(Status::of(out, &sights(app).await?, app.clock.now()))
+}
+
+/// The newest run, of one account or of all, and whether somebody works on it.
+pub async fn latest(
+    app: &App,
+    account: Option<AccountId>,
+) -> Result<Option<(RunRow, bool)>, DbError> {
+    let mut newest: Option<(RunRow, bool)> = None;
+    let accounts = match account {
+        Some(account) => vec![account],
+        None => app.store.accounts().await?.iter().map(|it| it.id).collect(),
+    };
+    for account in accounts {
+        let Some(row) = app.store.latest_run(account).await? else { continue };
+        let running = row.outcome.is_none() && app.store.is_leased(account).await?;
+        let rank = |row: &RunRow, running| (running, row.started_at);
+        if newest.as_ref().is_none_or(|(best, runs)| rank(&row, running) > rank(best, *runs)) {
+            newest = Some((row, running));
+        }
+    }
+    Ok(newest)
+}
+
+/// The live picture.
+pub async fn progress(
+    app: &App,
+    out: &Outward,
+    account: Option<AccountId>,
+) -> Result<Progress, DbError> {
+    let now = app.clock.now();
+    Ok(match latest(app, account).await? {
+        Some((row, running)) => Progress::of(out, Some(&row), running, now),
+        None => Progress::of(out, None, false, now),
+    })
+}
+
+/// One run in full, as long as the history keeps it.
+pub async fn run(app: &App, out: &Outward, run: RunId) -> Result<Option<Run>, DbError> {
+    Ok(app.store.run(run).await?.map(|row| Run::of(out, &row, app.clock.now())))
+}
+
+/// A part of the history, most recent first.
+pub async fn history(app: &App, out: &Outward, query: HistoryQuery) -> Result<History, DbError> {
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    // One more than asked for shows whether there is more.
+    let more = HistoryQuery { limit: query.limit.saturating_add(1), ..query };
+    let mut rows = app.store.history(&more).await?;
+    let beyond = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| beyond).map(cursor);
+    let now = app.clock.now();
+    let history = rows.iter().map(|row| Run::of(out, row, now)).collect();
+    Ok(History { history, next_cursor })
+}
+
+fn cursor(row: &RunRow) -> String {
+    format!("{:016x}{:016x}", row.started_at.as_microsecond(), row.id.0)
+}
+
+/// Reads a cursor of [`history`] back.
+pub fn parse_cursor(text: &str) -> Option<(jiff::Timestamp, RunId)> {
+    let hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    if text.len() != 32 || !text.bytes().all(hex) {
+        return None;
+    }
+    let at = i64::from_str_radix(&text[..16], 16).ok()?;
+    let run = i64::from_str_radix(&text[16..], 16).ok()?;
+    let at = jiff::Timestamp::from_microsecond(at).unwrap_or(jiff::Timestamp::MAX);
+    Some((at, RunId(run)))
+}
+
+pub async fn statistics(app: &App, out: &Outward) -> Result<Statistics, DbError> {
+    let status = status(app, out).await?;
+    let counts = app.store.totals().await?;
+    let outcomes = app.store.outcomes(None).await?;
+    let sums = app.store.run_sums().await?;
+    Ok(Statistics::of(&status, &counts, &outcomes, &sums))
+}
+
+/// Whether the next run has to list everything, for the first account that has a reason.
+pub async fn needs_sync(app: &App) -> Result<NeedsSync, DbError> {
+    let accounts = app.store.accounts().await?;
+    if accounts.is_empty() {
+        return Ok(NeedsSync::of(Some(schedule::FullReason::NeverSynced)));
+    }
+    let now = app.clock.now();
+    let options = app.supervisor.options();
+    let reason = accounts.iter().find_map(|account| {
+        let circumstances = Circumstances {
+            request: &options.request,
+            grant: account.grant.unwrap_or(0),
+            never_synced: account.standing.never_synced,
+            full_run_held: account.held_kind == Some(Kind::Full),
+            full_after: options.settings.full_after,
+        };
+        schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now)
+    });
+    Ok(NeedsSync::of(reason))
+}
+
+/// When an account is synced by itself.
+pub fn schedule(app: &App, out: &Outward, account: Option<&Account>) -> Schedule {
+    let now = app.clock.now();
+    let default = app.supervisor.options().default_plan.clone();
+    let plan = account.map_or(default, |it| app.supervisor.plan(it));
+    let next_due = account.and_then(|it| app.supervisor.next_due(it, now)).map(|due| due.at);
+    let minutes = u16::try_from(app.config.sync_interval.as_secs() / 60).unwrap_or(u16::MAX);
+    Schedule::of(out, account, plan.as_ref(), minutes, next_due)
+}
+
+/// The names of the labels of these accounts.
+pub async fn label_names(
+    app: &App,
+    accounts: impl IntoIterator<Item = AccountId>,
+) -> Result<LabelNames, DbError> {
+    let mut names = LabelNames::new();
+    let accounts: std::collections::BTreeSet<AccountId> = accounts.into_iter().collect();
+    for account in accounts {
+        let labels = app.store.label_names(account).await?;
+        names.extend(labels.into_iter().map(|(resource, name)| ((account, resource), name)));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_any_digits_is_a_place_in_the_history() {
+        let (at, run) =
+            parse_cursor(&format!("{:016x}{:016x}", 1_700_000_000_000_000_i64, 42)).unwrap();
+        assert_eq!((at.as_second(), run), (1_700_000_000, RunId(42)));
+        assert!(parse_cursor(&format!("7{}7{}", "f".repeat(15), "f".repeat(15))).is_some());
+        for bad in ["", "x", &"é".repeat(16), &"F".repeat(32), &"f".repeat(32)] {
+            assert!(parse_cursor(bad).is_none(), "{bad}");
+        }
+    }
+}

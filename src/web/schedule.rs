@@ -1,0 +1,220 @@
+//! When accounts are synced by themselves.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::store::{Account, Refusal, ScheduleRow};
+use crate::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, ScheduleError};
+use crate::web::input::{Body, Query};
+use crate::web::problem::Problem;
+use crate::web::wire::{ProblemBody, Schedule};
+use crate::web::{Web, read};
+
+/// When an account is synced by itself
+#[utoipa::path(
+    get, path = "/api/sync/schedule", tag = "sync", operation_id = "get_schedule",
+    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    responses((status = 200, body = Schedule), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn get(State(web): State<Web>, query: Query) -> Result<Json<Schedule>, Problem> {
+    let account = web.account(query.account(&web)?).await?;
+    Ok(Json(read::schedule(&web.app, &web.out, account.as_ref())))
+}
+
+/// Change when an account is synced by itself
+#[utoipa::path(
+    put, path = "/api/sync/schedule", tag = "sync", operation_id = "put_schedule",
+    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    request_body = NewSchedule,
+    responses(
+        (status = 200, body = Schedule),
+        (status = 401, body = ProblemBody, description = "No account is connected"),
+        (status = 404, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn put(
+    State(web): State<Web>,
+    query: Query,
+    Body(body): Body,
+) -> Result<Json<Schedule>, Problem> {
+    let named = query.account(&web)?;
+    let zone = web.app.supervisor.options().zone.clone();
+    let row = read_schedule(&body, &zone)?;
+    let account = web.account(named).await?;
+    let account = account.ok_or_else(|| Problem::refusal(&web.out, Refusal::NotConnected))?;
+    web.app.store.set_schedule(account.id, &row).await?;
+    web.app.supervisor.nudge();
+    let account = Account { schedule: row, ..account };
+    Ok(Json(read::schedule(&web.app, &web.out, Some(&account))))
+}
+
+/// A schedule to be. What `GET` answers may be sent back.
+// Only the document uses these: serde's words for what does not fit name no field.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "read by hand, and described here")]
+pub(crate) enum NewSchedule {
+    Interval(EveryMinutes),
+    Cron(ByCron),
+    Config(AsConfigured),
+}
+
+/// Every so many minutes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EveryMinutes {
+    #[schema(inline)]
+    mode: IntervalWord,
+    #[schema(minimum = 5, maximum = 1440)]
+    interval_minutes: u16,
+    #[schema(default = false)]
+    paused: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by hand, and described here")]
+pub(crate) enum IntervalWord {
+    Interval,
+}
+
+/// Whenever a cron expression comes true.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ByCron {
+    #[schema(inline)]
+    mode: CronWord,
+    /// Minute, hour, day, month, weekday.
+    #[schema(min_length = 9, max_length = 100, example = "*/15 7-19 * * 1-5")]
+    cron: String,
+    /// The configured zone unless given.
+    time_zone: Option<String>,
+    #[schema(default = false)]
+    paused: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by hand, and described here")]
+pub(crate) enum CronWord {
+    Cron,
+}
+
+/// As the configuration says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AsConfigured {
+    #[schema(value_type = Value, schema_with = null)]
+    mode: (),
+    #[schema(default = false)]
+    paused: Option<bool>,
+}
+
+fn null() -> utoipa::openapi::schema::Object {
+    utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Null).build()
+}
+
+const MODES: &str = "\"interval\", \"cron\" or null";
+
+fn read_schedule(body: &Value, default_zone: &str) -> Result<ScheduleRow, Problem> {
+    let Some(body) = body.as_object() else {
+        return Err(Problem::value("body", &body.to_string(), "a JSON object"));
+    };
+    let paused = match field(body, "paused") {
+        None => false,
+        Some(Value::Bool(paused)) => *paused,
+        Some(other) => return Err(Problem::value("paused", &other.to_string(), "true or false")),
+    };
+    let row = ScheduleRow { paused, ..ScheduleRow::default() };
+    match body.get("mode") {
+        Some(Value::String(mode)) if mode == "interval" => {
+            let minutes = field(body, "interval_minutes");
+            let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
+            let wrong = || {
+                let found = minutes.map_or("nothing".to_owned(), Value::to_string);
+                Problem::value("interval_minutes", &found, &allowed)
+            };
+            let number = minutes.and_then(whole).ok_or_else(wrong)?;
+            Cadence::every(number).map_err(|_| wrong())?;
+            Ok(ScheduleRow { minutes: Some(number), ..row })
+        }
+        Some(Value::String(mode)) if mode == "cron" => {
+            let cron = text(body, "cron")?;
+            let allowed = "a cron expression of five fields";
+            let cron = cron.ok_or_else(|| Problem::value("cron", "nothing", allowed))?;
+            if cron.len() > 100 {
+                return Err(Problem::value("cron", cron, "at most 100 characters"));
+            }
+            let zone = text(body, "time_zone")?;
+            Cadence::cron(cron, zone.unwrap_or(default_zone)).map_err(|problem| {
+                let name = match problem {
+                    ScheduleError::Zone(_) => "time_zone",
+                    ScheduleError::Cron { .. } | ScheduleError::Interval(_) => "cron",
+                };
+                Problem::unreadable(format!("`{name}`: {problem}"))
+            })?;
+            let (cron, zone) = (Some(cron.to_owned()), zone.map(str::to_owned));
+            Ok(ScheduleRow { cron, zone, ..row })
+        }
+        Some(Value::Null) => Ok(row),
+        Some(other) => Err(Problem::value("mode", &other.to_string(), MODES)),
+        None => Err(Problem::value("mode", "nothing", MODES)),
+    }
+}
+
+/// A field; null is as good as none.
+fn field<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    body.get(name).filter(|value| !value.is_null())
+}
+
+fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Problem> {
+    match field(body, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Problem::value(name, &other.to_string(), "a text")),
+    }
+}
+
+/// JSON knows one kind of number: 5.0 is 5.
+fn whole(value: &Value) -> Option<i64> {
+    let float = || value.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 1e6);
+    value.as_i64().or_else(|| float().map(|it| it as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_wrong_with_a_schedule_is_named() {
+        for (body, name) in [
+            (json!([]), "`body`"),
+            (json!({}), "`mode`"),
+            (json!({"mode": "weekly"}), "`mode`"),
+            (json!({"mode": "interval"}), "`interval_minutes`"),
+            (json!({"mode": "interval", "interval_minutes": 4}), "`interval_minutes`"),
+            (json!({"mode": "interval", "interval_minutes": 5.5}), "`interval_minutes`"),
+            (json!({"mode": "interval", "interval_minutes": "5"}), "`interval_minutes`"),
+            (json!({"mode": "cron"}), "`cron`"),
+            (json!({"mode": "cron", "cron": "* * * *"}), "`cron`"),
+            (json!({"mode": "cron", "cron": "0 0 31 2 *"}), "`cron`"),
+            (json!({"mode": "cron", "cron": "0 0 * * *", "time_zone": "Mars"}), "`time_zone`"),
+            (json!({"mode": null, "paused": "no"}), "`paused`"),
+        ] {
+            let problem = read_schedule(&body, "UTC").unwrap_err();
+            assert!(problem.detail.starts_with(name), "{body}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_taken_as_it_is() {
+        let row = |body| read_schedule(&body, "UTC").unwrap();
+        assert_eq!(row(json!({"mode": "interval", "interval_minutes": 5.0})).minutes, Some(5));
+        let cron =
+            row(json!({"mode": "cron", "cron": "0 7 * * 1-5", "time_zone": "Europe/Berlin"}));
+        assert_eq!(cron.zone.as_deref(), Some("Europe/Berlin"));
+        assert_eq!(row(json!({"mode": null})), ScheduleRow::default());
+        assert!(row(json!({"mode": null, "cron": null, "paused": true})).paused);
+    }
+}

@@ -249,16 +249,17 @@ async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     if screen.json {
         let out = Outward::new(&app.store, &app.config);
         let now = app.clock.now();
-        return Ok(match row.outcome {
+        match row.outcome {
             Some(Outcome::Succeeded | Outcome::Partial | Outcome::Held) => {
-                screen.json(&wire::SyncResult::of(&out, row, now))?
+                screen.json(&wire::SyncResult::of(&out, row, now))?;
             }
             _ => {
                 let detail = summary(row, screen).swap_remove(0);
-                screen
-                    .json(&wire::RunProblem { detail, run: Some(wire::Run::of(&out, row, now)) })?
+                let run = Some(wire::Run::of(&out, row, now));
+                screen.json(&wire::RunProblem { detail, run })?;
             }
-        });
+        }
+        return Ok(());
     }
     for line in summary(row, screen) {
         screen.say(line)?;

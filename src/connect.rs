@@ -85,7 +85,7 @@ impl Connector {
                 revoke_url: config.google_revoke_url.clone(),
                 clock: clock.clone(),
                 http: http.clone(),
-                limits: limits.clone(),
+                limits,
             })?)),
             _ => None,
         };
@@ -226,7 +226,7 @@ impl Connector {
             http: self.http.clone(),
             tokens,
             clock: self.clock.clone(),
-            limits: self.limits.clone(),
+            limits: self.limits,
         })
         .map_err(|error| ConnectProblem::Misconfigured(error.to_string()))
     }

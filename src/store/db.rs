@@ -249,10 +249,13 @@ pub(crate) struct Sqlite {
 /// A writing transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
 pub(crate) struct Tx(TxKind);
 
+/// The one writing connection. The inner lock is never waited for; it lets a transaction be shared
+/// between threads.
+type Writer = Mutex<OwnedMutexGuard<rusqlite::Connection>>;
+
 enum TxKind {
-    // The inner lock is never waited for; it lets a transaction be shared between threads.
-    Sqlite { writer: Mutex<OwnedMutexGuard<rusqlite::Connection>>, open: bool },
-    Postgres { client: Option<deadpool_postgres::Object> },
+    Sqlite { writer: Writer, open: bool },
+    Postgres { client: Option<Box<deadpool_postgres::Object>> },
 }
 
 impl Db {
@@ -286,9 +289,7 @@ impl Db {
         config.connect_timeout(Duration::from_secs(10));
         config.tcp_user_timeout(TIMEOUT);
         config.keepalives_idle(Duration::from_secs(30));
-        let roots = rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
-        };
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -397,7 +398,7 @@ impl Db {
             }
             Db::Postgres(pool) => {
                 let client = pool.get().await.map_err(pool_error)?;
-                let tx = Tx(TxKind::Postgres { client: Some(client) });
+                let tx = Tx(TxKind::Postgres { client: Some(Box::new(client)) });
                 within(async { Ok(tx.client()?.batch_execute("begin").await?) }).await?;
                 Ok(tx)
             }
@@ -546,7 +547,7 @@ impl Tx {
                 let result = within(async { Ok(taken.batch_execute("commit").await?) }).await;
                 if result.is_err() {
                     // Whether it was committed is unknown; the connection must not be used again.
-                    drop(deadpool_postgres::Object::take(taken));
+                    drop(deadpool_postgres::Object::take(*taken));
                 }
                 result
             }
@@ -565,7 +566,7 @@ impl Drop for Tx {
             // Closing the connection rolls back, without waiting for an answer here.
             TxKind::Postgres { client } => {
                 if let Some(client) = client.take() {
-                    drop(deadpool_postgres::Object::take(client));
+                    drop(deadpool_postgres::Object::take(*client));
                 }
             }
         }

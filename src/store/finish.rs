@@ -399,7 +399,7 @@ async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, Db
         moves.apply(tx, account).await?;
     }
     tx.exec(FORGET, &[account.0.into()]).await?;
-    Ok(row.count(0)?)
+    row.count(0)
 }
 
 async fn replace_labels(tx: &Tx, account: AccountId, labels: &[Label]) -> Result<(), DbError> {

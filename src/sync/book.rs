@@ -73,7 +73,9 @@ pub struct Page {
 /// What comes next stands in a few bytes of a page; its contacts are megabytes. Reading them later
 /// lets the next page be asked for sooner, and another thread may have read them by then.
 #[derive(Clone)]
-pub struct Entries(Arc<LazyLock<Vec<Entry>, Box<dyn FnOnce() -> Vec<Entry> + Send>>>);
+pub struct Entries(Arc<LazyLock<Vec<Entry>, Reading>>);
+
+type Reading = Box<dyn FnOnce() -> Vec<Entry> + Send>;
 
 impl Entries {
     pub fn unread(read: impl FnOnce() -> Vec<Entry> + Send + 'static) -> Entries {

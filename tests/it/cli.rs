@@ -530,6 +530,39 @@ async fn json_has_the_shapes_of_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_the_commands_work_the_same() {
+    let url = crate::support::postgres::fresh_database();
+    let place = Place::with(100, &[("DATABASE_URL", &url)]).await;
+    place.hang();
+    let first = place.start(&["sync"]);
+    place.hangs().await;
+    place.run(&["sync"]).await.assert(3, &[&format!("(process {})", first.child.id())]);
+    place.run(&["cancel"]).await.assert(0, &["Stopped after"]);
+    first.ended().await.assert(130, &["cancelled"]);
+    place.google.clear_faults();
+    place.run(&["sync"]).await.assert(0, &["Full sync done"]);
+    place.run(&["status"]).await.assert(0, &["in step", "100 contacts"]);
+    place.run(&["history", "latest"]).await.assert(0, &["Incremental sync done"]);
+    assert_eq!(place.run(&["export"]).await.json().as_array().unwrap().len(), 100);
+    place.run(&["doctor"]).await.assert(0, &["PostgreSQL can be read and written"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_has_heard_enough_is_no_error() {
+    let place = Place::new(300).await;
+    place.run(&["sync"]).await.assert(0, &[]);
+    let pipe = "\"$0\" export --format vcard | head -n 1; echo ${PIPESTATUS[0]}";
+    let told = Command::new("bash")
+        .args(["-c", pipe, env!("CARGO_BIN_EXE_ringbook")])
+        .envs(place.settings.iter().map(|(key, value)| (key, value)))
+        .current_dir(place.folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "BEGIN:VCARD\r\n0\n");
+    assert_eq!(String::from_utf8_lossy(&told.stderr), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tables_are_plain_in_a_pipe() {
     let place = Place::new(5).await;
     place.run(&["sync"]).await.assert(0, &[]);

@@ -121,7 +121,7 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let base = format!("http://127.0.0.1:{port}");
         let database = std::env::var("BENCH_DATABASE")
-            .unwrap_or_else(|_| format!("sqlite://{}/ringbook.db", folder.path().display()));
+            .unwrap_or_else(|_| format!("sqlite:///{}/ringbook.db", folder.path().display()));
         let begun = Instant::now();
         let child = Command::new(BINARY)
             .arg("serve")

@@ -158,13 +158,12 @@ fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(),
     let paint = screen.paint;
     let database = folder.path.join("ringbook.db");
     let lines = [
-        ("Open", format!("{}          the dashboard", paint.link(&url))),
-        ("", format!("{}     the API, to read and to try", paint.link(&format!("{url}/docs")))),
+        ("Open", format!("{}   the API, to read and to try", paint.link(&format!("{url}/docs")))),
         ("Try", format!("curl -s {url}/api/sync/status")),
         ("", format!("curl -s -X POST {url}/api/sync/full")),
         ("", format!("curl -sN {url}/api/sync/events")),
-        ("", format!("curl -s '{url}/api/search?q=smith'")),
-        ("", format!("curl -s {url}/directory")),
+        ("", format!("curl -s '{url}/api/contacts?limit=3'")),
+        ("", format!("curl -s {url}/metrics")),
         ("Or", format!("ringbook status --database-url sqlite:///{}", database.display())),
     ];
     screen.say("")?;
@@ -177,10 +176,10 @@ fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(),
             "These people now move house and change their numbers, {} times a minute, and Ringbook asks\n\
              for the changes every {}.",
             args.changes_per_minute,
-            words::duration(EVERY)
+            words::remaining(EVERY)
         )
     } else {
-        format!("Ringbook now asks for changes every {}.", words::duration(EVERY))
+        format!("Ringbook now asks for changes every {}.", words::remaining(EVERY))
     };
     let end = match args.seconds {
         Some(seconds) => format!("It ends after {seconds} s."),

@@ -173,11 +173,9 @@ fn redirect(uri: &str) -> Finding {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
     let secure = url.scheme() == "https";
     let address: Option<IpAddr> = host.parse().ok();
-    if let Some(address) = address {
-        if !address.is_loopback() {
-            let what = format!("{uri}: Google refuses addresses that are bare numbers");
-            return bad(CHECK, what, TUNNEL);
-        }
+    if address.is_some_and(|it| !it.is_loopback()) {
+        let what = format!("{uri}: Google refuses addresses that are bare numbers");
+        return bad(CHECK, what, TUNNEL);
     }
     let local = host == "localhost" || host.ends_with(".localhost");
     if local || address.is_some() {

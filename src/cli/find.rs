@@ -88,8 +88,12 @@ impl Dialled {
 
     /// How many digits the two have in common at their ends, if that is enough to take one for the other.
     fn likeness(&self, phone: &Phone) -> usize {
-        let texts = [phone.canonical.as_deref(), Some(phone.value.as_str())];
-        texts.into_iter().flatten().map(|text| self.likeness_to(text)).max().unwrap_or(0)
+        let canonical = phone.canonical.as_deref();
+        // Two numbers with their countries need no guesses.
+        let typed =
+            Some(phone.value.as_str()).filter(|_| !self.international || canonical.is_none());
+        let texts = [canonical, typed].into_iter().flatten();
+        texts.map(|text| self.likeness_to(text)).max().unwrap_or(0)
     }
 
     fn likeness_to(&self, text: &str) -> usize {

@@ -17,7 +17,7 @@ mod status;
 mod sync;
 mod words;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -231,7 +231,8 @@ fn complain(trouble: &Trouble, screen: Screen) {
         let _ = screen.json(&json!({ "detail": trouble.message }));
     } else {
         let paint = Paint::on(io::stderr().is_terminal());
-        eprintln!("{} {}", paint.bad("ringbook:"), trouble.message);
+        // If nobody listens, the exit code says it still.
+        let _ = writeln!(io::stderr(), "{} {}", paint.bad("ringbook:"), trouble.message);
     }
 }
 
@@ -273,12 +274,11 @@ impl Desk {
         Ok(Config::load(&self.flags)?)
     }
 
-    /// Opens everything, for a command that answers and ends. It logs only when that is wished for:
-    /// what matters is in its answer.
+    /// Opens everything, for a command that answers and ends. It logs only with `--log-level`: what
+    /// matters is in its answer, and LOG_LEVEL in the environment is meant for the server.
     async fn open(&self) -> Result<App, Trouble> {
         let config = self.config()?;
-        let wished =
-            config.report().iter().any(|line| line.key == "LOG_LEVEL" && line.source != "default");
+        let wished = self.flags.log_level.is_some();
         let level = if wished { config.log_level.as_str() } else { "off" };
         telemetry::start(level, config.log_format)?;
         Ok(App::open(config).await?)

@@ -2,7 +2,7 @@
 //!
 //! What is shown is read from the database, so a run of another process looks no different.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,6 +16,8 @@ use crate::sync::{Delay, Kind, Phase, RunId};
 
 /// How often a run of this process, and one of another, is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// So often in a row a look may fail.
+const MISSES_MAX: u32 = 300;
 /// How often a plain line is printed while nothing but the counts change.
 const LINE: Duration = Duration::from_secs(3);
 
@@ -53,20 +55,29 @@ impl Progress {
     pub(crate) async fn follow(&mut self, store: &Store, run: RunId) -> Result<RunRow, DbError> {
         let clock = store.clock().clone();
         let mut pulse = store.pulse();
+        let mut misses = 0;
         let mut rescue_at = after(clock.now(), Duration::from_secs(1));
         loop {
             let now = clock.now();
-            if let Some(row) = store.run(run).await? {
-                if row.outcome.is_some() {
+            match store.run(run).await {
+                Ok(Some(row)) if row.outcome.is_some() => {
                     self.clear();
                     return Ok(row);
                 }
-                self.show(&row, now);
-                if now >= rescue_at {
-                    rescue_at = after(now, Duration::from_secs(1));
-                    // If the process that ran it is dead, nobody else may be there to notice.
-                    store.close_orphans(run.account()).await?;
+                Ok(row) => {
+                    misses = 0;
+                    if let Some(row) = row {
+                        self.show(&row, now);
+                    }
+                    if now >= rescue_at {
+                        rescue_at = after(now, Duration::from_secs(1));
+                        // If the process that ran it is dead, nobody else may be there to notice.
+                        store.close_orphans(run.account()).await.unwrap_or_default();
+                    }
                 }
+                // The run has patience with the database, so the onlooker must have, too.
+                Err(_) if misses < MISSES_MAX => misses += 1,
+                Err(problem) => return Err(problem),
             }
             tokio::select! {
                 () = clock.sleep_until(after(now, LOOK)) => {}
@@ -79,8 +90,8 @@ impl Progress {
     /// Says something above the bar.
     pub(crate) fn note(&self, text: &str) {
         match &self.way {
-            Way::Bar { bar, .. } => bar.suspend(|| eprintln!("{text}")),
-            Way::Lines { .. } => eprintln!("{text}"),
+            Way::Bar { bar, .. } => bar.suspend(|| tell(text)),
+            Way::Lines { .. } => tell(text),
             Way::Silent => {}
         }
     }
@@ -118,12 +129,17 @@ impl Progress {
                 };
                 if due {
                     *said = Some((row.phase, now));
-                    eprintln!("{} sync: {}", title(row.kind), doing(row, now));
+                    tell(&format!("{} sync: {}", title(row.kind), doing(row, now)));
                 }
             }
             Way::Silent => {}
         }
     }
+}
+
+/// A line on standard error. Nobody there to read it is no reason to stop a sync.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 pub(crate) fn title(kind: Kind) -> &'static str {
@@ -139,8 +155,9 @@ fn spinner() -> ProgressStyle {
 
 fn full_bar() -> ProgressStyle {
     style(
-        "{spinner:.cyan} {prefix:.bold}  {bar:28.cyan/dim}  {percent:>3} %  {wide_msg}",
-        "{spinner} {prefix}  {bar:28}  {percent:>3} %  {wide_msg}",
+        // So that it fits into 80 columns.
+        "{spinner:.cyan} {prefix:.bold}  {bar:18.cyan/dim}  {wide_msg}",
+        "{spinner} {prefix}  {bar:18}  {wide_msg}",
     )
 }
 

@@ -15,6 +15,7 @@ use crate::connect::{ConnectProblem, LazyPeople};
 use crate::store::{Account, Holder, Refusal, RunRow};
 use crate::sync::engine::Finished;
 use crate::sync::preview::{Preview, PreviewError, preview};
+use crate::sync::schedule::FullReason;
 use crate::sync::supervisor::{Started, Wish};
 use crate::sync::{FailureCode, Kind, Outcome, Trigger};
 use crate::web::wire::{self, Outward};
@@ -48,6 +49,9 @@ impl Args {
     }
 }
 
+/// As the history says it, here and where the server does it.
+const FOLLOW_UP: &str = "follow-up of the full sync";
+
 /// How long a run may take to be parked after SIGTERM.
 const PARK: Duration = Duration::from_secs(8);
 
@@ -71,7 +75,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let started = loop {
         match app.supervisor.start(&wish).await {
             Ok(started) => break started,
-            Err(Refusal::Busy(holder)) if args.wait => {
+            Err(Refusal::Busy(holder)) if args.wait || follows_up(&app, &holder).await? => {
                 if let Some(asked) =
                     wait(&app, &account, &holder, &mut signals, desk.screen).await?
                 {
@@ -88,7 +92,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                 asked.filter(|_| row.outcome != Some(Outcome::Succeeded)).map(Asked::exit);
             let outcome = row.outcome.unwrap_or(Outcome::Interrupted);
             let exit = of_signal.unwrap_or_else(|| Exit::of(outcome, row.error_code));
-            if exit != Exit::Ok || row.kind != Kind::Full {
+            if exit != Exit::Ok || asked.is_some() || row.kind != Kind::Full {
                 return Ok(exit);
             }
             exit
@@ -97,7 +101,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     };
     // What changed at Google while the pages were being listed. If a server runs, it may be faster,
     // and that is as good.
-    let by = Some("follow-up of the full sync".to_owned());
+    let by = Some(FOLLOW_UP.to_owned());
     let wish = Wish { kind: Some(Kind::Incremental), asked_by: by, ..wish };
     if let Ok(started) = app.supervisor.start(&wish).await {
         match attend(&app, started, &mut signals, desk.screen).await? {
@@ -115,6 +119,12 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         }
     }
     Ok(exit)
+}
+
+/// Nobody asked for this run, it is over in a moment, and nobody is to be refused because of it.
+async fn follows_up(app: &App, holder: &Holder) -> Result<bool, Trouble> {
+    let Some(run) = holder.run else { return Ok(false) };
+    Ok(app.store.run(run).await?.is_some_and(|row| row.asked_by.as_deref() == Some(FOLLOW_UP)))
 }
 
 fn refused(app: &App, refusal: Refusal) -> Trouble {
@@ -249,16 +259,17 @@ async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     if screen.json {
         let out = Outward::new(&app.store, &app.config);
         let now = app.clock.now();
-        return Ok(match row.outcome {
+        match row.outcome {
             Some(Outcome::Succeeded | Outcome::Partial | Outcome::Held) => {
-                screen.json(&wire::SyncResult::of(&out, row, now))?
+                screen.json(&wire::SyncResult::of(&out, row, now))?;
             }
             _ => {
                 let detail = summary(row, screen).swap_remove(0);
-                screen
-                    .json(&wire::RunProblem { detail, run: Some(wire::Run::of(&out, row, now)) })?
+                let run = Some(wire::Run::of(&out, row, now));
+                screen.json(&wire::RunProblem { detail, run })?;
             }
-        });
+        }
+        return Ok(());
     }
     for line in summary(row, screen) {
         screen.say(line)?;
@@ -328,6 +339,18 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
             ));
         }
         Some(Outcome::Rejected) | None => lines.push(format!("{name}: {because}")),
+    }
+    if row.resumed {
+        lines.push("  It went on where an interrupted one had stopped".to_owned());
+    }
+    if row.kind == Kind::Full && row.kind_asked != Some(Kind::Full) {
+        match row.full_reason {
+            // Everybody expects as much of the first one.
+            Some(FullReason::NeverSynced) => {}
+            Some(reason) => lines.push(format!("  Everything was listed: {}", reason.in_words())),
+            None => lines
+                .push("  Everything was listed: Google no longer took the sync token".to_owned()),
+        }
     }
     if row.counts.pages > 0 {
         let pace = row.counts.listed as f64 / took.as_secs_f64().max(0.001);

@@ -77,7 +77,7 @@ impl World {
     pub(crate) fn fresh_url(database: Database) -> (String, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let url = match database {
-            Database::Sqlite => format!("sqlite://{}/ringbook.db", folder.path().display()),
+            Database::Sqlite => format!("sqlite:///{}/ringbook.db", folder.path().display()),
             Database::Postgres => super::postgres::fresh_database(),
         };
         (url, folder)

@@ -1,0 +1,613 @@
+//! The real program, as a person at a terminal, a script and a service manager meet it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ringbook::app::App;
+use ringbook::clock::{Clock, SystemClock, after, between};
+use ringbook::config::Config;
+use ringbook::simulator::{
+    Action, CONTACTS_READONLY, Canned, Control, Endpoint, Fault, Options, Simulator,
+};
+use ringbook::store::{NewTokens, RunRow};
+use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+/// Nothing here takes long; this is for a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A simulated Google, and a folder with a database in which an account is connected to it.
+struct Place {
+    folder: tempfile::TempDir,
+    settings: Vec<(String, String)>,
+    google: Control,
+    /// To look into the database as a bystander.
+    app: App,
+    _simulator: Simulator,
+}
+
+impl Place {
+    async fn new(contacts: usize) -> Place {
+        Place::with(contacts, &[]).await
+    }
+
+    async fn with(contacts: usize, extra: &[(&str, &str)]) -> Place {
+        let options = Options { contacts, ..Options::default() };
+        let simulator = Simulator::start(options).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings: Vec<(String, String)> =
+            simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
+        let database = format!("sqlite:///{}/ringbook.db", folder.path().display());
+        for (key, value) in [
+            ("DATABASE_URL", database.as_str()),
+            ("SYNC_BATCH_SIZE", "10"),
+            ("SYNC_RETRY_BASE_MS", "1"),
+            ("SYNC_RETRY_RATE_LIMIT_MS", "2"),
+        ] {
+            settings.push((key.to_owned(), value.to_owned()));
+        }
+        for (key, value) in extra {
+            settings.retain(|(known, _)| known != key);
+            settings.push(((*key).to_owned(), (*value).to_owned()));
+        }
+        let pairs: Vec<(&str, &str)> =
+            settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let app = App::open(Config::of(&pairs).unwrap()).await.unwrap();
+        let google = simulator.control();
+        let tokens = google.grant(&[CONTACTS_READONLY.to_owned()]);
+        let tokens = NewTokens {
+            access_token: tokens.access_token.into(),
+            expires_at: after(SystemClock.now(), Duration::from_secs(3600)),
+            refresh_token: Some(tokens.refresh_token.into()),
+            refresh_expires_at: None,
+            scopes: vec![CONTACTS_READONLY.to_owned()],
+        };
+        app.store.connect(None, None, &tokens).await.unwrap();
+        Place { folder, settings, google, app, _simulator: simulator }
+    }
+
+    fn start(&self, args: &[&str]) -> Program {
+        Program::start(self.folder.path(), &self.settings, args)
+    }
+
+    async fn run(&self, args: &[&str]) -> Ended {
+        self.start(args).ended().await
+    }
+
+    /// From its third page on, the listing is never answered.
+    fn hang(&self) {
+        self.google.add_fault(Fault::new(Action::Hang).on(Endpoint::List).page(3).forever());
+    }
+
+    async fn latest(&self) -> Option<RunRow> {
+        self.app.store.latest_run(AccountId(1)).await.unwrap()
+    }
+
+    /// Waits until the newest run satisfies a condition.
+    async fn until(&self, wanted: impl Fn(&RunRow) -> bool) -> RunRow {
+        let end_at = after(SystemClock.now(), PATIENCE);
+        loop {
+            let row = self.latest().await;
+            if let Some(row) = row.as_ref().filter(|row| wanted(row)) {
+                return row.clone();
+            }
+            assert!(SystemClock.now() < end_at, "it never came: {row:?}");
+            SystemClock.sleep_until(after(SystemClock.now(), Duration::from_millis(10))).await;
+        }
+    }
+
+    async fn hangs(&self) -> RunRow {
+        self.until(|run| run.outcome.is_none() && run.counts.pages == 2).await
+    }
+}
+
+/// A process that is running.
+struct Program {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<(bool, String)>,
+    heard: Ended,
+}
+
+/// What a process had said when it was over.
+#[derive(Clone, Debug, Default)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    #[track_caller]
+    fn assert(&self, code: i32, words: &[&str]) -> &Ended {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words {
+            assert!(self.out.contains(word) || self.err.contains(word), "`{word}` in {self:?}");
+        }
+        self
+    }
+}
+
+impl Program {
+    fn start(folder: &Path, settings: &[(String, String)], args: &[&str]) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
+            .args(args)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TMPDIR", folder)
+            .envs(settings.iter().map(|(key, value)| (key, value)))
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, lines) = mpsc::unbounded_channel();
+        let out: Box<dyn Read + Send> = Box::new(child.stdout.take().unwrap());
+        let err: Box<dyn Read + Send> = Box::new(child.stderr.take().unwrap());
+        for (is_out, stream) in [(true, out), (false, err)] {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = tell.send((is_out, line));
+                }
+            });
+        }
+        Program { child, lines, heard: Ended::default() }
+    }
+
+    async fn hear(&mut self) -> Option<String> {
+        let heard = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
+        let (is_out, line) =
+            heard.unwrap_or_else(|_| panic!("it fell silent: {:?}", self.heard))?;
+        let text = if is_out { &mut self.heard.out } else { &mut self.heard.err };
+        text.push_str(&line);
+        text.push('\n');
+        Some(line)
+    }
+
+    async fn says(&mut self, word: &str) -> String {
+        while let Some(line) = self.hear().await {
+            if line.contains(word) {
+                return line;
+            }
+        }
+        panic!("`{word}` was never said: {:?}", self.heard);
+    }
+
+    async fn ended(mut self) -> Ended {
+        while self.hear().await.is_some() {}
+        let status = self.child.wait().unwrap();
+        self.heard.code = status.code();
+        self.heard.clone()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    port.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_command_it_says_what_it_can_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Program::start(folder.path(), &[], &[]).ended().await;
+    ended.assert(0, &["ringbook demo", "simulate-google", "Exit codes:"]);
+    let ended = Program::start(folder.path(), &[], &["--version"]).ended().await;
+    ended.assert(0, &[env!("CARGO_PKG_VERSION")]);
+    let ended = Program::start(folder.path(), &[], &["snyc"]).ended().await;
+    ended.assert(2, &["snyc", "sync"]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "asking leaves no trace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_setting_is_named_with_what_was_found_and_what_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("SYNC_INTERVAL_MINUTES".to_owned(), "2".to_owned()),
+        ("TIMEZONE".to_owned(), "Middle-earth".to_owned()),
+    ];
+    for command in ["serve", "sync", "status", "config"] {
+        let ended = Program::start(folder.path(), &settings, &[command]).ended().await;
+        let words = ["SYNC_INTERVAL_MINUTES", "`2`", "5 to 1440", "TIMEZONE", "`Middle-earth`"];
+        ended.assert(2, &words);
+    }
+    let ended = Program::start(folder.path(), &settings, &["status", "--json"]).ended().await;
+    assert!(ended.json()["detail"].as_str().unwrap().contains("SYNC_INTERVAL_MINUTES"));
+    let ended = Program::start(folder.path(), &settings, &["doctor"]).ended().await;
+    ended.assert(1, &["bad", "SYNC_INTERVAL_MINUTES"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let place = Place::new(1).await;
+    let path = place.folder.path().join("ringbook.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.execute("insert into schema_version (version) values (999)", ()).unwrap();
+    place.run(&["status"]).await.assert(2, &["999", "newer ringbook"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named_with_the_way_out() {
+    let place = Place::new(1).await;
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    place.run(&["serve", "--port", &port]).await.assert(2, &[&port, "--port", "PORT"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_mirrors_everything_and_follows_up() {
+    let place = Place::new(35).await;
+    let ended = place.run(&["sync"]).await;
+    ended.assert(0, &["Full sync done", "35 contacts listed in 4 pages", "35 created"]);
+    let runs = place.app.store.history(&history(10)).await.unwrap();
+    let kinds: Vec<Kind> = runs.iter().map(|run| run.kind).collect();
+    assert_eq!(kinds, [Kind::Incremental, Kind::Full], "what changed meanwhile is fetched at once");
+    assert!(runs.iter().all(|run| run.trigger == Trigger::Cli));
+    assert_eq!(place.google.contact_count(), 35);
+    place.run(&["sync", "--incremental"]).await.assert(0, &["Incremental sync done"]);
+    place.run(&["status"]).await.assert(0, &["in step", "35 contacts"]);
+}
+
+fn history(limit: u32) -> ringbook::store::HistoryQuery {
+    ringbook::store::HistoryQuery { limit, ..Default::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
+    let place = Place::new(35).await;
+    let ended = place.run(&["sync", "--dry-run"]).await;
+    ended.assert(0, &["Full sync", "35 to create", "Nothing was changed"]);
+    let plan = place.run(&["sync", "--dry-run", "--json"]).await.json();
+    assert_eq!((&plan["created"], &plan["sync_type"]), (&35.into(), &"full".into()));
+    assert!(place.latest().await.is_none(), "it is in no history");
+    assert_eq!(place.app.store.totals().await.unwrap().live, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sync_is_refused_with_the_name_of_the_first_and_a_third_process_cancels_it() {
+    let place = Place::new(100).await;
+    place.hang();
+    let first = place.start(&["sync"]);
+    place.hangs().await;
+    let holder = format!("(process {})", first.child.id());
+    let refused = place.run(&["sync"]).await;
+    refused.assert(3, &["already in progress", &holder, "ringbook cancel"]);
+    let refused = place.run(&["sync", "--json"]).await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains(&holder));
+    place.run(&["status"]).await.assert(0, &["syncing", "20 of 100 contacts", &holder]);
+
+    place.run(&["cancel"]).await.assert(0, &["Stopped after", "20 contacts"]);
+    let row = place.latest().await.unwrap();
+    assert_eq!(row.outcome, Some(Outcome::Cancelled));
+    let took = between(row.cancel_at.unwrap(), row.ended_at.unwrap());
+    assert!(took <= Duration::from_secs(1), "it took {took:?}");
+    first.ended().await.assert(130, &["cancelled", "on the command line"]);
+    place.run(&["cancel"]).await.assert(1, &["no sync is in progress"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_watches_the_other_sync_and_starts_after_it() {
+    let place = Place::new(100).await;
+    place.hang();
+    let first = place.start(&["sync"]);
+    place.hangs().await;
+    let mut second = place.start(&["sync", "--wait"]);
+    second.says("waiting for it").await;
+    place.google.clear_faults();
+    place.run(&["cancel"]).await.assert(0, &[]);
+    first.ended().await.assert(130, &[]);
+    second.ended().await.assert(0, &["Full sync done"]);
+    assert_eq!(place.app.store.totals().await.unwrap().live, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_the_next_sync_goes_on_at_once() {
+    let place = Place::new(100).await;
+    place.hang();
+    let first = place.start(&["sync"]);
+    place.hangs().await;
+    first.signal("-KILL");
+    first.ended().await;
+    place.google.clear_faults();
+    let began = SystemClock.now();
+    place.run(&["sync"]).await.assert(0, &["Full sync done", "80 contacts listed"]);
+    assert!(between(began, SystemClock.now()) < Duration::from_secs(2));
+    let shown = place.run(&["history", "--json"]).await.json();
+    let outcomes: Vec<&str> = shown["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["succeeded", "succeeded", "interrupted"]);
+    assert_eq!(place.app.store.totals().await.unwrap().live, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_cancels_and_a_second_one_leaves_at_once() {
+    let place = Place::new(100).await;
+    place.hang();
+    let sync = place.start(&["sync"]);
+    place.hangs().await;
+    sync.signal("-INT");
+    sync.ended().await.assert(130, &["cancelled"]);
+    assert_eq!(place.latest().await.unwrap().outcome, Some(Outcome::Cancelled));
+
+    let sync = place.start(&["sync"]);
+    place.until(|run| run.outcome.is_none()).await;
+    // Both are there when it looks next.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        sync.signal(signal);
+    }
+    let ended = sync.ended().await;
+    assert!(matches!(ended.code, Some(130 | 143)), "{ended:?}");
+    place.google.clear_faults();
+    let began = SystemClock.now();
+    place.run(&["sync"]).await.assert(0, &["Full sync done"]);
+    assert!(between(began, SystemClock.now()) < Duration::from_secs(2), "nobody is blocked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_parks_its_sync() {
+    let place = Place::with(100, &[("SYNC_SCHEDULER_ENABLED", "true")]).await;
+    place.hang();
+    let port = free_port();
+    let mut server = place.start(&["serve", "--port", &port]);
+    server.says(&format!("Ringbook is at http://localhost:{port}")).await;
+    place.hangs().await;
+    let began = SystemClock.now();
+    server.signal("-TERM");
+    server.ended().await.assert(0, &[]);
+    assert!(between(began, SystemClock.now()) < Duration::from_secs(10));
+    let row = place.latest().await.unwrap();
+    assert_eq!((row.outcome, row.trigger), (Some(Outcome::Interrupted), Trigger::Schedule));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_twice_stops_at_once_and_blocks_nobody() {
+    let place = Place::with(100, &[("SYNC_SCHEDULER_ENABLED", "true")]).await;
+    place.hang();
+    let server = place.start(&["serve", "--port", &free_port()]);
+    place.hangs().await;
+    // Both are there when it looks next.
+    for signal in ["-STOP", "-TERM", "-INT", "-CONT"] {
+        server.signal(signal);
+    }
+    let ended = server.ended().await;
+    assert!(matches!(ended.code, Some(130 | 143)), "{ended:?}");
+    place.google.clear_faults();
+    let began = SystemClock.now();
+    place.run(&["sync"]).await.assert(0, &["Full sync done"]);
+    assert!(between(began, SystemClock.now()) < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_google_asked_for_is_shown() {
+    let place = Place::with(30, &[("SYNC_RETRY_RATE_LIMIT_MS", "1500")]).await;
+    place.google.add_fault(Fault::answer(Canned::RateLimit).on(Endpoint::List).page(2));
+    let ended = place.run(&["sync"]).await;
+    ended.assert(0, &["Google said slow down: next try in", "1 retry"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_with_its_reason_and_the_way_out() {
+    let place = Place::new(30).await;
+    place.google.revoke_grants();
+    place.google.expire_access_tokens();
+    let ended = place.run(&["sync"]).await;
+    ended.assert(4, &["/auth/google"]);
+    place.run(&["status"]).await.assert(4, &["must be connected again", "/auth/google"]);
+    place.run(&["doctor"]).await.assert(1, &["bad", "account"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_deleted_in_masses_before_a_person_said_so() {
+    let place = Place::new(60).await;
+    place.run(&["sync"]).await.assert(0, &[]);
+    place.google.delete_many(30);
+    place.run(&["sync"]).await.assert(5, &["on hold", "30 contacts", "ringbook approve"]);
+    place.run(&["status"]).await.assert(5, &["on hold"]);
+    place.run(&["approve"]).await.assert(2, &["30 contacts", "and 20 more", "--yes"]);
+    assert_eq!(place.app.store.totals().await.unwrap().live, 60);
+    place.run(&["reject"]).await.assert(0, &["30 contacts kept"]);
+    place.run(&["reject"]).await.assert(1, &["no sync is on hold"]);
+    place.run(&["sync"]).await.assert(5, &[]);
+    let approved = place.run(&["approve", "--yes", "--json"]).await;
+    assert_eq!(approved.json()["deleted_count"], 30);
+    assert_eq!(place.app.store.totals().await.unwrap().live, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_contacts_are_exported_in_every_format() {
+    let place = Place::new(700).await;
+    place.run(&["sync", "--set", "SYNC_BATCH_SIZE=500"]).await.assert(0, &[]);
+
+    let json = place.run(&["export"]).await.json();
+    assert_eq!(json.as_array().unwrap().len(), 700);
+    assert!(json[0]["phone_numbers"].is_array());
+
+    let file = place.folder.path().join("all.csv");
+    let name = file.display().to_string();
+    let ended = place.run(&["export", "--format", "csv", "--output", &name]).await;
+    ended.assert(0, &["700 contacts written"]);
+    let csv = std::fs::read_to_string(&file).unwrap();
+    assert!(csv.starts_with("id,display_name,"));
+    assert_eq!(csv.matches("\r\n").count(), 701, "no cell holds a line break");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let left: Vec<_> = std::fs::read_dir(place.folder.path())
+        .unwrap()
+        .flatten()
+        .filter(|it| it.file_name().to_string_lossy().ends_with(".part"))
+        .collect();
+    assert!(left.is_empty());
+
+    for (format, version) in [("vcard", "3.0"), ("vcard4", "4.0")] {
+        let cards = place.run(&["export", "--format", format]).await.out;
+        assert_eq!(cards.matches("BEGIN:VCARD").count(), 700);
+        assert_eq!(cards.matches(&format!("VERSION:{version}")).count(), 700);
+        assert!(cards.lines().all(|line| line.len() <= 75));
+    }
+    let nowhere = place.run(&["export", "--output", "no/such/folder/x.json"]).await;
+    nowhere.assert(1, &["no/such/folder/x.json"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_found_by_number_and_by_name() {
+    let place = Place::new(0).await;
+    let name = ringbook::simulator::Name {
+        given: "Åsa".to_owned(),
+        family: "Ångström".to_owned(),
+        ..Default::default()
+    };
+    let number = ringbook::simulator::PhoneNumber {
+        value: "08-123 456 78".to_owned(),
+        canonical: Some("+46812345678".to_owned()),
+        ..Default::default()
+    };
+    place.google.add(ringbook::simulator::Contact {
+        name: Some(name),
+        phone_numbers: vec![number],
+        ..Default::default()
+    });
+    place.run(&["sync"]).await.assert(0, &["1 created"]);
+    for number in ["+46 8 123 456 78", "0812345678", "004681234 5678"] {
+        assert_eq!(place.run(&["lookup", number]).await.assert(0, &[]).out, "Åsa Ångström\n");
+    }
+    place.run(&["lookup", "+4740123456"]).await.assert(1, &["nobody"]);
+    place.run(&["search", "angstrom"]).await.assert(0, &["Åsa Ångström", "08-123 456 78"]);
+    place.run(&["search", "12345"]).await.assert(0, &["Åsa Ångström"]);
+    let none = place.run(&["search", "nobody", "--json"]).await;
+    assert_eq!((none.code, &none.json()["count"]), (Some(1), &0.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_has_the_shapes_of_the_api() {
+    let place = Place::new(30).await;
+    let answer = place.run(&["sync", "--json"]).await.assert(0, &[]).json();
+    assert_eq!(answer["status"], "success");
+    assert_eq!(answer["statistics"]["total_fetched"], 30);
+    assert_eq!(answer["statistics"]["sync_type"], "full");
+    let status = place.run(&["status", "--json"]).await.json();
+    assert_eq!((&status["status"], &status["contact_count"]), (&"idle".into(), &30.into()));
+    let history = place.run(&["history", "--json"]).await.json();
+    let run = history["history"][1]["id"].as_str().unwrap().to_owned();
+    let one = place.run(&["history", &run, "--json"]).await.json();
+    assert_eq!(one["changes"].as_array().unwrap().len(), 30);
+    let statistics = place.run(&["statistics", "--json"]).await.json();
+    assert_eq!(statistics["contacts"]["active"], 30);
+    let accounts = place.run(&["accounts", "--json"]).await.json();
+    assert_eq!(accounts["accounts"][0]["auth"]["authenticated"], true);
+    let config = place.run(&["config", "--json"]).await.json();
+    let secret =
+        config.as_array().unwrap().iter().find(|it| it["key"] == "GOOGLE_CLIENT_SECRET").unwrap();
+    assert!(!secret["value"].as_str().unwrap().contains("simulator"), "{secret}");
+    let doctor = place.run(&["doctor", "--json"]).await.json();
+    assert_ne!(doctor["verdict"], "bad", "{doctor}");
+    let refused = place.run(&["cancel", "--json"]).await;
+    assert!(refused.json()["detail"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_the_commands_work_the_same() {
+    let url = crate::support::postgres::fresh_database();
+    let place = Place::with(100, &[("DATABASE_URL", &url)]).await;
+    place.hang();
+    let first = place.start(&["sync"]);
+    place.hangs().await;
+    place.run(&["sync"]).await.assert(3, &[&format!("(process {})", first.child.id())]);
+    place.run(&["cancel"]).await.assert(0, &["Stopped after"]);
+    first.ended().await.assert(130, &["cancelled"]);
+    place.google.clear_faults();
+    place.run(&["sync"]).await.assert(0, &["Full sync done"]);
+    place.run(&["status"]).await.assert(0, &["in step", "100 contacts"]);
+    place.run(&["history", "latest"]).await.assert(0, &["Incremental sync done"]);
+    assert_eq!(place.run(&["export"]).await.json().as_array().unwrap().len(), 100);
+    place.run(&["doctor"]).await.assert(0, &["PostgreSQL can be read and written"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_has_heard_enough_is_no_error() {
+    let place = Place::new(300).await;
+    place.run(&["sync"]).await.assert(0, &[]);
+    let pipe = "\"$0\" export --format vcard | head -n 1; echo ${PIPESTATUS[0]}";
+    let told = Command::new("bash")
+        .args(["-c", pipe, env!("CARGO_BIN_EXE_ringbook")])
+        .envs(place.settings.iter().map(|(key, value)| (key, value)))
+        .current_dir(place.folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "BEGIN:VCARD\r\n0\n");
+    assert_eq!(String::from_utf8_lossy(&told.stderr), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_plain_in_a_pipe() {
+    let place = Place::new(5).await;
+    place.run(&["sync"]).await.assert(0, &[]);
+    for command in ["history", "accounts", "statistics", "status"] {
+        let ended = place.run(&[command]).await;
+        ended.assert(0, &[]);
+        assert!(!ended.out.contains('\u{1B}'), "{ended:?}");
+    }
+    let rows = place.run(&["history"]).await.out;
+    let cells: Vec<usize> = rows.lines().map(|line| line.split('\t').count()).collect();
+    assert_eq!(cells, [9, 9, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_shows_everything_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["demo", "--for", "3", "--contacts", "300", "--port", "0"];
+    let mut demo = Program::start(folder.path(), &[], &args);
+    demo.says("300 made-up contacts").await;
+    demo.says("Full sync done").await;
+    demo.says("in step").await;
+    let ended = demo.ended().await;
+    ended.assert(0, &["300 created", "curl -s", "/docs", "both sides have", "Goodbye"]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_the_demo_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["demo", "--contacts", "50", "--port", "0", "--keep", "kept"];
+    let mut demo = Program::start(folder.path(), &[], &args);
+    demo.says("in step").await;
+    demo.signal("-INT");
+    demo.ended().await.assert(0, &["Goodbye", "The database is in"]);
+    assert!(folder.path().join("kept/ringbook.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulated_google_says_how_to_reach_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let args = ["simulate-google", "--contacts", "7", "--port", &port, "--gzip=false"];
+    let mut google = Program::start(folder.path(), &[], &args);
+    google.says("7 contacts").await;
+    google.says(&format!("export GOOGLE_API_BASE_URL=http://127.0.0.1:{port}")).await;
+    google.signal("-TERM");
+    google.ended().await.assert(0, &[]);
+}

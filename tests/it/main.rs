@@ -4,11 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-<<<<<<< HEAD
 mod api;
-=======
 mod cli;
->>>>>>> cli
 mod crash;
 mod google;
 mod postgres;

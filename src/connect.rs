@@ -16,9 +16,8 @@ use crate::google::{
     OAuthOptions, People, PeopleOptions, SetupError, Tokens, http_client,
 };
 use crate::store::{Account, ConnectError, DbError, NewTokens, Store};
-use crate::sync::AccountId;
-use crate::sync::book::AddressBook;
-use crate::sync::book::FetchError;
+use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use crate::sync::{AccountId, Delay};
 
 /// Connects accounts, and makes the clients that list them.
 pub struct Connector {
@@ -30,6 +29,7 @@ pub struct Connector {
     /// `None` until a client id and secret are configured.
     oauth: Option<Arc<OAuth>>,
     tokens: tokio::sync::Mutex<std::collections::HashMap<AccountId, Arc<AccessTokens>>>,
+    line: Line,
 }
 
 /// Why something about a connection did not succeed. Each text says the way out.
@@ -97,6 +97,7 @@ impl Connector {
             api_base_url: config.google_api_base_url.clone(),
             oauth,
             tokens: tokio::sync::Mutex::default(),
+            line: Line::open()?,
         })
     }
 
@@ -245,6 +246,7 @@ impl Connector {
 
 /// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
 /// reason in the history, where no client can be made.
+#[derive(Clone)]
 pub struct LazyPeople {
     pub connector: Arc<Connector>,
     pub account: AccountId,
@@ -261,25 +263,71 @@ impl LazyPeople {
 
 impl AddressBook for LazyPeople {
     async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
-        self.people().await?.identify().await
+        let this = self.clone();
+        self.connector.line.ask(async move { this.people().await?.identify().await }).await
     }
 
-    async fn labels(&self) -> Result<Vec<crate::sync::book::Label>, FetchError> {
-        self.people().await?.labels().await
+    async fn labels(&self) -> Result<Vec<Label>, FetchError> {
+        let this = self.clone();
+        self.connector.line.ask(async move { this.people().await?.labels().await }).await
     }
 
-    async fn list(
+    async fn list(&self, request: &ListRequest) -> Result<Page, FetchError> {
+        let (this, request) = (self.clone(), request.clone());
+        self.connector.line.ask(async move { this.people().await?.list(&request).await }).await
+    }
+
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+        let (this, names) = (self.clone(), names.to_vec());
+        self.connector.line.ask(async move { this.people().await?.verify(&names).await }).await
+    }
+}
+
+/// A thread of its own for the conversation with Google.
+///
+/// A page arrives in a hundred pieces. Where connection and reader are on different threads, each
+/// piece wakes a sleeping thread, and together that costs more than everything else about a page.
+struct Line {
+    runtime: tokio::runtime::Handle,
+    /// Dropped, it ends the thread.
+    _open: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Line {
+    fn open() -> Result<Line, SetupError> {
+        let problem = |error: std::io::Error| SetupError::Client(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(problem)?;
+        let handle = runtime.handle().clone();
+        let (open, closed) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name("google".to_owned())
+            .spawn(move || runtime.block_on(closed))
+            .map_err(problem)?;
+        Ok(Line { runtime: handle, _open: open })
+    }
+
+    /// Asks on that thread. Whoever stops waiting for the answer hangs up.
+    async fn ask<T: Send + 'static>(
         &self,
-        request: &crate::sync::book::ListRequest,
-    ) -> Result<crate::sync::book::Page, FetchError> {
-        self.people().await?.list(request).await
-    }
-
-    async fn verify(
-        &self,
-        names: &[ResourceName],
-    ) -> Result<Vec<crate::sync::book::Verdict>, FetchError> {
-        self.people().await?.verify(names).await
+        question: impl Future<Output = Result<T, FetchError>> + Send + 'static,
+    ) -> Result<T, FetchError> {
+        struct HangUp(tokio::task::AbortHandle);
+        impl Drop for HangUp {
+            fn drop(&mut self) {
+                self.0.abort();
+            }
+        }
+        let call = self.runtime.spawn(question);
+        let _hang_up = HangUp(call.abort_handle());
+        call.await.unwrap_or_else(|error| {
+            // A panic in the client is a bug, but no reason to lose the run.
+            Err(FetchError::Again {
+                delay: Delay::Malformed,
+                retry_after: None,
+                message: format!("asking Google failed: {error}"),
+            })
+        })
     }
 }
 

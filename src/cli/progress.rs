@@ -113,8 +113,8 @@ impl Progress {
                 }
                 bar.set_prefix(format!("{} sync", title(row.kind)));
                 if let Some(all) = row.total.filter(|_| known) {
-                    bar.set_length(all.max(row.counts.listed));
-                    bar.set_position(row.counts.listed);
+                    bar.set_length(all.max(row.so_far()));
+                    bar.set_position(row.so_far());
                 }
                 bar.set_message(doing(row, now));
                 bar.tick();
@@ -172,8 +172,8 @@ fn style(coloured: &str, plain: &str) -> ProgressStyle {
 /// What a run is doing, in one line.
 pub(crate) fn doing(row: &RunRow, now: Timestamp) -> String {
     let contacts = match row.total.filter(|_| row.kind == Kind::Full) {
-        Some(total) if total >= row.counts.listed => {
-            format!("{} of {}", words::count(row.counts.listed), words::many(total, "contact"))
+        Some(total) if total >= row.so_far() => {
+            format!("{} of {}", words::count(row.so_far()), words::many(total, "contact"))
         }
         _ => words::many(row.counts.listed, "contact"),
     };
@@ -196,7 +196,7 @@ pub(crate) fn doing(row: &RunRow, now: Timestamp) -> String {
             let pace = pace(row, now);
             if pace >= 1.0 {
                 text.push_str(&format!(" · {}/s", words::count(pace as u64)));
-                let left = row.total.unwrap_or(0).saturating_sub(row.counts.listed);
+                let left = row.total.unwrap_or(0).saturating_sub(row.so_far());
                 if left > 0 && row.kind == Kind::Full {
                     let left = Duration::from_secs_f64((left as f64 / pace).min(1e7));
                     text.push_str(&format!(" · {} left", words::remaining(left)));

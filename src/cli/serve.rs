@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::signals::Signals;
-use crate::cli::sync::leave;
 use crate::cli::{Desk, local_url};
 use crate::clock::after;
 use crate::config::Config;
@@ -61,20 +60,15 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
         parked
     };
     tokio::select! {
-        parked = stopping => {
-            if !parked {
-                leave(&app);
-            }
+        _ = stopping => {
             info!("stopped");
             Ok(Exit::Ok)
         }
         () = app.clock.sleep_until(end_at) => {
-            leave(&app);
             info!("stopped, cutting off what was still open");
             Ok(Exit::Ok)
         }
         asked = signals.next() => {
-            leave(&app);
             Ok(asked.exit())
         }
     }

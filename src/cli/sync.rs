@@ -16,7 +16,7 @@ use crate::store::{Account, Holder, Refusal, RunRow};
 use crate::sync::engine::Finished;
 use crate::sync::preview::{Preview, PreviewError, preview};
 use crate::sync::schedule::FullReason;
-use crate::sync::supervisor::{Started, Wish};
+use crate::sync::supervisor::{FOLLOW_UP_BY, Started, Wish};
 use crate::sync::{FailureCode, Kind, Outcome, Trigger};
 use crate::web::wire::{self, Outward};
 
@@ -48,9 +48,6 @@ impl Args {
         }
     }
 }
-
-/// As the history says it, here and where the server does it.
-const FOLLOW_UP: &str = "follow-up of the full sync";
 
 /// How long a run may take to be parked after SIGTERM.
 const PARK: Duration = Duration::from_secs(8);
@@ -101,7 +98,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     };
     // What changed at Google while the pages were being listed. If a server runs, it may be faster,
     // and that is as good.
-    let by = Some(FOLLOW_UP.to_owned());
+    let by = Some(FOLLOW_UP_BY.to_owned());
     let wish = Wish { kind: Some(Kind::Incremental), asked_by: by, ..wish };
     if let Ok(started) = app.supervisor.start(&wish).await {
         match attend(&app, started, &mut signals, desk.screen).await? {
@@ -124,7 +121,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
 /// Nobody asked for this run, it is over in a moment, and nobody is to be refused because of it.
 async fn follows_up(app: &App, holder: &Holder) -> Result<bool, Trouble> {
     let Some(run) = holder.run else { return Ok(false) };
-    Ok(app.store.run(run).await?.is_some_and(|row| row.asked_by.as_deref() == Some(FOLLOW_UP)))
+    Ok(app.store.run(run).await?.is_some_and(|row| row.asked_by.as_deref() == Some(FOLLOW_UP_BY)))
 }
 
 fn refused(app: &App, refusal: Refusal) -> Trouble {
@@ -208,7 +205,6 @@ pub(crate) async fn attend(
             signal = signals.next() => {
                 if asked.is_some() {
                     progress.clear();
-                    leave(app);
                     return Ok(Attended::Left(signal));
                 }
                 asked = Some(signal);
@@ -245,14 +241,6 @@ pub(crate) async fn attend(
             Err(Trouble::failed("the sync is over, and was removed from the history meanwhile"))
         }
     }
-}
-
-/// Ends as a crash would, so that others see at once that nobody works on the run any more.
-///
-/// Whoever goes properly takes the sign of life along. With a run still open that would look as if it
-/// were somewhere else, and everybody would wait for the lease to run out.
-pub(crate) fn leave(app: &App) {
-    std::mem::forget(app.store.clone());
 }
 
 async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {

@@ -14,10 +14,14 @@ use crate::contact::clean;
 
 /// Reads a whole answer as one JSON object. The reason names no content.
 pub(super) fn document<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+    object(std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?)
+}
+
+/// The same of a text.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, String> {
     if body.is_empty() {
         return Err("the answer is empty".to_owned());
     }
-    let body = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
     serde_json::from_str::<Obj<T>>(body).map(|it| it.0).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Eof => "breaks off",

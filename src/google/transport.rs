@@ -159,7 +159,8 @@ async fn bounded(request: RequestBuilder, limits: &Limits) -> Result<Answer, Bro
 }
 
 async fn collect(response: &mut Response, limits: &Limits) -> Result<Vec<u8>, Broken> {
-    let mut body = Vec::new();
+    // Enough for most pages; one that outgrows it is moved.
+    let mut body = Vec::with_capacity(limits.body_max.min(2 << 20));
     while let Some(chunk) = within(limits.idle_timeout, "the answer paused for", response.chunk())
         .await?
         .map_err(|error| Broken::Network(describe(error)))?

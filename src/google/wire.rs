@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::json::{Obj, Strict, Text, document, text};
+use super::json::{Obj, Strict, Text, document, object, text};
 use super::person::{self, MetadataWire};
 use crate::contact::ResourceName;
 use crate::sync::book::{Entries, Label, Page, PageToken, SyncToken, Verdict};
@@ -22,7 +22,7 @@ const ID_LEN_MAX: usize = 256;
 /// Only its frame is read here; the persons are, when they are stored.
 pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
     let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
-    let wire: PageWire = document(body.as_bytes())?;
+    let wire: PageWire = object(&body)?;
     if wire.error.is_some() {
         return Err("the answer is an error that calls itself a success".to_owned());
     }

@@ -265,7 +265,7 @@ impl Db {
         // by itself. Several processes may start at once.
         let mut tries = 0;
         let writer = loop {
-            match connect(path, 8_000) {
+            match connect(path, 6_000) {
                 Ok(connection) => break connection,
                 Err(error) if is_busy(&error) && tries < 300 => {
                     tries += 1;

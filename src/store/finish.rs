@@ -105,6 +105,7 @@ impl Store {
         close(&tx, lease.run, kind, outcome, requests, now).await?;
         release(&tx, lease, now).await?;
         tx.commit().await?;
+        self.instance.holds(false);
         self.tick();
         Ok(outcome)
     }

@@ -125,8 +125,8 @@ impl Store {
         const HOLD_RUN: &str = "update lease set run = $2 where account = $1";
         const OPEN: &str = "
             insert into run (id, account, kind, kind_asked, full_reason, started_by, asked_by, holder,
-                resumed, started_at, updated_at, phase, before_live)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
+                resumed, started_at, updated_at, phase, before_live, listed_before)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)";
         const FRESH: &str =
             "update account set last_slot = coalesce($2, last_slot), follow_up_at = null
             where id = $1";
@@ -175,7 +175,9 @@ impl Store {
             .listing
             .filter(|it| it.request == request.request && it.grant == grant)
             .filter(|it| kind == Kind::Full && between(it.at, now) <= RESUME_MAX)
-            .map(|it| it.page);
+            .map(|it| (it.page, it.seen));
+        let listed_before = resume.as_ref().map_or(0, |(_, seen)| *seen);
+        let resume = resume.map(|(page, _)| page);
         tx.exec(
             OPEN,
             &[
@@ -191,6 +193,7 @@ impl Store {
                 now.into(),
                 Phase::Starting.as_str().into(),
                 int(facts.live),
+                int(listed_before),
             ],
         )
         .await?;
@@ -198,6 +201,7 @@ impl Store {
         tx.exec(FRESH, &[account.0.into(), request.slot.into()]).await?;
         tx.commit().await?;
         self.tick();
+        self.instance.holds(true);
         Ok(Beginning {
             lease: Lease { run, holder: self.instance.name.clone() },
             orders: Orders {
@@ -304,13 +308,15 @@ impl Store {
         by: &str,
     ) -> Result<Option<RunId>, DbError> {
         const CANCEL_OPEN: &str = "
-            update run set cancel_at = coalesce(cancel_at, $2), cancel_by = coalesce(cancel_by, $3)
+            update run set cancel_at = coalesce(cancel_at, $2), cancel_by = coalesce(cancel_by, $3),
+                updated_at = $2
             where account = $1 and outcome is null
             returning id";
         let tx = self.db.begin_durable().await?;
         let now = tx.now(&*self.clock).await?;
         let row = tx.row(CANCEL_OPEN, &[account.0.into(), now.into(), by.into()]).await?;
         tx.commit().await?;
+        self.tick();
         row.map(|row| row.int(0).map(RunId)).transpose()
     }
 
@@ -509,13 +515,15 @@ struct Listing {
     grant: i64,
     page: PageToken,
     at: Timestamp,
+    seen: u64,
 }
 
 async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
     const FACTS: &str = "
         select a.live, a.google_id, g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
-            a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at
+            a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
+            a.listing_seen
         from account a
         left join oauth_grant g on g.account = a.id
         left join run held on held.id = a.held_run
@@ -531,7 +539,8 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
     let listing = match (row.opt_text(11)?, row.opt_int(12)?, row.opt_text(13)?, row.opt_time(14)?)
     {
         (Some(request), Some(grant), Some(page), Some(at)) => {
-            Some(Listing { request: request.to_owned(), grant, page: PageToken::new(page), at })
+            let (request, page) = (request.to_owned(), PageToken::new(page));
+            Some(Listing { request, grant, page, at, seen: row.count(16)? })
         }
         _ => None,
     };

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// This process, as others see it in a lease.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Instance {
     folder: PathBuf,
     /// Held, not read: the lock lives as long as the file is open.
     lock: Option<File>,
+    /// Leases that were taken and not given back.
+    leases: AtomicI64,
 }
 
 /// Another process, as a lease names it.
@@ -51,7 +54,12 @@ impl Instance {
             .open(file(folder, &name))
             .ok()
             .filter(|file| file.try_lock().is_ok());
-        Instance { name, host, boot, folder: folder.to_owned(), lock }
+        Instance { name, host, boot, folder: folder.to_owned(), lock, leases: AtomicI64::new(0) }
+    }
+
+    /// Notes that a lease was taken, or given back.
+    pub(crate) fn holds(&self, taken: bool) {
+        self.leases.fetch_add(if taken { 1 } else { -1 }, Ordering::Relaxed);
     }
 
     /// Is this holder of a lease certainly gone? `one_machine`: the database cannot be reached from
@@ -77,7 +85,8 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if self.lock.is_some() {
+        // With a lease still held, the file is what proves to others that its holder is gone.
+        if self.lock.is_some() && self.leases.load(Ordering::Relaxed) <= 0 {
             let _ = std::fs::remove_file(file(&self.folder, &self.name));
         }
     }

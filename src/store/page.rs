@@ -106,7 +106,7 @@ impl Store {
 
         let tx = self.db.begin().await?;
         let now = self.fence(&tx, lease, settings).await?;
-        begin_place(&tx, account, &batch.place, request, now).await?;
+        begin_place(&tx, lease, &batch.place, request, now).await?;
         let known = tx
             .among(KNOWN, &[account.0.into()], &names)
             .await?
@@ -200,7 +200,7 @@ fn tally(sorted: &Sorted<'_>) -> Tally {
 /// The first page of a listing forgets what an earlier one gathered.
 async fn begin_place(
     tx: &Tx,
-    account: AccountId,
+    lease: &Lease,
     place: &Place,
     request: &str,
     now: Timestamp,
@@ -212,9 +212,11 @@ async fn begin_place(
             listing_at = $3, listing_seen = 0, listing_nameless = 0,
             listing_grant = (select number from oauth_grant where account = $1)
         where id = $1";
-    let account = Arg::Int(account.0);
+    const AFRESH: &str = "update run set listed_before = 0 where id = $1";
+    let account = Arg::Int(lease.account().0);
     match place {
         Place::Listing { first: true, .. } => {
+            tx.exec(AFRESH, &[lease.run.0.into()]).await?;
             tx.exec(FORGET_DOOMED, std::slice::from_ref(&account)).await?;
             tx.exec(FORGET_SEEN, std::slice::from_ref(&account)).await?;
             tx.exec(LISTING, &[account, request.into(), now.into()]).await?;

@@ -37,6 +37,8 @@ pub struct RunRow {
     pub counts: RunCounts,
     /// How many contacts Google says there are.
     pub total: Option<u64>,
+    /// What earlier runs had listed of the listing that this one goes on with.
+    pub listed_before: u64,
     pub retries: u64,
     pub requests: u64,
     pub waited_ms: u64,
@@ -46,6 +48,13 @@ pub struct RunRow {
     pub cancel_by: Option<String>,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+}
+
+impl RunRow {
+    /// How many contacts of the listing are in, with those of the runs that it goes on with.
+    pub fn so_far(&self) -> u64 {
+        self.listed_before + self.counts.listed
+    }
 }
 
 /// The books of a run: listed = created + updated + unchanged + set aside, and
@@ -121,7 +130,8 @@ const RUN: &str = "
         started_at, updated_at, ended_at, outcome, error_code, error_message, phase,
         wait_until, wait_reason, wait_message, pages, total, listed, created, updated, unchanged,
         set_aside, deleted, restored, renamed, tombstones, to_delete, retries, requests, waited_ms,
-        before_live, after_live, cancel_at, cancel_by, decided_at, decided_by
+        before_live, after_live, cancel_at, cancel_by, decided_at, decided_by,
+        listed_before
     from run";
 
 impl Store {
@@ -382,6 +392,7 @@ fn run(row: &Row) -> Result<RunRow, DbError> {
         cancel_by: text(36)?,
         decided_at: row.opt_time(37)?,
         decided_by: text(38)?,
+        listed_before: row.count(39)?,
     })
 }
 

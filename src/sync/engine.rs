@@ -94,12 +94,7 @@ impl<B: AddressBook> Engine<B> {
                     .await
                     .map(|(_, report)| Event::Committed(report))
             }
-            Step::Sweep => self
-                .tools
-                .store
-                .sweep(&self.lease, &self.tools.settings)
-                .await
-                .map(|(unseen, live)| Event::Swept { unseen, live }),
+            Step::Sweep => self.sweep().await,
             Step::Verify(names) => self.verify(names, stop).await,
             Step::Sleep { until, delay, message } => {
                 self.sleep(Wait { until, delay, message }, stop).await
@@ -187,6 +182,13 @@ impl<B: AddressBook> Engine<B> {
             Err(Interruption::Stopped(stop)) => Ok(Event::Stopped(stop)),
             Err(Interruption::LeaseLost) => Err(WriteError::LeaseLost),
         }
+    }
+
+    async fn sweep(&mut self) -> Result<Event, WriteError> {
+        self.note(Phase::Finishing, None).await?;
+        let tools = &self.tools;
+        let (unseen, live) = tools.store.sweep(&self.lease, &tools.settings).await?;
+        Ok(Event::Swept { unseen, live })
     }
 
     async fn verify(

@@ -109,6 +109,8 @@ struct Running {
 const LOOK: Duration = Duration::from_secs(1);
 /// The follow-up of a full sync starts this much later, so that a person's next wish can come first.
 const FOLLOW_UP: Duration = Duration::from_secs(1);
+/// Who asks for it, in the history.
+pub const FOLLOW_UP_BY: &str = "follow-up of the full sync";
 /// How long a request waits for a follow-up that happens to run. It is one request to Google.
 const FOLLOW_UP_MAX: Duration = Duration::from_secs(10);
 /// How often old runs and tombstones are looked for.
@@ -354,7 +356,7 @@ impl Supervisor {
         });
         let follow_up = follow_up_at.is_some();
         let (kind, trigger, slot, asked_by) = if follow_up {
-            let by = Some("follow-up of the full sync".to_owned());
+            let by = Some(FOLLOW_UP_BY.to_owned());
             (Some(Kind::Incremental), Trigger::Schedule, follow_up_at, by)
         } else {
             match self.next_due(account, now) {

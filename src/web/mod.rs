@@ -78,7 +78,7 @@ impl Web {
     }
 }
 
-/// All routes. Streams of events end only with their connection; [`serve`] ends them itself.
+/// All routes. Streams of events end only with their connection; [`serve()`] ends them itself.
 pub fn router(app: App) -> Router {
     let (sender, closing) = watch::channel(false);
     // Without a server nobody closes; the channel stays open as long as somebody listens.

@@ -592,11 +592,12 @@ impl Progress {
         let elapsed = seconds(row.started_at, until);
         let listed = row.counts.listed;
         let rate = if elapsed > 0.0 { listed as f64 / elapsed } else { 0.0 };
+        let so_far = row.so_far();
         let percent = row.total.map(|total| {
-            let part = if total == 0 { 1.0 } else { listed as f64 / total as f64 };
+            let part = if total == 0 { 1.0 } else { so_far as f64 / total as f64 };
             (part.min(1.0) * 1000.0).round() / 10.0
         });
-        let left = row.total.map(|total| total.saturating_sub(listed));
+        let left = row.total.map(|total| total.saturating_sub(so_far));
         let eta_seconds = match left {
             Some(left) if running && rate > 0.0 => {
                 let wait = row.wait.as_ref().map_or(0.0, |wait| seconds(now, wait.until));
@@ -610,7 +611,7 @@ impl Progress {
             phase: Some(row.phase),
             kind: Some(row.kind),
             pages: row.counts.pages,
-            contacts: listed,
+            contacts: so_far,
             total: row.total,
             percent: percent.filter(|_| running || ended),
             rate_per_second: (rate * 10.0).round() / 10.0,

@@ -109,6 +109,8 @@ create table run (
 
     pages bigint not null default 0,
     total bigint,
+    -- What earlier runs had listed of the listing that this one goes on with.
+    listed_before bigint not null default 0,
     listed bigint not null default 0,
     created bigint not null default 0,
     updated bigint not null default 0,

@@ -109,6 +109,8 @@ create table run (
 
     pages integer not null default 0,
     total integer,
+    -- What earlier runs had listed of the listing that this one goes on with.
+    listed_before integer not null default 0,
     listed integer not null default 0,
     created integer not null default 0,
     updated integer not null default 0,

@@ -71,7 +71,7 @@ pub struct Page {
 /// The items of a page, read when they are wanted, and once.
 ///
 /// What comes next stands in a few bytes of a page; its contacts are megabytes. Reading them later
-/// lets the next page be asked for sooner, and another thread may have read them by then.
+/// lets the next page be asked for sooner.
 #[derive(Clone)]
 pub struct Entries(Arc<LazyLock<Vec<Entry>, Reading>>);
 

@@ -1,19 +1,25 @@
-//! The only file that knows there are two databases.
+//! The only place that knows there are two databases.
 //!
 //! Both get the same SQL text: `$1` placeholders, integers, texts and bytes. [`Tx::each`] runs an
 //! insert for many rows and [`Tx::among`] a select over a list of keys, in the way each database likes.
 
-use std::borrow::Cow;
+mod text;
+mod values;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::ValueRef;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{ToSql, Type};
 
+pub(crate) use self::values::{Arg, Row, int};
+
+use self::text::{chunk, lists, numbered, tuples};
+use self::values::Value;
 use crate::clock::Clock;
 
 /// Why the database did not do what it was asked.
@@ -60,177 +66,6 @@ const SQLITE_BUSY: Duration = Duration::from_secs(15);
 /// Idle SQLite connections that are kept for readers.
 const READERS_KEPT: usize = 4;
 const STATEMENTS_CACHED: usize = 128;
-
-/// One value handed to a statement.
-#[derive(Clone, Debug)]
-pub(crate) enum Arg<'a> {
-    Null,
-    Int(i64),
-    Text(Cow<'a, str>),
-    Bytes(Cow<'a, [u8]>),
-}
-
-impl From<i64> for Arg<'_> {
-    fn from(value: i64) -> Self {
-        Arg::Int(value)
-    }
-}
-
-impl From<bool> for Arg<'_> {
-    fn from(value: bool) -> Self {
-        Arg::Int(value.into())
-    }
-}
-
-impl From<Timestamp> for Arg<'_> {
-    fn from(value: Timestamp) -> Self {
-        Arg::Int(value.as_microsecond())
-    }
-}
-
-impl<'a> From<&'a str> for Arg<'a> {
-    fn from(value: &'a str) -> Self {
-        Arg::Text(Cow::Borrowed(value))
-    }
-}
-
-impl From<String> for Arg<'_> {
-    fn from(value: String) -> Self {
-        Arg::Text(Cow::Owned(value))
-    }
-}
-
-impl<'a> From<&'a [u8]> for Arg<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Arg::Bytes(Cow::Borrowed(value))
-    }
-}
-
-impl<'a, T: Into<Arg<'a>>> From<Option<T>> for Arg<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Arg::Null, Into::into)
-    }
-}
-
-/// A count, as the databases keep it.
-pub(crate) fn int(count: impl TryInto<i64>) -> Arg<'static> {
-    Arg::Int(count.try_into().unwrap_or(i64::MAX))
-}
-
-impl rusqlite::ToSql for Arg<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Arg::Null => ValueRef::Null,
-            Arg::Int(value) => ValueRef::Integer(*value),
-            Arg::Text(value) => ValueRef::Text(value.as_bytes()),
-            Arg::Bytes(value) => ValueRef::Blob(value),
-        }))
-    }
-}
-
-impl ToSql for Arg<'_> {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut tokio_postgres::types::private::BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Arg::Null => Ok(IsNull::Yes),
-            Arg::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
-            Arg::Int(value) => value.to_sql(ty, out),
-            Arg::Text(value) => value.as_ref().to_sql(ty, out),
-            Arg::Bytes(value) => value.as_ref().to_sql(ty, out),
-        }
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::INT4 | Type::TEXT | Type::VARCHAR | Type::BYTEA)
-    }
-
-    to_sql_checked!();
-}
-
-#[derive(Clone, Debug)]
-enum Value {
-    Null,
-    Int(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-/// One row of an answer. Columns are counted from 0.
-#[derive(Clone, Debug)]
-pub(crate) struct Row(Vec<Value>);
-
-impl Row {
-    pub(crate) fn int(&self, column: usize) -> Result<i64, DbError> {
-        self.opt_int(column)?.ok_or(DbError::Shape { column, expected: "a number" })
-    }
-
-    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
-        match self.0.get(column) {
-            Some(Value::Int(value)) => Ok(Some(*value)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(DbError::Shape { column, expected: "a number" }),
-        }
-    }
-
-    /// A number that cannot be negative.
-    pub(crate) fn count(&self, column: usize) -> Result<u64, DbError> {
-        u64::try_from(self.int(column)?).map_err(|_| DbError::Shape { column, expected: "a count" })
-    }
-
-    pub(crate) fn flag(&self, column: usize) -> Result<bool, DbError> {
-        Ok(self.int(column)? != 0)
-    }
-
-    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, DbError> {
-        self.opt_time(column)?.ok_or(DbError::Shape { column, expected: "a time" })
-    }
-
-    pub(crate) fn opt_time(&self, column: usize) -> Result<Option<Timestamp>, DbError> {
-        self.opt_int(column)?
-            .map(|micros| {
-                Timestamp::from_microsecond(micros)
-                    .map_err(|_| DbError::Shape { column, expected: "a time" })
-            })
-            .transpose()
-    }
-
-    pub(crate) fn text(&self, column: usize) -> Result<&str, DbError> {
-        self.opt_text(column)?.ok_or(DbError::Shape { column, expected: "a text" })
-    }
-
-    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<&str>, DbError> {
-        match self.0.get(column) {
-            Some(Value::Text(value)) => Ok(Some(value)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(DbError::Shape { column, expected: "a text" }),
-        }
-    }
-
-    pub(crate) fn bytes(&self, column: usize) -> Result<&[u8], DbError> {
-        match self.0.get(column) {
-            Some(Value::Bytes(value)) => Ok(value),
-            _ => Err(DbError::Shape { column, expected: "bytes" }),
-        }
-    }
-
-    /// One of an enum's words.
-    pub(crate) fn word<T>(&self, column: usize) -> Result<T, DbError>
-    where
-        T: std::str::FromStr<Err = crate::sync::UnknownWord>,
-    {
-        Ok(self.text(column)?.parse()?)
-    }
-
-    pub(crate) fn opt_word<T>(&self, column: usize) -> Result<Option<T>, DbError>
-    where
-        T: std::str::FromStr<Err = crate::sync::UnknownWord>,
-    {
-        Ok(self.opt_text(column)?.map(str::parse).transpose()?)
-    }
-}
 
 /// A database that can be asked.
 #[derive(Clone)]
@@ -610,11 +445,6 @@ fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection
     Ok(connection)
 }
 
-/// SQLite takes `$1` for a name and counts names as they come; `?1` is a number.
-fn numbered(sql: &str) -> String {
-    sql.replace('$', "?")
-}
-
 fn hold<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -696,85 +526,4 @@ pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let many = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if many { tokio::task::block_in_place(work) } else { work() }
-}
-
-/// The largest power of four that fits, so that few different texts are prepared.
-fn chunk(left: usize, most: usize) -> usize {
-    let mut size = most;
-    while size > left {
-        size /= 4;
-    }
-    size.max(1)
-}
-
-/// Repeats the tuple after `values`, with the placeholders counted on.
-fn tuples(sql: &str, width: usize, count: usize) -> String {
-    let Some((head, rest)) = sql.split_once("values (") else { return sql.to_owned() };
-    let Some((tuple, tail)) = rest.split_once(')') else { return sql.to_owned() };
-    let mut text = format!("{head}values ({tuple})");
-    for n in 1..count {
-        text.push_str(", (");
-        for (at, part) in tuple.split('$').enumerate() {
-            if at == 0 {
-                text.push_str(part);
-                continue;
-            }
-            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-            let number: usize = part[..digits].parse().unwrap_or(0);
-            text.push_str(&format!("${}{}", n * width + number, &part[digits..]));
-        }
-        text.push(')');
-    }
-    text + tail
-}
-
-/// Statements for lists of keys. A list is filled up with its last key, so that few texts are prepared.
-fn lists<'a>(sql: &str, fixed: &[Arg<'a>], keys: &[Arg<'a>]) -> Vec<(String, Vec<Arg<'a>>)> {
-    let mut statements = Vec::new();
-    for part in keys.chunks(512) {
-        let size = [1, 8, 64, 512].into_iter().find(|size| *size >= part.len()).unwrap_or(512);
-        let places: Vec<String> = (0..size).map(|n| format!("${}", fixed.len() + n + 1)).collect();
-        let mut args = fixed.to_vec();
-        args.extend(part.iter().cloned());
-        if let Some(last) = part.last() {
-            args.resize(fixed.len() + size, last.clone());
-        }
-        statements.push((sql.replace("$list", &places.join(", ")), args));
-    }
-    statements
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_insert_of_one_row_becomes_an_insert_of_many() {
-        let one = "insert into t (a, b) values ($1, $2) on conflict do nothing";
-        assert_eq!(
-            tuples(one, 2, 3),
-            "insert into t (a, b) values ($1, $2), ($3, $4), ($5, $6) on conflict do nothing"
-        );
-        assert_eq!(tuples(one, 2, 1), one);
-        let twice = "insert into t (a, b, c) values ($1, $2, $2)";
-        assert_eq!(
-            tuples(twice, 2, 2),
-            "insert into t (a, b, c) values ($1, $2, $2), ($3, $4, $4)"
-        );
-    }
-
-    #[test]
-    fn lists_of_keys_come_in_few_sizes() {
-        let keys: Vec<Arg<'_>> = (0..9).map(Arg::Int).collect();
-        let made = lists("select 1 where a = $1 and b in ($list)", &[Arg::Int(7)], &keys);
-        assert_eq!(made.len(), 1);
-        assert_eq!(made[0].1.len(), 65);
-        assert!(made[0].0.contains("in ($2, $3,"));
-        assert!(lists("x", &[], &[]).is_empty());
-    }
-
-    #[test]
-    fn chunks_never_exceed_what_is_left() {
-        assert_eq!([chunk(1000, 256), chunk(255, 256), chunk(3, 256)], [256, 64, 1]);
-    }
 }

@@ -152,10 +152,11 @@ impl Store {
             .await?;
         let Some(taken) = taken else {
             let row = tx.row(LEASE, &[account.0.into()]).await?;
-            let holder = row.map(|row| self.holder(&row)).transpose()?.flatten();
-            return match holder {
+            drop(tx);
+            return match row.map(|row| self.holder(&row)).transpose()?.flatten() {
                 Some(holder) => Err(Refusal::Busy(holder)),
-                None => Err(Refusal::NotConnected),
+                // It was given back between the two statements.
+                None => Box::pin(self.begin_run(request, settings)).await,
             };
         };
         let fence = taken.int(0)?;

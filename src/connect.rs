@@ -137,7 +137,7 @@ impl Connector {
     ) -> Result<AccountId, ConnectProblem> {
         let tokens = self.oauth()?.exchange(code, verifier).await?;
         let existing = self.store.accounts().await?.into_iter().next();
-        let google_id = self.identify(&tokens).await;
+        let google_id = self.identify(&tokens).await?;
         let connected = self
             .store
             .connect(existing.map(|it| it.id), google_id.as_ref(), &new_tokens(&tokens))
@@ -152,11 +152,18 @@ impl Connector {
     }
 
     /// Who answers for fresh tokens, where Google will say. The first full run asks once more.
-    async fn identify(&self, tokens: &Tokens) -> Option<ResourceName> {
-        let oauth = self.oauth.clone()?;
+    ///
+    /// # Errors
+    /// When Google cannot be asked now: an account must not be taken for another unchecked.
+    async fn identify(&self, tokens: &Tokens) -> Result<Option<ResourceName>, ConnectProblem> {
+        let oauth = self.oauth()?.clone();
         let grant = Grant { generation: 0, tokens: tokens.clone() };
         let access = AccessTokens::new(oauth, Arc::new(Loose(grant)));
-        self.people_with(Arc::new(access)).ok()?.identify().await.ok().flatten()
+        match self.people_with(Arc::new(access))?.identify().await {
+            Ok(google_id) => Ok(google_id),
+            Err(FetchError::Again { message, .. }) => Err(ConnectProblem::Unavailable(message)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Renews the access token now.

@@ -59,13 +59,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the phones, the dashboard and the API, and sync by itself
+    /// Serve the API, and sync by itself when the schedule is on
     #[command(after_help = "\
 Example:
   ringbook serve --host 0.0.0.0 --port 8000 --set SYNC_SCHEDULER_ENABLED=true
 
-SIGTERM or Ctrl-C parks a sync in progress and stops within ten seconds; the next start goes on
-with it. A second signal stops at once, which is safe too.")]
+SIGTERM or Ctrl-C parks a sync in progress and stops within ten seconds; the next sync goes on
+with it, by itself when the schedule is on. A second signal stops at once, which is safe too.")]
     Serve,
 
     /// Show everything, with made-up contacts: no Google account, no network

@@ -385,7 +385,13 @@ pub(crate) fn changes(row: &RunRow) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{} {what}", words::count(*number)))
         .collect();
-    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() && it.to_delete > 0 {
+        "nothing else to do".to_owned()
+    } else if parts.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// `--dry-run`.

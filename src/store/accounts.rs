@@ -98,7 +98,7 @@ pub struct NewTokens {
 pub enum ConnectError {
     #[error(
         "this is another Google account than the one whose contacts are mirrored here; nothing was \
-         changed. Choose the same account at Google, or disconnect the mirrored one first"
+         changed. Choose the same account at Google, or use another database for this one"
     )]
     DifferentAccount,
     #[error(transparent)]
@@ -149,10 +149,11 @@ impl Store {
             values ($1, $2, $3, $4)";
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
                 failures = 0, not_before = null where id = $1";
+        // Both counters start from the time, so that they grow over a disconnection, too.
         const STORE: &str = "
             insert into oauth_grant (account, number, generation, access_token, expires_at,
                 refresh_token, refresh_expires_at, scopes, connected_at)
-            values ($1, 1, 1, $2, $3, $4, $5, $6, $7)
+            values ($1, $7, $7, $2, $3, $4, $5, $6, $7)
             on conflict (account) do update set number = oauth_grant.number + 1,
                 generation = oauth_grant.generation + 1, access_token = excluded.access_token,
                 expires_at = excluded.expires_at, refresh_token = excluded.refresh_token,
@@ -367,6 +368,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
         interrupted: latest_run
             .as_ref()
             .is_some_and(|run| run.outcome == Some(Outcome::Interrupted)),
+        cancelled: latest_run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Cancelled)),
         interruptions: u32::try_from(row.int(19)?).unwrap_or(u32::MAX),
         needs_reauth: needs_reauth.is_some() || row.opt_int(29)?.is_none(),
         never_synced: row.opt_time(15)?.is_none(),

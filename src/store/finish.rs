@@ -105,7 +105,7 @@ impl Store {
         close(&tx, lease.run, kind, outcome, requests, now).await?;
         release(&tx, lease, now).await?;
         tx.commit().await?;
-        self.instance.holds(false);
+        self.instance.holds(false, self.clock.now());
         self.tick();
         Ok(outcome)
     }
@@ -287,7 +287,9 @@ async fn follow_rename(
     now: Timestamp,
 ) -> Result<(), DbError> {
     const BOTH: &str = "
-        select c.id, c.resource_name, c.phones, c.emails, d.content from contact c
+        select c.id, c.resource_name, c.phones, c.emails, d.content,
+            case when c.created_at < a.listing_started_at then 1 else 0 end
+        from contact c join account a on a.id = c.account
         join contact_content d on d.contact = c.id
         where c.account = $1 and c.resource_name in ($list) and c.deleted_at is null";
     const SPARE: &str = "delete from doomed where account = $1 and contact = $2";
@@ -318,6 +320,13 @@ async fn follow_rename(
     let Some(former) = row_of(old) else { return Ok(()) };
     let id = ContactId(former.int(0)?);
     let before = former.text(4)?.to_owned();
+    // Two contacts that were both here before became one at Google: the other keeps its own id, and
+    // this one goes.
+    if let Some(latter) = row_of(new)
+        && latter.flag(5)?
+    {
+        return Ok(());
+    }
     tx.exec(SPARE, &[account.0.into(), id.0.into()]).await?;
     tx.exec(PARK, &[account.0.into(), old.as_str().into()]).await?;
     let latter = row_of(new).map(|row| Ok::<_, DbError>((ContactId(row.int(0)?), row)));
@@ -467,6 +476,10 @@ async fn fail(
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
     tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
+    if code == FailureCode::IncompleteListing {
+        // A listing that contradicts itself is not gone on with.
+        forget_listing(tx, account, true).await?;
+    }
     if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
         tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
     }

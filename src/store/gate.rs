@@ -202,7 +202,7 @@ impl Store {
         tx.exec(FRESH, &[account.0.into(), request.slot.into()]).await?;
         tx.commit().await?;
         self.tick();
-        self.instance.holds(true);
+        self.instance.holds(true, self.clock.now());
         Ok(Beginning {
             lease: Lease { run, holder: self.instance.name.clone() },
             orders: Orders {
@@ -428,8 +428,8 @@ const CANCEL: &str = "select cancel_at from run where id = $1";
 /// Closes the runs that a crash left open. The rescuer never touches a finished one.
 async fn close_open_runs(tx: &Tx, account: AccountId, now: Timestamp) -> Result<u64, DbError> {
     const CLOSE: &str = "
-        update run set outcome = $2, phase = $3, ended_at = $4, updated_at = $4,
-            wait_until = null, wait_reason = null, wait_message = null,
+        update run set outcome = case when cancel_at is null then $2 else 'cancelled' end, phase = $3,
+            ended_at = $4, updated_at = $4, wait_until = null, wait_reason = null, wait_message = null,
             error_message = $5, after_live = (select live from account where id = $1)
         where account = $1 and outcome is null";
     const COUNT: &str = "update account set interruptions = interruptions + $2,

@@ -58,7 +58,11 @@ impl Instance {
     }
 
     /// Notes that a lease was taken, or given back.
-    pub(crate) fn holds(&self, taken: bool) {
+    pub(crate) fn holds(&self, taken: bool, now: jiff::Timestamp) {
+        // The file's age then tells how long ago its process was last at work.
+        if let Some(lock) = &self.lock {
+            let _ = lock.set_modified(now.into());
+        }
         self.leases.fetch_add(if taken { 1 } else { -1 }, Ordering::Relaxed);
     }
 
@@ -96,7 +100,7 @@ fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("ringbook-{name}.alive"))
 }
 
-/// Removes the files of processes that are long gone. A file younger than an hour is left: its process
+/// Removes the files of processes that are long gone. A file younger than a day is left: its process
 /// may have died holding a lease, and the file is the proof of it.
 fn sweep(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -106,7 +110,7 @@ fn sweep(folder: &Path) {
         let old = entry
             .metadata()
             .and_then(|it| it.modified())
-            .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 3600));
+            .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 86_400));
         if old && name.starts_with("ringbook-") && name.ends_with(".alive") {
             let dead = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
             if dead {

@@ -54,6 +54,8 @@ impl Store {
             where deleted_at < $2 and account = $1
                 and not exists (select 1 from held h where h.contact = contact.id)
             order by deleted_at limit $3";
+        const IDLE: &str = "update lease set expires_at = expires_at
+            where account = $1 and (holder is null or expires_at <= $2)";
         const CONTENT: &str = "delete from contact_content where contact = $1";
         const CONTACT: &str = "delete from contact where id = $1 and deleted_at is not null";
         let now = self.clock.now();
@@ -74,6 +76,11 @@ impl Store {
             return Ok(pruned);
         }
         let tx = self.db.begin().await?;
+        // A run in progress counts the same contacts; it goes first.
+        let still = tx.now(&*self.clock).await?;
+        if tx.exec(IDLE, &[account.0.into(), still.into()]).await? == 0 {
+            return Ok(pruned);
+        }
         for row in &gone {
             let id = row.int(0)?;
             // It may have been restored since it was looked up.

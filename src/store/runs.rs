@@ -300,7 +300,8 @@ impl Store {
         const DOOMED: &str = "
             select id from run
             where outcome is not null
-                and not exists (select 1 from hold h where h.run = run.id)
+                and not exists
+                (select 1 from hold h where h.account = run.account and h.run <= run.id)
                 and ($1 = 0 or id not in
                     (select max(id) from run where outcome is not null group by account))
             order by id limit 100";
@@ -323,7 +324,8 @@ impl Store {
             "delete from held where run = $1",
         ];
         const RUN: &str = "delete from run where id = $1 and outcome is not null
-            and not exists (select 1 from hold h where h.run = run.id)";
+            and not exists
+                (select 1 from hold h where h.account = run.account and h.run <= run.id)";
         let mut forgotten = 0;
         for run in runs {
             let tx = self.db.begin().await?;

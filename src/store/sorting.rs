@@ -84,6 +84,12 @@ pub(crate) fn sort<'a>(
 ) -> Sorted<'a> {
     let mut known: HashMap<ResourceName, Known> =
         known.into_iter().map(|it| (it.name.clone(), it)).collect();
+    // A name that this page gives to a person who always had it is nobody's former name.
+    let listed: HashSet<&ResourceName> = entries
+        .iter()
+        .filter(|entry| matches!(entry, Entry::Person(it) if it.previous_names.is_empty()))
+        .filter_map(|entry| name(entry))
+        .collect();
     let mut sorted = Sorted::default();
     let mut doomed = HashSet::new();
     let mut taken_over = HashSet::new();
@@ -96,11 +102,13 @@ pub(crate) fn sort<'a>(
                 let mut former = contact
                     .previous_names
                     .iter()
+                    .filter(|name| !listed.contains(name))
                     .filter_map(|name| known.remove(name))
                     .collect::<Vec<_>>();
                 taken_over.extend(&contact.previous_names);
                 // A contact that goes by a new name keeps its id and its history. Where the mirror
-                // has both names, two contacts were merged, and the former one is gone.
+                // has both names, two contacts were merged (or a crash came between a full listing and
+                // its end), and the former one is gone.
                 let live = former.iter().position(|it| !it.deleted);
                 let mine = match (own, live) {
                     (Some(own), Some(live)) if own.deleted => Some(former.remove(live)),
@@ -212,6 +220,15 @@ mod tests {
         let sorted = sort(&distinct(&page), mirror, true);
         assert_eq!(sorted.doomed, [ContactId(2)]);
         assert_eq!(sorted.unchanged, [ContactId(1)]);
+    }
+
+    #[test]
+    fn a_former_name_that_the_page_lists_as_a_person_stays_that_persons() {
+        let page = [person("c", "1", &["b"]), person("b", "2", &[])];
+        let mirror = vec![known(1, "c", "1"), known(2, "b", "2")];
+        let sorted = sort(&distinct(&page), mirror, true);
+        assert_eq!(sorted.unchanged, [ContactId(1), ContactId(2)]);
+        assert!(sorted.create.is_empty() && sorted.doomed.is_empty());
     }
 
     #[test]

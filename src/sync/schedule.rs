@@ -88,6 +88,8 @@ pub struct Standing {
     pub not_before: Option<Timestamp>,
     /// The last run was broken off by a crash or a stop, and nobody has gone on with it.
     pub interrupted: bool,
+    /// The last run was stopped by hand.
+    pub cancelled: bool,
     /// Interrupted runs in a row. A run that takes the process down with it must not do so for ever.
     pub interruptions: u32,
     /// Nothing helps but connecting the account again.
@@ -125,10 +127,12 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     // far in the future was noted under a clock that was wrong, and says nothing.
     let sane = |at: &Timestamp| *at <= after(now, CLOCK_ERROR_MAX);
     let last_ended = standing.last_ended.filter(sane);
-    let since = standing.last_slot.filter(sane).or(last_ended);
+    let last_slot = standing.last_slot.filter(sane);
+    let since =
+        if standing.cancelled { last_slot.max(last_ended) } else { last_slot.or(last_ended) };
     let due = if standing.interrupted && standing.interruptions <= INTERRUPTIONS_MAX {
         Due { at: now, trigger: Trigger::Startup }
-    } else if standing.failures > 0 {
+    } else if standing.failures > 0 && !standing.cancelled {
         let wait = RETRY_BASE.saturating_mul(1 << (standing.failures - 1).min(16)).min(RETRY_MAX);
         let wait = wait + jitter(account, wait / 10);
         Due { at: after(last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
@@ -414,7 +418,7 @@ mod tests {
         let now = at("2026-03-01T00:00:00Z");
         let fresh = Standing { never_synced: true, ..Standing::default() };
         assert_eq!(next(&every(60), &fresh, ACCOUNT, now).unwrap().at, now);
-        let cancelled = Standing { last_ended: Some(now), ..fresh };
+        let cancelled = Standing { last_ended: Some(now), cancelled: true, failures: 3, ..fresh };
         assert!(next(&every(60), &cancelled, ACCOUNT, now).unwrap().at > now);
     }
 

@@ -425,7 +425,12 @@ impl Supervisor {
 
     fn stop_all(&self, stop: Stop) {
         for running in self.running().values() {
-            running.stop.send_replace(Some(stop));
+            // A run that was cancelled stays cancelled.
+            running.stop.send_if_modified(|asked| {
+                let first = asked.is_none();
+                *asked = asked.or(Some(stop));
+                first
+            });
         }
     }
 

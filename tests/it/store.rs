@@ -198,6 +198,28 @@ on_both! {
         assert_eq!(other.supervisor.cancel(world.account, "test").await.unwrap(), None);
     }
 
+    async fn a_run_that_was_cancelled_and_then_crashed_stays_cancelled(database) {
+        let world = World::new(database, 0).await;
+        let other = world.other_process().await;
+        let run = world.app.store.begin_run(&request(&world), &SHORT).await.unwrap();
+        world.app.store.request_cancel(world.account, "test").await.unwrap();
+        while !other.store.close_orphans(world.account).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        let row = other.store.run(run.lease.run).await.unwrap().unwrap();
+        assert_eq!(row.outcome, Some(Outcome::Cancelled));
+        assert!(world.status().await.standing.cancelled, "it does not start again by itself");
+    }
+
+    async fn a_new_consent_after_a_disconnection_is_never_taken_for_the_old_one(database) {
+        let world = World::new(database, 0).await;
+        let old = world.app.store.grant(world.account).await.unwrap().unwrap();
+        world.app.store.disconnect(world.account).await.unwrap();
+        world.connect().await;
+        let new = world.app.store.grant(world.account).await.unwrap().unwrap();
+        assert!(new.number > old.number && new.generation > old.generation);
+    }
+
     async fn a_failed_run_keeps_the_token_and_the_next_one_uses_it(database) {
         let world = World::new(database, 5).await;
         world.converge(None).await;

@@ -320,7 +320,8 @@ on_both! {
         for fault in [
             on_page(1, Action::Hang),
             on_page(3, Action::Hang),
-            on_page(2, answer(Canned::RateLimit)),
+            // For ever: a request of the run cancelled before may still be on its way, and meet it first.
+            forever(on_page(2, answer(Canned::RateLimit))),
             Fault { when: hang_me, after: 0, times: Times::Count(1), action: Action::Hang },
         ] {
             for from_elsewhere in [false, true] {

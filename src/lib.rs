@@ -16,3 +16,6 @@ pub mod telemetry;
 
 pub mod cli;
 pub mod web;
+
+#[cfg(any(test, ringbook_fuzz))]
+pub mod hostile;

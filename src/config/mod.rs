@@ -3,6 +3,8 @@
 //! Sources in rising precedence: environment variables, `.env`, a TOML file, flags. What comes out is
 //! a [`Config`] of parsed values, or everything that is wrong, all at once.
 
+#[cfg(any(test, ringbook_fuzz))]
+pub(crate) mod hostile;
 mod layers;
 mod table;
 mod value;

@@ -143,7 +143,8 @@ pub(super) fn looks_like_ours(name: &str, value: &str) -> bool {
         return true;
     }
     // HOME is as near to HOST as a slip of the finger: short names are only compared in full.
-    name.len() >= 8 && SETTINGS.iter().any(|s| s.key.len() >= 8 && distance(s.key, name) <= 2)
+    (8..100).contains(&name.len())
+        && SETTINGS.iter().any(|s| s.key.len() >= 8 && distance(s.key, name) <= 2)
 }
 
 /// Kubernetes and Docker describe a service called `sync` or `ringbook` by variables of that name.
@@ -156,6 +157,10 @@ fn set_by_an_orchestrator(name: &str, value: &str) -> bool {
 
 /// The setting whose name is most like `name`, if any is like it at all.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    // Comparing takes its time, and no slip of the finger makes a name this long.
+    if name.len() > 100 {
+        return None;
+    }
     let name = name.to_ascii_uppercase();
     let begun = SETTINGS.iter().find(|s| name.len() >= 4 && s.key.starts_with(&name));
     if let Some(setting) = begun {
@@ -196,6 +201,13 @@ mod tests {
             assert_eq!(distance(a, b), far, "{a} {b}");
             assert_eq!(distance(b, a), far, "{b} {a}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_far_too_long_is_like_no_setting() {
+        assert_eq!(nearest(&"SYNC_".repeat(20_000)), None);
+        assert!(!looks_like_ours(&"X".repeat(1 << 20), "x"));
+        assert_eq!(nearest("SYNC_INTERVAL_MINUTE"), Some("SYNC_INTERVAL_MINUTES"));
     }
 
     #[test]

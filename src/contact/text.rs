@@ -18,12 +18,14 @@ pub fn clean(raw: &str, len_max: usize) -> String {
         }
         match c {
             '\n' | '\r' | '\t' => {
-                if text.ends_with(' ') {
+                if text.is_empty() || text.ends_with(' ') {
                     continue;
                 }
                 text.push(' ');
             }
             c if unwanted(c) => continue,
+            // What stood before it has vanished, so the trimming did not reach it.
+            c if text.is_empty() && c.is_whitespace() => continue,
             c => text.push(c),
         }
         taken += 1;
@@ -47,5 +49,12 @@ mod tests {
         assert_eq!(clean("äöü", 2), "äö");
         assert_eq!(clean("plain", 100), "plain");
         assert_eq!(clean("\u{FFFE}", 5), "");
+    }
+
+    #[test]
+    fn no_space_is_left_in_front_where_control_characters_vanished() {
+        assert_eq!(clean("\u{1} Ada", 100), "Ada");
+        assert_eq!(clean("\u{1}\n\u{3000}\u{2}Ada \u{3}", 100), "Ada");
+        assert_eq!(clean("\u{1} Ada", 2), "Ad");
     }
 }

@@ -6,6 +6,8 @@
 //! contacts and [`FetchError`](crate::sync::book::FetchError)s.
 
 mod fault;
+#[cfg(any(test, ringbook_fuzz))]
+pub(crate) mod hostile;
 mod json;
 mod misfit;
 mod oauth;

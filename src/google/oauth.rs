@@ -256,7 +256,7 @@ impl OAuthError {
         OAuthError::of_code(&code, &format!("Google answered `{code}`"))
     }
 
-    fn of_code(code: &str, words: &str) -> OAuthError {
+    pub(super) fn of_code(code: &str, words: &str) -> OAuthError {
         match code {
             "access_denied" => OAuthError::Denied(format!(
                 "the permission was refused; {RECONNECT} and allow Ringbook to see the contacts ({words})"
@@ -318,13 +318,13 @@ impl From<Broken> for OAuthError {
     }
 }
 
-struct ErrorWire {
-    code: String,
+pub(super) struct ErrorWire {
+    pub(super) code: String,
     description: String,
 }
 
 impl ErrorWire {
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self.description.as_str() {
             "" => format!("Google answered `{}`", self.code),
             description => format!("Google answered `{}`: {description}", self.code),
@@ -332,7 +332,7 @@ impl ErrorWire {
     }
 }
 
-fn read_error(answer: &Answer) -> Option<ErrorWire> {
+pub(super) fn read_error(answer: &Answer) -> Option<ErrorWire> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let text = |name: &str, len_max| body[name].as_str().map(|it| clean(it, len_max));
     Some(ErrorWire {
@@ -342,7 +342,7 @@ fn read_error(answer: &Answer) -> Option<ErrorWire> {
 }
 
 /// Reads a successful answer, or `None` if it is not one after all.
-fn read_tokens(body: &[u8], old: Option<&Tokens>, now: Timestamp) -> Option<Tokens> {
+pub(super) fn read_tokens(body: &[u8], old: Option<&Tokens>, now: Timestamp) -> Option<Tokens> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let secret = |name: &str| {
         let token = body[name].as_str()?;

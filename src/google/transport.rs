@@ -174,7 +174,7 @@ async fn collect(response: &mut Response, limits: &Limits) -> Result<Vec<u8>, Br
 }
 
 /// Unpacks what is packed, whatever the headers say: proxies mislabel, and no JSON starts so.
-fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> {
+pub(super) fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> {
     if !body.starts_with(&[0x1f, 0x8b]) {
         return Ok(body);
     }

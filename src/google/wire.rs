@@ -17,6 +17,10 @@ use crate::sync::book::{Entries, Label, Page, PageToken, SyncToken, Verdict};
 const NAME_LEN_MAX: usize = 1000;
 const ID_LEN_MAX: usize = 256;
 
+/// Google lists at most 1000 persons a page. Far more are no page, and would take far more memory than
+/// the text they came in.
+const PERSONS_MAX: usize = 10_000;
+
 /// A page of `people.connections.list`, or why this is none.
 ///
 /// Only its frame is read here; the persons are, when they are stored.
@@ -35,6 +39,9 @@ pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
         && !is_empty_object(body.as_bytes())
     {
         return Err("the answer has none of the fields of a listing".to_owned());
+    }
+    if connections.as_ref().is_some_and(|it| it.len() > PERSONS_MAX) {
+        return Err(format!("the answer lists more than {PERSONS_MAX} persons"));
     }
     // Where each person stands in the text, since a text and its borrowers cannot move together.
     let start = body.as_ptr() as usize;
@@ -208,6 +215,14 @@ mod tests {
     fn an_empty_token_is_no_token() {
         let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#.to_vec());
         assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
+    }
+
+    #[test]
+    fn more_persons_than_any_page_holds_are_no_page() {
+        let body =
+            |persons: usize| format!(r#"{{"connections":[{{}}{}]}}"#, ",{}".repeat(persons - 1));
+        assert!(page(body(PERSONS_MAX).into_bytes()).is_ok());
+        assert!(page(body(PERSONS_MAX + 1).into_bytes()).is_err());
     }
 
     #[test]

@@ -59,16 +59,17 @@ impl Cadence {
     /// # Errors
     /// When either cannot be read, or when the expression would never come true.
     pub fn cron(expression: &str, zone: &str) -> Result<Cadence, ScheduleError> {
+        // The parser's reasons repeat what they are about.
+        let some = |text: &str| text.chars().take(100).collect();
         let wrong = |reason: String| ScheduleError::Cron {
-            expression: expression.chars().take(100).collect(),
-            reason,
+            expression: some(expression),
+            reason: some(&reason),
         };
         if expression.split_whitespace().count() != 5 {
             return Err(wrong("it needs five fields: minute hour day month weekday".to_owned()));
         }
         let cron = Cron::from_str(expression).map_err(|error| wrong(error.to_string()))?;
-        let found = TimeZone::get(zone)
-            .map_err(|_| ScheduleError::Zone(zone.chars().take(100).collect()))?;
+        let found = TimeZone::get(zone).map_err(|_| ScheduleError::Zone(some(zone)))?;
         let start = Timestamp::UNIX_EPOCH.to_zoned(found.clone());
         cron.find_next_occurrence(&start, true).map_err(|_| wrong("it never comes".to_owned()))?;
         let cron = Box::new(cron);
@@ -326,6 +327,15 @@ mod tests {
             assert!(due.at <= awake && between(due.at, awake) < Duration::from_secs(16 * 60));
             let then = next(&plan, &served(due.at), ACCOUNT, awake).unwrap();
             assert!(then.at > awake, "{then:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_repeats_little_of_what_it_refuses() {
+        let words = format!("0 0 * * MON,{}", "WEDN,".repeat(10_000));
+        for (cron, zone) in [(words.as_str(), "UTC"), ("0 0 * * *", words.as_str())] {
+            let problem = Cadence::cron(cron, zone).unwrap_err().to_string();
+            assert!(problem.len() < 400, "{problem}");
         }
     }
 

@@ -191,12 +191,16 @@ impl Feed {
     }
 
     fn id(&self, updated: Timestamp) -> String {
-        format!("{:016}-{:016}", self.seen.as_microsecond(), updated.as_microsecond())
+        id(self.seen, updated)
     }
 }
 
+pub(crate) fn id(seen: Timestamp, updated: Timestamp) -> String {
+    format!("{:016}-{:016}", seen.as_microsecond(), updated.as_microsecond())
+}
+
 /// What a client has seen, by the id of its last event. What is no id of ours counts as none.
-fn parse_id(id: &str) -> Option<Timestamp> {
+pub(crate) fn parse_id(id: &str) -> Option<Timestamp> {
     let (seen, _) = id.split_once('-')?;
     Timestamp::from_microsecond(seen.parse().ok()?).ok()
 }

@@ -82,22 +82,17 @@ pub(crate) async fn speak_json(request: Request, next: Next) -> Response {
     if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
         return response;
     }
-    let allow = response.headers().get(header::ALLOW).cloned();
-    let allowed = allow.as_ref().and_then(|it| it.to_str().ok()).unwrap_or_default();
     let path = shown(&path);
     let detail = match status {
         StatusCode::NOT_FOUND => format!("there is nothing at `{path}`; see /docs"),
         StatusCode::METHOD_NOT_ALLOWED => {
             let method = shown(method.as_str());
-            format!("`{path}`: found `{method}`; allowed is {}", allowed.replace(',', " or "))
+            format!("`{path}` does not take `{method}`; the header `Allow` says what it takes")
         }
         other => other.canonical_reason().unwrap_or("refused").to_lowercase(),
     };
-    let mut answer = Problem::new(status, detail).into_response();
-    if let Some(allow) = allow {
-        answer.headers_mut().insert(header::ALLOW, allow);
-    }
-    answer
+    // axum adds `Allow` only when all layers are done.
+    Problem::new(status, detail).into_response()
 }
 
 /// A mistake of ours must not take the server down.

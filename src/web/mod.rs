@@ -39,6 +39,14 @@ use crate::web::wire::Outward;
 
 pub use serve::serve;
 
+/// What reads strangers' words below the handlers, for those who try it with odd ones.
+#[cfg(any(test, ringbook_fuzz))]
+pub(crate) mod hostile {
+    pub(crate) use super::events::{id as event_id, parse_id as parse_event_id};
+    pub(crate) use super::problem::shown;
+    pub(crate) use super::read::cursor;
+}
+
 /// What every handler gets.
 #[derive(Clone)]
 pub(crate) struct Web {

@@ -88,14 +88,14 @@ pub async fn history(app: &App, out: &Outward, query: HistoryQuery) -> Result<Hi
     let mut rows = app.store.history(&more).await?;
     let beyond = rows.len() > limit;
     rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| beyond).map(cursor);
+    let next_cursor = rows.last().filter(|_| beyond).map(|row| cursor(row.started_at, row.id));
     let now = app.clock.now();
     let history = rows.iter().map(|row| Run::of(out, row, now)).collect();
     Ok(History { history, next_cursor })
 }
 
-fn cursor(row: &RunRow) -> String {
-    format!("{:016x}{:016x}", row.started_at.as_microsecond(), row.id.0)
+pub(crate) fn cursor(started_at: jiff::Timestamp, run: RunId) -> String {
+    format!("{:016x}{:016x}", started_at.as_microsecond(), run.0)
 }
 
 /// Reads a cursor of [`history`] back.

@@ -649,7 +649,12 @@ mod robustness {
             ("GET", "/%ff/%00", 404, "nothing at"),
             ("PATCH", "/api/sync/status", 405, "`PATCH`"),
             ("GET", "/api/sync", 405, "`GET`"),
-            ("BREW", "/health", 405, "`BREW`"),
+            (
+                "BREW",
+                "/health",
+                405,
+                "`/health` does not take `BREW`; the header `Allow` says what it takes",
+            ),
             ("GET", "/auth/callback?state=%ff", 422, "`state`"),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();

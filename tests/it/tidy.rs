@@ -58,6 +58,24 @@ const EVERYTHING: &[&str] = &["*"];
 
 const PARTS: &[Part] = &[
     Part {
+        path: "hostile",
+        ours: EVERYTHING,
+        crates: Crates::Not(&[DRIVERS, CLIENT, TERMINAL]),
+        why: "odd bytes come in where all others do, so no driver and no client is needed for them",
+    },
+    Part {
+        path: "google/hostile",
+        ours: EVERYTHING,
+        crates: Crates::Not(&[DRIVERS, CLIENT, TERMINAL]),
+        why: "odd bytes come in where all others do, so no driver and no client is needed for them",
+    },
+    Part {
+        path: "config/hostile",
+        ours: EVERYTHING,
+        crates: Crates::Not(&[DRIVERS, CLIENT, TERMINAL]),
+        why: "odd bytes come in where all others do, so no driver and no client is needed for them",
+    },
+    Part {
         path: "contact",
         ours: &[],
         crates: Crates::Only(PURE_CRATES),

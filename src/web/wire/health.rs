@@ -1,0 +1,54 @@
+//! How well the service is.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::sync::words;
+use crate::web::wire::Moment;
+
+words! {
+    /// How well the service is.
+    HealthState {
+        Ok = "ok",
+        /// It serves, but somebody should look.
+        Degraded = "degraded",
+        Unhealthy = "unhealthy",
+    }
+}
+
+/// How well the service is, and why.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Health {
+    pub status: HealthState,
+    pub checks: Checks,
+    /// Of the account that has been waiting longest.
+    pub last_success_at: Option<Moment>,
+    pub age_seconds: Option<f64>,
+    pub version: &'static str,
+    pub uptime_seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Checks {
+    pub database: Check,
+    pub sync: Check,
+    pub google: Check,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Check {
+    pub status: HealthState,
+    pub message: String,
+}
+
+impl Check {
+    pub fn new(status: HealthState, message: impl Into<String>) -> Check {
+        Check { status, message: message.into() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Liveness {
+    #[schema(example = "alive")]
+    pub status: &'static str,
+}

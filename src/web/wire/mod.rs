@@ -1,0 +1,79 @@
+//! What goes over the wire: the shapes of the API, which `--json` on the command line shares.
+//!
+//! Field names are a contract with programs that others wrote. Fields may be added, never renamed.
+
+mod auth;
+mod changes;
+mod contact;
+mod health;
+mod history;
+mod problem;
+mod run;
+mod schedule;
+mod status;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::config::Config;
+use crate::store::{ContactId, Ids, Store};
+use crate::sync::{AccountId, RunId};
+
+pub use auth::{AuthStatus, AuthUrl, Done};
+pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
+pub use contact::{Contact, ContactStats, Contacts, EmailAddress, LabelNames, PhoneNumber};
+pub use health::{Check, Checks, Health, HealthState, Liveness};
+pub use history::{Cleared, ContactTotals, History, RunTotals, Statistics, SyncTotals};
+pub use problem::{Busy, ProblemBody, RunProblem};
+pub use run::{Progress, Run, RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting};
+pub use schedule::{Schedule, ScheduleMode, ScheduleSource};
+pub use status::{AccountStatus, NeedsSync, Sight, Standing, Status, SyncState};
+
+/// How ids and times look from outside.
+#[derive(Clone, Debug)]
+pub struct Outward {
+    ids: Ids,
+    zone: TimeZone,
+}
+
+impl Outward {
+    pub fn new(store: &Store, config: &Config) -> Outward {
+        Outward { ids: *store.ids(), zone: config.timezone.clone() }
+    }
+
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    pub fn time(&self, at: Timestamp) -> Moment {
+        Moment(at.display_with_offset(self.zone.to_offset(at)).to_string())
+    }
+
+    fn time_of(&self, at: Option<Timestamp>) -> Option<Moment> {
+        at.map(|at| self.time(at))
+    }
+
+    pub fn run(&self, run: RunId) -> Id {
+        Id(self.ids.run(run))
+    }
+
+    pub fn account(&self, account: AccountId) -> Id {
+        Id(self.ids.account(account))
+    }
+
+    pub fn contact(&self, contact: ContactId) -> Id {
+        Id(self.ids.contact(contact))
+    }
+}
+
+/// A time, RFC 3339 with the offset of the configured zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-03-01T12:00:00.25+01:00")]
+pub struct Moment(pub String);
+
+/// The id of an account, a run or a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, format = "uuid", example = "00000000-1000-8001-9b1c-2d3e4f506172")]
+pub struct Id(pub String);

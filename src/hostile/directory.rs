@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::contact::{Content, Initial, NameKey, ResourceName, clean, differences};
-use crate::hostile::{assert_clean, parts};
+use crate::hostile::{assert_clean, assert_short, parts};
 use crate::store::{ContactId, Ids};
 use crate::sync::schedule::{Cadence, Due, Plan, Standing, next};
 use crate::sync::{AccountId, RunId};
@@ -96,7 +96,7 @@ pub(super) fn schedule(bytes: &[u8]) {
     let zone = if zone.is_empty() { "UTC" } else { &*zone };
     let cadence = match Cadence::cron(&expression, zone) {
         Ok(cadence) => cadence,
-        Err(problem) => return assert!(problem.to_string().len() < 1000, "{problem}"),
+        Err(problem) => return assert_short(&problem.to_string(), 1000),
     };
     let plan = Plan { cadence, paused: false };
     let account = AccountId(7);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::clock::{after, between};
+use crate::contact::clean;
 use crate::sync::{AccountId, Trigger, words};
 
 /// Shortest and longest interval, in minutes.
@@ -59,8 +60,8 @@ impl Cadence {
     /// # Errors
     /// When either cannot be read, or when the expression would never come true.
     pub fn cron(expression: &str, zone: &str) -> Result<Cadence, ScheduleError> {
-        // The parser's reasons repeat what they are about.
-        let some = |text: &str| text.chars().take(100).collect();
+        // Shown to whoever sent it. The parser's reasons repeat what they are about, too.
+        let some = |text: &str| clean(text, 100);
         let wrong = |reason: String| ScheduleError::Cron {
             expression: some(expression),
             reason: some(&reason),
@@ -331,11 +332,15 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_repeats_little_of_what_it_refuses() {
+    fn a_refusal_repeats_little_of_what_it_refuses_and_nothing_unseen() {
         let words = format!("0 0 * * MON,{}", "WEDN,".repeat(10_000));
         for (cron, zone) in [(words.as_str(), "UTC"), ("0 0 * * *", words.as_str())] {
             let problem = Cadence::cron(cron, zone).unwrap_err().to_string();
             assert!(problem.len() < 400, "{problem}");
+        }
+        for (cron, zone) in [("0 0 * * \u{1}", "UTC"), ("0 0 * * *", "\u{1}\u{7f}Mars\u{0}")] {
+            let problem = Cadence::cron(cron, zone).unwrap_err().to_string();
+            assert!(!problem.chars().any(char::is_control), "{problem:?}");
         }
     }
 

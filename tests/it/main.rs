@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod google;
 mod postgres;
+mod power;
 mod simulator;
 mod store;
 mod supervisor;

@@ -105,6 +105,10 @@ impl Contents {
         self.names.get(name).copied()
     }
 
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, FileNo)> {
+        self.names.iter().map(|(name, file)| (name, *file))
+    }
+
     pub(crate) fn data(&self, file: FileNo) -> &[u8] {
         self.files.get(&file).map_or(&[], |it| &it.data)
     }

@@ -1,6 +1,9 @@
 //! What was done to a disk, and what a power cut at each moment of it would have left.
 
-use crate::contents::{Contents, Op};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::contents::{Contents, FileNo, Op};
 use crate::image::Image;
 use crate::loss::Loss;
 
@@ -17,6 +20,16 @@ impl Recording {
         let mut start = contents.clone();
         start.settle();
         Recording { start, ops: Vec::new() }
+    }
+
+    /// What the files of a recording are called, also those that were deleted.
+    pub fn names(&self) -> BTreeMap<FileNo, Arc<str>> {
+        let before = self.start.named().map(|(name, file)| (file, name.clone()));
+        let created = self.ops.iter().filter_map(|op| match op {
+            Op::Create { file, name } => Some((*file, name.clone())),
+            _ => None,
+        });
+        before.chain(created).collect()
     }
 
     /// Begins before the first thing that was done.

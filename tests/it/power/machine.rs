@@ -9,11 +9,12 @@ use ringbook::sync::backoff::RetryPolicy;
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::guard::Guard;
 use ringbook::sync::run::{Policy, Stop};
-use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
-use ringbook_disk::{Disk, Image};
+use ringbook::sync::{AccountId, Kind, Outcome, RunId, Trigger};
+use ringbook_disk::{Disk, Image, Loss};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use crate::power::rows;
 use crate::support::book::Book;
 use crate::support::clock::ManualClock;
 
@@ -44,6 +45,7 @@ pub(super) struct Machine {
 /// A run that goes on only when it is told to.
 pub(super) struct Sync {
     engine: Engine<Book>,
+    pub(super) run: RunId,
     stop: watch::Sender<Option<Stop>>,
 }
 
@@ -113,6 +115,22 @@ impl Machine {
         self.store = None;
     }
 
+    /// The power fails and comes back, and the process starts again.
+    pub(super) fn lose_power(&mut self, loss: Loss) {
+        self.disk.lose_power(loss);
+        self.store = None;
+        self.forget_boot();
+        self.start();
+    }
+
+    /// A machine that lost its power is not as it was started when a lease was taken.
+    pub(super) fn forget_boot(&self) {
+        let connection = self.connection();
+        if rows::tables(&connection).iter().any(|it| it == "lease") {
+            connection.execute_batch("update lease set boot = 'an earlier start'").unwrap();
+        }
+    }
+
     pub(super) fn connection(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path()).unwrap()
     }
@@ -159,7 +177,9 @@ impl Machine {
     }
 
     pub(super) fn begin(&mut self, kind: Option<Kind>) -> Result<Sync, Refusal> {
-        let begun = self.block_on(self.store().begin_run(&self.request(kind), &self.settings()))?;
+        // Whoever asks for a run is told its number, which no other run may ever get.
+        let (request, settings) = (self.request(kind), self.settings());
+        let begun = self.word(async |store| store.begin_run(&request, &settings).await)?;
         Ok(self.engine(self.store().clone(), begun))
     }
 
@@ -178,8 +198,9 @@ impl Machine {
             // A page that is fetched by a task of its own would come when it likes.
             fetch_ahead: false,
         };
+        let run = beginning.lease.run;
         let engine = Engine::new(tools, beginning);
-        Sync { engine, stop: watch::Sender::new(None) }
+        Sync { engine, run, stop: watch::Sender::new(None) }
     }
 
     /// Performs at most so many steps. Returns how it ended, if it did.
@@ -244,7 +265,7 @@ impl Machine {
         }
     }
 
-    fn held(&self) -> Option<ringbook::sync::RunId> {
+    fn held(&self) -> Option<RunId> {
         self.block_on(self.store().account(ACCOUNT)).unwrap().unwrap().held_run
     }
 

@@ -57,14 +57,14 @@ fn clear_all_but_one(machine: &mut Machine) {
     if !machine.is_on() {
         machine.start();
     }
-    machine.block_on(machine.store().clear_history(true)).unwrap();
+    machine.word(async |store| store.clear_history(true).await).unwrap();
 }
 
 fn clear_all(machine: &mut Machine) {
     if !machine.is_on() {
         machine.start();
     }
-    machine.block_on(machine.store().clear_history(false)).unwrap();
+    machine.word(async |store| store.clear_history(false).await).unwrap();
 }
 
 fn connect(machine: &mut Machine) {
@@ -99,6 +99,22 @@ pub(super) const UPKEEP: &[Scenario] = &[
         },
     )
     .after(connect),
+    story(
+        "a start after an outage",
+        || {
+            let mut machine = connected(25);
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 5);
+            machine.kill();
+            machine
+        },
+        |machine| {
+            assert!(machine.disk.image().file("ringbook.db-wal").is_some(), "nobody tidied up");
+            machine.start();
+            machine.sync(None);
+            machine.stop();
+        },
+    ),
     story(
         "an orderly end",
         || connected(15),

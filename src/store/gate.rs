@@ -133,7 +133,9 @@ impl Store {
 
         let account = request.account;
         let dead = self.dead_holder(account).await?;
-        let tx = self.db.begin().await?;
+        // Whoever asked is told the number of the run. Were it lost in a power cut, another run would
+        // get it, and a word about the one would be taken for a word about the other.
+        let tx = self.db.begin_durable().await?;
         let now = tx.now(&*self.clock).await?;
         tx.exec(ROW, &[account.0.into()]).await?;
         let taken = tx

@@ -68,7 +68,7 @@ impl Store {
             )
             .await?;
         let runs = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
-        let mut pruned = Pruned { runs: self.forget_runs(&runs).await?, tombstones: 0 };
+        let mut pruned = Pruned { runs: self.forget_runs(&runs, false).await?, tombstones: 0 };
 
         let args = [account.0.into(), Arg::from(before(retention.tombstones)), int(STEP)];
         let gone = self.db.rows(GONE, &args).await?;

@@ -312,12 +312,13 @@ impl Store {
             if runs.is_empty() {
                 return Ok(cleared);
             }
-            cleared += self.forget_runs(&runs).await?;
+            cleared += self.forget_runs(&runs, true).await?;
         }
     }
 
-    /// Deletes these runs, if they are over and not on hold.
-    pub(crate) async fn forget_runs(&self, runs: &[i64]) -> Result<u64, DbError> {
+    /// Deletes these runs, if they are over and not on hold. `durable`: a person wants them gone, and
+    /// they must not come back after a power cut.
+    pub(crate) async fn forget_runs(&self, runs: &[i64], durable: bool) -> Result<u64, DbError> {
         const PARTS: [&str; 3] = [
             "delete from change where run = $1",
             "delete from set_aside where run = $1",
@@ -327,8 +328,13 @@ impl Store {
             and not exists
                 (select 1 from hold h where h.account = run.account and h.run <= run.id)";
         let mut forgotten = 0;
-        for run in runs {
-            let tx = self.db.begin().await?;
+        for (at, run) in runs.iter().enumerate() {
+            // What makes the last one durable makes those before it durable, too.
+            let is_last = at + 1 == runs.len();
+            let tx = match durable && is_last {
+                true => self.db.begin_durable().await?,
+                false => self.db.begin().await?,
+            };
             let gone = tx.exec(RUN, &[Arg::Int(*run)]).await?;
             if gone > 0 {
                 for part in PARTS {

@@ -10,6 +10,7 @@ mod crash;
 mod google;
 mod postgres;
 mod schemathesis;
+mod power;
 mod simulator;
 mod store;
 mod supervisor;

@@ -1,6 +1,7 @@
 //! What tests share. Nothing here knows what is being tested.
 
 pub(crate) mod app;
+pub(crate) mod book;
 pub(crate) mod both;
 pub(crate) mod clock;
 pub(crate) mod postgres;

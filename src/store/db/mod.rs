@@ -211,7 +211,8 @@ impl Db {
     }
 
     /// Like [`Db::begin`], for what must survive a power cut the moment it is committed: words of
-    /// people and grants. Data of a sync need not: a lost commit is only fetched again.
+    /// people, grants, and numbers that were given out. Data of a sync need not: a lost commit is only
+    /// fetched again.
     pub(crate) async fn begin_durable(&self) -> Result<Tx, DbError> {
         self.begin_as(true).await
     }

@@ -1,0 +1,256 @@
+//! Words of people and programs, during which the power may fail; answered, they are kept.
+
+use ringbook::store::ScheduleRow;
+use ringbook::sync::{Kind, Outcome};
+
+use crate::power::machine::{ACCOUNT, Machine, tokens};
+use crate::power::syncs::{connected, synced};
+use crate::power::trial::{Scenario, story};
+use crate::support::book::Book;
+
+/// A run that would have deleted twenty of forty contacts waits for a word.
+fn held(kind: Kind) -> Machine {
+    let mut machine = synced(40);
+    machine.book.delete(5..25);
+    assert_eq!(machine.sync(Some(kind)), Outcome::Held);
+    machine
+}
+
+fn approve(machine: &mut Machine) {
+    if !machine.is_on() {
+        machine.start();
+    }
+    machine.approve();
+}
+
+fn reject(machine: &mut Machine) {
+    if !machine.is_on() {
+        machine.start();
+    }
+    machine.reject();
+}
+
+fn cancel(machine: &mut Machine) {
+    machine.word(async |store| store.request_cancel(ACCOUNT, "a person").await).unwrap();
+}
+
+fn save_tokens(machine: &mut Machine) {
+    let fresh = tokens("a fresh token");
+    machine.word(async |store| {
+        let grant = store.grant(ACCOUNT).await.unwrap().unwrap();
+        assert!(store.save_tokens(ACCOUNT, grant.generation, &fresh).await.unwrap());
+    });
+}
+
+fn condemn(machine: &mut Machine) {
+    machine.word(async |store| {
+        let grant = store.grant(ACCOUNT).await.unwrap().unwrap();
+        store.condemn_grant(ACCOUNT, grant.generation, "it was withdrawn").await.unwrap();
+    });
+}
+
+fn disconnect(machine: &mut Machine) {
+    machine.word(async |store| store.disconnect(ACCOUNT).await).unwrap();
+}
+
+fn schedule(machine: &mut Machine) {
+    let row = ScheduleRow {
+        cron: Some("5 4 * * *".to_owned()),
+        zone: Some("Europe/Berlin".to_owned()),
+        ..ScheduleRow::default()
+    };
+    machine.word(async |store| store.set_schedule(ACCOUNT, &row).await).unwrap();
+}
+
+fn alert(machine: &mut Machine) {
+    machine.word(async |store| store.claim_alert(ACCOUNT).await).unwrap();
+}
+
+fn connect_again(machine: &mut Machine) {
+    machine.connect("another token");
+}
+
+pub(super) const WORDS: &[Scenario] = &[
+    story("an approval of what a listing misses", || held(Kind::Full), approve).after(approve),
+    story("an approval of tombstones", || held(Kind::Incremental), approve).after(approve),
+    story("a rejection of what a listing misses", || held(Kind::Full), reject)
+        .after(|machine| assert_eq!(machine.sync(Some(Kind::Full)), Outcome::Held)),
+    story("a rejection of tombstones", || held(Kind::Incremental), reject),
+    story(
+        "an approval right after the run",
+        || {
+            let machine = synced(40);
+            machine.book.delete(5..25);
+            machine
+        },
+        |machine| {
+            machine.start();
+            assert_eq!(machine.sync(None), Outcome::Held);
+            approve(machine);
+        },
+    )
+    .after(|machine| {
+        // Whoever had not decided yet is asked again.
+        machine.sync(None);
+        approve(machine);
+    }),
+    story(
+        "a word that a run is to be cancelled",
+        || connected(35),
+        |machine| {
+            machine.start();
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 4);
+            cancel(machine);
+            machine.go(&mut sync, usize::MAX);
+            assert_eq!(machine.latest().outcome, Some(Outcome::Cancelled));
+        },
+    ),
+    story(
+        "a word that a run is to be cancelled, which dies before it hears",
+        || connected(35),
+        |machine| {
+            machine.start();
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 4);
+            cancel(machine);
+            machine.kill();
+            drop(sync);
+            machine.start();
+            machine.block_on(machine.store().close_orphans(ACCOUNT)).unwrap();
+            assert_eq!(machine.latest().outcome, Some(Outcome::Cancelled));
+        },
+    ),
+    story(
+        "a word that nothing is to be cancelled",
+        || synced(5),
+        |machine| {
+            machine.start();
+            cancel(machine);
+        },
+    ),
+    story(
+        "a first consent",
+        || {
+            let mut machine = Machine::new(Book::of(12));
+            machine.start();
+            machine
+        },
+        |machine| {
+            machine.start();
+            machine.connect("a token");
+        },
+    )
+    .after(|machine| machine.connect("a token")),
+    story(
+        "a consent on a machine that was just set up",
+        || Machine::new(Book::of(12)),
+        |machine| {
+            machine.start();
+            machine.connect("a token");
+        },
+    )
+    .after(|machine| machine.connect("a token")),
+    story(
+        "another consent",
+        || synced(15),
+        |machine| {
+            machine.start();
+            connect_again(machine);
+        },
+    )
+    .after(connect_again),
+    story(
+        "another consent and a sync with it",
+        || synced(15),
+        |machine| {
+            machine.start();
+            connect_again(machine);
+            machine.book.delete(3..5);
+            machine.sync(None);
+        },
+    )
+    .after(connect_again),
+    story(
+        "a refreshed token",
+        || synced(8),
+        |machine| {
+            machine.start();
+            save_tokens(machine);
+        },
+    )
+    .after(save_tokens),
+    story(
+        "a refreshed token during a run",
+        || connected(25),
+        |machine| {
+            machine.start();
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 4);
+            save_tokens(machine);
+            machine.go(&mut sync, usize::MAX);
+        },
+    )
+    .after(save_tokens),
+    story(
+        "a grant that is found dead, and a new one",
+        || synced(8),
+        |machine| {
+            machine.start();
+            condemn(machine);
+            connect_again(machine);
+        },
+    )
+    .after(connect_again),
+    story(
+        "a goodbye, and a return",
+        || synced(12),
+        |machine| {
+            machine.start();
+            disconnect(machine);
+            connect_again(machine);
+        },
+    )
+    .after(connect_again),
+    story(
+        "a goodbye during a run",
+        || connected(25),
+        |machine| {
+            machine.start();
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 4);
+            disconnect(machine);
+            machine.go(&mut sync, usize::MAX);
+        },
+    )
+    .after(connect_again),
+    story(
+        "a schedule",
+        || synced(5),
+        |machine| {
+            machine.start();
+            schedule(machine);
+        },
+    )
+    .after(schedule),
+    story(
+        "a schedule during a run",
+        || connected(25),
+        |machine| {
+            machine.start();
+            let mut sync = machine.begin(None).unwrap();
+            machine.go(&mut sync, 5);
+            schedule(machine);
+            machine.go(&mut sync, usize::MAX);
+        },
+    )
+    .after(schedule),
+    story(
+        "an alarm that is given once",
+        || synced(5),
+        |machine| {
+            machine.start();
+            alert(machine);
+        },
+    ),
+];

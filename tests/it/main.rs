@@ -8,6 +8,7 @@ mod api;
 mod cli;
 mod crash;
 mod google;
+mod kill;
 mod postgres;
 mod simulator;
 mod store;

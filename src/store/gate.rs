@@ -423,7 +423,7 @@ pub struct Wait {
     pub message: String,
 }
 
-const CANCEL: &str = "select cancel_at from run where id = $1";
+pub(crate) const CANCEL: &str = "select cancel_at from run where id = $1";
 
 /// Closes the runs that a crash left open. The rescuer never touches a finished one.
 async fn close_open_runs(tx: &Tx, account: AccountId, now: Timestamp) -> Result<u64, DbError> {

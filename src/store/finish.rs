@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Tx, int};
-use crate::store::gate::{CANCEL, Holder, Lease, WriteError};
+use crate::store::gate::{CANCEL, Holder, Lease, WriteError, close_open_runs};
 use crate::store::ids::ContactId;
 use crate::store::page::{Change, Moves, log_changes, take_numbers};
 use crate::store::{Settings, Store};
@@ -180,6 +180,8 @@ impl Store {
                 None => Err(DecisionError::NotHeld),
             };
         }
+        // The lease may have run out only since: its run must not be left open without one.
+        close_open_runs(&tx, account, now).await?;
         if tx.row(HELD, &[account.0.into(), run.0.into()]).await?.is_none() {
             return Err(DecisionError::NotHeld);
         }

@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod google;
 mod kill;
+mod lease_model;
 mod postgres;
 mod simulator;
 mod store;

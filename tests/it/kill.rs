@@ -28,6 +28,9 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// After this PostgreSQL ends a transaction whose client says nothing.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
+/// About how many requests an incremental sync makes.
+const FEW: usize = 5;
+
 /// Several servers on one database, in front of one simulated Google.
 struct Fleet {
     world: World,
@@ -141,6 +144,7 @@ impl Fleet {
     fn live(&mut self) {
         let google = &self.world.google;
         google.change_at_random(1 + self.chance.below(15));
+        google.delete_many(1);
         if google.contact_count() < 60 {
             google.generate(30);
         }
@@ -158,23 +162,31 @@ impl Fleet {
         self.world.google.counters().values().map(|it| it.requests).sum()
     }
 
-    /// Waits until Google was asked a certain number of times, or the sync is over before.
+    /// Waits until Google was asked a certain number of times, or about contacts that a listing did not
+    /// name, which is the last question of a run; or until the sync is over.
     async fn instant(&mut self, requests_max: usize) {
         let wanted = self.requests() + self.chance.below(requests_max) as u64;
+        let asked = self.world.google.counted(Endpoint::BatchGet).requests;
+        let last = requests_max > FEW && self.chance.one_in(4);
         let end_at = after(SystemClock.now(), Duration::from_secs(3));
-        while self.requests() < wanted && SystemClock.now() < end_at {
-            if self.open_run().await.is_none() {
+        while SystemClock.now() < end_at && self.open_run().await.is_some() {
+            let come = match last {
+                true => self.world.google.counted(Endpoint::BatchGet).requests > asked,
+                false => self.requests() >= wanted,
+            };
+            if come {
                 break;
             }
             nap(Duration::from_millis(1)).await;
         }
-        nap(Duration::from_micros(self.chance.below(10_000) as u64)).await;
+        let jitter = if last { 4_000 } else { 10_000 };
+        nap(Duration::from_micros(self.chance.below(jitter) as u64)).await;
     }
 
     /// Starts a sync there, after whatever is in progress. Returns about how many requests it makes.
     async fn start(&mut self, server: usize) -> usize {
         let (path, requests) =
-            if self.chance.one_in(4) { ("/api/sync", 5) } else { ("/api/sync/full", 20) };
+            if self.chance.one_in(4) { ("/api/sync", FEW) } else { ("/api/sync/full", 20) };
         loop {
             match self.post(server, path).await {
                 // It may be over already.

@@ -60,7 +60,7 @@ async fn the_gate_does_the_same_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_stores_walk_the_ways_of_the_model() {
-    let walks = if long() { 400 } else { 12 };
+    let walks = if long() { 400 } else { 8 };
     for seed in 1..=walks {
         walk::walk(Database::Sqlite, on_sqlite().await, seed, 60).await;
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Tx, int};
-use crate::store::gate::{Holder, Lease, WriteError};
+use crate::store::gate::{CANCEL, Holder, Lease, WriteError, close_open_runs};
 use crate::store::ids::ContactId;
 use crate::store::page::{Change, Moves, log_changes, take_numbers};
 use crate::store::{Settings, Store};
@@ -100,6 +100,9 @@ impl Store {
                 Outcome::Failed
             }
             Ending::Cancelled => Outcome::Cancelled,
+            // A process that shuts down may not have heard yet that somebody cancelled the run. As an
+            // interrupted one it would start again by itself.
+            Ending::Interrupted if cancel_asked(&tx, lease.run).await? => Outcome::Cancelled,
             Ending::Interrupted => Outcome::Interrupted,
         };
         close(&tx, lease.run, kind, outcome, requests, now).await?;
@@ -177,6 +180,8 @@ impl Store {
                 None => Err(DecisionError::NotHeld),
             };
         }
+        // The lease may have run out only since: its run must not be left open without one.
+        close_open_runs(&tx, account, now).await?;
         if tx.row(HELD, &[account.0.into(), run.0.into()]).await?.is_none() {
             return Err(DecisionError::NotHeld);
         }
@@ -448,6 +453,11 @@ async fn succeed(tx: &Tx, account: AccountId, now: Timestamp, full: bool) -> Res
             follow_up_at = case when $3 = 1 then cast($2 as bigint) else null end
         where id = $1";
     tx.exec(SUCCESS, &[account.0.into(), now.into(), full.into()]).await.map(|_| ())
+}
+
+async fn cancel_asked(tx: &Tx, run: RunId) -> Result<bool, DbError> {
+    let row = tx.row(CANCEL, &[run.0.into()]).await?;
+    Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.is_some())
 }
 
 async fn earned_outcome(tx: &Tx, run: RunId) -> Result<Outcome, DbError> {

@@ -425,10 +425,14 @@ pub struct Wait {
     pub message: String,
 }
 
-const CANCEL: &str = "select cancel_at from run where id = $1";
+pub(crate) const CANCEL: &str = "select cancel_at from run where id = $1";
 
 /// Closes the runs that a crash left open. The rescuer never touches a finished one.
-async fn close_open_runs(tx: &Tx, account: AccountId, now: Timestamp) -> Result<u64, DbError> {
+pub(crate) async fn close_open_runs(
+    tx: &Tx,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<u64, DbError> {
     const CLOSE: &str = "
         update run set outcome = case when cancel_at is null then $2 else 'cancelled' end, phase = $3,
             ended_at = $4, updated_at = $4, wait_until = null, wait_reason = null, wait_message = null,

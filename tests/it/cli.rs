@@ -1,10 +1,8 @@
 //! The real program, as a person at a terminal, a script and a service manager meet it.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use ringbook::app::App;
@@ -15,11 +13,8 @@ use ringbook::simulator::{
 };
 use ringbook::store::{NewTokens, RunRow};
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
-use serde_json::Value;
-use tokio::sync::mpsc;
 
-/// Nothing here takes long; this is for a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::program::{Ended, PATIENCE, Program, free_port};
 
 /// A simulated Google, and a folder with a database in which an account is connected to it.
 struct Place {
@@ -104,109 +99,6 @@ impl Place {
     async fn hangs(&self) -> RunRow {
         self.until(|run| run.outcome.is_none() && run.counts.pages == 2).await
     }
-}
-
-/// A process that is running.
-struct Program {
-    child: Child,
-    lines: mpsc::UnboundedReceiver<(bool, String)>,
-    heard: Ended,
-}
-
-/// What a process had said when it was over.
-#[derive(Clone, Debug, Default)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    #[track_caller]
-    fn assert(&self, code: i32, words: &[&str]) -> &Ended {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        for word in words {
-            assert!(self.out.contains(word) || self.err.contains(word), "`{word}` in {self:?}");
-        }
-        self
-    }
-}
-
-impl Program {
-    fn start(folder: &Path, settings: &[(String, String)], args: &[&str]) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
-            .args(args)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("TMPDIR", folder)
-            .envs(settings.iter().map(|(key, value)| (key, value)))
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (tell, lines) = mpsc::unbounded_channel();
-        let out: Box<dyn Read + Send> = Box::new(child.stdout.take().unwrap());
-        let err: Box<dyn Read + Send> = Box::new(child.stderr.take().unwrap());
-        for (is_out, stream) in [(true, out), (false, err)] {
-            let tell = tell.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    let _ = tell.send((is_out, line));
-                }
-            });
-        }
-        Program { child, lines, heard: Ended::default() }
-    }
-
-    async fn hear(&mut self) -> Option<String> {
-        let heard = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
-        let (is_out, line) =
-            heard.unwrap_or_else(|_| panic!("it fell silent: {:?}", self.heard))?;
-        let text = if is_out { &mut self.heard.out } else { &mut self.heard.err };
-        text.push_str(&line);
-        text.push('\n');
-        Some(line)
-    }
-
-    async fn says(&mut self, word: &str) -> String {
-        while let Some(line) = self.hear().await {
-            if line.contains(word) {
-                return line;
-            }
-        }
-        panic!("`{word}` was never said: {:?}", self.heard);
-    }
-
-    async fn ended(mut self) -> Ended {
-        while self.hear().await.is_some() {}
-        let status = self.child.wait().unwrap();
-        self.heard.code = status.code();
-        self.heard.clone()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    port.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ mod api;
 mod cli;
 mod crash;
 mod google;
+mod kill;
+mod lease_model;
 mod postgres;
 mod schemathesis;
 mod power;

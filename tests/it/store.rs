@@ -211,6 +211,17 @@ on_both! {
         assert!(world.status().await.standing.cancelled, "it does not start again by itself");
     }
 
+    async fn a_run_that_was_cancelled_while_its_server_shut_down_stays_cancelled(database) {
+        let world = World::new(database, 0).await;
+        let other = world.other_process().await;
+        let run = world.app.store.begin_run(&request(&world), &LONG).await.unwrap();
+        other.store.request_cancel(world.account, "test").await.unwrap();
+        let parked = world.app.store
+            .finish(&run.lease, Kind::Full, &Ending::Interrupted, "", 0, &LONG).await;
+        assert_eq!(parked.unwrap(), Outcome::Cancelled);
+        assert!(world.status().await.standing.cancelled, "it does not start again by itself");
+    }
+
     async fn a_new_consent_after_a_disconnection_is_never_taken_for_the_old_one(database) {
         let world = World::new(database, 0).await;
         let old = world.app.store.grant(world.account).await.unwrap().unwrap();

@@ -137,12 +137,13 @@ impl Db {
         );
         let set_up = deadpool_postgres::Hook::async_fn(|client, _| {
             Box::pin(async move {
-                // Nothing may wait for ever: a stalled statement ends, and so does the transaction
-                // of a process that was frozen in the middle of it.
+                // Nothing may wait for ever: a stalled statement ends. So does the transaction of a
+                // process that was frozen in the middle of it, and before its lease does: as long as
+                // it is open nobody else can take that lease, however long it has run out.
                 client
                     .batch_execute(
                         "set statement_timeout = '30s'; set lock_timeout = '15s'; \
-                         set idle_in_transaction_session_timeout = '30s'; \
+                         set idle_in_transaction_session_timeout = '5s'; \
                          set client_min_messages = warning",
                     )
                     .await

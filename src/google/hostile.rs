@@ -46,7 +46,10 @@ pub(crate) fn one_person(bytes: &[u8]) {
 fn check(entry: &Entry) {
     match entry {
         Entry::Person(contact) => check_contact(contact),
-        Entry::Deleted(name) => check_name(name),
+        Entry::Deleted(it) => {
+            check_name(&it.resource_name);
+            it.previous_names.iter().for_each(check_name);
+        }
         Entry::Unreadable(Unreadable { resource_name, reason }) => {
             resource_name.iter().for_each(check_name);
             assert_short(reason, 200);
@@ -106,7 +109,10 @@ fn size(entry: &Entry) -> usize {
             let names = it.previous_names.iter().map(|it| it.as_str().len()).sum::<usize>();
             it.content.encode().0.len() + names + it.etag.as_ref().map_or(0, String::len)
         }
-        Entry::Deleted(name) => name.as_str().len(),
+        Entry::Deleted(it) => {
+            let former = it.previous_names.iter().map(|it| it.as_str().len()).sum::<usize>();
+            it.resource_name.as_str().len() + former
+        }
         Entry::Unreadable(it) => it.reason.len(),
     }
 }

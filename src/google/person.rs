@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::json::{Obj, Text, text};
 use super::misfit;
 use crate::contact::{Contact, Content, Email, Names, Organization, Phone, ResourceName};
-use crate::sync::book::{Entry, Unreadable};
+use crate::sync::book::{Entry, Tombstone, Unreadable};
 
 const NAME_LEN_MAX: usize = 1000;
 const VALUE_LEN_MAX: usize = 500;
@@ -32,8 +32,18 @@ pub(super) fn read(json: &str) -> Entry {
         return unreadable("`resourceName` is not of the form people/…".to_owned());
     };
     match &wire.metadata {
-        Some(Obj(metadata)) if metadata.deleted == Some(true) => Entry::Deleted(resource_name),
+        Some(Obj(metadata)) if metadata.deleted == Some(true) => {
+            let previous_names = metadata.previous_names(&resource_name);
+            Entry::Deleted(Tombstone { resource_name, previous_names })
+        }
         _ => Entry::Person(Box::new(wire.into_contact(resource_name))),
+    }
+}
+
+impl MetadataWire<'_> {
+    fn previous_names(&self, current: &ResourceName) -> Vec<ResourceName> {
+        let names = self.previous_resource_names.as_deref().unwrap_or_default().iter();
+        names.filter_map(|it| ResourceName::parse(&it.0)).filter(|it| it != current).collect()
     }
 }
 
@@ -52,15 +62,10 @@ impl PersonWire<'_> {
         let source = metadata
             .and_then(|it| it.sources.as_ref())
             .and_then(|them| them.iter().map(|it| &it.0).find(|it| it.is_contact()));
-        let previous_names = metadata
-            .and_then(|it| it.previous_resource_names.as_deref())
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|it| ResourceName::parse(&it.0))
-            .filter(|it| *it != resource_name)
-            .collect();
         Contact {
-            previous_names,
+            previous_names: metadata
+                .map(|it| it.previous_names(&resource_name))
+                .unwrap_or_default(),
             etag: source.map(|it| text(&it.etag, ID_LEN_MAX)).filter(|it| !it.is_empty()),
             edited_at: source.and_then(SourceWire::edited_at),
             resource_name,
@@ -475,7 +480,9 @@ mod tests {
     #[test]
     fn a_tombstone_is_one_only_when_it_says_so() {
         let deleted = r#"{"resourceName":"people/c2","etag":"%EgUB","metadata":{"deleted":true,"objectType":"PERSON"}}"#;
-        assert!(matches!(read(deleted), Entry::Deleted(name) if name.as_str() == "people/c2"));
+        assert!(
+            matches!(read(deleted), Entry::Deleted(it) if it.resource_name.as_str() == "people/c2")
+        );
         let emptied = r#"{"resourceName":"people/c2","metadata":{"deleted":false}}"#;
         assert!(matches!(read(emptied), Entry::Person(_)));
     }

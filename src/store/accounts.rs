@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::contact::ResourceName;
 use crate::store::Store;
 use crate::store::db::{Arg, DbError, Row, int};
+use crate::store::gate::take_away;
 use crate::sync::schedule::{Standing, TokenFacts};
 use crate::sync::{AccountId, Kind, Outcome, RunId};
 
@@ -133,7 +134,8 @@ impl Store {
 
     /// Stores the tokens of a fresh consent, for an account that exists or for a new one.
     ///
-    /// A consent always begins a new grant, and with it a new series of sync tokens.
+    /// A consent always begins a new grant, and with it a new series of sync tokens. A run in progress
+    /// under the one before is closed as interrupted.
     ///
     /// # Errors
     /// [`ConnectError::DifferentAccount`] when the account mirrors somebody else; nothing is changed then.
@@ -148,7 +150,7 @@ impl Store {
         const ADD: &str = "insert into account (id, name, google_id, created_at)
             values ($1, $2, $3, $4)";
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
-                failures = 0, not_before = null where id = $1";
+                failures = 0, interruptions = 0, not_before = null where id = $1";
         // Both counters start from the time, so that they grow over a disconnection, too.
         const STORE: &str = "
             insert into oauth_grant (account, number, generation, access_token, expires_at,
@@ -175,6 +177,7 @@ impl Store {
                 {
                     return Err(ConnectError::DifferentAccount);
                 }
+                take_away(&tx, id, now).await?;
                 id
             }
             None => {
@@ -272,7 +275,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Forgets the grant. The contacts stay until somebody erases them.
+    /// Forgets the grant, and closes a run in progress as interrupted. The contacts stay until somebody
+    /// erases them.
     pub async fn disconnect(&self, account: AccountId) -> Result<bool, DbError> {
         const FORGET: &str = "delete from oauth_grant where account = $1";
         const TOKEN: &str = "
@@ -280,6 +284,8 @@ impl Store {
                 token_full_at = null, token_at = null
             where id = $1";
         let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        take_away(&tx, account, now).await?;
         let forgotten = tx.exec(FORGET, &[account.0.into()]).await?;
         tx.exec(TOKEN, &[account.0.into()]).await?;
         tx.commit().await?;

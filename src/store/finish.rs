@@ -5,9 +5,10 @@
 
 use jiff::Timestamp;
 
+use crate::clock::after;
 use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Tx, int};
-use crate::store::gate::{CANCEL, Holder, Lease, WriteError, close_open_runs};
+use crate::store::gate::{CANCEL, Holder, LEASE_MAX, Lease, VANISHED, WriteError, close_open_runs};
 use crate::store::ids::ContactId;
 use crate::store::page::{Change, Moves, log_changes, take_numbers};
 use crate::store::{Settings, Store};
@@ -93,7 +94,7 @@ impl Store {
                     learn_identity(&tx, account, identity).await?;
                 }
                 let earned = Earned { token: token.expose(), request, kind };
-                complete(&tx, lease, &earned, deletions, now).await?
+                complete(&tx, lease, &earned, deletions, settings, now).await?
             }
             Ending::Failed { code, message, not_before } => {
                 fail(&tx, lease, *code, message, *not_before, now).await?;
@@ -137,9 +138,9 @@ impl Store {
         tx.each(DOOM, &rows).await?;
         let deleted = delete_doomed(&tx, &lease, now).await?;
         tx.exec(TOKEN, &[account.0.into(), now.into()]).await?;
-        succeed(&tx, account, now, false).await?;
+        succeed(&tx, run, now, false).await?;
         let outcome = earned_outcome(&tx, run).await?;
-        decided(&tx, run, outcome, by, now).await?;
+        decided(&tx, run, outcome, deleted, by, now).await?;
         tx.commit().await?;
         self.tick();
         Ok(deleted)
@@ -151,7 +152,7 @@ impl Store {
     /// When the run is not on hold. Nothing is changed then.
     pub async fn reject(&self, run: RunId, by: &str) -> Result<(), DecisionError> {
         let (tx, _, now) = self.decide(run, false).await?;
-        decided(&tx, run, Outcome::Rejected, by, now).await?;
+        decided(&tx, run, Outcome::Rejected, 0, by, now).await?;
         tx.commit().await?;
         self.tick();
         Ok(())
@@ -167,13 +168,14 @@ impl Store {
         const SINCE: &str = "select count(*) from run where account = $1 and id > $2 and pages > 0";
         const TAKE: &str = "
             update lease set fence = fence + 1, holder = null, expires_at = $2
-            where account = $1 and (holder is null or expires_at <= $2)";
+            where account = $1 and (holder is null or expires_at <= $2 or expires_at > $3)";
         let account = run.account();
         // A holder that is found dead now need not be waited for.
         self.close_orphans(account).await?;
         let tx = self.db.begin_durable().await?;
         let now = tx.now(&*self.clock).await?;
-        if tx.exec(TAKE, &[account.0.into(), now.into()]).await? == 0 {
+        let horizon = after(now, LEASE_MAX);
+        if tx.exec(TAKE, &[account.0.into(), now.into(), horizon.into()]).await? == 0 {
             drop(tx);
             return match self.lease_holder(account).await? {
                 Some(holder) => Err(DecisionError::Busy(holder)),
@@ -181,7 +183,7 @@ impl Store {
             };
         }
         // The lease may have run out only since: its run must not be left open without one.
-        close_open_runs(&tx, account, now).await?;
+        close_open_runs(&tx, account, VANISHED, now).await?;
         if tx.row(HELD, &[account.0.into(), run.0.into()]).await?.is_none() {
             return Err(DecisionError::NotHeld);
         }
@@ -205,8 +207,13 @@ async fn complete(
     lease: &Lease,
     earned: &Earned<'_>,
     deletions: &Deletions,
+    settings: &Settings,
     now: Timestamp,
 ) -> Result<Outcome, DbError> {
+    const DOOMED: &str = "
+        select a.live, (select count(*) from doomed d join contact c on c.id = d.contact
+            where d.account = $1 and c.deleted_at is null)
+        from account a where a.id = $1";
     const TOKEN: &str = "
         update account set sync_token = $2, token_request = $3, token_at = $4,
             token_grant = (select number from oauth_grant where account = $1),
@@ -233,7 +240,11 @@ async fn complete(
     let full = earned.kind == Kind::Full;
     // A completed run knows better than an earlier one that was held.
     drop_hold(tx, account).await?;
-    let outcome = if deletions.hold {
+    // Only here is it known which of the renamed contacts became part of another one, and so go.
+    let counts = tx.row(DOOMED, &[account.0.into()]).await?;
+    let (live, doomed) =
+        counts.map_or(Ok((0, 0)), |row| Ok::<_, DbError>((row.count(0)?, row.count(1)?)))?;
+    let outcome = if deletions.hold || settings.policy.guard.holds(live, doomed) {
         tx.exec(
             HOLD,
             &[
@@ -263,10 +274,11 @@ async fn complete(
             ],
         )
         .await?;
-        succeed(tx, account, now, full).await?;
+        succeed(tx, lease.run, now, full).await?;
         earned_outcome(tx, lease.run).await?
     };
-    forget_listing(tx, account, full).await?;
+    // Whatever listing was interrupted before is older than this run, and so would be its token.
+    forget_listing(tx, account).await?;
     Ok(outcome)
 }
 
@@ -298,7 +310,6 @@ async fn follow_rename(
         join contact_content d on d.contact = c.id
         where c.account = $1 and c.resource_name in ($list) and c.deleted_at is null";
     const SPARE: &str = "delete from doomed where account = $1 and contact = $2";
-    const RENAME: &str = "update contact set resource_name = $2, updated_at = $3 where id = $1";
     const PARK: &str = "update contact set resource_name = resource_name || '~' || cast(id as text)
         where account = $1 and resource_name = $2";
     const TAKE_OVER: &str = "
@@ -322,44 +333,30 @@ async fn follow_rename(
     let row_of = |name: &ResourceName| {
         found.iter().find(|row| row.text(1).is_ok_and(|text| text == name.as_str()))
     };
-    let Some(former) = row_of(old) else { return Ok(()) };
-    let id = ContactId(former.int(0)?);
-    let before = former.text(4)?.to_owned();
+    let (Some(former), Some(latter)) = (row_of(old), row_of(new)) else { return Ok(()) };
     // Two contacts that were both here before became one at Google: the other keeps its own id, and
     // this one goes.
-    if let Some(latter) = row_of(new)
-        && latter.flag(5)?
-    {
+    if latter.flag(5)? {
         return Ok(());
     }
+    let id = ContactId(former.int(0)?);
+    let before = former.text(4)?.to_owned();
     tx.exec(SPARE, &[account.0.into(), id.0.into()]).await?;
     tx.exec(PARK, &[account.0.into(), old.as_str().into()]).await?;
-    let latter = row_of(new).map(|row| Ok::<_, DbError>((ContactId(row.int(0)?), row)));
-    let after = match latter.transpose()? {
-        Some((newcomer, row)) => {
-            let content = row.text(4)?.to_owned();
-            tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
-            let args = [id.0.into(), newcomer.0.into(), Arg::from(new.as_str()), now.into()];
-            tx.exec(TAKE_OVER, &args).await?;
-            tx.exec(CONTENT, &[id.0.into(), content.as_str().into()]).await?;
-            let here = tx.exec(UNLOG, &[lease.run.0.into(), newcomer.0.into()]).await?.min(1);
-            tx.exec(REMOVE_SEEN, &[account.0.into(), newcomer.0.into()]).await?;
-            tx.exec(REMOVE_CONTENT, &[newcomer.0.into()]).await?;
-            tx.exec(REMOVE, &[newcomer.0.into()]).await?;
-            let mut moves = Moves::default();
-            moves.contact(-1, former.count(2)?, former.count(3)?);
-            moves.apply(tx, account).await?;
-            // A newcomer of this run was never another contact; one of an earlier run was, and goes.
-            tx.exec(RECOUNT, &[lease.run.0.into(), int(here), int(1 - here)]).await?;
-            content
-        }
-        None => {
-            tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
-            tx.exec(RENAME, &[id.0.into(), new.as_str().into(), now.into()]).await?;
-            tx.exec(RECOUNT, &[lease.run.0.into(), int(0), int(0)]).await?;
-            before.clone()
-        }
-    };
+    let (newcomer, after) = (ContactId(latter.int(0)?), latter.text(4)?.to_owned());
+    tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
+    let args = [id.0.into(), newcomer.0.into(), Arg::from(new.as_str()), now.into()];
+    tx.exec(TAKE_OVER, &args).await?;
+    tx.exec(CONTENT, &[id.0.into(), after.as_str().into()]).await?;
+    let here = tx.exec(UNLOG, &[lease.run.0.into(), newcomer.0.into()]).await?.min(1);
+    tx.exec(REMOVE_SEEN, &[account.0.into(), newcomer.0.into()]).await?;
+    tx.exec(REMOVE_CONTENT, &[newcomer.0.into()]).await?;
+    tx.exec(REMOVE, &[newcomer.0.into()]).await?;
+    let mut moves = Moves::default();
+    moves.contact(-1, former.count(2)?, former.count(3)?);
+    moves.apply(tx, account).await?;
+    // A newcomer of this run was never another contact; one of an earlier run was, and goes.
+    tx.exec(RECOUNT, &[lease.run.0.into(), int(here), int(1 - here)]).await?;
     let mut seq = take_numbers(tx, lease, 1).await?;
     let change = Change {
         contact: id,
@@ -445,14 +442,20 @@ async fn learn_identity(
     tx.exec(LEARN, &[account.0.into(), identity.as_str().into()]).await.map(|_| ())
 }
 
-/// A run has succeeded: what went wrong before is forgiven.
-async fn succeed(tx: &Tx, account: AccountId, now: Timestamp, full: bool) -> Result<(), DbError> {
+/// A run has succeeded: what went wrong before is forgiven. After a full one the changes are due that
+/// were made while it paged; not after one that was asked for changes and had its token refused, or
+/// Google could keep us listing everything for ever.
+async fn succeed(tx: &Tx, run: RunId, now: Timestamp, full: bool) -> Result<(), DbError> {
     const SUCCESS: &str = "
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
             failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
-            follow_up_at = case when $3 = 1 then cast($2 as bigint) else null end
+            follow_up_at = case
+                when $3 = 1 and coalesce((select kind_asked from run where id = $4), '') <> $5
+                then cast($2 as bigint) else null end
         where id = $1";
-    tx.exec(SUCCESS, &[account.0.into(), now.into(), full.into()]).await.map(|_| ())
+    let changes = Kind::Incremental.as_str();
+    let args = [run.account().0.into(), now.into(), full.into(), run.0.into(), Arg::from(changes)];
+    tx.exec(SUCCESS, &args).await.map(|_| ())
 }
 
 async fn cancel_asked(tx: &Tx, run: RunId) -> Result<bool, DbError> {
@@ -488,7 +491,7 @@ async fn fail(
     tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
     if code == FailureCode::IncompleteListing {
         // A listing that contradicts itself is not gone on with.
-        forget_listing(tx, account, true).await?;
+        forget_listing(tx, account).await?;
     }
     if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
         tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
@@ -496,19 +499,17 @@ async fn fail(
     Ok(())
 }
 
-async fn forget_listing(tx: &Tx, account: AccountId, full: bool) -> Result<(), DbError> {
+async fn forget_listing(tx: &Tx, account: AccountId) -> Result<(), DbError> {
     const DOOMED: &str = "delete from doomed where account = $1";
     const SEEN: &str = "delete from seen where account = $1";
     const LISTING: &str = "
         update account set listing_request = null, listing_grant = null, listing_page = null,
-            listing_started_at = null, listing_at = null, listing_seen = 0, listing_nameless = 0
+            listing_started_at = null, listing_at = null, listing_seen = 0, listing_nameless = 0,
+            listing_total = null
         where id = $1";
     tx.exec(DOOMED, &[account.0.into()]).await?;
-    if full {
-        tx.exec(SEEN, &[account.0.into()]).await?;
-        tx.exec(LISTING, &[account.0.into()]).await?;
-    }
-    Ok(())
+    tx.exec(SEEN, &[account.0.into()]).await?;
+    tx.exec(LISTING, &[account.0.into()]).await.map(|_| ())
 }
 
 async fn drop_hold(tx: &Tx, account: AccountId) -> Result<(), DbError> {
@@ -525,16 +526,18 @@ async fn decided(
     tx: &Tx,
     run: RunId,
     outcome: Outcome,
+    deleted: u64,
     by: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
+    // Other runs may have changed the number of contacts since; this run's books are its own.
     const DECIDED: &str = "
         update run set outcome = $2, decided_at = $3, decided_by = $4, updated_at = $3,
-            after_live = (select live from account where id = $5)
+            after_live = after_live - $5
         where id = $1";
     let account = run.account();
     drop_hold(tx, account).await?;
-    let args = [run.0.into(), outcome.as_str().into(), now.into(), Arg::from(by), account.0.into()];
+    let args = [run.0.into(), outcome.as_str().into(), now.into(), Arg::from(by), int(deleted)];
     tx.exec(DECIDED, &args).await.map(|_| ())
 }
 

@@ -26,9 +26,18 @@ pub struct Request {
     /// A person or program, for the history.
     pub asked_by: Option<String>,
     /// The due time that this run serves. It is served once.
-    pub slot: Option<Timestamp>,
+    pub slot: Option<Slot>,
     /// Fingerprint of the request parameters that a sync token depends on.
     pub request: String,
+}
+
+/// A due time, and on what the judgement rests that it has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    pub at: Timestamp,
+    /// The account's newest run when it was judged. Another one since then, perhaps one that somebody
+    /// cancelled, makes the judgement void.
+    pub after: Option<RunId>,
 }
 
 /// The right to write the data of one account, as long as nobody else has taken it.
@@ -98,6 +107,10 @@ pub struct Renewed {
     pub cancel: bool,
 }
 
+/// No lease runs for longer. One that claims to was taken under a clock that was wrong, by a holder of
+/// whom nothing more can be known; it must not bar the account until that day comes.
+pub(crate) const LEASE_MAX: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// A listing older than this is not gone on with: too much may have changed behind it.
 const RESUME_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -120,8 +133,10 @@ impl Store {
         const TAKE: &str = "
             update lease
             set fence = fence + 1, holder = $2, host = $3, boot = $4, taken_at = $5, expires_at = $6
-            where account = $1 and (holder is null or expires_at <= $5 or holder = $7)
+            where account = $1
+                and (holder is null or expires_at <= $5 or expires_at > $8 or run = $7)
             returning fence";
+        const NEWEST: &str = "select max(id) from run where account = $1";
         const HOLD_RUN: &str = "update lease set run = $2 where account = $1";
         const OPEN: &str = "
             insert into run (id, account, kind, kind_asked, full_reason, started_by, asked_by, holder,
@@ -148,7 +163,8 @@ impl Store {
                     self.instance.boot.as_str().into(),
                     now.into(),
                     after(now, settings.lease).into(),
-                    dead.as_deref().unwrap_or("").into(),
+                    dead.map_or(-1, |run| run.0).into(),
+                    after(now, LEASE_MAX).into(),
                 ],
             )
             .await?;
@@ -165,12 +181,14 @@ impl Store {
         let run = RunId::new(account, fence);
         let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
         facts.check_connected()?;
-        if let Some(slot) = request.slot
-            && !schedule::fires(facts.last_slot, slot, now)
-        {
-            return Err(Refusal::AlreadyServed);
+        if let Some(slot) = request.slot {
+            let newest = tx.row(NEWEST, &[account.0.into()]).await?;
+            let newest = newest.map_or(Ok(None), |row| row.opt_int(0))?.map(RunId);
+            if newest != slot.after || !schedule::fires(facts.last_slot, slot.at, now) {
+                return Err(Refusal::AlreadyServed);
+            }
         }
-        close_open_runs(&tx, account, now).await?;
+        close_open_runs(&tx, account, VANISHED, now).await?;
 
         let grant = facts.grant.unwrap_or(0);
         let (kind, reason) = facts.kind(account, request.kind, &request.request, settings, now);
@@ -201,7 +219,7 @@ impl Store {
         )
         .await?;
         tx.exec(HOLD_RUN, &[account.0.into(), run.0.into()]).await?;
-        tx.exec(FRESH, &[account.0.into(), request.slot.into()]).await?;
+        tx.exec(FRESH, &[account.0.into(), request.slot.map(|it| it.at).into()]).await?;
         tx.commit().await?;
         self.tick();
         self.instance.holds(true, self.clock.now());
@@ -244,6 +262,11 @@ impl Store {
             identity: facts.identity,
             policy: settings.policy,
         })
+    }
+
+    /// Nobody works on this run of ours any more, and it could not be closed. Its lease need not run out.
+    pub fn give_up(&self, run: RunId) {
+        self.instance.gives_up(run);
     }
 
     /// Keeps the lease for another while, and asks whether the run should stop.
@@ -328,7 +351,8 @@ impl Store {
         const OPEN: &str = "select count(*) from run where account = $1 and outcome is null";
         const FREE: &str = "
             update lease set holder = null, fence = fence + 1, expires_at = $2
-            where account = $1 and (holder is null or expires_at <= $2 or holder = $3)";
+            where account = $1
+                and (holder is null or expires_at <= $2 or expires_at > $4 or run = $3)";
         let open = self.db.row(OPEN, &[account.0.into()]).await?;
         if open.map_or(Ok(0), |row| row.int(0))? == 0 {
             return Ok(false);
@@ -336,11 +360,13 @@ impl Store {
         let dead = self.dead_holder(account).await?;
         let tx = self.db.begin().await?;
         let now = tx.now(&*self.clock).await?;
-        let dead = dead.unwrap_or_default();
-        if tx.exec(FREE, &[account.0.into(), now.into(), dead.into()]).await? == 0 {
+        let horizon = after(now, LEASE_MAX);
+        let dead = dead.map_or(-1, |run| run.0);
+        let args = [account.0.into(), now.into(), dead.into(), Arg::from(horizon)];
+        if tx.exec(FREE, &args).await? == 0 {
             return Ok(false);
         }
-        let closed = close_open_runs(&tx, account, now).await?;
+        let closed = close_open_runs(&tx, account, VANISHED, now).await?;
         tx.commit().await?;
         self.tick();
         Ok(closed > 0)
@@ -355,7 +381,8 @@ impl Store {
     /// Is somebody working on this account? Reads only, and waits for nobody.
     pub async fn is_leased(&self, account: AccountId) -> Result<bool, DbError> {
         let Some(row) = self.db.row(LEASE, &[account.0.into()]).await? else { return Ok(false) };
-        let held = row.opt_text(0)?.is_some() && row.time(4)? > self.clock.now();
+        let (now, until) = (self.clock.now(), row.time(4)?);
+        let held = row.opt_text(0)?.is_some() && until > now && until <= after(now, LEASE_MAX);
         Ok(held && self.dead_holder(account).await?.is_none())
     }
 
@@ -368,9 +395,10 @@ impl Store {
         settings: &Settings,
     ) -> Result<Timestamp, WriteError> {
         // A lease that ran out but was not taken is still ours: taking it is what raises the fence.
-        // A renewal never shortens it.
+        // A renewal never shortens it, unless it was taken under a clock that was wrong.
         const RENEW: &str = "
-            update lease set expires_at = case when expires_at > $4 then expires_at else $4 end
+            update lease set expires_at =
+                case when expires_at > $4 and expires_at <= $5 then expires_at else $4 end
             where account = $1 and fence = $2 and holder = $3";
         let now = tx.now(&*self.clock).await?;
         let renewed = tx
@@ -381,20 +409,23 @@ impl Store {
                     lease.run.fence().into(),
                     lease.holder.as_str().into(),
                     after(now, settings.lease).into(),
+                    after(now, LEASE_MAX).into(),
                 ],
             )
             .await?;
         if renewed == 0 { Err(WriteError::LeaseLost) } else { Ok(now) }
     }
 
-    /// The name of the lease's holder, if that process certainly lives no more.
-    async fn dead_holder(&self, account: AccountId) -> Result<Option<String>, DbError> {
+    /// The run that holds the lease, if certainly nobody works on it any more.
+    async fn dead_holder(&self, account: AccountId) -> Result<Option<RunId>, DbError> {
         let Some(row) = self.db.row(LEASE, &[account.0.into()]).await? else { return Ok(None) };
         let Some(name) = row.opt_text(0)? else { return Ok(None) };
         let other =
             Other { name: name.to_owned(), boot: row.opt_text(2)?.unwrap_or_default().to_owned() };
         let one_machine = self.db.path().is_some();
-        Ok(self.instance.knows_dead(&other, one_machine).then_some(other.name))
+        let Some(run) = row.opt_int(5)?.map(RunId) else { return Ok(None) };
+        let dead = self.instance.gave_up(run) || self.instance.knows_dead(&other, one_machine);
+        Ok(dead.then_some(run))
     }
 
     fn holder(&self, row: &Row) -> Result<Option<Holder>, DbError> {
@@ -427,10 +458,25 @@ pub struct Wait {
 
 pub(crate) const CANCEL: &str = "select cancel_at from run where id = $1";
 
+/// Takes the account away from whoever is syncing it. The permission under which that one asks Google
+/// is no longer the account's: it may speak for another person.
+pub(crate) async fn take_away(tx: &Tx, account: AccountId, now: Timestamp) -> Result<(), DbError> {
+    const TAKE: &str = "
+        update lease set fence = fence + 1, holder = null, expires_at = $2 where account = $1";
+    tx.exec(TAKE, &[account.0.into(), now.into()]).await?;
+    close_open_runs(tx, account, RECONNECTED, now).await.map(|_| ())
+}
+
+pub(crate) const VANISHED: &str =
+    "the process that ran it stopped without a word; the next run goes on";
+const RECONNECTED: &str =
+    "the account was connected or disconnected meanwhile; the next run starts anew";
+
 /// Closes the runs that a crash left open. The rescuer never touches a finished one.
 pub(crate) async fn close_open_runs(
     tx: &Tx,
     account: AccountId,
+    why: &str,
     now: Timestamp,
 ) -> Result<u64, DbError> {
     const CLOSE: &str = "
@@ -448,7 +494,7 @@ pub(crate) async fn close_open_runs(
                 Outcome::Interrupted.as_str().into(),
                 Phase::Ended.as_str().into(),
                 now.into(),
-                "the process that ran it stopped without a word; the next run goes on".into(),
+                why.into(),
             ],
         )
         .await?;

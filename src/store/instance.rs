@@ -7,6 +7,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::sync::RunId;
 
 /// This process, as others see it in a lease.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Instance {
     lock: Option<File>,
     /// Leases that were taken and not given back.
     leases: AtomicI64,
+    /// Runs of this process that nobody works on any more, though they are not closed.
+    given_up: Mutex<Vec<RunId>>,
 }
 
 /// Another process, as a lease names it.
@@ -54,7 +59,20 @@ impl Instance {
             .open(file(folder, &name))
             .ok()
             .filter(|file| file.try_lock().is_ok());
-        Instance { name, host, boot, folder: folder.to_owned(), lock, leases: AtomicI64::new(0) }
+        Instance {
+            name,
+            host,
+            boot,
+            folder: folder.to_owned(),
+            lock,
+            leases: AtomicI64::new(0),
+            given_up: Mutex::default(),
+        }
+    }
+
+    /// Another process on the same machine, in the same folder.
+    pub(crate) fn successor(&self) -> Instance {
+        Instance::start(&self.folder)
     }
 
     /// Notes that a lease was taken, or given back.
@@ -64,6 +82,14 @@ impl Instance {
             let _ = lock.set_modified(now.into());
         }
         self.leases.fetch_add(if taken { 1 } else { -1 }, Ordering::Relaxed);
+    }
+
+    pub(crate) fn gives_up(&self, run: RunId) {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+    }
+
+    pub(crate) fn gave_up(&self, run: RunId) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&run)
     }
 
     /// Is this holder of a lease certainly gone? `one_machine`: the database cannot be reached from

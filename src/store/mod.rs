@@ -27,7 +27,7 @@ pub use accounts::{
 pub use contacts::{ContactQuery, ContactRow, Sort};
 pub use db::DbError;
 pub use finish::DecisionError;
-pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Wait, WriteError};
+pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;
@@ -110,6 +110,14 @@ impl Store {
         let instance = Arc::new(Instance::start(folder));
         let pulse = Arc::new(watch::Sender::new(0));
         Ok(Store { db, clock, instance, ids: Ids::new(salt), pulse })
+    }
+
+    /// The same database, as a process sees it that starts now with a clock of its own. So a simulation
+    /// can have processes come and go by the thousand without opening the database for each.
+    pub fn for_new_process(&self, clock: Arc<dyn Clock>) -> Store {
+        let instance = Arc::new(self.instance.successor());
+        let pulse = Arc::new(watch::Sender::new(0));
+        Store { db: self.db.clone(), clock, instance, ids: self.ids, pulse }
     }
 
     pub fn ids(&self) -> &Ids {

@@ -1,5 +1,7 @@
 //! Stores one page of a run, in one short transaction.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::contact::{Content, NameKey, ResourceName};
@@ -130,6 +132,21 @@ impl Store {
         Ok((tally, report))
     }
 
+    /// Which of these names the full listing in progress has named.
+    pub async fn listed_among(
+        &self,
+        account: AccountId,
+        names: &[&ResourceName],
+    ) -> Result<HashSet<ResourceName>, DbError> {
+        const LISTED: &str = "
+            select c.resource_name from contact c
+            join seen s on s.account = c.account and s.contact = c.id
+            where c.account = $1 and c.resource_name in ($list)";
+        let names: Vec<Arg<'_>> = names.iter().map(|it| it.as_str().into()).collect();
+        let rows = self.db.among(LISTED, &[account.0.into()], &names).await?;
+        Ok(rows.iter().filter_map(|row| row.text(0).ok().and_then(ResourceName::parse)).collect())
+    }
+
     /// What this page would do, without doing it; the contacts that it names (in a listing) or dooms
     /// (among changes); and how many persons it names that the mirror has no row for.
     pub async fn preview_page(
@@ -209,7 +226,7 @@ async fn begin_place(
     const FORGET_SEEN: &str = "delete from seen where account = $1";
     const LISTING: &str = "
         update account set listing_request = $2, listing_page = null, listing_started_at = $3,
-            listing_at = $3, listing_seen = 0, listing_nameless = 0,
+            listing_at = $3, listing_seen = 0, listing_nameless = 0, listing_total = null,
             listing_grant = (select number from oauth_grant where account = $1)
         where id = $1";
     const AFRESH: &str = "update run set listed_before = 0 where id = $1";
@@ -482,9 +499,9 @@ async fn advance(
         where id = $1 returning cancel_at";
     const CURSOR: &str = "
         update account set listing_page = $2, listing_at = $3, listing_seen = listing_seen + $4,
-            listing_nameless = listing_nameless + $5
+            listing_nameless = listing_nameless + $5, listing_total = coalesce($6, listing_total)
         where id = $1";
-    const REPORT: &str = "select live, listing_seen, listing_nameless,
+    const REPORT: &str = "select live, listing_seen, listing_nameless, listing_total,
             (select count(*) from doomed where account = $1)
         from account where id = $1";
     let account = Arg::Int(lease.account().0);
@@ -497,7 +514,7 @@ async fn advance(
             RUN,
             &[
                 lease.run.0.into(),
-                total,
+                total.clone(),
                 int(tally.listed),
                 int(tally.created),
                 int(tally.updated),
@@ -522,6 +539,7 @@ async fn advance(
                 now.into(),
                 int(gathered.seen),
                 int(gathered.nameless),
+                total,
             ],
         )
         .await?;
@@ -534,7 +552,8 @@ async fn advance(
         live: row.count(0)?,
         seen: row.count(1)?,
         nameless: row.count(2)?,
-        doomed: row.count(3)?,
+        total: row.opt_int(3)?.and_then(|total| u64::try_from(total).ok()),
+        doomed: row.count(4)?,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::clock::after;
 use crate::store::db::{Arg, DbError, int};
+use crate::store::gate::LEASE_MAX;
 use crate::store::{Store, page};
 use crate::sync::AccountId;
 
@@ -55,7 +57,7 @@ impl Store {
                 and not exists (select 1 from held h where h.contact = contact.id)
             order by deleted_at limit $3";
         const IDLE: &str = "update lease set expires_at = expires_at
-            where account = $1 and (holder is null or expires_at <= $2)";
+            where account = $1 and (holder is null or expires_at <= $2 or expires_at > $3)";
         const CONTENT: &str = "delete from contact_content where contact = $1";
         const CONTACT: &str = "delete from contact where id = $1 and deleted_at is not null";
         let now = self.clock.now();
@@ -78,7 +80,8 @@ impl Store {
         let tx = self.db.begin().await?;
         // A run in progress counts the same contacts; it goes first.
         let still = tx.now(&*self.clock).await?;
-        if tx.exec(IDLE, &[account.0.into(), still.into()]).await? == 0 {
+        let horizon = after(still, LEASE_MAX);
+        if tx.exec(IDLE, &[account.0.into(), still.into(), horizon.into()]).await? == 0 {
             return Ok(pruned);
         }
         for row in &gone {

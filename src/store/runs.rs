@@ -210,7 +210,8 @@ impl Store {
             "to_delete",
             "retries",
             "requests",
-            "ended_at - started_at",
+            // A clock may have been set back in between.
+            "case when ended_at > started_at then ended_at - started_at else 0 end",
         ];
         let sums: Vec<String> = COLUMNS
             .iter()

@@ -60,8 +60,10 @@ pub(crate) fn names<'a>(entries: &[&'a Entry]) -> Vec<&'a ResourceName> {
     let mut names = Vec::with_capacity(entries.len());
     for entry in entries {
         names.extend(name(entry));
-        if let Entry::Person(contact) = entry {
-            names.extend(&contact.previous_names);
+        match entry {
+            Entry::Person(contact) => names.extend(&contact.previous_names),
+            Entry::Deleted(tombstone) => names.extend(&tombstone.previous_names),
+            Entry::Unreadable(_) => {}
         }
     }
     names
@@ -70,7 +72,7 @@ pub(crate) fn names<'a>(entries: &[&'a Entry]) -> Vec<&'a ResourceName> {
 fn name(entry: &Entry) -> Option<&ResourceName> {
     match entry {
         Entry::Person(contact) => Some(&contact.resource_name),
-        Entry::Deleted(name) => Some(name),
+        Entry::Deleted(tombstone) => Some(&tombstone.resource_name),
         Entry::Unreadable(unreadable) => unreadable.resource_name.as_ref(),
     }
 }
@@ -133,10 +135,16 @@ pub(crate) fn sort<'a>(
                 let held = unreadable.resource_name.as_ref().and_then(|name| known.get(name));
                 sorted.set_aside.push((unreadable, held.map(|it| it.id)));
             }
-            Entry::Deleted(name) => {
+            Entry::Deleted(tombstone) => {
                 sorted.tombstones += 1;
-                if let Some(it) = known.get(name).filter(|it| !it.deleted && tombstones_count) {
-                    doomed.insert(it.id);
+                // One that was renamed and then deleted between two runs is known by an earlier name,
+                // and one that others were merged into takes them along.
+                let former = tombstone.previous_names.iter().filter(|name| !listed.contains(name));
+                let held = std::iter::once(&tombstone.resource_name)
+                    .chain(former)
+                    .filter_map(|name| known.get(name));
+                if tombstones_count {
+                    doomed.extend(held.filter(|it| !it.deleted).map(|it| it.id));
                 }
             }
         }
@@ -157,6 +165,7 @@ pub(crate) fn sort<'a>(
 mod tests {
     use super::*;
     use crate::contact::Content;
+    use crate::sync::book::Tombstone;
 
     fn name_of(id: &str) -> ResourceName {
         ResourceName::parse(&format!("people/{id}")).unwrap()
@@ -170,6 +179,13 @@ mod tests {
             edited_at: None,
             content: Content { nicknames: vec![nickname.to_owned()], ..Content::default() },
         }))
+    }
+
+    fn gone(id: &str, former: &[&str]) -> Entry {
+        Entry::Deleted(Tombstone {
+            resource_name: name_of(id),
+            previous_names: former.iter().map(|it| name_of(it)).collect(),
+        })
     }
 
     fn known(number: i64, id: &str, nickname: &str) -> Known {
@@ -205,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_renamed_contact_keeps_its_row_even_when_its_old_name_has_a_tombstone() {
-        let page = [Entry::Deleted(name_of("old")), person("new", "1", &["old"])];
+        let page = [gone("old", &[]), person("new", "1", &["old"])];
         for page in [&[page[0].clone(), page[1].clone()], &[page[1].clone(), page[0].clone()]] {
             let sorted = sort(&distinct(page), vec![known(7, "old", "1")], true);
             assert_eq!(sorted.update[0].0.id, ContactId(7));
@@ -233,10 +249,19 @@ mod tests {
 
     #[test]
     fn a_tombstone_of_nobody_and_a_tombstone_in_a_full_listing_delete_nothing() {
-        let page = [Entry::Deleted(name_of("a"))];
+        let page = [gone("a", &[])];
         assert!(sort(&distinct(&page), Vec::new(), true).doomed.is_empty());
         assert!(sort(&distinct(&page), vec![known(1, "a", "")], false).doomed.is_empty());
         assert_eq!(sort(&distinct(&page), vec![known(1, "a", "")], true).doomed, [ContactId(1)]);
+    }
+
+    #[test]
+    fn a_contact_renamed_and_deleted_between_two_runs_is_found_by_its_former_name() {
+        let page = [gone("new", &["old"])];
+        assert_eq!(sort(&distinct(&page), vec![known(1, "old", "")], true).doomed, [ContactId(1)]);
+        let other = [gone("new", &["old"]), person("old", "1", &[])];
+        let sorted = sort(&distinct(&other), vec![known(1, "old", "1")], true);
+        assert!(sorted.doomed.is_empty(), "somebody else bears that name now");
     }
 
     #[test]

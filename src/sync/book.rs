@@ -110,10 +110,23 @@ impl fmt::Debug for Entries {
 #[derive(Clone, Debug)]
 pub enum Entry {
     Person(Box<Contact>),
-    /// A tombstone.
-    Deleted(ResourceName),
+    Deleted(Tombstone),
     /// A person that could not be read. The others of the page are not harmed.
     Unreadable(Unreadable),
+}
+
+/// A contact that Google no longer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    pub resource_name: ResourceName,
+    /// Names it had before. It may be known here by one of them only.
+    pub previous_names: Vec<ResourceName>,
+}
+
+impl From<ResourceName> for Tombstone {
+    fn from(resource_name: ResourceName) -> Tombstone {
+        Tombstone { resource_name, previous_names: Vec::new() }
+    }
 }
 
 /// A person that was set aside, and why. The reason names fields, never their contents.
@@ -133,6 +146,15 @@ pub enum Verdict {
     Renamed(ResourceName),
     /// Google would not say.
     Unknown,
+}
+
+impl Verdict {
+    pub fn new_name(&self) -> Option<&ResourceName> {
+        match self {
+            Verdict::Renamed(name) => Some(name),
+            Verdict::Gone | Verdict::Alive | Verdict::Unknown => None,
+        }
+    }
 }
 
 /// A contact group.

@@ -6,14 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
-use crate::clock::after;
+use crate::clock::{after, between};
+use crate::contact::ResourceName;
 use crate::store::{Beginning, Lease, Note, Settings, Store, Wait, WriteError};
 use crate::sync::backoff::Jitter;
-use crate::sync::book::{AddressBook, FetchError, ListRequest, Page};
+use crate::sync::book::{AddressBook, FetchError, ListRequest, Page, Verdict};
 use crate::sync::run::{Ending, Event, Run, Step, Stop};
 use crate::sync::{Delay, Outcome, Phase};
 
@@ -49,6 +51,8 @@ pub struct Engine<B> {
     ahead: Option<(ListRequest, JoinHandle<Result<Page, FetchError>>)>,
     /// Requests to Google that the history does not know of yet.
     requests: u64,
+    /// By the clock, when the next step was chosen.
+    decided_at: Timestamp,
 }
 
 /// Why a wait ended before its time.
@@ -63,7 +67,9 @@ const LOOK: Duration = Duration::from_millis(250);
 impl<B: AddressBook> Engine<B> {
     pub fn new(tools: Tools<B>, beginning: Beginning) -> Engine<B> {
         let (run, step) = Run::start(beginning.orders);
-        Engine { tools, lease: beginning.lease, run, next: Some(step), ahead: None, requests: 0 }
+        let decided_at = tools.store.clock().now();
+        let (lease, next) = (beginning.lease, Some(step));
+        Engine { tools, lease, run, next, ahead: None, requests: 0, decided_at }
     }
 
     /// Runs to the end. `stop` asks it to end early.
@@ -112,6 +118,7 @@ impl<B: AddressBook> Engine<B> {
             Err(WriteError::Db(error)) => Event::StorageFailed { message: error.to_string() },
         };
         let now = self.tools.store.clock().now();
+        self.decided_at = now;
         let jitter = Jitter::from_bits((self.tools.chance)());
         self.next = Some(self.run.on(event, now, jitter));
         None
@@ -193,17 +200,34 @@ impl<B: AddressBook> Engine<B> {
 
     async fn verify(
         &mut self,
-        names: Vec<crate::contact::ResourceName>,
+        names: Vec<ResourceName>,
         stop: &mut watch::Receiver<Option<Stop>>,
     ) -> Result<Event, WriteError> {
         self.requests += 1;
         self.note(Phase::Verifying, None).await?;
         let book = self.tools.book.clone();
         match self.wait_for(async { book.verify(&names).await }, stop).await {
-            Ok(answer) => Ok(Event::Verified(answer)),
+            Ok(Ok(verdicts)) => Ok(Event::Verified(Ok(self.believable(verdicts).await?))),
+            Ok(Err(error)) => Ok(Event::Verified(Err(error))),
             Err(Interruption::Stopped(stop)) => Ok(Event::Stopped(stop)),
             Err(Interruption::LeaseLost) => Err(WriteError::LeaseLost),
         }
+    }
+
+    /// A contact that goes by a new name must have been listed under it. If it was not, it is still there
+    /// and the listing has missed it.
+    async fn believable(&self, mut verdicts: Vec<Verdict>) -> Result<Vec<Verdict>, WriteError> {
+        let new: Vec<&ResourceName> = verdicts.iter().filter_map(Verdict::new_name).collect();
+        if new.is_empty() {
+            return Ok(verdicts);
+        }
+        let listed = self.tools.store.listed_among(self.lease.account(), &new).await?;
+        for verdict in &mut verdicts {
+            if verdict.new_name().is_some_and(|name| !listed.contains(name)) {
+                *verdict = Verdict::Alive;
+            }
+        }
+        Ok(verdicts)
     }
 
     async fn sleep(
@@ -211,13 +235,15 @@ impl<B: AddressBook> Engine<B> {
         wait: Wait,
         stop: &mut watch::Receiver<Option<Stop>>,
     ) -> Result<Event, WriteError> {
-        let until = wait.until;
+        let (until, left) = (wait.until, between(self.decided_at, wait.until));
         if wait.delay != Delay::Pause {
             let run = self.lease.run.0;
             info!(run, delay = %wait.delay, %until, "run {run} waits: {}", wait.message);
         }
         self.note(Phase::Waiting, Some(wait)).await?;
         let clock = self.tools.store.clock().clone();
+        // No longer than was decided, should the clock have been set back since.
+        let until = until.min(after(clock.now(), left));
         match self.wait_for(clock.sleep_until(until), stop).await {
             Ok(()) => {
                 self.note(Phase::Fetching, None).await?;
@@ -295,7 +321,7 @@ impl<B: AddressBook> Engine<B> {
         let store = &self.tools.store;
         let clock = store.clock();
         let renewal = self.tools.settings.lease / 3;
-        let mut renew_at = after(clock.now(), renewal);
+        let mut renewed_at = clock.now();
         // Nobody may be left who could ask this process; others still can, through the database.
         let mut deaf = false;
         tokio::pin!(wanted);
@@ -311,8 +337,9 @@ impl<B: AddressBook> Engine<B> {
                 changed = stop.changed(), if !deaf => deaf = changed.is_err(),
                 () = clock.sleep_until(look_at) => {
                     let now = clock.now();
-                    if now >= renew_at {
-                        renew_at = after(now, renewal);
+                    // A clock that was set back must not keep the lease waiting for the old time.
+                    if now < renewed_at || now >= after(renewed_at, renewal) {
+                        renewed_at = now;
                         match store.renew(&self.lease, &self.tools.settings).await {
                             Ok(renewed) if renewed.cancel => {
                                 return Err(Interruption::Stopped(Stop::Cancel));

@@ -51,6 +51,7 @@ pub async fn preview<B: AddressBook>(
     // In a full listing the contacts that were named, else those with a tombstone.
     let mut marked = HashSet::new();
     let mut nameless = 0;
+    let mut total = None;
     let mut unseen = 0;
     loop {
         let event = match step {
@@ -64,7 +65,7 @@ pub async fn preview<B: AddressBook>(
                     batch.place,
                     Place::Listing { first: true, .. } | Place::Changes { first: true }
                 ) {
-                    (tally, nameless, pages) = (Tally::default(), 0, 0);
+                    (tally, nameless, pages, total) = (Tally::default(), 0, 0, None);
                     marked.clear();
                 }
                 let (page, ids, unheld) = store.preview_page(account, &batch).await?;
@@ -72,6 +73,9 @@ pub async fn preview<B: AddressBook>(
                 tally.add(&page);
                 marked.extend(ids);
                 nameless += unheld;
+                if let Place::Listing { total: Some(said), .. } = batch.place {
+                    total = Some(said);
+                }
                 let live = store.account(account).await?.map_or(0, |it| it.counts.live);
                 let seen = marked.len() as u64 + tally.created;
                 Event::Committed(Report {
@@ -79,6 +83,7 @@ pub async fn preview<B: AddressBook>(
                     listed: page.listed,
                     seen,
                     nameless,
+                    total,
                     doomed: match run.kind() {
                         Kind::Full => 0,
                         Kind::Incremental => marked.len() as u64,

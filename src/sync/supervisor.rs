@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock::{after, between};
 use crate::store::{
     Account, Beginning, DbError, DecisionError, Refusal, Request, Retention, RunRow, Settings,
-    Store,
+    Slot, Store,
 };
 use crate::sync::engine::Finished;
 use crate::sync::run::Stop;
@@ -163,7 +163,7 @@ impl Supervisor {
     async fn begin(
         &self,
         wish: &Wish,
-        slot: Option<Timestamp>,
+        slot: Option<Slot>,
         follow_up: bool,
     ) -> Result<Started, Refusal> {
         let inner = &self.0;
@@ -365,6 +365,8 @@ impl Supervisor {
             }
         };
         let wish = Wish { account: account.id, kind, trigger, asked_by };
+        let after = account.latest_run.as_ref().map(|run| run.id);
+        let slot = slot.map(|at| Slot { at, after });
         match self.begin(&wish, slot, follow_up).await {
             Ok(_) => {}
             Err(Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Closing) => {
@@ -470,7 +472,8 @@ impl Ended {
             Finished::Ended(outcome) => info!(run, %outcome, "run {run} ended: {outcome}"),
             Finished::LeaseLost => warn!(run, "run {run} was taken over"),
             Finished::StorageFailed(problem) => {
-                error!(run, problem, "run {run} could not be closed")
+                error!(run, problem, "run {run} could not be closed");
+                inner.store.give_up(self.run);
             }
         }
         let told = (inner.store.account(self.account).await, inner.store.run(self.run).await);
@@ -498,5 +501,8 @@ impl Ended {
 impl Drop for Ended {
     fn drop(&mut self) {
         self.forget();
+        if std::thread::panicking() {
+            self.supervisor.0.store.give_up(self.run);
+        }
     }
 }

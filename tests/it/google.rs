@@ -182,7 +182,7 @@ fn word(result: &Result<Page, FetchError>) -> String {
                     Entry::Person(it) => {
                         format!("{}={}", it.resource_name, it.content.display_name())
                     }
-                    Entry::Deleted(name) => format!("-{name}"),
+                    Entry::Deleted(it) => format!("-{}", it.resource_name),
                     Entry::Unreadable(it) => {
                         format!("!{}", it.resource_name.as_ref().map_or("", |it| it.as_str()))
                     }

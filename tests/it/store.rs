@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringbook::app::App;
 use ringbook::config::DatabaseUrl;
 use ringbook::contact::{Contact, Content, Names, ResourceName};
-use ringbook::store::{Beginning, Note, OpenError, Refusal, Request, Settings, WriteError};
+use ringbook::store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
 use ringbook::sync::book::{Entry, SyncToken};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place};
 use ringbook::sync::{Kind, Outcome, Phase, Trigger};
@@ -170,10 +170,12 @@ on_both! {
     async fn a_due_time_is_served_once(database) {
         let world = World::new(database, 0).await;
         let other = world.other_process().await;
-        let slot = Some(world.app.clock.now());
-        let due = Request { slot, ..request(&world) };
+        let slot = Slot { at: world.app.clock.now(), after: None };
+        let due = Request { slot: Some(slot), ..request(&world) };
         let run = world.app.store.begin_run(&due, &LONG).await.unwrap();
         world.app.store.finish(&run.lease, Kind::Full, &complete(), "", 0, &LONG).await.unwrap();
+        let slot = Slot { after: Some(run.lease.run), ..slot };
+        let due = Request { slot: Some(slot), ..due };
         for app in [&world.app, &other] {
             let again = app.store.begin_run(&due, &LONG).await;
             assert!(matches!(again, Err(Refusal::AlreadyServed)), "{again:?}");

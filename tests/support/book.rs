@@ -240,7 +240,7 @@ impl Google {
         }
         for (name, version) in self.gone.iter().filter(|_| cursor.since.is_some()) {
             if is_new(*version) {
-                found.push((name, Entry::Deleted(ResourceName::parse(name).unwrap())));
+                found.push((name, Entry::Deleted(ResourceName::parse(name).unwrap().into())));
             }
         }
         found.sort_by_key(|(name, _)| *name);

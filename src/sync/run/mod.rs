@@ -134,6 +134,8 @@ pub struct Report {
     pub seen: u64,
     /// Persons of this listing that were set aside without a readable name.
     pub nameless: u64,
+    /// What Google said last in this listing about how many contacts there are. Not every page says it.
+    pub total: Option<u64>,
     /// Persons on this page.
     pub listed: u64,
     /// Tombstones gathered so far.
@@ -219,7 +221,6 @@ enum Stage {
 struct Landing {
     next: Option<PageToken>,
     token: Option<SyncToken>,
-    total: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -404,11 +405,8 @@ impl Run {
             (Some(next), Duration::ZERO) => Some(self.request(Some(next.clone()))),
             _ => None,
         };
-        let landing = Landing {
-            token: page.sync_token.filter(|_| page.next.is_none()),
-            next: page.next,
-            total: page.total,
-        };
+        let landing =
+            Landing { token: page.sync_token.filter(|_| page.next.is_none()), next: page.next };
         self.stage = Stage::Storing { page: landing };
         Step::Commit { batch: Batch { entries: page.entries, place }, ahead }
     }
@@ -471,7 +469,7 @@ impl Run {
                 }
             }
             (None, Some(token)) => match self.kind {
-                Kind::Full => self.listed(token, page.total, report),
+                Kind::Full => self.listed(token, report),
                 Kind::Incremental => self.changes_listed(token, report),
             },
             (None, None) => self.fail(
@@ -482,9 +480,9 @@ impl Run {
     }
 
     /// All pages of a full listing are stored. May it be believed?
-    fn listed(&mut self, token: SyncToken, total: Option<u64>, report: Report) -> Step {
+    fn listed(&mut self, token: SyncToken, report: Report) -> Step {
         let named = report.seen + report.nameless;
-        if let Some(total) = total.filter(|total| named < *total) {
+        if let Some(total) = report.total.filter(|total| named < *total) {
             return self.incomplete(format!(
                 "Google counts {total} contacts but listed only {named}; nothing was deleted"
             ));

@@ -111,7 +111,7 @@ fn last(token: &str) -> Page {
 }
 
 fn saw(seen: u64) -> Report {
-    Report { seen, live: seen, ..Report::default() }
+    Report { seen, live: seen, total: Some(2), ..Report::default() }
 }
 
 fn refused() -> Event {

@@ -284,9 +284,11 @@ impl Bench {
             Holder::Dead => Some((format!("'{}'", self.dead.0), self.dead.1.clone())),
         };
         if let Some((holder, boot)) = holder {
+            let run = self.run(NEWEST).0;
             sql += &format!(
-                "insert into lease (account, fence, holder, host, boot, taken_at, expires_at)
-                values ({account}, {NEWEST}, {holder}, 'host', '{boot}', {past_time}, {expires});"
+                "insert into lease (account, fence, holder, host, boot, taken_at, expires_at, run)
+                values ({account}, {NEWEST}, {holder}, 'host', '{boot}', {past_time}, {expires},
+                    {run});"
             );
         }
         let mut runs: Vec<(i64, Run, i64)> = [PAST, HELD_BEFORE]

@@ -39,6 +39,8 @@ create table account (
     listing_at bigint,
     listing_seen bigint not null default 0,
     listing_nameless bigint not null default 0,
+    -- What Google said last about how many contacts there are; not every page says it.
+    listing_total bigint,
 
     last_slot bigint,
     last_success_at bigint,

@@ -39,6 +39,8 @@ create table account (
     listing_at integer,
     listing_seen integer not null default 0,
     listing_nameless integer not null default 0,
+    -- What Google said last about how many contacts there are; not every page says it.
+    listing_total integer,
 
     last_slot integer,
     last_success_at integer,

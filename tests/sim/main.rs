@@ -1,0 +1,20 @@
+//! Whole histories of several processes on one database, under faults, from seeds.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the message")]
+
+mod actions;
+mod chance;
+mod check;
+mod faults;
+mod google;
+mod heal;
+mod history;
+mod planting;
+mod process;
+mod runner;
+mod shrink;
+mod storage;
+mod table;
+
+fn main() -> std::process::ExitCode {
+    runner::main()
+}

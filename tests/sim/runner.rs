@@ -1,0 +1,333 @@
+//! Tells histories by the thousand, and one of them again in all detail.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+use ringbook::clock::{Clock, SystemClock, between};
+use ringbook::store::Store;
+use ringbook::sync::guard::Guard;
+use ringbook_disk::{Disk, Image};
+
+use crate::chance::{Chance, mix};
+use crate::check::{DATABASE, Watcher};
+use crate::history::{BEGINNING, History};
+use crate::table::{Life, Shared};
+use crate::{planting, shrink};
+
+/// Processes that can run at once.
+const PROCESSES: usize = 4;
+/// And where the disk fails; connections are costly there.
+pub(crate) const PROCESSES_IN_TROUBLE: usize = 2;
+
+/// Tells histories of a simulated installation under faults, and says which went wrong.
+#[derive(Parser)]
+#[command(name = "sim")]
+struct Options {
+    /// Tell this many histories, counted from `--from`.
+    #[arg(long)]
+    histories: Option<u64>,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Tell one history in all detail.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many at the same time; as many as there are cores when not given.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Show the history of a failed seed as it was, instead of the shortest that fails the same way.
+    #[arg(long)]
+    whole: bool,
+    /// Put the bugs of `bugs.toml` into this copy of the source.
+    #[arg(long, value_name = "FOLDER")]
+    plant: Option<PathBuf>,
+    /// Find the bugs that were put into this copy.
+    #[arg(long)]
+    bugs: bool,
+    /// Of `cargo test`; nothing changes.
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(short, long, hide = true)]
+    quiet: bool,
+}
+
+/// Histories that every run of the tests tells: the same ones each time, and as many that only this
+/// state of the code tells.
+const FIXED: u64 = 10_000;
+const FRESH: u64 = 10_000;
+
+pub(crate) fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = format!("{panic}");
+        PANIC.with_borrow_mut(|it| *it = Some(text));
+    }));
+    let options = Options::parse();
+    let jobs = options
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    if let Some(seed) = options.seed {
+        return tell_one(seed, options.whole);
+    }
+    let ok = match options.histories {
+        _ if options.bugs => planting::find_all(jobs),
+        _ if options.plant.is_some() => {
+            options.plant.is_some_and(|tree| planting::plant_into(&tree))
+        }
+        Some(count) => tell_many(options.from..options.from + count, jobs, true),
+        None => {
+            same_seed_same_trace(50) && {
+                let fresh = mix(commit()) >> 16;
+                tell_many(1..1 + FIXED, jobs, false) && tell_many(fresh..fresh + FRESH, jobs, false)
+            }
+        }
+    };
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A number that is another one for each commit.
+fn commit() -> u64 {
+    let asked = std::process::Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let hash = asked.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+    u64::from_str_radix(hash.unwrap_or_default().get(..15).unwrap_or("1"), 16).unwrap_or(1)
+}
+
+fn tell_one(seed: u64, whole: bool) -> ExitCode {
+    let mut stage = Stage::open();
+    let told = stage.tell(Chance::of_seed(seed), true);
+    let Some(violation) = &told.violation else {
+        println!("{}", told.trace.join("\n"));
+        println!("seed {seed}: all was well after {} steps", told.steps);
+        return ExitCode::SUCCESS;
+    };
+    if whole {
+        println!("{}", told.trace.join("\n"));
+        println!("seed {seed}: {violation}");
+    } else {
+        shrink::report(&mut stage, seed, &told);
+    }
+    ExitCode::FAILURE
+}
+
+/// The first of these histories that goes wrong, and how. With several jobs a later one may be found
+/// first.
+pub(crate) fn first_violation(seeds: Range<u64>, jobs: usize) -> Option<(u64, String)> {
+    let next = AtomicU64::new(seeds.start);
+    let found: Mutex<Option<(u64, String)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                let mut stage = Stage::open();
+                while found.lock().unwrap().is_none() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    if let Some(it) = stage.tell(Chance::of_seed(seed), false).violation {
+                        found.lock().unwrap().get_or_insert((seed, it));
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
+}
+
+/// Tells a range of histories. Returns whether all went well.
+fn tell_many(seeds: Range<u64>, jobs: usize, progress: bool) -> bool {
+    let began = SystemClock.now();
+    let total = seeds.end - seeds.start;
+    let (next, told, steps) = (AtomicU64::new(seeds.start), AtomicU64::new(0), AtomicU64::new(0));
+    let stop = AtomicBool::new(false);
+    let failed: Mutex<Vec<(u64, String)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                let mut stage = Stage::open();
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let it = stage.tell(Chance::of_seed(seed), false);
+                    steps.fetch_add(u64::from(it.steps), Ordering::Relaxed);
+                    if let Some(violation) = it.violation {
+                        failed.lock().unwrap().push((seed, violation));
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    let count = told.fetch_add(1, Ordering::Relaxed) + 1;
+                    if progress && count.is_multiple_of((total / 100).max(1000)) {
+                        let took = between(began, SystemClock.now()).as_secs_f64();
+                        let rate = count as f64 / took;
+                        let left = (total - count) as f64 / rate / 60.0;
+                        println!("{count} of {total}, {rate:.0} a second, {left:.0} min left");
+                    }
+                }
+            });
+        }
+    });
+    let took = between(began, SystemClock.now()).as_secs_f64();
+    let (told, steps) = (told.into_inner(), steps.into_inner());
+    println!(
+        "{told} histories ({} to {}), {steps} steps, in {took:.1} s: {:.0} histories a second",
+        seeds.start,
+        seeds.start + told,
+        told as f64 / took
+    );
+    let failed = failed.into_inner().unwrap();
+    if let Some((seed, violation)) = failed.iter().min() {
+        println!("seed {seed}: {violation}");
+        let mut stage = Stage::open();
+        let told = stage.tell(Chance::of_seed(*seed), true);
+        shrink::report(&mut stage, *seed, &told);
+    }
+    failed.is_empty()
+}
+
+/// The proof of the proof: a seed is worth nothing if it does not tell the same story again.
+fn same_seed_same_trace(count: u64) -> bool {
+    let (mut one, mut two) = (Stage::open(), Stage::open());
+    for seed in (1..=count).map(mix) {
+        let first = one.tell(Chance::of_seed(seed), true);
+        let second = two.tell(Chance::of_seed(seed), true);
+        if first.trace != second.trace || first.taken != second.taken {
+            let differ = first.trace.iter().zip(&second.trace).find(|(a, b)| a != b);
+            println!("seed {seed} told two different stories: {differ:#?}");
+            return false;
+        }
+    }
+    println!("{count} seeds told the same story twice");
+    true
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Where histories take place, one after the other.
+pub(crate) struct Stage {
+    runtime: tokio::runtime::Runtime,
+    calm: Place,
+    /// Where the disk fails. It is put back to the byte each time, which takes as long as a history.
+    troubled: Place,
+}
+
+/// A database on a disk in memory, and connections to it.
+struct Place {
+    disk: Arc<Disk>,
+    /// The disk with an empty database.
+    pristine: Image,
+    connections: Vec<Store>,
+    watcher: Option<Watcher>,
+    folder: tempfile::TempDir,
+}
+
+/// A history that was told.
+pub(crate) struct Told {
+    pub(crate) violation: Option<String>,
+    pub(crate) trace: Vec<String>,
+    pub(crate) taken: Vec<u32>,
+    pub(crate) steps: u32,
+}
+
+fn quick_folder() -> tempfile::TempDir {
+    // A disk in memory where there is one: nothing here is meant to last.
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Connections for so many processes at once.
+pub(crate) async fn open_connections(disk: &Disk, count: usize) -> Vec<Store> {
+    let path = disk.folder().join(DATABASE);
+    let mut connections = Vec::with_capacity(count);
+    for _ in 0..count {
+        connections.push(Store::open_sqlite(&path, Arc::new(SystemClock)).await.unwrap());
+    }
+    connections
+}
+
+impl Place {
+    async fn open() -> Place {
+        let folder = quick_folder();
+        let disk = Arc::new(Disk::mount(folder.path()));
+        drop(open_connections(&disk, 1).await);
+        let pristine = disk.image();
+        let watcher = Some(Watcher::new(disk.clone(), Guard::default()).unwrap());
+        Place { disk, pristine, connections: Vec::new(), watcher, folder }
+    }
+
+    /// Puts the disk back to where it began, to the byte: when a disk is full depends on what was ever
+    /// written to it.
+    async fn start_afresh(&mut self) {
+        self.connections.clear();
+        let mut watcher = self.watcher.take().unwrap();
+        watcher.close();
+        self.disk.restore(&self.pristine);
+        self.connections = open_connections(&self.disk, PROCESSES_IN_TROUBLE).await;
+        watcher.open_anew().unwrap();
+        self.watcher = Some(watcher);
+    }
+}
+
+impl Stage {
+    pub(crate) fn open() -> Stage {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (calm, troubled) = runtime.block_on(async {
+            let mut calm = Place::open().await;
+            calm.connections = open_connections(&calm.disk, PROCESSES).await;
+            (calm, Place::open().await)
+        });
+        Stage { runtime, calm, troubled }
+    }
+
+    pub(crate) fn tell(&mut self, chance: Chance, trace: bool) -> Told {
+        PANIC.take();
+        let table = Shared::new(chance, BEGINNING);
+        if trace {
+            table.lock().keep_trace();
+        }
+        let mut history = History::new(table.clone(), self.calm.disk.clone());
+        let place = if history.mixture.spoils_storage() {
+            self.runtime.block_on(self.troubled.start_afresh());
+            &mut self.troubled
+        } else {
+            &mut self.calm
+        };
+        history.disk = place.disk.clone();
+        history.connections = std::mem::take(&mut place.connections);
+        let mut watcher = place.watcher.take().unwrap();
+        watcher.reset(history.setup.guard).unwrap();
+        table.lock().watcher = Some(watcher);
+        self.runtime.block_on(async {
+            history.tell().await;
+            for process in history.processes.drain(..) {
+                process.body.set(Life::Dead);
+            }
+            history.mend_storage();
+            table.settle().await;
+        });
+        place.connections = std::mem::take(&mut history.connections);
+        for entry in std::fs::read_dir(place.folder.path()).unwrap().flatten() {
+            if entry.path().extension().is_some_and(|it| it == "alive") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        let mut table = table.lock();
+        place.watcher = table.watcher.take();
+        if let Some(panic) = PANIC.take() {
+            table.violate(format!("a panic: {panic}"));
+        }
+        Told {
+            violation: table.violation().cloned(),
+            trace: table.take_trace(),
+            taken: table.chance.taken().to_vec(),
+            steps: history.steps,
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! What everybody in a history shares: the time, who waits for what, Google, and the dice.
+//!
+//! All processes of a history live on one thread, and nothing happens by itself: time passes, an answer
+//! arrives or a held-up process goes on only when the history chooses so.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use jiff::Timestamp;
+use ringbook::clock::Clock;
+use ringbook::contact::ResourceName;
+use ringbook::sync::RunId;
+use ringbook::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use tokio::sync::oneshot;
+
+use crate::chance::Chance;
+use crate::check::Watcher;
+use crate::google::Google;
+use crate::history::Cancel;
+
+pub(crate) type Table = Arc<Shared>;
+
+pub(crate) struct Shared(Mutex<Inner>);
+
+pub(crate) struct Inner {
+    /// Microseconds since 1970.
+    pub(crate) now: i64,
+    pub(crate) chance: Chance,
+    pub(crate) google: Google,
+    pub(crate) asks: Vec<Ask>,
+    pub(crate) watcher: Option<Watcher>,
+    /// Steps of processes that are held up before their next transaction.
+    pub(crate) held: Vec<Held>,
+    /// How many polls in a thousand are cut short before a transaction.
+    pub(crate) cut: u32,
+    timers: BTreeMap<(i64, u64), Waker>,
+    numbers: u64,
+    /// Grows whenever a process did something.
+    activity: u64,
+    trace: Option<Vec<String>>,
+    violation: Option<String>,
+    /// Which process goes by which name in a lease.
+    pub(crate) owners: Vec<(String, u32)>,
+    pub(crate) alarms: u32,
+    /// Processes that are gone: number, step, and whether the others can see it.
+    pub(crate) dead: Vec<(u32, u32, bool)>,
+    pub(crate) running: Vec<u32>,
+    pub(crate) cancel: Option<Cancel>,
+    /// The disk or the database does not do what it is asked.
+    pub(crate) storage_fails: bool,
+    pub(crate) clocks_agree: bool,
+    /// The schedule is the one that the history began with.
+    pub(crate) schedule_stands: bool,
+}
+
+const PASS: &str = " s pass";
+
+/// A request to Google that waits for its answer.
+pub(crate) struct Ask {
+    pub(crate) process: u32,
+    pub(crate) since: i64,
+    pub(crate) what: What,
+    /// Nobody will answer it; it breaks off by itself some day.
+    pub(crate) hangs: bool,
+    reply: oneshot::Sender<Reply>,
+}
+
+pub(crate) enum What {
+    Identify,
+    Labels,
+    List(ListRequest),
+    Verify(Vec<ResourceName>),
+}
+
+pub(crate) enum Reply {
+    Identity(Result<Option<ResourceName>, FetchError>),
+    Labels(Result<Vec<Label>, FetchError>),
+    Page(Box<Result<Page, FetchError>>),
+    Verdicts(Result<Vec<Verdict>, FetchError>),
+}
+
+pub(crate) struct Held {
+    pub(crate) process: u32,
+    released: Arc<AtomicU8>,
+    waker: Waker,
+}
+
+impl Ask {
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    pub(crate) fn answer(self, reply: Reply) {
+        let _ = self.reply.send(reply);
+    }
+}
+
+impl Held {
+    pub(crate) fn release(self) {
+        self.released.store(1, Ordering::Relaxed);
+        self.waker.wake();
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(chance: Chance, now: i64) -> Table {
+        Arc::new(Shared(Mutex::new(Inner {
+            now,
+            chance,
+            google: Google::new(),
+            asks: Vec::new(),
+            watcher: None,
+            held: Vec::new(),
+            cut: 0,
+            timers: BTreeMap::new(),
+            numbers: 0,
+            activity: 0,
+            trace: None,
+            violation: None,
+            owners: Vec::new(),
+            alarms: 0,
+            dead: Vec::new(),
+            running: Vec::new(),
+            cancel: None,
+            storage_fails: false,
+            clocks_agree: true,
+            schedule_stands: true,
+        })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets everything run that can run without a further choice.
+    pub(crate) async fn settle(&self) {
+        let mut quiet = 0;
+        let mut seen = self.lock().activity;
+        while quiet < 3 {
+            tokio::task::yield_now().await;
+            let now = self.lock().activity;
+            quiet = if now == seen { quiet + 1 } else { 0 };
+            seen = now;
+        }
+    }
+
+    pub(crate) fn say(&self, line: impl FnOnce() -> String) {
+        self.lock().say(line);
+    }
+
+    pub(crate) fn violate(&self, what: String) {
+        self.lock().violate(what);
+    }
+}
+
+impl Inner {
+    pub(crate) fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            let at = self.now.rem_euclid(1_000_000_000_000) as f64 / 1e6;
+            trace.push(format!("{at:12.3}  {}", line()));
+        }
+    }
+
+    /// Time passes. Only the last of several such lines is kept.
+    pub(crate) fn say_time(&mut self, from: i64, to: i64) {
+        if let Some(trace) = &mut self.trace {
+            if trace.last().is_some_and(|it| it.ends_with(PASS)) {
+                trace.pop();
+            }
+            let at = from.rem_euclid(1_000_000_000_000) as f64 / 1e6;
+            trace.push(format!("{at:12.3}  … {:.3}{PASS}", (to - from) as f64 / 1e6));
+        }
+    }
+
+    pub(crate) fn keep_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    pub(crate) fn take_trace(&mut self) -> Vec<String> {
+        self.trace.take().unwrap_or_default()
+    }
+
+    /// Only the first one counts: what follows may be its consequence.
+    pub(crate) fn violate(&mut self, what: String) {
+        if self.violation.is_none() {
+            self.say(|| format!("VIOLATION: {what}"));
+            self.violation = Some(what);
+        }
+    }
+
+    pub(crate) fn violation(&self) -> Option<&String> {
+        self.violation.as_ref()
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<i64> {
+        self.timers.keys().next().map(|it| it.0)
+    }
+
+    /// Sets the time and wakes up whoever waited for it.
+    pub(crate) fn advance(&mut self, to: i64) {
+        self.now = self.now.max(to);
+        let later = self.timers.split_off(&(self.now + 1, 0));
+        for waker in std::mem::replace(&mut self.timers, later).into_values() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes up everybody who waits for a time, to look again at a clock that was set.
+    pub(crate) fn wake_sleepers(&mut self) {
+        for waker in std::mem::take(&mut self.timers).into_values() {
+            waker.wake();
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    pub(crate) fn touch(&mut self) {
+        self.activity += 1;
+    }
+}
+
+/// The clock of one process: the common time, and how wrong it is.
+pub(crate) struct SimClock {
+    pub(crate) table: Table,
+    pub(crate) wrong_by: Arc<AtomicI64>,
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        let at = self.table.lock().now + self.wrong_by.load(Ordering::Relaxed);
+        Timestamp::from_microsecond(at).expect("the simulated years are few")
+    }
+
+    fn sleep_until(&self, until: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let left = until.as_microsecond() - self.now().as_microsecond();
+        // As with a real clock: one that is set back makes no wait longer than it was.
+        let at_latest = self.table.lock().now + left.max(0);
+        Box::pin(Sleep { clock: self, until: until.as_microsecond(), at_latest, timer: None })
+    }
+}
+
+struct Sleep<'a> {
+    clock: &'a SimClock,
+    until: i64,
+    at_latest: i64,
+    timer: Option<(i64, u64)>,
+}
+
+impl Future for Sleep<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let clock = self.clock;
+        let mut table = clock.table.lock();
+        if let Some(timer) = self.timer.take() {
+            table.timers.remove(&timer);
+        }
+        let wrong_by = clock.wrong_by.load(Ordering::Relaxed);
+        let at = (self.until - wrong_by).min(self.at_latest);
+        if table.now >= at {
+            return Poll::Ready(());
+        }
+        let timer = (at, table.number());
+        table.timers.insert(timer, cx.waker().clone());
+        self.timer = Some(timer);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep<'_> {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer {
+            self.clock.table.lock().timers.remove(&timer);
+        }
+    }
+}
+
+/// The way of one process to Google.
+pub(crate) struct SimBook {
+    pub(crate) table: Table,
+    pub(crate) process: u32,
+}
+
+impl SimBook {
+    async fn ask(&self, what: What) -> Option<Reply> {
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut table = self.table.lock();
+            let since = table.now;
+            table.asks.push(Ask { process: self.process, since, what, hangs: false, reply });
+            table.touch();
+        }
+        answer.await.ok()
+    }
+}
+
+fn broken<T>() -> Result<T, FetchError> {
+    Err(FetchError::Misconfigured { message: "the history is over".to_owned() })
+}
+
+impl AddressBook for SimBook {
+    async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
+        match self.ask(What::Identify).await {
+            Some(Reply::Identity(it)) => it,
+            _ => broken(),
+        }
+    }
+
+    async fn labels(&self) -> Result<Vec<Label>, FetchError> {
+        match self.ask(What::Labels).await {
+            Some(Reply::Labels(it)) => it,
+            _ => broken(),
+        }
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<Page, FetchError> {
+        match self.ask(What::List(request.clone())).await {
+            Some(Reply::Page(it)) => *it,
+            _ => broken(),
+        }
+    }
+
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+        match self.ask(What::Verify(names.to_vec())).await {
+            Some(Reply::Verdicts(it)) => it,
+            _ => broken(),
+        }
+    }
+}
+
+/// Whether a process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Life {
+    Running,
+    /// Stopped by a signal, or its machine sleeps. It may wake up.
+    Frozen,
+    Dead,
+}
+
+/// What the tasks of a process have in common.
+pub(crate) struct Body {
+    life: AtomicU8,
+    parked: Mutex<Vec<Waker>>,
+}
+
+impl Body {
+    pub(crate) fn new() -> Arc<Body> {
+        Arc::new(Body { life: AtomicU8::new(Life::Running as u8), parked: Mutex::default() })
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        match self.life.load(Ordering::Relaxed) {
+            0 => Life::Running,
+            1 => Life::Frozen,
+            _ => Life::Dead,
+        }
+    }
+
+    pub(crate) fn set(&self, life: Life) {
+        self.life.store(life as u8, Ordering::Relaxed);
+        if life != Life::Frozen {
+            let parked = std::mem::take(&mut *self.parked.lock().unwrap());
+            parked.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn park(&self, waker: &Waker) {
+        let mut parked = self.parked.lock().unwrap();
+        if !parked.iter().any(|it| it.will_wake(waker)) {
+            parked.push(waker.clone());
+        }
+    }
+}
+
+/// What unwinds a task when its process is killed.
+pub(crate) struct Killed;
+
+/// Something that a process does. It goes on only while the process runs, and may be held up before a
+/// transaction: tokio makes a task wait its turn when it has used up its budget, and waiting for the
+/// writing connection uses it up.
+pub(crate) struct Stepped<T> {
+    pub(crate) table: Table,
+    pub(crate) process: u32,
+    pub(crate) body: Arc<Body>,
+    /// The run that this is, if it is one.
+    pub(crate) run: Option<RunId>,
+    pub(crate) held: Option<Arc<AtomicU8>>,
+    pub(crate) inner: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<T> Stepped<T> {
+    pub(crate) fn new(
+        table: &Table,
+        process: u32,
+        body: &Arc<Body>,
+        run: Option<RunId>,
+        inner: Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> Stepped<T> {
+        let (table, body) = (table.clone(), body.clone());
+        Stepped { table, process, body, run, held: None, inner: Some(inner) }
+    }
+}
+
+impl<T> Future for Stepped<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        match this.body.life() {
+            Life::Running => {}
+            Life::Frozen => {
+                this.body.park(cx.waker());
+                return Poll::Pending;
+            }
+            Life::Dead => {
+                this.inner = None;
+                std::panic::resume_unwind(Box::new(Killed));
+            }
+        }
+        this.body.park(cx.waker());
+        if let Some(held) = &this.held {
+            if held.load(Ordering::Relaxed) == 0 {
+                return Poll::Pending;
+            }
+            this.held = None;
+        }
+        let left = {
+            let mut table = this.table.lock();
+            table.touch();
+            let cut = table.cut;
+            table.chance.hit(cut).then(|| table.chance.below(4))
+        };
+        if let Some(left) = left {
+            // 128 is tokio's budget of a poll.
+            for _ in 0..128 - left {
+                match tokio::task::coop::poll_proceed(cx) {
+                    Poll::Ready(one) => one.made_progress(),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        let Some(inner) = &mut this.inner else { return Poll::Pending };
+        if this.run.is_some()
+            && let Some(watcher) = &mut this.table.lock().watcher
+        {
+            watcher.mark();
+        }
+        let polled = inner.as_mut().poll(cx);
+        if let Some(run) = this.run {
+            let mut table = this.table.lock();
+            let fault = table.watcher.as_mut().and_then(|it| it.wrote(run));
+            if let Some(fault) = fault {
+                table.violate(fault);
+            }
+        }
+        if polled.is_pending() && left.is_some() && !tokio::task::coop::has_budget_remaining() {
+            let released = Arc::new(AtomicU8::new(0));
+            this.held = Some(released.clone());
+            let (process, waker) = (this.process, cx.waker().clone());
+            this.table.lock().held.push(Held { process, released, waker });
+        }
+        polled
+    }
+}

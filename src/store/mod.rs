@@ -120,6 +120,12 @@ impl Store {
         Store { db: self.db.clone(), clock, instance, ids: self.ids, pulse }
     }
 
+    /// Whether the database is being asked something now, by any process on these connections. So a
+    /// simulation can tell who waits for the database from who waits for the world.
+    pub fn is_busy(&self) -> bool {
+        self.db.is_busy()
+    }
+
     pub fn ids(&self) -> &Ids {
         &self.ids
     }

@@ -32,8 +32,10 @@ async fn start(
     asked_at: u32,
 ) {
     let wish = Wish { account: ACCOUNT, kind, trigger: Trigger::Api, asked_by: None };
+    table.lock().starting.push(number);
     let started = supervisor.start(&wish).await;
     let mut table = table.lock();
+    table.starting.retain(|it| *it != number);
     match started {
         Ok(it) => table.say(|| format!("p{number} started run {}", it.run.fence())),
         Err(Refusal::Busy(_)) => {
@@ -68,6 +70,13 @@ impl History {
 
     pub(crate) fn start_run_on(&self, process: &Process, kind: Option<Kind>) {
         let (table, supervisor) = (self.table.clone(), process.supervisor.clone());
+        {
+            // Of two who wait for the same run, chance decides who is told of its end first.
+            let table = table.lock();
+            if table.starting.contains(&process.number) {
+                return;
+            }
+        }
         let work = start(table, supervisor, process.number, kind, self.steps);
         process.spawn(&self.table, Box::pin(work));
     }

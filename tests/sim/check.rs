@@ -12,9 +12,14 @@ use ringbook_disk::Disk;
 use rusqlite::Connection;
 
 use crate::google::{Google, Health, State, read_display};
+use crate::original::{Original, Rows};
 
 pub(crate) struct Watcher {
     db: Connection,
+    /// Where the rows come from, if `db` only holds a copy of them.
+    original: Option<Original>,
+    /// As the rows were when somebody last asked for news.
+    told: Rows,
     disk: Arc<Disk>,
     guard: Guard,
     /// As the database was when the last step of a run began, and at the last look.
@@ -64,7 +69,7 @@ struct Row {
 
 pub(crate) const DATABASE: &str = "ringbook.db";
 
-const TABLES: [&str; 12] = [
+pub(crate) const TABLES: [&str; 13] = [
     "account",
     "oauth_grant",
     "lease",
@@ -77,6 +82,7 @@ const TABLES: [&str; 12] = [
     "held",
     "change",
     "set_aside",
+    "label",
 ];
 
 impl Watcher {
@@ -85,6 +91,8 @@ impl Watcher {
         db.set_prepared_statement_cache_capacity(64);
         Ok(Watcher {
             db,
+            original: None,
+            told: Rows::default(),
             disk,
             guard,
             mark: 0,
@@ -94,6 +102,26 @@ impl Watcher {
             grounds: false,
             disconnected: false,
         })
+    }
+
+    /// Looks at a copy of what is on PostgreSQL.
+    pub(crate) fn of(original: Original, disk: Arc<Disk>) -> rusqlite::Result<Watcher> {
+        let mut watcher = Watcher::new(disk, Guard::default())?;
+        watcher.db = original.prepare_copy()?;
+        watcher.original = Some(original);
+        Ok(watcher)
+    }
+
+    /// Tells a database that has a clock of its own.
+    pub(crate) fn time_is(&self, now: i64) {
+        if let Some(original) = &self.original {
+            original.set_time(now);
+        }
+    }
+
+    /// The rows that came, changed and went since this was asked last.
+    pub(crate) fn news(&mut self) -> Vec<String> {
+        self.told.renew(&self.db, self.seen)
     }
 
     /// Lets go of the database.
@@ -142,8 +170,12 @@ impl Watcher {
 
     /// Empties the database for the next history.
     pub(crate) fn reset(&mut self, guard: Guard) -> rusqlite::Result<()> {
+        if let Some(original) = &mut self.original {
+            original.reset();
+        }
+        self.told = Rows::default();
         self.db.execute_batch("begin immediate")?;
-        for table in TABLES.iter().chain(&["label"]) {
+        for table in TABLES {
             self.db.prepare_cached(&format!("delete from {table}"))?.execute([])?;
         }
         self.db.execute_batch("commit")?;
@@ -156,18 +188,22 @@ impl Watcher {
     }
 
     /// Grows with each transaction that anybody commits.
-    fn version(&self) -> u64 {
-        self.disk.counts().commits
+    fn version(&mut self) -> u64 {
+        match &mut self.original {
+            Some(original) => original.copy_to(&self.db),
+            None => self.disk.counts().commits,
+        }
     }
 
     /// A step of a run begins.
     pub(crate) fn mark(&mut self) {
-        self.mark = self.version();
+        self.mark = self.disk.counts().commits;
     }
 
     /// A step of a run is over. If it wrote, the lease must still have been the run's.
     pub(crate) fn wrote(&mut self, run: RunId) -> Option<String> {
-        if self.version() == self.mark {
+        // On PostgreSQL, a step is more than one poll.
+        if self.disk.counts().commits == self.mark {
             return None;
         }
         let fence: i64 = self.one("select fence from lease");
@@ -184,6 +220,9 @@ impl Watcher {
 
     /// The name of the lease's holder, and until when it holds.
     pub(crate) fn holder(&self) -> (Option<String>, i64) {
+        if let Some(original) = &self.original {
+            return original.holder();
+        }
         self.db
             .prepare_cached("select holder, expires_at from lease")
             .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))

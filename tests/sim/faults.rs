@@ -50,6 +50,15 @@ impl Mixture {
         self.groups[4] > 0
     }
 
+    /// Without what only one of the databases can suffer: a failing disk, and clocks that differ (on
+    /// PostgreSQL they decide nothing). Nor does anybody stop between two transactions, since
+    /// PostgreSQL has other places to stop at.
+    pub(crate) fn keep_to_what_both_can_suffer(&mut self) {
+        self.groups[4] = 0;
+        self.processes[6] = 0;
+        self.cut = 0;
+    }
+
     pub(crate) fn draw(chance: &mut Chance) -> Mixture {
         fn some<const N: usize>(chance: &mut Chance) -> [u32; N] {
             std::array::from_fn(|_| if chance.below(2) == 1 { chance.between(1, 10) } else { 0 })

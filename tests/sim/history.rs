@@ -1,5 +1,6 @@
 //! One history: an installation, a Google, and an hour or a month of trouble, told step by step.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::faults::Mixture;
 use crate::google::Health;
 use crate::process::{Process, Setup};
 use crate::table::{Life, Table};
+use crate::turns::Turns;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -128,10 +130,19 @@ impl History {
         table.running.clear();
         table.running.extend(running);
         table.asks.retain(|it| it.is_wanted());
-        if let Some(watcher) = &mut table.watcher
+        let changed = table.turns.as_mut().is_none_or(Turns::was_asked);
+        if changed
+            && let Some(watcher) = &mut table.watcher
             && let Err(violation) = watcher.look(&table.google)
         {
             table.violate(violation);
+        }
+        if table.tells_rows
+            && let Some(watcher) = &mut table.watcher
+        {
+            for line in watcher.news() {
+                table.say(|| line);
+            }
         }
         if let Some(cancel) = table.cancel {
             let open = table.watcher.as_ref().is_some_and(|it| it.is_open(cancel.run));
@@ -483,9 +494,8 @@ impl History {
         drop(table);
         if let (false, Some(name)) = (seen, name) {
             let folder = self.connections[0].path().and_then(|it| it.parent());
-            if let Some(folder) = folder {
-                let _ = std::fs::remove_file(folder.join(format!("ringbook-{name}.alive")));
-            }
+            let folder = folder.map_or_else(std::env::temp_dir, Path::to_owned);
+            let _ = std::fs::remove_file(folder.join(format!("ringbook-{name}.alive")));
         }
     }
 

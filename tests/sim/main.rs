@@ -8,12 +8,18 @@ mod faults;
 mod google;
 mod heal;
 mod history;
+mod original;
 mod planting;
+#[expect(dead_code, reason = "others use all of it")]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod process;
 mod runner;
 mod shrink;
 mod storage;
 mod table;
+mod turns;
+mod twin;
 
 fn main() -> std::process::ExitCode {
     runner::main()

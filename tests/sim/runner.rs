@@ -1,6 +1,6 @@
 //! Tells histories by the thousand, and one of them again in all detail.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,8 +16,10 @@ use ringbook_disk::{Disk, Image};
 use crate::chance::{Chance, mix};
 use crate::check::{DATABASE, Watcher};
 use crate::history::{BEGINNING, History};
+use crate::original::Original;
 use crate::table::{Life, Shared};
-use crate::{planting, shrink};
+use crate::turns::Turns;
+use crate::{planting, postgres, shrink, twin};
 
 /// Processes that can run at once.
 const PROCESSES: usize = 4;
@@ -37,6 +39,9 @@ struct Options {
     /// Tell one history in all detail.
     #[arg(long)]
     seed: Option<u64>,
+    /// Tell this many histories, counted from `--from`, on SQLite and on PostgreSQL, and compare them.
+    #[arg(long)]
+    databases: Option<u64>,
     /// How many at the same time; as many as there are cores when not given.
     #[arg(long)]
     jobs: Option<usize>,
@@ -60,10 +65,16 @@ struct Options {
 /// state of the code tells.
 const FIXED: u64 = 10_000;
 const FRESH: u64 = 10_000;
+/// And on both databases.
+const FIXED_TWINS: u64 = 250;
+const FRESH_TWINS: u64 = 250;
 
 pub(crate) fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let text = format!("{panic}");
+        if !TELLING.get() {
+            eprintln!("{text}");
+        }
         PANIC.with_borrow_mut(|it| *it = Some(text));
     }));
     let options = Options::parse();
@@ -72,6 +83,10 @@ pub(crate) fn main() -> ExitCode {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     if let Some(seed) = options.seed {
         return tell_one(seed, options.whole);
+    }
+    if let Some(count) = options.databases {
+        let ok = twin::compare(options.from..options.from + count, jobs, true);
+        return if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let ok = match options.histories {
         _ if options.bugs => planting::find_all(jobs),
@@ -82,7 +97,10 @@ pub(crate) fn main() -> ExitCode {
         None => {
             same_seed_same_trace(50) && {
                 let fresh = mix(commit()) >> 16;
-                tell_many(1..1 + FIXED, jobs, false) && tell_many(fresh..fresh + FRESH, jobs, false)
+                tell_many(1..1 + FIXED, jobs, false)
+                    && tell_many(fresh..fresh + FRESH, jobs, false)
+                    && twin::compare(1..1 + FIXED_TWINS, jobs, false)
+                    && twin::compare(fresh..fresh + FRESH_TWINS, jobs, false)
             }
         }
     };
@@ -209,6 +227,8 @@ fn same_seed_same_trace(count: u64) -> bool {
 
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// A panic on this thread is a part of the history that it tells.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Where histories take place, one after the other.
@@ -217,6 +237,8 @@ pub(crate) struct Stage {
     calm: Place,
     /// Where the disk fails. It is put back to the byte each time, which takes as long as a history.
     troubled: Place,
+    /// What is told here is told on the other database, too, and compared.
+    is_twin: bool,
 }
 
 /// A database on a disk in memory, and connections to it.
@@ -262,6 +284,22 @@ impl Place {
         Place { disk, pristine, connections: Vec::new(), watcher, folder }
     }
 
+    /// On PostgreSQL.
+    async fn open_on_postgres() -> Place {
+        let url = postgres::fresh_database();
+        let original = Original::connect(&url);
+        let folder = quick_folder();
+        let mut connections = Vec::with_capacity(PROCESSES);
+        for _ in 0..PROCESSES {
+            connections.push(Store::open_postgres(&url, Arc::new(SystemClock)).await.unwrap());
+        }
+        // Never written to, but the history knows how to mend it.
+        let disk = Arc::new(Disk::mount(folder.path()));
+        let pristine = disk.image();
+        let watcher = Some(Watcher::of(original, disk.clone()).unwrap());
+        Place { disk, pristine, connections, watcher, folder }
+    }
+
     /// Puts the disk back to where it began, to the byte: when a disk is full depends on what was ever
     /// written to it.
     async fn start_afresh(&mut self) {
@@ -283,16 +321,39 @@ impl Stage {
             calm.connections = open_connections(&calm.disk, PROCESSES).await;
             (calm, Place::open().await)
         });
-        Stage { runtime, calm, troubled }
+        Stage { runtime, calm, troubled, is_twin: false }
+    }
+
+    /// On SQLite, for a comparison.
+    pub(crate) fn open_first_twin() -> Stage {
+        Stage { is_twin: true, ..Stage::open() }
+    }
+
+    /// On PostgreSQL, for a comparison.
+    pub(crate) fn open_second_twin() -> Stage {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (calm, troubled) =
+            runtime.block_on(async { (Place::open_on_postgres().await, Place::open().await) });
+        Stage { runtime, calm, troubled, is_twin: true }
     }
 
     pub(crate) fn tell(&mut self, chance: Chance, trace: bool) -> Told {
+        let is_twin = self.is_twin;
         PANIC.take();
+        TELLING.set(true);
         let table = Shared::new(chance, BEGINNING);
         if trace {
             table.lock().keep_trace();
         }
         let mut history = History::new(table.clone(), self.calm.disk.clone());
+        if is_twin {
+            history.mixture.keep_to_what_both_can_suffer();
+            let mut table = table.lock();
+            (table.cut, table.tells_rows) = (0, true);
+            if self.calm.connections.iter().all(|it| it.path().is_none()) {
+                table.turns = Some(Turns::new(self.calm.connections.clone()));
+            }
+        }
         let place = if history.mixture.spoils_storage() {
             self.runtime.block_on(self.troubled.start_afresh());
             &mut self.troubled
@@ -306,6 +367,12 @@ impl Stage {
         table.lock().watcher = Some(watcher);
         self.runtime.block_on(async {
             history.tell().await;
+            if is_twin {
+                match twin::read_all(&history.connections[0]).await {
+                    Ok(lines) => lines.into_iter().for_each(|it| table.say(|| it)),
+                    Err(problem) => table.violate(format!("a read failed: {problem}")),
+                }
+            }
             for process in history.processes.drain(..) {
                 process.body.set(Life::Dead);
             }
@@ -318,7 +385,14 @@ impl Stage {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+        TELLING.set(false);
         let mut table = table.lock();
+        if table.turns.is_some() {
+            for (name, _) in &table.owners {
+                let file = std::env::temp_dir().join(format!("ringbook-{name}.alive"));
+                let _ = std::fs::remove_file(file);
+            }
+        }
         place.watcher = table.watcher.take();
         if let Some(panic) = PANIC.take() {
             table.violate(format!("a panic: {panic}"));

@@ -9,18 +9,20 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ringbook::clock::Clock;
 use ringbook::contact::ResourceName;
 use ringbook::sync::RunId;
 use ringbook::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::chance::Chance;
 use crate::check::Watcher;
 use crate::google::Google;
 use crate::history::Cancel;
+use crate::turns::{Turn, Turns};
 
 pub(crate) type Table = Arc<Shared>;
 
@@ -55,6 +57,14 @@ pub(crate) struct Inner {
     pub(crate) clocks_agree: bool,
     /// The schedule is the one that the history began with.
     pub(crate) schedule_stands: bool,
+    /// Processes that have been asked to start a run and have not answered.
+    pub(crate) starting: Vec<u32>,
+    /// Who may talk to a database that answers later.
+    pub(crate) turns: Option<Turns>,
+    /// The trace tells of every row that changed, for a comparison.
+    pub(crate) tells_rows: bool,
+    /// Whoever had its turn has gone on.
+    stirred: Arc<Notify>,
 }
 
 const PASS: &str = " s pass";
@@ -129,6 +139,10 @@ impl Shared {
             storage_fails: false,
             clocks_agree: true,
             schedule_stands: true,
+            starting: Vec::new(),
+            turns: None,
+            tells_rows: false,
+            stirred: Arc::default(),
         })))
     }
 
@@ -142,7 +156,17 @@ impl Shared {
         let mut seen = self.lock().activity;
         while quiet < 3 {
             tokio::task::yield_now().await;
-            let now = self.lock().activity;
+            let (stirred, now) = {
+                let mut table = self.lock();
+                let waits = table.turns.as_mut().is_some_and(Turns::is_any_taken);
+                (waits.then(|| table.stirred.clone()), table.activity)
+            };
+            if let Some(stirred) = stirred {
+                quiet = 0;
+                // Not every step is told of; one that is not must not be waited for any longer.
+                let _ = tokio::time::timeout(Duration::from_millis(1), stirred.notified()).await;
+                continue;
+            }
             quiet = if now == seen { quiet + 1 } else { 0 };
             seen = now;
         }
@@ -203,6 +227,9 @@ impl Inner {
     /// Sets the time and wakes up whoever waited for it.
     pub(crate) fn advance(&mut self, to: i64) {
         self.now = self.now.max(to);
+        if let Some(watcher) = &self.watcher {
+            watcher.time_is(self.now);
+        }
         let later = self.timers.split_off(&(self.now + 1, 0));
         for waker in std::mem::replace(&mut self.timers, later).into_values() {
             waker.wake();
@@ -216,6 +243,14 @@ impl Inner {
         }
     }
 
+    /// A step is over.
+    fn leave(&mut self, turn: Turn, more_to_come: bool) {
+        if let Some(turns) = &mut self.turns {
+            turns.leave(turn, more_to_come);
+            self.stirred.notify_one();
+        }
+    }
+
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
@@ -223,6 +258,7 @@ impl Inner {
 
     pub(crate) fn touch(&mut self) {
         self.activity += 1;
+        self.stirred.notify_one();
     }
 }
 
@@ -393,6 +429,7 @@ pub(crate) struct Stepped<T> {
     /// The run that this is, if it is one.
     pub(crate) run: Option<RunId>,
     pub(crate) held: Option<Arc<AtomicU8>>,
+    turn: Turn,
     pub(crate) inner: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
 }
 
@@ -405,7 +442,8 @@ impl<T> Stepped<T> {
         inner: Pin<Box<dyn Future<Output = T> + Send>>,
     ) -> Stepped<T> {
         let (table, body) = (table.clone(), body.clone());
-        Stepped { table, process, body, run, held: None, inner: Some(inner) }
+        let turn = Turn(table.lock().number());
+        Stepped { table, process, body, run, held: None, turn, inner: Some(inner) }
     }
 }
 
@@ -434,6 +472,9 @@ impl<T> Future for Stepped<T> {
         }
         let left = {
             let mut table = this.table.lock();
+            if table.turns.as_mut().is_some_and(|it| !it.take(this.turn, cx.waker())) {
+                return Poll::Pending;
+            }
             table.touch();
             let cut = table.cut;
             table.chance.hit(cut).then(|| table.chance.below(4))
@@ -454,6 +495,8 @@ impl<T> Future for Stepped<T> {
             watcher.mark();
         }
         let polled = inner.as_mut().poll(cx);
+        // After a run, its supervisor still reads how it went.
+        this.table.lock().leave(this.turn, polled.is_ready() && this.run.is_some());
         if let Some(run) = this.run {
             let mut table = this.table.lock();
             let fault = table.watcher.as_mut().and_then(|it| it.wrote(run));

@@ -176,6 +176,17 @@ impl Db {
         }
     }
 
+    /// Whether somebody uses a connection now, or waits for one. SQLite answers before it could be asked.
+    pub(crate) fn is_busy(&self) -> bool {
+        match self {
+            Db::Sqlite(_) => false,
+            Db::Postgres(pool) => {
+                let it = pool.status();
+                it.size + it.waiting > it.available
+            }
+        }
+    }
+
     /// All rows of a select. Never waits for a writer.
     pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
         match self {

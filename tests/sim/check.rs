@@ -538,8 +538,8 @@ impl Watcher {
         {
             return Err(format!("the sync token went back from {earlier} to {token}"));
         }
-        // Who could not be read may be anybody whose new name was not listed; such a one is kept for the
-        // time being.
+        // Who could not be read may be anybody whose new name was not listed, and whoever was merged goes by
+        // the name of its heir; such a one is kept for the time being.
         let odd = google
             .people
             .iter()
@@ -563,7 +563,7 @@ impl Watcher {
             // Whoever goes while being listed is not listed; the next changes tell that it went.
             let went = from.is_some() && later[1..].iter().any(|it| it.name.is_none());
             for (name, edition) in mirrored {
-                let kept = odd && google.had_other_names(at);
+                let kept = odd && (google.had_other_names(at) || google.is_merged(at));
                 let kept = kept || google.heir_went(name, token);
                 if !went && !kept && !later.iter().any(|it| is(it, name, *edition)) {
                     return Err(format!(

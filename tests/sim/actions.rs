@@ -242,6 +242,7 @@ async fn cancel(table: Table, supervisor: Supervisor, number: u32) {
         && table.running.contains(&owner)
         && table.clocks_agree
         && !table.storage_fails
+        && table.abandoned != Some(run)
     {
         table.cancel = Some(Cancel { run, at: table.now });
     }

@@ -158,6 +158,9 @@ impl Launcher for SimLauncher {
         let work = async move {
             let finished = Engine::new(tools, beginning).run(stop).await;
             table.say(|| format!("p{number} is done with run {}: {finished:?}", run.fence()));
+            if matches!(finished, Finished::StorageFailed(_)) {
+                table.lock().abandoned = Some(run);
+            }
             finished
         };
         Box::pin(Stepped::new(&self.table, self.number, &self.body, Some(run), Box::pin(work)))

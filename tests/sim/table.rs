@@ -52,6 +52,9 @@ pub(crate) struct Inner {
     pub(crate) dead: Vec<(u32, u32, bool)>,
     pub(crate) running: Vec<u32>,
     pub(crate) cancel: Option<Cancel>,
+    /// The run that its process could not close when the storage failed. Nobody works on it; the process
+    /// closes it when it looks at the accounts next.
+    pub(crate) abandoned: Option<RunId>,
     /// The disk or the database does not do what it is asked.
     pub(crate) storage_fails: bool,
     pub(crate) clocks_agree: bool,
@@ -136,6 +139,7 @@ impl Shared {
             dead: Vec::new(),
             running: Vec::new(),
             cancel: None,
+            abandoned: None,
             storage_fails: false,
             clocks_agree: true,
             schedule_stands: true,

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use icu_locale_core::Locale;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -22,6 +23,7 @@ use serde::Serialize;
 pub use layers::Source;
 pub use value::{DatabaseUrl, Network};
 
+use crate::contact::NameOrder;
 use layers::{Layers, Raw};
 use table::{Rule, SETTINGS, Setting};
 
@@ -48,6 +50,13 @@ pub struct Config {
     pub directory_title: String,
     pub directory_max_entries_per_page: usize,
     pub search_results_limit: usize,
+    pub directory_locale: Locale,
+    pub directory_names: NameOrder,
+    pub directory_empty_groups: EmptyGroups,
+    pub directory_merge_duplicates: bool,
+    pub lookup_min_digits: usize,
+    /// Without a slash at its end.
+    pub public_url: Option<String>,
 
     pub sync_scheduler_enabled: bool,
     pub sync_interval: Duration,
@@ -77,6 +86,13 @@ pub struct Config {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// What becomes of keypad groups that nobody is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyGroups {
+    Hide,
+    Mark,
 }
 
 /// Settings on the command line, for every command.
@@ -161,6 +177,16 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         directory_title: read.text("DIRECTORY_TITLE"),
         directory_max_entries_per_page: read.whole("DIRECTORY_MAX_ENTRIES_PER_PAGE"),
         search_results_limit: read.whole("SEARCH_RESULTS_LIMIT"),
+        directory_locale: read.value("DIRECTORY_LOCALE", value::locale).unwrap_or(Locale::UNKNOWN),
+        directory_names: read.value("DIRECTORY_NAMES", name_order).unwrap_or(NameOrder::FirstLast),
+        directory_empty_groups: read
+            .value("DIRECTORY_EMPTY_GROUPS", empty_groups)
+            .unwrap_or(EmptyGroups::Hide),
+        directory_merge_duplicates: read
+            .value("DIRECTORY_MERGE_DUPLICATES", value::switch)
+            .unwrap_or_default(),
+        lookup_min_digits: read.whole("LOOKUP_MIN_DIGITS"),
+        public_url: read.url("PUBLIC_URL"),
 
         sync_scheduler_enabled: read
             .value("SYNC_SCHEDULER_ENABLED", value::switch)
@@ -192,6 +218,22 @@ fn log_format(raw: &str) -> Option<LogFormat> {
     match raw.to_ascii_lowercase().as_str() {
         "text" => Some(LogFormat::Text),
         "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+fn name_order(raw: &str) -> Option<NameOrder> {
+    match raw {
+        "first-last" => Some(NameOrder::FirstLast),
+        "last-first" => Some(NameOrder::LastFirst),
+        _ => None,
+    }
+}
+
+fn empty_groups(raw: &str) -> Option<EmptyGroups> {
+    match raw {
+        "hide" => Some(EmptyGroups::Hide),
+        "mark" => Some(EmptyGroups::Mark),
         _ => None,
     }
 }

@@ -26,6 +26,7 @@ pub(super) enum Rule {
     /// One of these words.
     OneOf(&'static [&'static str]),
     Zone,
+    Locale,
     Networks,
 }
 
@@ -51,6 +52,7 @@ impl fmt::Display for Rule {
             ),
             Rule::OneOf(words) => f.write_str(&words.join(" or ")),
             Rule::Zone => f.write_str("a time zone by its IANA name, such as Europe/Berlin"),
+            Rule::Locale => f.write_str("a language, such as de, sv or de-u-co-phonebk (BCP 47)"),
             Rule::Networks => {
                 f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
             }
@@ -104,6 +106,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 
     setting("DIRECTORY_TITLE", "Ringbook", Rule::Text(32), "heading on the phones"),
     setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Whole(1, 32), "entries on one screen page of a phone"),
+    setting("DIRECTORY_LOCALE", "en", Rule::Locale, "whose alphabet names are sorted by"),
+    setting("DIRECTORY_NAMES", "first-last", Rule::OneOf(&["first-last", "last-first"]), "which part of a name comes first, and is sorted by"),
+    setting("DIRECTORY_EMPTY_GROUPS", "hide", Rule::OneOf(&["hide", "mark"]), "leave keypad groups without contacts out, or mark them"),
+    setting("DIRECTORY_MERGE_DUPLICATES", "false", Rule::Switch, "show a person of several accounts once, known by a shared number"),
+    setting("LOOKUP_MIN_DIGITS", "7", Rule::Whole(4, 15), "digits that two numbers must share at their ends to be the same, where one lacks its country"),
+    setting("PUBLIC_URL", "", Rule::Url, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
     setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
 
     setting("SYNC_SCHEDULER_ENABLED", "false", Rule::Switch, "sync by itself"),
@@ -131,8 +139,17 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// A variable that begins like this is meant for us, so a wrong one is a mistake and not somebody else's.
-const OURS: &[&str] =
-    &["SYNC_", "DIRECTORY_", "RINGBOOK_", "HISTORY_", "ALERT_", "SEARCH_", "TOMBSTONE_", "LEASE_"];
+const OURS: &[&str] = &[
+    "SYNC_",
+    "DIRECTORY_",
+    "LOOKUP_",
+    "RINGBOOK_",
+    "HISTORY_",
+    "ALERT_",
+    "SEARCH_",
+    "TOMBSTONE_",
+    "LEASE_",
+];
 
 /// Whether a variable that is none of our settings was probably meant to be one.
 pub(super) fn looks_like_ours(name: &str, value: &str) -> bool {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use icu_locale_core::Locale;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
@@ -91,6 +92,11 @@ pub(super) fn zone(raw: &str) -> Option<TimeZone> {
         return Some(TimeZone::UTC);
     }
     TimeZone::get(raw).ok()
+}
+
+/// A language with its options, after BCP 47.
+pub(super) fn locale(raw: &str) -> Option<Locale> {
+    Locale::try_from_str(raw).ok()
 }
 
 /// A level in our words or in tracing's, or a filter of tracing; in tracing's words.

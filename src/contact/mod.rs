@@ -5,7 +5,7 @@
 mod name;
 mod text;
 
-pub use name::{Initial, NameKey};
+pub use name::{Initial, NameKey, NameOrder};
 pub use text::clean;
 
 use jiff::Timestamp;

@@ -8,6 +8,16 @@ use any_ascii::any_ascii;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameKey(String);
 
+/// Which part of a name comes first, in what is shown and in what it is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NameOrder {
+    /// `Ada Lovelace`
+    #[default]
+    FirstLast,
+    /// `Lovelace, Ada`
+    LastFirst,
+}
+
 /// The letter a name is listed under: `A` to `Z`, or `#` for everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Initial(char);

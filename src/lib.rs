@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod contact;
+pub mod directory;
 pub mod google;
 pub mod simulator;
 pub mod store;

@@ -2,10 +2,12 @@
 //!
 //! Everything here is plain data and pure rules. Nothing talks to Google or to a database.
 
+mod keypad;
 mod name;
 mod text;
 
-pub use name::{Initial, NameKey, NameOrder};
+pub use keypad::Keypad;
+pub use name::{Initial, NameKey, NameOrder, fold};
 pub use text::clean;
 
 use jiff::Timestamp;

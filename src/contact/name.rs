@@ -22,28 +22,37 @@ pub enum NameOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Initial(char);
 
+/// A text in lower-case ASCII, for comparing and searching: `Élodie O'Brien-Łuk` becomes
+/// `elodie obrien luk`. Letters of other scripts are transliterated (`Жанна`: `zhanna`).
+///
+/// What is beyond `len_max` bytes is cut off.
+pub fn fold(text: &str, len_max: usize) -> String {
+    let mut folded = String::with_capacity(text.len().min(len_max));
+    let mut gap = false;
+    for c in any_ascii(text).chars() {
+        if c.is_ascii_alphanumeric() {
+            if gap && !folded.is_empty() {
+                folded.push(' ');
+            }
+            gap = false;
+            folded.push(c.to_ascii_lowercase());
+        } else {
+            // Apostrophes and dots join, everything else separates: O'Brien, J.R., Smith-Jones.
+            gap |= c != '\'' && c != '.' && c != '`';
+        }
+        if folded.len() >= len_max {
+            break;
+        }
+    }
+    folded
+}
+
 impl NameKey {
     /// Keys are cut here: a longer name cannot be told apart on any screen.
     pub const LEN_MAX: usize = 120;
 
     pub fn of(name: &str) -> NameKey {
-        let mut key = String::with_capacity(name.len());
-        let mut gap = false;
-        for c in any_ascii(name).chars() {
-            if c.is_ascii_alphanumeric() {
-                if gap && !key.is_empty() {
-                    key.push(' ');
-                }
-                gap = false;
-                key.push(c.to_ascii_lowercase());
-            } else {
-                // Apostrophes and dots join, everything else separates: O'Brien, J.R., Smith-Jones.
-                gap |= c != '\'' && c != '.' && c != '`';
-            }
-            if key.len() >= Self::LEN_MAX {
-                break;
-            }
-        }
+        let mut key = fold(name, Self::LEN_MAX);
         if key.is_empty() {
             key.push('~');
         }

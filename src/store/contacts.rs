@@ -22,6 +22,27 @@ pub struct ContactRow {
     pub edited_at: Option<Timestamp>,
 }
 
+/// How far the contacts of an account have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub account: AccountId,
+    /// Grows with each transaction that changes contacts or labels.
+    pub version: i64,
+    /// The last version at which a row disappeared without a trace. A copy from before it must be made anew.
+    pub rows_vanished: i64,
+    /// Somebody holds the lease, so more changes may come at any moment.
+    pub syncing: bool,
+}
+
+/// A contact as it is since a version.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub version: i64,
+    pub id: ContactId,
+    /// `None` when it was deleted.
+    pub content: Option<Content>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     #[default]
@@ -94,8 +115,68 @@ impl Store {
         self.db.rows(&sql, &[after.0.into(), int(limit)]).await?.iter().map(contact).collect()
     }
 
+    /// Which version of the contacts each account has, in the order of the accounts.
+    pub async fn versions(&self) -> Result<Vec<Version>, DbError> {
+        const VERSIONS: &str = "
+            select a.id, a.version, a.rows_vanished,
+                case when exists (select 1 from lease l where l.account = a.id and l.holder is not null)
+                    then 1 else 0 end
+            from account a order by a.id";
+        let rows = self.db.rows(VERSIONS, &[]).await?;
+        let version = |row: &Row| {
+            Ok(Version {
+                account: AccountId(row.int(0)?),
+                version: row.int(1)?,
+                rows_vanished: row.int(2)?,
+                syncing: row.flag(3)?,
+            })
+        };
+        rows.iter().map(version).collect()
+    }
+
+    /// Up to `limit` live contacts of an account after a given one, in the order of their ids.
+    pub async fn contents_after(
+        &self,
+        account: AccountId,
+        after: ContactId,
+        limit: u32,
+    ) -> Result<Vec<(ContactId, Content)>, DbError> {
+        const CONTENTS: &str = "
+            select c.id, d.content from contact c join contact_content d on d.contact = c.id
+            where c.id > $1 and c.id < $2 and c.deleted_at is null order by c.id limit $3";
+        let first = after.max(ContactId::new(account, 0));
+        let end = ContactId::new(AccountId(account.0 + 1), 0);
+        let rows = self.db.rows(CONTENTS, &[first.0.into(), end.0.into(), int(limit)]).await?;
+        rows.iter().map(|row| Ok((ContactId(row.int(0)?), content(row.text(1)?)?))).collect()
+    }
+
+    /// Up to `limit` contacts of an account that changed after a version, or in it and have a greater id;
+    /// oldest change first. Of one that was deleted there is no content.
+    pub async fn changed_after(
+        &self,
+        account: AccountId,
+        (version, id): (i64, ContactId),
+        limit: u32,
+    ) -> Result<Vec<Changed>, DbError> {
+        const CHANGED: &str = "
+            select c.version, c.id, case when c.deleted_at is null then d.content end
+            from contact c left join contact_content d on d.contact = c.id
+            where c.account = $1 and (c.version, c.id) > ($2, $3)
+            order by c.version, c.id limit $4";
+        let args = [account.0.into(), version.into(), id.0.into(), int(limit)];
+        let rows = self.db.rows(CHANGED, &args).await?;
+        let changed = |row: &Row| {
+            Ok(Changed {
+                version: row.int(0)?,
+                id: ContactId(row.int(1)?),
+                content: row.opt_text(2)?.map(content).transpose()?,
+            })
+        };
+        rows.iter().map(changed).collect()
+    }
+
     /// These contacts, in this order. One that was deleted meanwhile is left out.
-    async fn contacts_by_id(&self, ids: &[i64]) -> Result<Vec<ContactRow>, DbError> {
+    pub async fn contacts_by_id(&self, ids: &[i64]) -> Result<Vec<ContactRow>, DbError> {
         let sql = format!("{CONTACT} where c.deleted_at is null and c.id in ($list)");
         let keys: Vec<Arg<'_>> = ids.iter().map(|id| Arg::Int(*id)).collect();
         let rows = self.db.among(&sql, &[], &keys).await?;

@@ -10,7 +10,7 @@ use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Tx, int};
 use crate::store::gate::{CANCEL, Holder, LEASE_MAX, Lease, VANISHED, WriteError, close_open_runs};
 use crate::store::ids::ContactId;
-use crate::store::page::{Change, Moves, log_changes, take_numbers};
+use crate::store::page::{Change, Moves, log_changes, next_version, take_numbers};
 use crate::store::{Settings, Store};
 use crate::sync::book::Label;
 use crate::sync::run::{Deletions, Ending};
@@ -88,6 +88,7 @@ impl Store {
         let outcome = match ending {
             Ending::Complete { token, labels, identity, deletions } => {
                 if let Some(labels) = labels {
+                    next_version(&tx, account).await?;
                     replace_labels(&tx, account, labels).await?;
                 }
                 if let Some(identity) = identity {
@@ -315,12 +316,14 @@ async fn follow_rename(
     const TAKE_OVER: &str = "
         update contact set resource_name = $3, fingerprint = n.fingerprint,
             display_name = n.display_name, name_key = n.name_key, initial = n.initial,
-            phones = n.phones, emails = n.emails, edited_at = n.edited_at, updated_at = $4
+            phones = n.phones, emails = n.emails, edited_at = n.edited_at, updated_at = $4,
+            version = $5
         from contact n where contact.id = $1 and n.id = $2";
     const CONTENT: &str = "update contact_content set content = $2 where contact = $1";
     const REMOVE_SEEN: &str = "delete from seen where account = $1 and contact = $2";
     const REMOVE_CONTENT: &str = "delete from contact_content where contact = $1";
     const REMOVE: &str = "delete from contact where id = $1";
+    const VANISHED_ROW: &str = "update account set rows_vanished = version where id = $1";
     const UNLOG: &str = "delete from change where run = $1 and contact = $2 and kind = 'created'";
     const RECOUNT: &str = "
         update run set renamed = renamed + 1, created = created - $2, updated = updated + $2,
@@ -345,8 +348,10 @@ async fn follow_rename(
     tx.exec(PARK, &[account.0.into(), old.as_str().into()]).await?;
     let (newcomer, after) = (ContactId(latter.int(0)?), latter.text(4)?.to_owned());
     tx.exec(PARK, &[account.0.into(), new.as_str().into()]).await?;
-    let args = [id.0.into(), newcomer.0.into(), Arg::from(new.as_str()), now.into()];
+    let version = next_version(tx, account).await?;
+    let args = [id.0.into(), newcomer.0.into(), new.as_str().into(), now.into(), version.into()];
     tx.exec(TAKE_OVER, &args).await?;
+    tx.exec(VANISHED_ROW, &[account.0.into()]).await?;
     tx.exec(CONTENT, &[id.0.into(), after.as_str().into()]).await?;
     let here = tx.exec(UNLOG, &[lease.run.0.into(), newcomer.0.into()]).await?.min(1);
     tx.exec(REMOVE_SEEN, &[account.0.into(), newcomer.0.into()]).await?;
@@ -387,7 +392,7 @@ async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, Db
         join contact_content e on e.contact = c.id
         where d.account = $1 and c.deleted_at is null";
     const DELETE: &str = "
-        update contact set deleted_at = $2, updated_at = $2
+        update contact set deleted_at = $2, updated_at = $2, version = $3
         where deleted_at is null and id in (select contact from doomed where account = $1)";
     const DELETED: &str = "update run set deleted = deleted + $2 where id = $1";
     const FORGET: &str = "delete from doomed where account = $1";
@@ -406,7 +411,8 @@ async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, Db
         let seq = take_numbers(tx, lease, row.count(0)? as usize).await?;
         let log = [account.0.into(), lease.run.0.into(), seq.into(), Arg::from(now)];
         tx.exec(LOG, &log).await?;
-        tx.exec(DELETE, &[account.0.into(), now.into()]).await?;
+        let version = next_version(tx, account).await?;
+        tx.exec(DELETE, &[account.0.into(), now.into(), version.into()]).await?;
         tx.exec(DELETED, &[lease.run.0.into(), count.into()]).await?;
         moves.apply(tx, account).await?;
     }

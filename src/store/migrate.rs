@@ -4,10 +4,16 @@ use crate::clock::Clock;
 use crate::store::db::{Arg, Db, DbError};
 
 /// The migrations, oldest first: their text for SQLite and for PostgreSQL. Only ever add to the end.
-const MIGRATIONS: &[(&str, &str)] = &[(
-    include_str!("migrations/sqlite/0001_mirror.sql"),
-    include_str!("migrations/postgres/0001_mirror.sql"),
-)];
+const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        include_str!("migrations/sqlite/0001_mirror.sql"),
+        include_str!("migrations/postgres/0001_mirror.sql"),
+    ),
+    (
+        include_str!("migrations/sqlite/0002_versions.sql"),
+        include_str!("migrations/postgres/0002_versions.sql"),
+    ),
+];
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]

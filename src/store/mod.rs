@@ -24,8 +24,9 @@ use std::time::Duration;
 pub use accounts::{
     Account, ConnectError, Counts, GrantRow, LatestRun, NeedsReauth, NewTokens, ScheduleRow,
 };
-pub use contacts::{ContactQuery, ContactRow, Sort};
+pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::DbError;
+pub(crate) use db::blocking;
 pub use finish::DecisionError;
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use ids::{ContactId, Ids};

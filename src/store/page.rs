@@ -246,6 +246,14 @@ async fn begin_place(
     Ok(())
 }
 
+/// The number of this transaction among those that change the account's contacts or labels. The row of
+/// the account stays locked until the commit, so the numbers become visible in their order.
+pub(crate) async fn next_version(tx: &Tx, account: AccountId) -> Result<i64, DbError> {
+    const NEXT: &str = "update account set version = version + 1 where id = $1 returning version";
+    let row = tx.row(NEXT, &[account.0.into()]).await?;
+    row.ok_or(DbError::Shape { column: 0, expected: "an account" })?.int(0)
+}
+
 /// Numbers for new contacts. Only the holder of the lease creates any, so they have no gaps to share.
 async fn issue(tx: &Tx, account: AccountId, count: usize) -> Result<Vec<ContactId>, DbError> {
     const ISSUE: &str = "update account set contacts_issued = contacts_issued + $2 where id = $1
@@ -276,25 +284,29 @@ async fn write_contacts(
 ) -> Result<(), DbError> {
     const ROW: &str = "
         insert into contact (id, account, resource_name, fingerprint, display_name, name_key, initial,
-            phones, emails, edited_at, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+            phones, emails, edited_at, created_at, updated_at, version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
         on conflict (id) do update set resource_name = excluded.resource_name,
             fingerprint = excluded.fingerprint, display_name = excluded.display_name,
             name_key = excluded.name_key, initial = excluded.initial, phones = excluded.phones,
             emails = excluded.emails, edited_at = excluded.edited_at,
-            updated_at = excluded.updated_at, deleted_at = null";
+            updated_at = excluded.updated_at, version = excluded.version, deleted_at = null";
     const CONTENT: &str = "insert into contact_content (contact, content) values ($1, $2)
         on conflict (contact) do update set content = excluded.content";
     const BEFORE: &str = "select contact, content from contact_content where contact in ($list)";
 
     let account = lease.account();
+    let count = sorted.create.len() + sorted.update.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let version = next_version(tx, account).await?;
     let changed: Vec<Arg<'_>> = sorted.update.iter().map(|(known, _)| known.id.0.into()).collect();
     let mut before = std::collections::HashMap::with_capacity(changed.len());
     for row in tx.among(BEFORE, &[], &changed).await? {
         before.insert(ContactId(row.int(0)?), row.text(1)?.to_owned());
     }
 
-    let count = sorted.create.len() + sorted.update.len();
     let (mut rows, mut contents) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut changes = Vec::with_capacity(count);
     let mut moves = Moves::default();
@@ -329,6 +341,7 @@ async fn write_contacts(
             int(emails),
             encoded.contact.edited_at.into(),
             now.into(),
+            version.into(),
         ]);
         contents.push(vec![id.0.into(), encoded.json.as_str().into()]);
         changes.push(Change {
@@ -346,10 +359,7 @@ async fn write_contacts(
     tx.each(ROW, &rows).await?;
     tx.each(CONTENT, &contents).await?;
     log_changes(tx, lease, changes, &mut seq, now).await?;
-    if count > 0 {
-        moves.apply(tx, account).await?;
-    }
-    Ok(())
+    moves.apply(tx, account).await
 }
 
 /// A name must be free before another contact takes it, and names may be handed round in a circle.

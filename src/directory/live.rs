@@ -1,0 +1,291 @@
+//! Keeps the newest snapshot. It is made when somebody asks for the first time, and after that from what
+//! has changed; so every process on a database shows the same, whoever writes to it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tracing::debug;
+
+use crate::clock::between;
+use crate::contact::{Content, Phone, STARRED, fold};
+use crate::directory::{Digits, Naming, Record, Snapshot};
+use crate::store::{ContactId, DbError, Store, Version};
+use crate::sync::AccountId;
+
+/// Contacts that are read at a time.
+const PART: u32 = 2000;
+/// While a run writes, this share of the time goes into following it: one part in so many.
+const SHARE: u32 = 30;
+/// A copy that nobody asked for in so long is made anew: rows of deleted contacts may be gone since.
+const STALE: Duration = Duration::from_secs(12 * 3600);
+/// Labels of Google's own that say nothing on a phone.
+const HIDDEN_LABELS: &[&str] = &[
+    STARRED,
+    "contactGroups/myContacts",
+    "contactGroups/all",
+    "contactGroups/chatBuddies",
+    "contactGroups/blocked",
+];
+/// A folded field is cut here; nobody types more to find it.
+const FIELD_MAX: usize = 120;
+
+/// What the directory is made by.
+pub struct Rules {
+    pub naming: Naming,
+    /// Show a person of several accounts once.
+    pub merge: bool,
+    /// Digits that make two numbers the same where one lacks its country.
+    pub digits_min: usize,
+}
+
+/// Names of labels by account and resource name.
+pub type Labels = BTreeMap<(AccountId, String), String>;
+
+/// The directory at one moment.
+pub struct View {
+    pub contacts: Snapshot,
+    pub labels: Labels,
+    versions: Vec<Version>,
+    at: Timestamp,
+    /// How long it took to make.
+    took: Duration,
+}
+
+/// The directory as it is now.
+pub struct Directory {
+    store: Store,
+    rules: Rules,
+    view: RwLock<Option<Arc<View>>>,
+    /// Held by whoever makes the next view.
+    maker: Mutex<()>,
+}
+
+impl Directory {
+    pub fn new(store: Store, rules: Rules) -> Directory {
+        Directory { store, rules, view: RwLock::default(), maker: Mutex::default() }
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The directory, as new as the last run left it. While a run writes, it may be a moment behind.
+    ///
+    /// # Errors
+    /// When it was never read, and the database cannot be. A database that fails later changes nothing:
+    /// phones then see what was there last.
+    pub async fn view(&self) -> Result<Arc<View>, DbError> {
+        let last = self.last();
+        let versions = match (self.store.versions().await, &last) {
+            (Ok(versions), _) => versions,
+            (Err(problem), Some(view)) => {
+                debug!(%problem, "the directory is shown as it was");
+                return Ok(view.clone());
+            }
+            (Err(problem), None) => return Err(problem),
+        };
+        let Some(view) = last else {
+            let _turn = self.maker.lock().await;
+            // Others may have come first, and made it.
+            return match self.last() {
+                Some(view) => Ok(view),
+                None => self.make(None, versions).await,
+            };
+        };
+        if view.is_of(&versions) {
+            return Ok(view);
+        }
+        if versions.iter().any(|it| it.syncing) {
+            let pause = view.took * SHARE;
+            let early = between(view.at, self.store.clock().now()) < pause;
+            // A run goes on changing things; whoever asks now need not wait for this page of it.
+            let turn = if early { None } else { self.maker.try_lock().ok() };
+            return match turn {
+                Some(_turn) => self.make(Some(&view), versions).await,
+                None => Ok(view),
+            };
+        }
+        let _turn = self.maker.lock().await;
+        match self.last() {
+            Some(view) if view.is_of(&versions) => Ok(view),
+            last => self.make(last.as_deref(), versions).await,
+        }
+    }
+
+    fn last(&self) -> Option<Arc<View>> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the next view from the last one.
+    async fn make(
+        &self,
+        last: Option<&View>,
+        versions: Vec<Version>,
+    ) -> Result<Arc<View>, DbError> {
+        let began = self.store.clock().now();
+        let last = last.filter(|it| between(it.at, began) < STALE);
+        let known = |account: AccountId| {
+            last.and_then(|it| it.versions.iter().find(|known| known.account == account))
+        };
+        let mut base = None;
+        let mut gone = HashSet::new();
+        // Contacts of accounts that are no more, or whose rows vanished without a trace.
+        if let Some(last) = last {
+            let lost = last.versions.iter().filter(|old| {
+                let new = versions.iter().find(|it| it.account == old.account);
+                new.is_none_or(|new| new.rows_vanished > old.version || new.version < old.version)
+            });
+            let lost: HashSet<AccountId> = lost.map(|it| it.account).collect();
+            if !lost.is_empty() {
+                let places = 0..last.contacts.len() as u32;
+                let ids = places.map(|place| last.contacts.id(place));
+                gone.extend(ids.filter(|id| lost.contains(&ContactId(*id).account())));
+            }
+            base = Some(lost);
+        }
+        let mut labels = Labels::new();
+        let mut next = None;
+        for version in &versions {
+            let account = version.account;
+            for (resource, name) in self.store.label_names(account).await? {
+                labels.insert((account, resource), name);
+            }
+            let whole = base.as_ref().is_none_or(|lost| lost.contains(&account));
+            match known(account).filter(|_| !whole) {
+                Some(old) if old.version == version.version => {}
+                Some(old) => {
+                    self.follow(account, old.version, last, &mut next, &mut gone).await?;
+                }
+                None => self.read(account, last, &mut next, &mut gone).await?,
+            }
+        }
+        let contacts = match (next, last) {
+            (Some(next), _) if gone.is_empty() => next,
+            (Some(next), _) => next.with(&gone, Vec::new(), self.rules.merge),
+            (None, Some(last)) => last.contacts.with(&gone, Vec::new(), self.rules.merge),
+            (None, None) => Snapshot::default(),
+        };
+        let at = self.store.clock().now();
+        let view = View { contacts, labels, versions, at, took: between(began, at) };
+        debug!(
+            contacts = view.contacts.len(),
+            took_ms = view.took.as_millis() as u64,
+            bytes = view.contacts.size(),
+            "the directory was brought up to date"
+        );
+        let view = Arc::new(view);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
+        Ok(view)
+    }
+
+    /// Takes up what changed in an account after a version.
+    async fn follow(
+        &self,
+        account: AccountId,
+        version: i64,
+        last: Option<&View>,
+        next: &mut Option<Snapshot>,
+        gone: &mut HashSet<i64>,
+    ) -> Result<(), DbError> {
+        let mut from = (version, ContactId(i64::MAX));
+        loop {
+            let changed = self.store.changed_after(account, from, PART).await?;
+            let Some(end) = changed.last() else { return Ok(()) };
+            from = (end.version, end.id);
+            gone.extend(changed.iter().map(|it| it.id.0));
+            let records = changed
+                .iter()
+                .filter_map(|it| Some(self.record(it.id, it.content.as_ref()?)))
+                .collect();
+            self.add(records, last, next, gone);
+        }
+    }
+
+    /// Reads all contacts of an account.
+    async fn read(
+        &self,
+        account: AccountId,
+        last: Option<&View>,
+        next: &mut Option<Snapshot>,
+        gone: &mut HashSet<i64>,
+    ) -> Result<(), DbError> {
+        let mut after = ContactId::new(account, 0);
+        // Each merge copies what is there already, so they get bigger as it grows.
+        let mut records = Vec::new();
+        loop {
+            let part = self.store.contents_after(account, after, PART).await?;
+            let Some((end, _)) = part.last() else { break };
+            after = *end;
+            records.extend(part.iter().map(|(id, content)| self.record(*id, content)));
+            let there = next.as_ref().map_or(0, Snapshot::len);
+            if records.len() >= (there / 2).clamp(PART as usize, 20_000) {
+                self.add(std::mem::take(&mut records), last, next, gone);
+            }
+        }
+        self.add(records, last, next, gone);
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        records: Vec<Record>,
+        last: Option<&View>,
+        next: &mut Option<Snapshot>,
+        gone: &mut HashSet<i64>,
+    ) {
+        let merge = self.rules.merge;
+        let made = crate::store::blocking(|| match (next.as_ref(), last) {
+            (Some(next), _) => next.with(gone, records, merge),
+            (None, Some(last)) => last.contacts.with(gone, records, merge),
+            (None, None) => Snapshot::default().with(gone, records, merge),
+        });
+        gone.clear();
+        *next = Some(made);
+    }
+
+    fn record(&self, id: ContactId, content: &Content) -> Record {
+        let named = self.rules.naming.name(content);
+        let folded = |text: &str| Some(fold(text, FIELD_MAX)).filter(|it| !it.is_empty());
+        // The name stands first even where it folds to nothing, such as a heart.
+        let mut fields = vec![fold(content.display_name(), FIELD_MAX)];
+        fields.extend(content.nicknames.iter().filter_map(|it| folded(it)));
+        fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
+        let names = &content.names;
+        fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
+        let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
+        Record {
+            id: id.0,
+            account: id.account().0,
+            shown: named.shown,
+            sort_key: named.sort_key,
+            keypad: named.keypad,
+            starred: content.is_starred(),
+            has_phone: !content.phones.is_empty(),
+            fields,
+            numbers: content.phones.iter().filter_map(digits_of).collect(),
+            labels: labels.cloned().collect(),
+        }
+    }
+}
+
+impl View {
+    fn is_of(&self, versions: &[Version]) -> bool {
+        self.versions.len() == versions.len()
+            && self
+                .versions
+                .iter()
+                .zip(versions)
+                .all(|(a, b)| (a.account, a.version) == (b.account, b.version))
+    }
+}
+
+/// What a number is found by.
+fn digits_of(phone: &Phone) -> Option<Digits> {
+    match &phone.canonical {
+        Some(canonical) => Digits::of(canonical, true),
+        None => Digits::of(&phone.value, phone.value.trim_start().starts_with('+')),
+    }
+}

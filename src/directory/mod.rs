@@ -1,0 +1,16 @@
+//! The directory that phones see: the mirror's contacts in order, in memory, always whole.
+//!
+//! [`Snapshot`] and its searches are pure. [`Directory`] keeps the newest one: it asks the store what has
+//! changed since, each time that somebody asks.
+
+mod digits;
+mod live;
+mod names;
+mod search;
+mod snapshot;
+
+pub use digits::Digits;
+pub use live::{Directory, Labels, Rules, View};
+pub use names::{Named, Naming};
+pub use search::{Fit, Hit, Scope};
+pub use snapshot::{Record, Snapshot};

@@ -1,0 +1,289 @@
+//! Finding contacts in a snapshot: by words, by parts of words, by numbers and by the keys of a telephone.
+//!
+//! What is asked is folded like what is looked through, so accents, case and script do not matter.
+
+use crate::contact::{Keypad, fold};
+use crate::directory::digits::Digits;
+use crate::directory::snapshot::{FIELD_END, Snapshot};
+
+/// How well a contact fits, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fit {
+    /// A whole field, such as the name.
+    Exact,
+    /// Whole words.
+    Words,
+    /// The beginning of the name.
+    Beginning,
+    /// The beginnings of words, in any order.
+    WordBeginnings,
+    /// Somewhere within.
+    Within,
+    /// A part of a number.
+    Number,
+}
+
+/// Where to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    #[default]
+    Everything,
+    Names,
+    Numbers,
+}
+
+/// A contact's place, and how well it fits.
+pub type Hit = (Fit, u32);
+
+/// Texts are asked for by people, who type no more.
+const ASKED_MAX: usize = 200;
+/// Fewer digits are found in too many numbers to be of use.
+const DIGITS_MIN: usize = 3;
+
+impl Snapshot {
+    /// Every contact that fits, the best first, and in their order among equals.
+    pub fn search(&self, asked: &str, scope: Scope) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        if scope != Scope::Numbers {
+            self.by_text(&fold(asked, ASKED_MAX), &mut hits);
+        }
+        if scope != Scope::Names
+            && let Some(number) = Number::read(asked)
+        {
+            self.by_number(&number, &mut hits);
+        }
+        best_of_each(hits)
+    }
+
+    /// Contacts with a number that are spelled by these keys, as `5673` spells José; or whose number holds
+    /// them. A `0` or a `1` may stand for the gap between two words, or be left out.
+    pub fn search_by_keys(&self, keys: &str) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for (low, high) in self.spelled_by(keys) {
+            for (at, whose) in &self.words[low..high] {
+                let begins = *at == self.text_begins(*whose);
+                hits.push((if begins { Fit::Beginning } else { Fit::WordBeginnings }, *whose));
+            }
+        }
+        if let Some(number) = Number::read(keys) {
+            self.by_number(&number, &mut hits);
+        }
+        let mut hits = best_of_each(hits);
+        hits.retain(|(_, place)| self.is_on_phones(*place));
+        hits
+    }
+
+    fn by_text(&self, asked: &str, hits: &mut Vec<Hit>) {
+        let words: Vec<&[u8]> =
+            asked.split(' ').filter(|it| !it.is_empty()).map(str::as_bytes).collect();
+        // The rarest word has the fewest contacts to look at.
+        let ranges = words.iter().map(|word| self.range(word));
+        let Some((low, high)) = ranges.min_by_key(|(low, high)| high - low) else { return };
+        let mut last = None;
+        let mut candidates: Vec<u32> = Vec::with_capacity(high - low);
+        for (_, whose) in &self.words[low..high] {
+            if last != Some(*whose) {
+                candidates.push(*whose);
+                last = Some(*whose);
+            }
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        for place in candidates {
+            if let Some(fit) = fit_of(self.text(place), asked.as_bytes(), &words) {
+                hits.push((fit, place));
+            }
+        }
+        self.within(asked.as_bytes(), &words, hits);
+    }
+
+    /// Contacts whose texts hold all words somewhere.
+    fn within(&self, asked: &[u8], words: &[&[u8]], hits: &mut Vec<Hit>) {
+        let Some(longest) = words.iter().max_by_key(|word| word.len()) else { return };
+        let finder = memchr::memmem::Finder::new(longest);
+        let mut at = 0;
+        while let Some(found) = finder.find(&self.folded[at..]) {
+            let place = self.owner_of_text(at + found);
+            let text = self.text(place);
+            let others = words.iter().filter(|word| *word != longest);
+            if asked.len() == longest.len()
+                || others.clone().all(|word| memchr::memmem::find(text, word).is_some())
+            {
+                hits.push((Fit::Within, place));
+            }
+            // One find is enough for a contact.
+            at = self.text_begins(place) as usize + text.len();
+        }
+    }
+
+    /// The words that begin like this.
+    fn range(&self, word: &[u8]) -> (usize, usize) {
+        let low = self.words.partition_point(|(at, _)| self.word(*at) < word);
+        let begun = |(at, _): &(u32, u32)| self.word(*at).starts_with(word);
+        let high = low + self.words[low..].partition_point(begun);
+        (low, high)
+    }
+
+    fn by_number(&self, asked: &Number, hits: &mut Vec<Hit>) {
+        let needle = match asked {
+            // With its country it is the beginning of a number, never the end of another country's.
+            Number::International(digits) => {
+                let mut needle = vec![FIELD_END];
+                needle.extend(digits.bytes());
+                needle
+            }
+            Number::Part(digits) => digits.as_bytes().to_vec(),
+        };
+        let mut at = 0;
+        let finder = memchr::memmem::Finder::new(&needle);
+        while let Some(found) = finder.find(&self.digits[at..]) {
+            hits.push((Fit::Number, self.owner_of_digits(at + found)));
+            at += found + 1;
+        }
+    }
+
+    /// The ranges of words that keys spell, walking down the sorted words key by key.
+    fn spelled_by(&self, keys: &str) -> Vec<(usize, usize)> {
+        let keys = keys.bytes().filter(|it| it.is_ascii_digit()).take(40);
+        let mut depth_of: Vec<(usize, usize, usize)> = vec![(0, self.words.len(), 0)];
+        for key in keys {
+            let mut next = Vec::new();
+            let Some(key) = Keypad::of(key) else { return Vec::new() };
+            for (low, high, depth) in depth_of {
+                // Between two words there may be a gap, which nobody has to type.
+                if depth > 0 {
+                    let (gap_low, gap_high) = self.narrowed(low, high, depth, b' ');
+                    if gap_low < gap_high {
+                        if matches!(key.digit(), 0 | 1) {
+                            next.push((gap_low, gap_high, depth + 1));
+                        }
+                        for letter in key.characters() {
+                            let (low, high) = self.narrowed(gap_low, gap_high, depth + 1, *letter);
+                            if low < high {
+                                next.push((low, high, depth + 2));
+                            }
+                        }
+                    }
+                }
+                for letter in key.characters() {
+                    let (low, high) = self.narrowed(low, high, depth, *letter);
+                    if low < high {
+                        next.push((low, high, depth + 1));
+                    }
+                }
+            }
+            if next.is_empty() {
+                return Vec::new();
+            }
+            depth_of = next;
+        }
+        let began = depth_of.iter().any(|(_, _, depth)| *depth > 0);
+        if began {
+            depth_of.into_iter().map(|(low, high, _)| (low, high)).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Of words that are alike up to `depth`, those that go on with a letter.
+    fn narrowed(&self, low: usize, high: usize, depth: usize, letter: u8) -> (usize, usize) {
+        let at = |word: &(u32, u32)| self.word(word.0).get(depth).copied();
+        let words = &self.words[low..high];
+        let first = words.partition_point(|word| at(word) < Some(letter));
+        let last = first + words[first..].partition_point(|word| at(word) <= Some(letter));
+        (low + first, low + last)
+    }
+
+    /// Whose number this is.
+    ///
+    /// Numbers that both begin with their countries must be equal. Where one does not, the longest
+    /// common end wins, if it has `digits_min` digits and is the whole of one of the two; numbers with
+    /// fewer digits must be equal. If different numbers fit equally well, it is nobody's: no name is
+    /// better than a wrong one.
+    pub fn who_has(&self, number: Digits, digits_min: usize) -> Option<u32> {
+        if let Some((_, whose)) = self.ending(number, number.len()).find(|it| it.0.same(number)) {
+            return Some(*whose);
+        }
+        if number.len() < digits_min {
+            return None;
+        }
+        let mut best: Option<(usize, Digits, u32)> = None;
+        let mut ambiguous = false;
+        for (other, whose) in self.ending(number, digits_min) {
+            if number.is_international() && other.is_international() {
+                continue;
+            }
+            let tail = number.tail(*other);
+            if tail < digits_min || tail < number.len().min(other.len()) {
+                continue;
+            }
+            match best {
+                Some((known, _, _)) if known > tail => {}
+                Some((known, same, _)) if known == tail => ambiguous |= !same.same(*other),
+                _ => {
+                    best = Some((tail, *other, *whose));
+                    ambiguous = false;
+                }
+            }
+        }
+        best.filter(|_| !ambiguous).map(|(_, _, whose)| whose)
+    }
+
+    fn ending(&self, number: Digits, count: usize) -> impl Iterator<Item = &(Digits, u32)> {
+        let (low, high) = number.ending_alike(count);
+        let first = self.numbers.partition_point(|(other, _)| *other < low);
+        self.numbers[first..].iter().take_while(move |(other, _)| *other <= high)
+    }
+}
+
+/// A number, or a piece of one, as somebody types it to find it.
+enum Number {
+    International(String),
+    Part(String),
+}
+
+impl Number {
+    fn read(asked: &str) -> Option<Number> {
+        let asked = asked.trim();
+        let number_like = |c: char| c.is_ascii_digit() || " +-/().\u{a0}".contains(c);
+        let digits: String = asked.chars().filter(char::is_ascii_digit).collect();
+        if !asked.chars().all(number_like) || digits.len() < DIGITS_MIN {
+            return None;
+        }
+        if asked.starts_with('+') {
+            // +44 (0)20: nobody abroad dials the zero in brackets.
+            let digits = asked.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
+            return Some(Number::International(digits));
+        }
+        if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= DIGITS_MIN) {
+            return Some(Number::International(rest.to_owned()));
+        }
+        // The zero before an area is not part of the number as it is kept.
+        let bare = digits.strip_prefix('0').filter(|it| it.len() >= DIGITS_MIN);
+        Some(Number::Part(bare.unwrap_or(&digits).to_owned()))
+    }
+}
+
+/// How well a text of fields fits, if each word is the beginning of one of its words.
+fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
+    let mut fields = text.split(|byte| *byte == FIELD_END);
+    if fields.clone().any(|field| field == asked) {
+        return Some(Fit::Exact);
+    }
+    let theirs = || text.split(|byte| matches!(*byte, FIELD_END | b' '));
+    if words.iter().all(|word| theirs().any(|it| it == *word)) {
+        return Some(Fit::Words);
+    }
+    if fields.next().is_some_and(|name| name.starts_with(asked)) {
+        return Some(Fit::Beginning);
+    }
+    let begun = words.iter().all(|word| theirs().any(|it| it.starts_with(word)));
+    begun.then_some(Fit::WordBeginnings)
+}
+
+fn best_of_each(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_unstable_by_key(|(fit, place)| (*place, *fit));
+    hits.dedup_by_key(|(_, place)| *place);
+    hits.sort_unstable();
+    hits
+}

@@ -1,0 +1,438 @@
+//! All contacts at one moment, in the order of the phones, packed so that a hundred thousand of them fit
+//! into some twenty megabytes and any screen is a few reads of memory.
+//!
+//! A snapshot never changes. [`Snapshot::with`] makes the next one from it and from what has changed, by
+//! copying; so whoever reads one sees a whole directory, and never waits.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::contact::Keypad;
+use crate::directory::digits::Digits;
+
+/// A contact, made ready for a snapshot.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The store's number of the contact.
+    pub id: i64,
+    pub account: i64,
+    pub shown: String,
+    pub sort_key: Vec<u8>,
+    pub keypad: Keypad,
+    pub starred: bool,
+    /// It has something that is meant to be a number.
+    pub has_phone: bool,
+    /// Folded texts that it is found by, the displayed name first.
+    pub fields: Vec<String>,
+    pub numbers: Vec<Digits>,
+    /// Resource names of the labels that show on phones.
+    pub labels: Vec<String>,
+}
+
+/// Stands between the fields of a contact, where no folded text has it.
+pub(super) const FIELD_END: u8 = 1;
+
+/// A place in one of the packed texts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    at: u32,
+    len: u16,
+}
+
+impl Part {
+    fn append(text: &mut Vec<u8>, bytes: &[u8]) -> Part {
+        // Nobody's name is longer; a cut one is still found by its beginning.
+        let bytes = &bytes[..bytes.len().min(usize::from(u16::MAX))];
+        let at = text.len() as u32;
+        text.extend_from_slice(bytes);
+        Part { at, len: bytes.len() as u16 }
+    }
+
+    fn of(self, text: &[u8]) -> &[u8] {
+        let at = self.at as usize;
+        text.get(at..at + usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: i64,
+    account: i32,
+    name: Part,
+    key: Part,
+    folded: Part,
+    digits: Part,
+    keypad: Keypad,
+    starred: bool,
+    has_phone: bool,
+    /// Shown with another one of the same person.
+    hidden: bool,
+}
+
+/// The packed contacts. A contact is known by its place: the first has place 0.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+    keys: Vec<u8>,
+    /// For each contact its fields, each with [`FIELD_END`] behind it.
+    pub(super) folded: Vec<u8>,
+    /// For each contact its numbers, each with [`FIELD_END`] before it, and one behind the last.
+    pub(super) digits: Vec<u8>,
+    /// Where each word begins in `folded`, and whose it is; sorted by the text from there to the field's end.
+    pub(super) words: Vec<(u32, u32)>,
+    /// Numbers read from their ends, sorted, and whose each is.
+    pub(super) numbers: Vec<(Digits, u32)>,
+    /// Which contacts have which label; sorted by contact.
+    labelled: Vec<(u32, u16)>,
+    label_names: Vec<(i64, String)>,
+    lists: Lists,
+}
+
+/// What the menus of a phone lead to: contacts with a number, in order.
+#[derive(Debug, Default)]
+struct Lists {
+    keypad: [Vec<u32>; 10],
+    starred: Vec<u32>,
+    labels: BTreeMap<u16, Vec<u32>>,
+    /// For whom others of the same person are hidden.
+    merged: Vec<(u32, u32)>,
+    with_phone: usize,
+}
+
+const GONE: u32 = u32::MAX;
+
+impl Snapshot {
+    /// The directory after these contacts were changed or deleted, and these are there instead.
+    ///
+    /// `merge` shows contacts of several accounts that are one person once.
+    pub fn with(&self, changed: &HashSet<i64>, mut added: Vec<Record>, merge: bool) -> Snapshot {
+        added.sort_by(|a, b| (&a.sort_key, a.id).cmp(&(&b.sort_key, b.id)));
+        let count = self.entries.len() + added.len();
+        let mut next = Snapshot {
+            entries: Vec::with_capacity(count),
+            names: Vec::with_capacity(self.names.len()),
+            keys: Vec::with_capacity(self.keys.len()),
+            folded: Vec::with_capacity(self.folded.len()),
+            digits: Vec::with_capacity(self.digits.len()),
+            label_names: self.label_names.clone(),
+            ..Snapshot::default()
+        };
+        let mut places = vec![GONE; self.entries.len()];
+        let mut fresh = Fresh::default();
+        let mut labels = self.labelled.iter().peekable();
+        let mut added = added.into_iter().peekable();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let stays = !changed.contains(&entry.id);
+            let key = (entry.key.of(&self.keys), entry.id);
+            while let Some(record) =
+                added.next_if(|it| stays && (it.sort_key.as_slice(), it.id) < key)
+            {
+                next.push(&record, &mut fresh);
+            }
+            let place = next.entries.len() as u32;
+            while let Some((_, label)) = labels.next_if(|(whose, _)| *whose as usize == at) {
+                if stays {
+                    next.labelled.push((place, *label));
+                }
+            }
+            if stays {
+                places[at] = place;
+                next.copy(self, entry);
+            }
+        }
+        for record in added {
+            next.push(&record, &mut fresh);
+        }
+        next.take_words(self, &places, fresh.words);
+        next.take_numbers(self, &places, fresh.numbers);
+        if merge {
+            next.merge_accounts();
+        }
+        next.list();
+        next.shrink();
+        next
+    }
+
+    fn push(&mut self, record: &Record, fresh: &mut Fresh) {
+        let place = self.entries.len() as u32;
+        let name = Part::append(&mut self.names, record.shown.as_bytes());
+        let key = Part::append(&mut self.keys, &record.sort_key);
+        let mut text = Vec::new();
+        for field in &record.fields {
+            text.extend_from_slice(field.as_bytes());
+            text.push(FIELD_END);
+        }
+        let folded = Part::append(&mut self.folded, &text);
+        let mut before = b' ';
+        for (at, byte) in (folded.at..).zip(folded.of(&self.folded)) {
+            if matches!(before, b' ' | FIELD_END) && *byte != FIELD_END {
+                fresh.words.push((at, place));
+            }
+            before = *byte;
+        }
+        text.clear();
+        for number in &record.numbers {
+            fresh.numbers.push((*number, place));
+            text.push(FIELD_END);
+            text.extend(number.text().bytes());
+        }
+        text.push(FIELD_END);
+        let digits = Part::append(&mut self.digits, &text);
+        for label in &record.labels {
+            let named = (record.account, label.clone());
+            let known = self.label_names.iter().position(|it| *it == named);
+            let number = known.unwrap_or_else(|| {
+                self.label_names.push(named);
+                self.label_names.len() - 1
+            });
+            // Google allows a few hundred labels.
+            self.labelled.push((place, number as u16));
+        }
+        self.entries.push(Entry {
+            id: record.id,
+            account: record.account as i32,
+            name,
+            key,
+            folded,
+            digits,
+            keypad: record.keypad,
+            starred: record.starred,
+            has_phone: record.has_phone,
+            hidden: false,
+        });
+    }
+
+    fn copy(&mut self, old: &Snapshot, entry: &Entry) {
+        self.entries.push(Entry {
+            name: Part::append(&mut self.names, entry.name.of(&old.names)),
+            key: Part::append(&mut self.keys, entry.key.of(&old.keys)),
+            folded: Part::append(&mut self.folded, entry.folded.of(&old.folded)),
+            digits: Part::append(&mut self.digits, entry.digits.of(&old.digits)),
+            hidden: false,
+            ..*entry
+        });
+    }
+
+    fn take_words(&mut self, old: &Snapshot, places: &[u32], mut fresh: Vec<(u32, u32)>) {
+        let moved = old.words.iter().filter_map(|(at, whose)| {
+            let place = places[*whose as usize];
+            (place != GONE).then(|| {
+                let begun = at - old.entries[*whose as usize].folded.at;
+                (self.entries[place as usize].folded.at + begun, place)
+            })
+        });
+        let moved: Vec<(u32, u32)> = moved.collect();
+        let text = |word: &(u32, u32)| (self.word(word.0), word.1);
+        fresh.sort_unstable_by(|a, b| text(a).cmp(&text(b)));
+        self.words = merged(moved, fresh, |a, b| text(a) <= text(b));
+    }
+
+    fn take_numbers(&mut self, old: &Snapshot, places: &[u32], mut fresh: Vec<(Digits, u32)>) {
+        let moved = old.numbers.iter().filter_map(|(number, whose)| {
+            let place = places[*whose as usize];
+            (place != GONE).then_some((*number, place))
+        });
+        let moved = moved.collect();
+        fresh.sort_unstable();
+        self.numbers = merged(moved, fresh, |a, b| a <= b);
+    }
+
+    /// The text from a word's beginning to the end of its field.
+    pub(super) fn word(&self, at: u32) -> &[u8] {
+        let rest = self.folded.get(at as usize..).unwrap_or_default();
+        let end = memchr::memchr(FIELD_END, rest).unwrap_or(rest.len());
+        &rest[..end]
+    }
+
+    /// Hides contacts of later accounts that share a number, and a word of their names, with one of an
+    /// earlier account. A number alone is not enough: a switchboard belongs to many.
+    fn merge_accounts(&mut self) {
+        let mut merged = Vec::new();
+        for same in self.numbers.chunk_by(|a, b| a.0.same(b.0)) {
+            for (at, (_, whose)) in same.iter().enumerate() {
+                let first = same[..at].iter().map(|(_, other)| *other).find(|other| {
+                    let (a, b) = (&self.entries[*other as usize], &self.entries[*whose as usize]);
+                    a.account != b.account && self.share_a_word(*other, *whose)
+                });
+                if let Some(first) = first {
+                    let account = |place: u32| self.entries[place as usize].account;
+                    let pair = if account(first) < account(*whose) {
+                        (first, *whose)
+                    } else {
+                        (*whose, first)
+                    };
+                    merged.push(pair);
+                }
+            }
+        }
+        merged.sort_unstable();
+        merged.dedup();
+        // Who is hidden shows with nobody; who is shown may show several.
+        let hidden: HashSet<u32> = merged.iter().map(|(_, hidden)| *hidden).collect();
+        merged.retain(|(shown, _)| !hidden.contains(shown));
+        for (_, place) in &merged {
+            self.entries[*place as usize].hidden = true;
+        }
+        self.lists.merged = merged;
+    }
+
+    fn share_a_word(&self, one: u32, other: u32) -> bool {
+        let name = |place: u32| self.field(place, 0);
+        let words = |text: &'_ [u8]| -> Vec<Vec<u8>> {
+            text.split(|byte| *byte == b' ').filter(|it| it.len() > 1).map(<[u8]>::to_vec).collect()
+        };
+        let others = words(name(other));
+        words(name(one)).iter().any(|word| others.contains(word))
+    }
+
+    fn list(&mut self) {
+        for (place, entry) in (0..).zip(&self.entries) {
+            if entry.has_phone && !entry.hidden {
+                self.lists.with_phone += 1;
+                self.lists.keypad[entry.keypad.digit()].push(place);
+                if entry.starred {
+                    self.lists.starred.push(place);
+                }
+            }
+        }
+        for (place, label) in &self.labelled {
+            let entry = &self.entries[*place as usize];
+            if entry.has_phone && !entry.hidden {
+                self.lists.labels.entry(*label).or_default().push(*place);
+            }
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.names.shrink_to_fit();
+        self.keys.shrink_to_fit();
+        self.folded.shrink_to_fit();
+        self.digits.shrink_to_fit();
+        self.entries.shrink_to_fit();
+    }
+
+    /// How many contacts there are, with and without numbers.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many contacts the phones can reach.
+    pub fn with_phone(&self) -> usize {
+        self.lists.with_phone
+    }
+
+    /// Of the contact at this place.
+    pub fn id(&self, place: u32) -> i64 {
+        self.entries[place as usize].id
+    }
+
+    pub fn name(&self, place: u32) -> &str {
+        let bytes = self.entries[place as usize].name.of(&self.names);
+        // Only a name of 64 kB was cut, and that perhaps within a letter.
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    pub fn is_starred(&self, place: u32) -> bool {
+        self.entries[place as usize].starred
+    }
+
+    pub fn is_on_phones(&self, place: u32) -> bool {
+        let entry = &self.entries[place as usize];
+        entry.has_phone && !entry.hidden
+    }
+
+    pub fn keypad(&self, key: Keypad) -> &[u32] {
+        &self.lists.keypad[key.digit()]
+    }
+
+    pub fn starred(&self) -> &[u32] {
+        &self.lists.starred
+    }
+
+    /// Labels that a contact with a number has: account, resource name, contacts.
+    pub fn labels(&self) -> impl Iterator<Item = (i64, &str, &[u32])> {
+        self.lists.labels.iter().filter_map(|(number, places)| {
+            let (account, name) = self.label_names.get(usize::from(*number))?;
+            Some((*account, name.as_str(), places.as_slice()))
+        })
+    }
+
+    /// Contacts that show together with the one at this place.
+    pub fn merged_with(&self, place: u32) -> impl Iterator<Item = i64> {
+        let merged = &self.lists.merged;
+        let first = merged.partition_point(|(shown, _)| *shown < place);
+        merged[first..]
+            .iter()
+            .take_while(move |(shown, _)| *shown == place)
+            .map(|(_, hidden)| self.entries[*hidden as usize].id)
+    }
+
+    /// Where a contact is, if it is there.
+    pub fn place_of(&self, id: i64) -> Option<u32> {
+        self.entries.iter().position(|it| it.id == id).map(|at| at as u32)
+    }
+
+    /// A folded field of a contact; the first is its name.
+    pub(super) fn field(&self, place: u32, number: usize) -> &[u8] {
+        self.text(place).split(|byte| *byte == FIELD_END).nth(number).unwrap_or_default()
+    }
+
+    /// All folded fields of a contact.
+    pub(super) fn text(&self, place: u32) -> &[u8] {
+        self.entries[place as usize].folded.of(&self.folded)
+    }
+
+    /// Where the folded fields of a contact begin.
+    pub(super) fn text_begins(&self, place: u32) -> u32 {
+        self.entries[place as usize].folded.at
+    }
+
+    /// Whose the byte of `folded` is.
+    pub(super) fn owner_of_text(&self, at: usize) -> u32 {
+        (self.entries.partition_point(|it| it.folded.at as usize <= at) - 1) as u32
+    }
+
+    /// Whose the byte of `digits` is.
+    pub(super) fn owner_of_digits(&self, at: usize) -> u32 {
+        (self.entries.partition_point(|it| it.digits.at as usize <= at) - 1) as u32
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn size(&self) -> usize {
+        self.entries.len() * size_of::<Entry>()
+            + self.names.len()
+            + self.keys.len()
+            + self.folded.len()
+            + self.digits.len()
+            + self.words.len() * size_of::<(u32, u32)>()
+            + self.numbers.len() * size_of::<(Digits, u32)>()
+    }
+}
+
+/// What a merge adds to the sorted indexes.
+#[derive(Default)]
+struct Fresh {
+    words: Vec<(u32, u32)>,
+    numbers: Vec<(Digits, u32)>,
+}
+
+/// Two sorted lists as one. The second is usually short, so its places are looked for.
+fn merged<T: Copy>(long: Vec<T>, short: Vec<T>, in_order: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    if short.is_empty() {
+        return long;
+    }
+    let mut all = Vec::with_capacity(long.len() + short.len());
+    let mut rest = long.as_slice();
+    for one in short {
+        let before = rest.partition_point(|it| in_order(it, &one));
+        all.extend_from_slice(&rest[..before]);
+        all.push(one);
+        rest = &rest[before..];
+    }
+    all.extend_from_slice(rest);
+    all
+}

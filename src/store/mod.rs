@@ -7,6 +7,7 @@
 mod accounts;
 mod contacts;
 mod db;
+mod decide;
 mod finish;
 mod gate;
 mod ids;
@@ -26,7 +27,7 @@ pub use accounts::{
 };
 pub use contacts::{ContactQuery, ContactRow, Sort};
 pub use db::DbError;
-pub use finish::DecisionError;
+pub use decide::DecisionError;
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;

@@ -9,7 +9,7 @@ use ringbook::sync::backoff::RetryPolicy;
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::guard::Guard;
 use ringbook::sync::run::{Policy, Stop};
-use ringbook::sync::{AccountId, Kind, Outcome, RunId, Trigger};
+use ringbook::sync::{AccountId, Kind, Outcome, RunId};
 use ringbook_disk::{Disk, Image, Loss};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::power::rows;
 use crate::support::book::Book;
 use crate::support::clock::ManualClock;
+use crate::support::runs::request;
 
 pub(super) const ACCOUNT: AccountId = AccountId(1);
 
@@ -166,14 +167,7 @@ impl Machine {
     }
 
     fn request(&self, kind: Option<Kind>) -> Request {
-        Request {
-            account: ACCOUNT,
-            kind,
-            trigger: Trigger::Api,
-            asked_by: None,
-            slot: None,
-            request: "the parameters".to_owned(),
-        }
+        Request { kind, ..request(ACCOUNT) }
     }
 
     pub(super) fn begin(&mut self, kind: Option<Kind>) -> Result<Sync, Refusal> {

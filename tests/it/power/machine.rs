@@ -225,6 +225,14 @@ impl Machine {
         }
     }
 
+    /// Runs a sync to its end, and does something after so many steps of it.
+    pub(super) fn sync_meanwhile(&mut self, steps: usize, meanwhile: impl FnOnce(&mut Machine)) {
+        let mut sync = self.begin(None).unwrap();
+        assert_eq!(self.go(&mut sync, steps), None, "it was to be in progress");
+        meanwhile(self);
+        self.go(&mut sync, usize::MAX);
+    }
+
     /// A sync whose process dies after so many steps. Another one starts.
     pub(super) fn crash(&mut self, kind: Option<Kind>, steps: usize) {
         let mut sync = self.begin(kind).unwrap();

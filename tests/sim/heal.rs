@@ -6,7 +6,7 @@ use ringbook::sync::Kind;
 
 use crate::google::{Health, Who};
 use crate::history::{History, SECOND};
-use crate::table::Life;
+use crate::life::Life;
 
 /// Seconds within which a person's sync must have succeeded: the longest wait that a run makes, a lease
 /// that has to run out, and some.

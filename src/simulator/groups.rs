@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::answers::{Reply, bad_request, expired_sync_token, invalid_argument, invalid_value};
 use super::book::{Book, Group, Record};
-use super::people::{Call, Object, admit};
+use super::people::{Call, Object, admit, batch};
 use super::query::Query;
 use super::random::fingerprint;
 use super::render::{self, GroupFields};
@@ -101,30 +101,20 @@ pub(super) fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
     };
     let User { book, .. } = user_of(state, user);
     let members = member_counts(book, fields.member_count);
-    let mut object = Object::new(query.fields.as_deref());
-    if let Some(out) = object.member("responses") {
-        out.push('[');
-        for (index, name) in names.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            let _ = write!(out, "{comma}{{\"requestedResourceName\":");
-            render::string(out, name);
-            let id = name.strip_prefix("contactGroups/").unwrap_or_default();
-            let found = book.groups().iter().find(|group| group.id == id && !group.deleted);
-            match found {
-                Some(group) => {
-                    out.push_str(",\"contactGroup\":");
-                    render::group(out, group, count(&members, group), &fields);
-                    add_members(out, book, group, members_max);
-                }
-                None => out.push_str(
-                    ",\"status\":{\"code\":5,\"message\":\"Requested entity was not found.\"}",
-                ),
+    Ok(batch(&query, &names, |out, name| {
+        let id = name.strip_prefix("contactGroups/").unwrap_or_default();
+        let found = book.groups().iter().find(|group| group.id == id && !group.deleted);
+        match found {
+            Some(group) => {
+                out.push_str(",\"contactGroup\":");
+                render::group(out, group, count(&members, group), &fields);
+                add_members(out, book, group, members_max);
             }
-            out.push('}');
+            None => out.push_str(
+                ",\"status\":{\"code\":5,\"message\":\"Requested entity was not found.\"}",
+            ),
         }
-        out.push(']');
-    }
-    Ok(Reply::json(200, object.close()))
+    }))
 }
 
 /// Names some members in the group that was just written.

@@ -121,6 +121,29 @@ fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
             "Resource names list is limited to {BATCH_MAX} resources."
         )));
     }
+    Ok(batch(&query, &names, |out, name| {
+        let found = parse_resource_name(name)
+            .and_then(|name| state.users[user].book.find(name))
+            .filter(|record| !record.deleted);
+        match found {
+            Some(record) => {
+                out.push_str(",\"person\":");
+                renderer.person(out, record);
+            }
+            None if name == "people/me" => {
+                let _ = write!(out, ",\"person\":{}", profile(state, user, &call.caller));
+            }
+            None => out.push_str(
+                ",\"httpStatusCode\":404,\"status\":{\"code\":5,\"message\":\
+                 \"Requested entity was not found.\"}",
+            ),
+        }
+    }))
+}
+
+/// The answer to a batch: the names in the order in which they were asked for, and `found` adds what
+/// there is of each.
+pub(super) fn batch(query: &Query, names: &[&str], found: impl Fn(&mut String, &str)) -> Reply {
     let mut object = Object::new(query.fields.as_deref());
     if let Some(out) = object.member("responses") {
         out.push('[');
@@ -128,27 +151,12 @@ fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
             let comma = if index == 0 { "" } else { "," };
             let _ = write!(out, "{comma}{{\"requestedResourceName\":");
             render::string(out, name);
-            let found = parse_resource_name(name)
-                .and_then(|name| state.users[user].book.find(name))
-                .filter(|record| !record.deleted);
-            match found {
-                Some(record) => {
-                    out.push_str(",\"person\":");
-                    renderer.person(out, record);
-                }
-                None if *name == "people/me" => {
-                    let _ = write!(out, ",\"person\":{}", profile(state, user, &call.caller));
-                }
-                None => out.push_str(
-                    ",\"httpStatusCode\":404,\"status\":{\"code\":5,\"message\":\
-                     \"Requested entity was not found.\"}",
-                ),
-            }
+            found(out, name);
             out.push('}');
         }
         out.push(']');
     }
-    Ok(Reply::json(200, object.close()))
+    Reply::json(200, object.close())
 }
 
 fn person(state: &mut State, call: Call) -> Result<Reply, Reply> {

@@ -1,34 +1,19 @@
-//! The last transaction of a run, and the word of a person on a held one.
+//! The last transaction of a run.
 //!
 //! What was deleted, the new token, the counters, the outcome and the release of the lease are one
 //! transaction, so that no crash can leave a finished sync looking unfinished.
 
 use jiff::Timestamp;
 
-use crate::clock::after;
 use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Tx, int};
-use crate::store::gate::{CANCEL, Holder, LEASE_MAX, Lease, VANISHED, WriteError, close_open_runs};
+use crate::store::gate::{CANCEL, Lease, WriteError};
 use crate::store::ids::ContactId;
 use crate::store::page::{Change, Moves, log_changes, next_version, take_numbers};
 use crate::store::{Settings, Store};
 use crate::sync::book::Label;
 use crate::sync::run::{Deletions, Ending};
 use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId};
-
-/// Why a held run could not be decided.
-#[derive(Debug, thiserror::Error)]
-pub enum DecisionError {
-    #[error("this run is not on hold")]
-    NotHeld,
-    /// Approving would act on a listing that is no longer the latest.
-    #[error("another sync has run since; sync again to see what would be deleted now")]
-    Outdated,
-    #[error("a sync is in progress since {}, held by {}; decide when it is over", .0.since, .0.host)]
-    Busy(Holder),
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
 
 impl Store {
     /// Gathers the live contacts that the full listing did not name. Returns their names and the
@@ -113,86 +98,6 @@ impl Store {
         self.instance.holds(false, self.clock.now());
         self.tick();
         Ok(outcome)
-    }
-
-    /// Does what a held run wanted to do: deletes, and takes the token.
-    ///
-    /// # Errors
-    /// When the run is not on hold, or its listing is no longer the latest. Nothing is changed then.
-    pub async fn approve(&self, run: RunId, by: &str) -> Result<u64, DecisionError> {
-        const WHO: &str = "select contact from held where run = $1 order by contact";
-        const DOOM: &str = "insert into doomed (account, contact) values ($1, $2)
-            on conflict do nothing";
-        const FORGET: &str = "delete from doomed where account = $1";
-        const TOKEN: &str = "
-            update account set sync_token = h.sync_token, token_request = h.token_request,
-                token_grant = h.token_grant, token_full_at = h.token_full_at, token_at = $2
-            from hold h where h.account = account.id and account.id = $1";
-        let account = run.account();
-        let (tx, lease, now) = self.decide(run, true).await?;
-        let held = tx.rows(WHO, &[run.0.into()]).await?;
-        let mut rows = Vec::with_capacity(held.len());
-        for row in &held {
-            rows.push(vec![Arg::Int(account.0), Arg::Int(row.int(0)?)]);
-        }
-        tx.exec(FORGET, &[account.0.into()]).await?;
-        tx.each(DOOM, &rows).await?;
-        let deleted = delete_doomed(&tx, &lease, now).await?;
-        tx.exec(TOKEN, &[account.0.into(), now.into()]).await?;
-        succeed(&tx, run, now, false).await?;
-        let outcome = earned_outcome(&tx, run).await?;
-        decided(&tx, run, outcome, deleted, by, now).await?;
-        tx.commit().await?;
-        self.tick();
-        Ok(deleted)
-    }
-
-    /// Keeps what a held run wanted to delete. The token is not taken, so a later run asks Google anew.
-    ///
-    /// # Errors
-    /// When the run is not on hold. Nothing is changed then.
-    pub async fn reject(&self, run: RunId, by: &str) -> Result<(), DecisionError> {
-        let (tx, _, now) = self.decide(run, false).await?;
-        decided(&tx, run, Outcome::Rejected, 0, by, now).await?;
-        tx.commit().await?;
-        self.tick();
-        Ok(())
-    }
-
-    /// Opens the transaction of a decision. It raises the fence, so no run can begin in between.
-    async fn decide(
-        &self,
-        run: RunId,
-        must_be_latest: bool,
-    ) -> Result<(Tx, Lease, Timestamp), DecisionError> {
-        const HELD: &str = "select 1 from hold where account = $1 and run = $2";
-        const SINCE: &str = "select count(*) from run where account = $1 and id > $2 and pages > 0";
-        const TAKE: &str = "
-            update lease set fence = fence + 1, holder = null, expires_at = $2
-            where account = $1 and (holder is null or expires_at <= $2 or expires_at > $3)";
-        let account = run.account();
-        // A holder that is found dead now need not be waited for.
-        self.close_orphans(account).await?;
-        let tx = self.db.begin_durable().await?;
-        let now = tx.now(&*self.clock).await?;
-        let horizon = after(now, LEASE_MAX);
-        if tx.exec(TAKE, &[account.0.into(), now.into(), horizon.into()]).await? == 0 {
-            drop(tx);
-            return match self.lease_holder(account).await? {
-                Some(holder) => Err(DecisionError::Busy(holder)),
-                None => Err(DecisionError::NotHeld),
-            };
-        }
-        // The lease may have run out only since: its run must not be left open without one.
-        close_open_runs(&tx, account, VANISHED, now).await?;
-        if tx.row(HELD, &[account.0.into(), run.0.into()]).await?.is_none() {
-            return Err(DecisionError::NotHeld);
-        }
-        let since = tx.row(SINCE, &[account.0.into(), run.0.into()]).await?;
-        if must_be_latest && since.map_or(Ok(0), |row| row.int(0))? > 0 {
-            return Err(DecisionError::Outdated);
-        }
-        Ok((tx, Lease { run, holder: String::new() }, now))
     }
 }
 
@@ -375,7 +280,7 @@ async fn follow_rename(
 }
 
 /// Turns the doomed contacts into tombstones of ours, with a line in the change log each.
-async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, DbError> {
+pub(super) async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Result<u64, DbError> {
     const COUNT: &str = "
         select count(*), cast(coalesce(sum(c.phones), 0) as bigint),
             cast(coalesce(sum(c.emails), 0) as bigint),
@@ -451,7 +356,12 @@ async fn learn_identity(
 /// A run has succeeded: what went wrong before is forgiven. After a full one the changes are due that
 /// were made while it paged; not after one that was asked for changes and had its token refused, or
 /// Google could keep us listing everything for ever.
-async fn succeed(tx: &Tx, run: RunId, now: Timestamp, full: bool) -> Result<(), DbError> {
+pub(super) async fn succeed(
+    tx: &Tx,
+    run: RunId,
+    now: Timestamp,
+    full: bool,
+) -> Result<(), DbError> {
     const SUCCESS: &str = "
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
             failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
@@ -469,7 +379,7 @@ async fn cancel_asked(tx: &Tx, run: RunId) -> Result<bool, DbError> {
     Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.is_some())
 }
 
-async fn earned_outcome(tx: &Tx, run: RunId) -> Result<Outcome, DbError> {
+pub(super) async fn earned_outcome(tx: &Tx, run: RunId) -> Result<Outcome, DbError> {
     const ASIDE: &str = "select set_aside from run where id = $1";
     let aside = tx.row(ASIDE, &[run.0.into()]).await?.map_or(Ok(0), |row| row.int(0))?;
     Ok(if aside > 0 { Outcome::Partial } else { Outcome::Succeeded })
@@ -518,7 +428,7 @@ async fn forget_listing(tx: &Tx, account: AccountId) -> Result<(), DbError> {
     tx.exec(LISTING, &[account.0.into()]).await.map(|_| ())
 }
 
-async fn drop_hold(tx: &Tx, account: AccountId) -> Result<(), DbError> {
+pub(super) async fn drop_hold(tx: &Tx, account: AccountId) -> Result<(), DbError> {
     const HELD: &str = "delete from held where run in (select run from hold where account = $1)";
     const HOLD: &str = "delete from hold where account = $1";
     const ACCOUNT: &str = "update account set held_run = null where id = $1";
@@ -526,25 +436,6 @@ async fn drop_hold(tx: &Tx, account: AccountId) -> Result<(), DbError> {
         tx.exec(sql, &[account.0.into()]).await?;
     }
     Ok(())
-}
-
-async fn decided(
-    tx: &Tx,
-    run: RunId,
-    outcome: Outcome,
-    deleted: u64,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    // Other runs may have changed the number of contacts since; this run's books are its own.
-    const DECIDED: &str = "
-        update run set outcome = $2, decided_at = $3, decided_by = $4, updated_at = $3,
-            after_live = after_live - $5
-        where id = $1";
-    let account = run.account();
-    drop_hold(tx, account).await?;
-    let args = [run.0.into(), outcome.as_str().into(), now.into(), Arg::from(by), int(deleted)];
-    tx.exec(DECIDED, &args).await.map(|_| ())
 }
 
 /// Writes the outcome. A run has one: whoever comes second finds no open row.

@@ -7,6 +7,7 @@
 mod accounts;
 mod contacts;
 mod db;
+mod decide;
 mod finish;
 mod gate;
 mod ids;
@@ -27,7 +28,7 @@ pub use accounts::{
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::DbError;
 pub(crate) use db::blocking;
-pub use finish::DecisionError;
+pub use decide::DecisionError;
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;

@@ -82,16 +82,26 @@ pub async fn run(app: &App, out: &Outward, run: RunId) -> Result<Option<Run>, Db
 
 /// A part of the history, most recent first.
 pub async fn history(app: &App, out: &Outward, query: HistoryQuery) -> Result<History, DbError> {
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    // One more than asked for shows whether there is more.
-    let more = HistoryQuery { limit: query.limit.saturating_add(1), ..query };
-    let mut rows = app.store.history(&more).await?;
-    let beyond = rows.len() > limit;
-    rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| beyond).map(|row| cursor(row.started_at, row.id));
+    let limit = query.limit;
+    let rows = app.store.history(&HistoryQuery { limit: limit.saturating_add(1), ..query }).await?;
+    let (rows, next_cursor) = part(rows, limit, |row| cursor(row.started_at, row.id));
     let now = app.clock.now();
     let history = rows.iter().map(|row| Run::of(out, row, now)).collect();
     Ok(History { history, next_cursor })
+}
+
+/// As many of the rows as were asked for, and where to go on if there are more. One more than `limit`
+/// was read, which shows whether there are.
+pub(crate) fn part<T, P>(
+    mut rows: Vec<T>,
+    limit: u32,
+    place: impl Fn(&T) -> P,
+) -> (Vec<T>, Option<P>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(place);
+    (rows, next)
 }
 
 pub(crate) fn cursor(started_at: jiff::Timestamp, run: RunId) -> String {

@@ -44,14 +44,6 @@ fn limit(query: &Query) -> Result<u32, Problem> {
     Ok(u32::try_from(limit).unwrap_or(1000))
 }
 
-/// Cuts what is one too many, and says whether there was such a one.
-fn cut<T>(mut rows: Vec<T>, limit: u32) -> (Vec<T>, bool) {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    (rows, more)
-}
-
 /// What a run changed, contact by contact and field by field
 #[utoipa::path(
     get, path = "/api/sync/runs/{id}/changes", tag = "runs",
@@ -70,8 +62,7 @@ pub(crate) async fn changes(
     let part = Part::of(&query)?;
     let run = row(&web, &run).await?.id;
     let rows = web.app.store.changes(run, part.after, part.limit + 1).await?;
-    let (rows, more) = cut(rows, part.limit);
-    let next_after = rows.last().filter(|_| more).map(|it| it.seq);
+    let (rows, next_after) = read::part(rows, part.limit, |it| it.seq);
     let changes = rows.into_iter().map(|it| Change::of(&web.out, it)).collect();
     Ok(Json(Changes { run_id: web.out.run(run), changes, next_after }))
 }
@@ -94,8 +85,7 @@ pub(crate) async fn errors(
     let part = Part::of(&query)?;
     let run = row(&web, &run).await?.id;
     let rows = web.app.store.set_aside(run, part.after, part.limit + 1).await?;
-    let (rows, more) = cut(rows, part.limit);
-    let next_after = rows.last().filter(|_| more).map(|it| it.seq);
+    let (rows, next_after) = read::part(rows, part.limit, |it| it.seq);
     let errors = rows.into_iter().map(|it| SetAside::of(&web.out, it)).collect();
     Ok(Json(SetAsides { run_id: web.out.run(run), errors, next_after }))
 }
@@ -126,10 +116,8 @@ pub(crate) async fn held(
     };
     let run = row(&web, &run).await?;
     let rows = web.app.store.held(run.id, after, limit + 1).await?;
-    let (rows, more) = cut(rows, limit);
-    let contacts: Vec<HeldContact> =
-        rows.into_iter().map(|it| HeldContact::of(&web.out, it)).collect();
-    let next_after = contacts.last().filter(|_| more).map(|it| it.id.clone());
+    let (rows, next_after) = read::part(rows, limit, |it| web.out.contact(it.contact));
+    let contacts = rows.into_iter().map(|it| HeldContact::of(&web.out, it)).collect();
     let total = run.counts.to_delete;
     Ok(Json(Held { run_id: web.out.run(run.id), contacts, total, next_after }))
 }

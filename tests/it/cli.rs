@@ -5,25 +5,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after, between};
-use ringbook::config::Config;
-use ringbook::simulator::{
-    Action, CONTACTS_READONLY, Canned, Control, Endpoint, Fault, Options, Simulator,
-};
-use ringbook::store::{NewTokens, RunRow};
-use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
+use ringbook::clock::{Clock, SystemClock, between};
+use ringbook::simulator::{Action, Canned, Endpoint, Fault};
+use ringbook::store::RunRow;
+use ringbook::sync::{Kind, Outcome, Trigger};
 
-use crate::support::program::{Ended, PATIENCE, Program, free_port};
+use crate::support::program::{Ended, Program, free_port};
+use crate::support::world::{Database, World};
 
-/// A simulated Google, and a folder with a database in which an account is connected to it.
+/// An installation on a SQLite file, and the program as it is called there.
 struct Place {
-    folder: tempfile::TempDir,
-    settings: Vec<(String, String)>,
-    google: Control,
-    /// To look into the database as a bystander.
-    app: App,
-    _simulator: Simulator,
+    world: World,
 }
 
 impl Place {
@@ -32,42 +24,11 @@ impl Place {
     }
 
     async fn with(contacts: usize, extra: &[(&str, &str)]) -> Place {
-        let options = Options { contacts, ..Options::default() };
-        let simulator = Simulator::start(options).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let mut settings: Vec<(String, String)> =
-            simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
-        let database = format!("sqlite:///{}/ringbook.db", folder.path().display());
-        for (key, value) in [
-            ("DATABASE_URL", database.as_str()),
-            ("SYNC_BATCH_SIZE", "10"),
-            ("SYNC_RETRY_BASE_MS", "1"),
-            ("SYNC_RETRY_RATE_LIMIT_MS", "2"),
-        ] {
-            settings.push((key.to_owned(), value.to_owned()));
-        }
-        for (key, value) in extra {
-            settings.retain(|(known, _)| known != key);
-            settings.push(((*key).to_owned(), (*value).to_owned()));
-        }
-        let pairs: Vec<(&str, &str)> =
-            settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let app = App::open(Config::of(&pairs).unwrap()).await.unwrap();
-        let google = simulator.control();
-        let tokens = google.grant(&[CONTACTS_READONLY.to_owned()]);
-        let tokens = NewTokens {
-            access_token: tokens.access_token.into(),
-            expires_at: after(SystemClock.now(), Duration::from_secs(3600)),
-            refresh_token: Some(tokens.refresh_token.into()),
-            refresh_expires_at: None,
-            scopes: vec![CONTACTS_READONLY.to_owned()],
-        };
-        app.store.connect(None, None, &tokens).await.unwrap();
-        Place { folder, settings, google, app, _simulator: simulator }
+        Place { world: World::with(Database::Sqlite, contacts, extra).await }
     }
 
     fn start(&self, args: &[&str]) -> Program {
-        Program::start(self.folder.path(), &self.settings, args)
+        Program::start(self.world.folder.path(), &self.world.settings, args)
     }
 
     async fn run(&self, args: &[&str]) -> Ended {
@@ -76,28 +37,15 @@ impl Place {
 
     /// From its third page on, the listing is never answered.
     fn hang(&self) {
-        self.google.add_fault(Fault::new(Action::Hang).on(Endpoint::List).page(3).forever());
+        self.world.google.add_fault(Fault::new(Action::Hang).on(Endpoint::List).page(3).forever());
     }
 
     async fn latest(&self) -> Option<RunRow> {
-        self.app.store.latest_run(AccountId(1)).await.unwrap()
-    }
-
-    /// Waits until the newest run satisfies a condition.
-    async fn until(&self, wanted: impl Fn(&RunRow) -> bool) -> RunRow {
-        let end_at = after(SystemClock.now(), PATIENCE);
-        loop {
-            let row = self.latest().await;
-            if let Some(row) = row.as_ref().filter(|row| wanted(row)) {
-                return row.clone();
-            }
-            assert!(SystemClock.now() < end_at, "it never came: {row:?}");
-            SystemClock.sleep_until(after(SystemClock.now(), Duration::from_millis(10))).await;
-        }
+        self.world.app.store.latest_run(self.world.account).await.unwrap()
     }
 
     async fn hangs(&self) -> RunRow {
-        self.until(|run| run.outcome.is_none() && run.counts.pages == 2).await
+        self.world.until(|run| run.outcome.is_none() && run.counts.pages == 2).await
     }
 }
 
@@ -134,7 +82,7 @@ async fn a_bad_setting_is_named_with_what_was_found_and_what_is_allowed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_newer_version_is_left_alone() {
     let place = Place::new(1).await;
-    let path = place.folder.path().join("ringbook.db");
+    let path = place.world.folder.path().join("ringbook.db");
     let database = rusqlite::Connection::open(path).unwrap();
     database.execute("insert into schema_version (version) values (999)", ()).unwrap();
     place.run(&["status"]).await.assert(2, &["999", "newer ringbook"]);
@@ -153,11 +101,11 @@ async fn a_sync_mirrors_everything_and_follows_up() {
     let place = Place::new(35).await;
     let ended = place.run(&["sync"]).await;
     ended.assert(0, &["Full sync done", "35 contacts listed in 4 pages", "35 created"]);
-    let runs = place.app.store.history(&history(10)).await.unwrap();
+    let runs = place.world.app.store.history(&history(10)).await.unwrap();
     let kinds: Vec<Kind> = runs.iter().map(|run| run.kind).collect();
     assert_eq!(kinds, [Kind::Incremental, Kind::Full], "what changed meanwhile is fetched at once");
     assert!(runs.iter().all(|run| run.trigger == Trigger::Cli));
-    assert_eq!(place.google.contact_count(), 35);
+    assert_eq!(place.world.google.contact_count(), 35);
     place.run(&["sync", "--incremental"]).await.assert(0, &["Incremental sync done"]);
     place.run(&["status"]).await.assert(0, &["in step", "35 contacts"]);
 }
@@ -174,7 +122,7 @@ async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
     let plan = place.run(&["sync", "--dry-run", "--json"]).await.json();
     assert_eq!((&plan["created"], &plan["sync_type"]), (&35.into(), &"full".into()));
     assert!(place.latest().await.is_none(), "it is in no history");
-    assert_eq!(place.app.store.totals().await.unwrap().live, 0);
+    assert_eq!(place.world.app.store.totals().await.unwrap().live, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,11 +155,11 @@ async fn whoever_waits_watches_the_other_sync_and_starts_after_it() {
     place.hangs().await;
     let mut second = place.start(&["sync", "--wait"]);
     second.says("waiting for it").await;
-    place.google.clear_faults();
+    place.world.google.clear_faults();
     place.run(&["cancel"]).await.assert(0, &[]);
     first.ended().await.assert(130, &[]);
     second.ended().await.assert(0, &["Full sync done"]);
-    assert_eq!(place.app.store.totals().await.unwrap().live, 100);
+    assert_eq!(place.world.app.store.totals().await.unwrap().live, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +170,7 @@ async fn after_a_kill_the_next_sync_goes_on_at_once() {
     place.hangs().await;
     first.signal("-KILL");
     first.ended().await;
-    place.google.clear_faults();
+    place.world.google.clear_faults();
     let began = SystemClock.now();
     place.run(&["sync"]).await.assert(0, &["Full sync done", "80 contacts listed"]);
     assert!(between(began, SystemClock.now()) < Duration::from_secs(2));
@@ -234,7 +182,7 @@ async fn after_a_kill_the_next_sync_goes_on_at_once() {
         .map(|it| it["outcome"].as_str().unwrap())
         .collect();
     assert_eq!(outcomes, ["succeeded", "succeeded", "interrupted"]);
-    assert_eq!(place.app.store.totals().await.unwrap().live, 100);
+    assert_eq!(place.world.app.store.totals().await.unwrap().live, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,14 +196,14 @@ async fn ctrl_c_cancels_and_a_second_one_leaves_at_once() {
     assert_eq!(place.latest().await.unwrap().outcome, Some(Outcome::Cancelled));
 
     let sync = place.start(&["sync"]);
-    place.until(|run| run.outcome.is_none()).await;
+    place.world.until(|run| run.outcome.is_none()).await;
     // Both are there when it looks next.
     for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
         sync.signal(signal);
     }
     let ended = sync.ended().await;
     assert!(matches!(ended.code, Some(130 | 143)), "{ended:?}");
-    place.google.clear_faults();
+    place.world.google.clear_faults();
     let began = SystemClock.now();
     place.run(&["sync"]).await.assert(0, &["Full sync done"]);
     assert!(between(began, SystemClock.now()) < Duration::from_secs(2), "nobody is blocked");
@@ -289,7 +237,7 @@ async fn a_server_that_is_told_twice_stops_at_once_and_blocks_nobody() {
     }
     let ended = server.ended().await;
     assert!(matches!(ended.code, Some(130 | 143)), "{ended:?}");
-    place.google.clear_faults();
+    place.world.google.clear_faults();
     let began = SystemClock.now();
     place.run(&["sync"]).await.assert(0, &["Full sync done"]);
     assert!(between(began, SystemClock.now()) < Duration::from_secs(2));
@@ -298,7 +246,7 @@ async fn a_server_that_is_told_twice_stops_at_once_and_blocks_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_that_google_asked_for_is_shown() {
     let place = Place::with(30, &[("SYNC_RETRY_RATE_LIMIT_MS", "1500")]).await;
-    place.google.add_fault(Fault::answer(Canned::RateLimit).on(Endpoint::List).page(2));
+    place.world.google.add_fault(Fault::answer(Canned::RateLimit).on(Endpoint::List).page(2));
     let ended = place.run(&["sync"]).await;
     ended.assert(0, &["Google said slow down: next try in", "1 retry"]);
 }
@@ -306,8 +254,8 @@ async fn a_wait_that_google_asked_for_is_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_the_way_out() {
     let place = Place::new(30).await;
-    place.google.revoke_grants();
-    place.google.expire_access_tokens();
+    place.world.google.revoke_grants();
+    place.world.google.expire_access_tokens();
     let ended = place.run(&["sync"]).await;
     ended.assert(4, &["/auth/google"]);
     place.run(&["status"]).await.assert(4, &["must be connected again", "/auth/google"]);
@@ -318,17 +266,17 @@ async fn a_failure_is_told_with_its_reason_and_the_way_out() {
 async fn nothing_is_deleted_in_masses_before_a_person_said_so() {
     let place = Place::new(60).await;
     place.run(&["sync"]).await.assert(0, &[]);
-    place.google.delete_many(30);
+    place.world.google.delete_many(30);
     place.run(&["sync"]).await.assert(5, &["on hold", "30 contacts", "ringbook approve"]);
     place.run(&["status"]).await.assert(5, &["on hold"]);
     place.run(&["approve"]).await.assert(2, &["30 contacts", "and 20 more", "--yes"]);
-    assert_eq!(place.app.store.totals().await.unwrap().live, 60);
+    assert_eq!(place.world.app.store.totals().await.unwrap().live, 60);
     place.run(&["reject"]).await.assert(0, &["30 contacts kept"]);
     place.run(&["reject"]).await.assert(1, &["no sync is on hold"]);
     place.run(&["sync"]).await.assert(5, &[]);
     let approved = place.run(&["approve", "--yes", "--json"]).await;
     assert_eq!(approved.json()["deleted_count"], 30);
-    assert_eq!(place.app.store.totals().await.unwrap().live, 30);
+    assert_eq!(place.world.app.store.totals().await.unwrap().live, 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -340,7 +288,7 @@ async fn all_contacts_are_exported_in_every_format() {
     assert_eq!(json.as_array().unwrap().len(), 700);
     assert!(json[0]["phone_numbers"].is_array());
 
-    let file = place.folder.path().join("all.csv");
+    let file = place.world.folder.path().join("all.csv");
     let name = file.display().to_string();
     let ended = place.run(&["export", "--format", "csv", "--output", &name]).await;
     ended.assert(0, &["700 contacts written"]);
@@ -348,7 +296,7 @@ async fn all_contacts_are_exported_in_every_format() {
     assert!(csv.starts_with("id,display_name,"));
     assert_eq!(csv.matches("\r\n").count(), 701, "no cell holds a line break");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let left: Vec<_> = std::fs::read_dir(place.folder.path())
+    let left: Vec<_> = std::fs::read_dir(place.world.folder.path())
         .unwrap()
         .flatten()
         .filter(|it| it.file_name().to_string_lossy().ends_with(".part"))
@@ -378,7 +326,7 @@ async fn people_are_found_by_number_and_by_name() {
         canonical: Some("+46812345678".to_owned()),
         ..Default::default()
     };
-    place.google.add(ringbook::simulator::Contact {
+    place.world.google.add(ringbook::simulator::Contact {
         name: Some(name),
         phone_numbers: vec![number],
         ..Default::default()
@@ -431,7 +379,7 @@ async fn on_postgres_the_commands_work_the_same() {
     place.run(&["sync"]).await.assert(3, &[&format!("(process {})", first.child.id())]);
     place.run(&["cancel"]).await.assert(0, &["Stopped after"]);
     first.ended().await.assert(130, &["cancelled"]);
-    place.google.clear_faults();
+    place.world.google.clear_faults();
     place.run(&["sync"]).await.assert(0, &["Full sync done"]);
     place.run(&["status"]).await.assert(0, &["in step", "100 contacts"]);
     place.run(&["history", "latest"]).await.assert(0, &["Incremental sync done"]);
@@ -446,8 +394,8 @@ async fn a_reader_who_has_heard_enough_is_no_error() {
     let pipe = "\"$0\" export --format vcard | head -n 1; echo ${PIPESTATUS[0]}";
     let told = Command::new("bash")
         .args(["-c", pipe, env!("CARGO_BIN_EXE_ringbook")])
-        .envs(place.settings.iter().map(|(key, value)| (key, value)))
-        .current_dir(place.folder.path())
+        .envs(place.world.settings.iter().map(|(key, value)| (key, value)))
+        .current_dir(place.world.folder.path())
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&told.stdout), "BEGIN:VCARD\r\n0\n");

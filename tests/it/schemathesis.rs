@@ -7,6 +7,7 @@ use ringbook::simulator::Contact;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
+use crate::support::python;
 
 /// Requests for each operation and phase. More find little more, and take long.
 const EXAMPLES: &str = "25";
@@ -16,31 +17,12 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Schemathesis, installed once for each list of requirements and kept between test runs.
+/// Schemathesis, with all that it needs in the versions that are known to be good.
 fn schemathesis() -> PathBuf {
-    let requirements = std::fs::read(here("tests/schemathesis-requirements.txt")).unwrap();
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-schemathesis");
-    let (program, ready) = (home.join("bin/schemathesis"), home.join("ready.txt"));
-    if std::fs::read(&ready).is_ok_and(|installed| installed == requirements) {
-        return program;
-    }
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap_or_else(|error| {
-            panic!("this test needs python3 with venv and pip, but {command:?} failed: {error}")
-        });
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "this test needs python3 with venv and pip, and a way to PyPI; {command:?} said: {errors}"
-        );
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
-    run(Command::new(home.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"])
-        .arg("--requirement")
-        .arg(here("tests/schemathesis-requirements.txt")));
-    std::fs::write(ready, requirements).unwrap();
-    program
+    let requirements =
+        std::fs::read_to_string(here("tests/schemathesis-requirements.txt")).unwrap();
+    let options = ["--require-hashes", "--only-binary", ":all:"];
+    python::environment("schemathesis", &requirements, &options).join("schemathesis")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

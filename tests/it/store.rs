@@ -8,42 +8,18 @@ use ringbook::contact::{Contact, Content, Names, ResourceName};
 use ringbook::store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
 use ringbook::sync::book::{Entry, SyncToken};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place};
-use ringbook::sync::{Kind, Outcome, Phase, Trigger};
+use ringbook::sync::{Kind, Outcome, Phase};
 use secrecy::ExposeSecret;
 
 use crate::support::both::on_both;
+use crate::support::runs::{self, settings};
 use crate::support::world::World;
 
 const LONG: Settings = settings(Duration::from_secs(60));
 const SHORT: Settings = settings(Duration::from_millis(1));
 
-const fn settings(lease: Duration) -> Settings {
-    Settings {
-        lease,
-        full_after: Duration::from_secs(5 * 86400),
-        policy: ringbook::sync::run::Policy {
-            page_size: 10,
-            pause: Duration::ZERO,
-            retry: ringbook::sync::backoff::RetryPolicy {
-                base: Duration::from_millis(1),
-                rate_limit: Duration::from_millis(1),
-                attempts_max: 8,
-                waits_max: Duration::from_secs(60),
-            },
-            guard: ringbook::sync::guard::Guard { contacts: 10, percent: 3.0 },
-        },
-    }
-}
-
 fn request(world: &World) -> Request {
-    Request {
-        account: world.account,
-        kind: None,
-        trigger: Trigger::Api,
-        asked_by: None,
-        slot: None,
-        request: "the parameters".to_owned(),
-    }
+    runs::request(world.account)
 }
 
 /// Begins a run as soon as the lease of another has run out.

@@ -170,7 +170,7 @@ impl History {
             }
             _ => Box::pin(async move {
                 if let Some(watcher) = &mut table.lock().watcher {
-                    watcher.disconnected = true;
+                    watcher.laws.disconnected = true;
                 }
                 let done = store.disconnect(ACCOUNT).await;
                 table.say(|| format!("p{number} disconnected: {done:?}"));
@@ -191,7 +191,7 @@ impl History {
                 table.google.revoked = false;
                 table.google.who = who;
                 if let Some(watcher) = &mut table.watcher {
-                    watcher.grounds = who == Who::Another;
+                    watcher.laws.grounds = who == Who::Another;
                 }
             }
         });

@@ -155,7 +155,7 @@ impl Inner {
     pub(crate) fn revoke(&mut self) {
         self.google.revoked = true;
         if let Some(watcher) = &mut self.watcher {
-            watcher.grounds = true;
+            watcher.laws.grounds = true;
         }
     }
 }

@@ -12,8 +12,9 @@ use ringbook_disk::Disk;
 
 use crate::faults::Mixture;
 use crate::google::Health;
+use crate::life::Life;
 use crate::process::{Process, Setup};
-use crate::table::{Life, Table};
+use crate::table::Table;
 use crate::turns::Turns;
 
 pub(crate) const SECOND: i64 = 1_000_000;

@@ -8,6 +8,7 @@ mod faults;
 mod google;
 mod heal;
 mod history;
+mod life;
 mod original;
 mod planting;
 #[expect(dead_code, reason = "others use all of it")]

@@ -17,7 +17,8 @@ use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor};
 use tokio::sync::watch;
 
 use crate::chance::mix;
-use crate::table::{Body, Life, SimBook, SimClock, Stepped, Table};
+use crate::life::{Body, Life, Stepped};
+use crate::table::{SimBook, SimClock, Table};
 
 /// What a process is started with.
 #[derive(Clone, Debug)]

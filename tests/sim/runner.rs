@@ -16,8 +16,9 @@ use ringbook_disk::{Disk, Image};
 use crate::chance::{Chance, mix};
 use crate::check::{DATABASE, Watcher};
 use crate::history::{BEGINNING, History};
+use crate::life::Life;
 use crate::original::Original;
-use crate::table::{Life, Shared};
+use crate::table::Shared;
 use crate::turns::Turns;
 use crate::{planting, postgres, shrink, twin};
 

@@ -3,8 +3,8 @@
 use ringbook_disk::Loss;
 
 use crate::history::History;
+use crate::life::Life;
 use crate::runner::{PROCESSES_IN_TROUBLE, open_connections};
-use crate::table::Life;
 
 impl History {
     /// Something goes wrong with the storage, or is mended.

@@ -7,6 +7,8 @@ pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod postgres;
 pub(crate) mod program;
+pub(crate) mod python;
+pub(crate) mod runs;
 pub(crate) mod world;
 
 /// Whether tests should take their time: more seeds, more rounds.

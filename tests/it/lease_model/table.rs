@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use ringbook::app::App;
 use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::store::{DecisionError, Lease, Note, Refusal, Request, Settings, Store, WriteError};
+use ringbook::store::{DecisionError, Lease, Note, Refusal, Settings, Store, WriteError};
 use ringbook::sync::book::{Entry, SyncToken};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place};
-use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId, Trigger};
+use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
 
 use super::case::{Answer, Case, Effect, Held, Holder, Op, Run};
 use super::rows::{LeaseRow, Rows, Striding};
+use crate::support::runs::{request, settings};
 use crate::support::world::{Database, World};
 
 pub(super) type Table = BTreeMap<Case, Effect>;
@@ -29,35 +30,6 @@ const NEWEST: i64 = 9;
 
 pub(super) const LONG: Settings = settings(Duration::from_secs(60));
 const BRIEF: Settings = settings(Duration::from_secs(1));
-
-const fn settings(lease: Duration) -> Settings {
-    Settings {
-        lease,
-        full_after: Duration::from_secs(5 * 86400),
-        policy: ringbook::sync::run::Policy {
-            page_size: 10,
-            pause: Duration::ZERO,
-            retry: ringbook::sync::backoff::RetryPolicy {
-                base: Duration::from_millis(1),
-                rate_limit: Duration::from_millis(1),
-                attempts_max: 8,
-                waits_max: Duration::from_secs(60),
-            },
-            guard: ringbook::sync::guard::Guard { contacts: 10, percent: 3.0 },
-        },
-    }
-}
-
-pub(super) fn request(account: AccountId) -> Request {
-    Request {
-        account,
-        kind: None,
-        trigger: Trigger::Api,
-        asked_by: None,
-        slot: None,
-        request: "the parameters".to_owned(),
-    }
-}
 
 /// Does one thing with the real store. `lease`: of the run that it is done for. `decided`: the run
 /// that a decision is about.

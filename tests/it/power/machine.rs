@@ -9,7 +9,7 @@ use ringbook::sync::backoff::RetryPolicy;
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::guard::Guard;
 use ringbook::sync::run::{Policy, Stop};
-use ringbook::sync::{AccountId, Kind, Outcome, RunId, Trigger};
+use ringbook::sync::{AccountId, Kind, Outcome, RunId};
 use ringbook_disk::{Disk, Image, Loss};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::power::rows;
 use crate::support::book::Book;
 use crate::support::clock::ManualClock;
+use crate::support::runs::request;
 
 pub(super) const ACCOUNT: AccountId = AccountId(1);
 
@@ -166,14 +167,7 @@ impl Machine {
     }
 
     fn request(&self, kind: Option<Kind>) -> Request {
-        Request {
-            account: ACCOUNT,
-            kind,
-            trigger: Trigger::Api,
-            asked_by: None,
-            slot: None,
-            request: "the parameters".to_owned(),
-        }
+        Request { kind, ..request(ACCOUNT) }
     }
 
     pub(super) fn begin(&mut self, kind: Option<Kind>) -> Result<Sync, Refusal> {
@@ -229,6 +223,14 @@ impl Machine {
             Some(Finished::Ended(outcome)) => outcome,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Runs a sync to its end, and does something after so many steps of it.
+    pub(super) fn sync_meanwhile(&mut self, steps: usize, meanwhile: impl FnOnce(&mut Machine)) {
+        let mut sync = self.begin(None).unwrap();
+        assert_eq!(self.go(&mut sync, steps), None, "it was to be in progress");
+        meanwhile(self);
+        self.go(&mut sync, usize::MAX);
     }
 
     /// A sync whose process dies after so many steps. Another one starts.

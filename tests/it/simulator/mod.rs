@@ -12,7 +12,6 @@ mod wire;
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 

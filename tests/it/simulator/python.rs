@@ -1,6 +1,9 @@
 //! Google's own client takes the simulator for Google.
 
 use super::*;
+use crate::support::python;
+
+const GOOGLES_CLIENT: &str = "google-api-python-client==2.202.0\ngoogle-auth==2.62.2\n";
 
 const PYTHON: &str = r#"
 import json, sys
@@ -66,36 +69,6 @@ print(json.dumps({
 }))
 "#;
 
-/// An interpreter with Google's client installed, kept between test runs.
-fn python_with_googles_client() -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-google");
-    let (python, ready) = (home.join("bin/python"), home.join("ready-2.202.0"));
-    if ready.exists() {
-        return python;
-    }
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap_or_else(|error| {
-            panic!("this test needs python3 with venv and pip, but {command:?} failed: {error}")
-        });
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "this test needs python3 with venv and pip, and a way to PyPI; {command:?} said: {errors}"
-        );
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&home));
-    run(Command::new(&python).args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "google-api-python-client==2.202.0",
-        "google-auth==2.62.2",
-    ]));
-    std::fs::write(ready, "").unwrap();
-    python
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn googles_own_python_client_lists_everything_and_then_the_changes() {
     let google = Google::of(130).await;
@@ -105,7 +78,7 @@ async fn googles_own_python_client_lists_everything_and_then_the_changes() {
     let arguments =
         [google.simulator.base_url(), tokens.access_token, tokens.refresh_token, id, secret];
     let output = tokio::task::spawn_blocking(move || {
-        let python = python_with_googles_client();
+        let python = python::environment("google", GOOGLES_CLIENT, &[]).join("python");
         Command::new(python).args(["-c", PYTHON]).args(arguments).output().unwrap()
     })
     .await

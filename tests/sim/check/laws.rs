@@ -1,0 +1,283 @@
+//! What must never be, whatever happened.
+
+use std::collections::BTreeMap;
+
+use ringbook::sync::RunId;
+use ringbook::sync::guard::Guard;
+use ringbook::sync::supervisor::FOLLOW_UP_BY;
+use rusqlite::Connection;
+
+use super::snapshot::{Row, Snapshot, one};
+use crate::google::{Google, Health, State, read_display};
+
+/// What one has to know besides the rows to judge them.
+pub(crate) struct Laws {
+    guard: Guard,
+    /// Google's version when each run, or the listing that it goes on with, began.
+    began: BTreeMap<i64, u64>,
+    /// The grant was really dead, or another account's, since somebody connected last.
+    pub(crate) grounds: bool,
+    /// Somebody took the connection away.
+    pub(crate) disconnected: bool,
+}
+
+impl Laws {
+    pub(super) fn new(guard: Guard) -> Laws {
+        Laws { guard, began: BTreeMap::new(), grounds: false, disconnected: false }
+    }
+
+    /// What a power cut may have taken: anything but the words of people.
+    pub(super) fn accept_loss(&mut self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
+        for (id, run) in &before.runs {
+            if run.decided && now.runs.get(id).is_none_or(|it| !it.decided) {
+                return Err(format!("the word on run {} is lost", RunId(*id).fence()));
+            }
+        }
+        // Ids of runs that were lost are used again.
+        self.began.retain(|id, _| now.runs.contains_key(id));
+        Ok(())
+    }
+
+    /// Whether the rows may have become these.
+    pub(super) fn compare(
+        &mut self,
+        db: &Connection,
+        before: &Snapshot,
+        now: &Snapshot,
+        google: &Google,
+    ) -> Result<(), String> {
+        if now.fence < before.fence {
+            return Err(format!("the fence went back from {} to {}", before.fence, now.fence));
+        }
+        counters(db, now)?;
+        self.runs(db, before, now, google)?;
+        self.deletions(db, before, now, google)?;
+        self.token(before, now, google)?;
+        // The newest run suffices: what was written before was looked at before.
+        let idle: i64 = one(
+            db,
+            "select count(*) from change where run = (select max(id) from run) and kind = 'updated'
+                and before_content = after_content and name_before = name_after",
+        );
+        if idle > 0 {
+            return Err("a contact was written that had not changed".to_owned());
+        }
+        let needs_reauth: i64 =
+            one(db, "select count(*) from oauth_grant where needs_reauth_at is not null");
+        if needs_reauth > 0 && !self.grounds {
+            return Err("a good grant was taken for a dead one".to_owned());
+        }
+        Ok(())
+    }
+
+    fn runs(
+        &mut self,
+        db: &Connection,
+        before: &Snapshot,
+        now: &Snapshot,
+        google: &Google,
+    ) -> Result<(), String> {
+        let open: Vec<i64> =
+            now.runs.iter().filter(|(_, it)| it.outcome.is_none()).map(|(id, _)| *id).collect();
+        if open.len() > 1 {
+            return Err(format!("{} runs are open at once", open.len()));
+        }
+        if let Some(open) = open.first()
+            && RunId(*open).fence() != now.fence
+        {
+            return Err(format!(
+                "run {} is open, but the fence is {}",
+                RunId(*open).fence(),
+                now.fence
+            ));
+        }
+        for (id, run) in &now.runs {
+            let name = RunId(*id).fence();
+            if !self.began.contains_key(id) {
+                begins(db, *id)?;
+                let earlier = self.began.values().next_back().copied().filter(|_| run.resumed);
+                self.began.insert(*id, earlier.unwrap_or(google.version));
+            }
+            if let Some(earlier) = before.runs.get(id)
+                && let Some(was) = &earlier.outcome
+                && run.outcome.as_ref() != Some(was)
+                && !(was == "held" && run.decided)
+            {
+                return Err(format!("run {name} ended {was} and then {:?}", run.outcome));
+            }
+            if run.outcome.is_none() {
+                continue;
+            }
+            if run.listed != run.created + run.updated + run.unchanged + run.set_aside {
+                return Err(format!("the books of run {name} do not balance: {run:?}"));
+            }
+            let after = run.before + run.created + run.restored - run.deleted;
+            if run.after != Some(after) {
+                return Err(format!("the contacts of run {name} do not add up: {run:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody is deleted who was at Google all the time.
+    fn deletions(
+        &self,
+        db: &Connection,
+        before: &Snapshot,
+        now: &Snapshot,
+        google: &Google,
+    ) -> Result<(), String> {
+        let gone: Vec<(&i64, &Row)> = before
+            .contacts
+            .iter()
+            .filter(|(id, row)| !row.deleted && now.contacts.get(id).is_some_and(|it| it.deleted))
+            .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut decided = false;
+        for (id, row) in &gone {
+            let run: i64 = db
+                .prepare_cached(
+                    "select max(run) from change where contact = ?1 and kind = 'deleted'",
+                )
+                .and_then(|mut it| it.query_row([id], |row| row.get(0)))
+                .unwrap_or(0);
+            // A run that was cleared from the history at once cannot be asked any more.
+            decided |= now.runs.get(&run).is_none_or(|it| it.decided);
+            let began = self.began.get(&run).copied().unwrap_or(0);
+            let since = before.token.map_or(began, |token| token.min(began));
+            let Some((person, _)) = read_display(&row.display) else { continue };
+            let person = &google.people[person];
+            let alive = person.now().is_some_and(|it| it.name.as_deref() == Some(&row.name));
+            let always = alive
+                && person
+                    .states
+                    .iter()
+                    .filter(|it| it.since >= person.at(since).map_or(0, |it| it.since))
+                    .all(|it| it.name.as_deref() == Some(&row.name));
+            // Before `since` it may not have been there at all.
+            if always && person.at(since).is_some() {
+                return Err(format!(
+                    "{} was deleted by run {}, but was at Google all the time",
+                    row.name,
+                    RunId(run).fence()
+                ));
+            }
+        }
+        let count = gone.len() as u64;
+        let live = now.contacts.values().filter(|it| !it.deleted).count() as u64;
+        if !decided && self.guard.holds(live + count, count) {
+            return Err(format!("{count} of {} contacts were deleted unasked", live + count));
+        }
+        Ok(())
+    }
+
+    /// The mirror is at least as new as its sync token says.
+    fn token(&mut self, before: &Snapshot, now: &Snapshot, google: &Google) -> Result<(), String> {
+        let Some(token) = now.token else {
+            if before.token.is_some() && !std::mem::take(&mut self.disconnected) {
+                return Err("the sync token was replaced by nothing".to_owned());
+            }
+            return Ok(());
+        };
+        if let Some(earlier) = before.token
+            && token < earlier
+        {
+            return Err(format!("the sync token went back from {earlier} to {token}"));
+        }
+        // Who could not be read may be anybody whose new name was not listed, and whoever was merged goes by
+        // the name of its heir; such a one is kept for the time being.
+        let odd = google
+            .people
+            .iter()
+            .any(|it| it.states.iter().any(|state| state.health != Health::Good));
+        let mut mirrored: BTreeMap<usize, Vec<(&str, u64)>> = BTreeMap::new();
+        for row in now.contacts.values().filter(|it| !it.deleted) {
+            if let Some((person, edition)) = read_display(&row.display) {
+                mirrored.entry(person).or_default().push((&row.name, edition));
+            }
+        }
+        for (at, person) in google.people.iter().enumerate() {
+            let from = person.states.iter().rposition(|it| it.since <= token);
+            let later = &person.states[from.map_or(0, |it| it)..];
+            if later.iter().any(|it| it.health != Health::Good) {
+                continue;
+            }
+            let mirrored = mirrored.get(&at).map_or(&[][..], Vec::as_slice);
+            let is = |state: &State, name: &str, edition: u64| {
+                state.edition == edition && state.name.as_deref() == Some(name)
+            };
+            // Whoever goes while being listed is not listed; the next changes tell that it went.
+            let went = from.is_some() && later[1..].iter().any(|it| it.name.is_none());
+            for (name, edition) in mirrored {
+                let kept = odd && (google.had_other_names(at) || google.is_merged(at));
+                let kept = kept || google.heir_went(name, token);
+                if !went && !kept && !later.iter().any(|it| is(it, name, *edition)) {
+                    return Err(format!(
+                        "the token stands for version {token}, but {name} is of an older one \
+                         (edition {edition}; Google has {later:?})"
+                    ));
+                }
+            }
+            let may_be_missing = from.is_none() || later.iter().any(|it| it.name.is_none());
+            if mirrored.is_empty() && !may_be_missing && !google.unheard_of.contains(&at) {
+                return Err(format!(
+                    "the token stands for version {token}, but {} is missing",
+                    later[0].name.as_deref().unwrap_or("?")
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counters(db: &Connection, now: &Snapshot) -> Result<(), String> {
+    let stored: Option<[i64; 6]> = db
+        .prepare_cached("select live, deleted, phones, emails, with_phone, with_email from account")
+        .and_then(|mut it| {
+            it.query_row([], |row| {
+                Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?])
+            })
+        })
+        .ok();
+    let Some(stored) = stored else { return Ok(()) };
+    let live = || now.contacts.values().filter(|it| !it.deleted);
+    let counted = [
+        live().count() as i64,
+        now.contacts.values().filter(|it| it.deleted).count() as i64,
+        live().map(|it| it.phones).sum(),
+        live().map(|it| it.emails).sum(),
+        live().filter(|it| it.phones > 0).count() as i64,
+        live().filter(|it| it.emails > 0).count() as i64,
+    ];
+    if stored != counted {
+        return Err(format!("the counters say {stored:?}, the rows {counted:?}"));
+    }
+    Ok(())
+}
+
+/// What a new run may follow.
+fn begins(db: &Connection, run: i64) -> Result<(), String> {
+    let mut statement = db
+        .prepare_cached(
+            "select started_by, coalesce(asked_by, ''), coalesce(outcome, '') from run
+            where id <= ?1 order by id desc limit 2",
+        )
+        .map_err(|error| error.to_string())?;
+    let runs: Vec<(String, String, String)> = statement
+        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .and_then(Iterator::collect)
+        .map_err(|error| error.to_string())?;
+    let [(started_by, asked_by, _), (_, asked_before, outcome)] = &runs[..] else {
+        return Ok(());
+    };
+    let follow_up = asked_by == FOLLOW_UP_BY;
+    if outcome == "cancelled" && (started_by == "startup" || follow_up) {
+        return Err("a run was cancelled, and the next one started by itself".to_owned());
+    }
+    if follow_up && asked_before == FOLLOW_UP_BY && outcome != "interrupted" {
+        return Err("a follow-up was followed by another".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Looks at the database after every step, and holds it against the laws.
+//!
+//! It reads the tables by itself, so that a mistake in the store's own queries cannot hide one.
+
+mod laws;
+mod snapshot;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ringbook::sync::guard::Guard;
+use ringbook::sync::{AccountId, RunId};
+use ringbook_disk::Disk;
+use rusqlite::Connection;
+
+use self::laws::Laws;
+use self::snapshot::{Snapshot, one};
+use crate::google::Google;
+use crate::original::{Original, Rows};
+
+pub(crate) struct Watcher {
+    db: Connection,
+    /// Where the rows come from, if `db` only holds a copy of them.
+    original: Option<Original>,
+    /// As the rows were when somebody last asked for news.
+    told: Rows,
+    disk: Arc<Disk>,
+    pub(crate) laws: Laws,
+    /// As the database was when the last step of a run began, and at the last look.
+    mark: u64,
+    seen: u64,
+    before: Snapshot,
+}
+
+pub(crate) const DATABASE: &str = "ringbook.db";
+
+pub(crate) const TABLES: [&str; 13] = [
+    "account",
+    "oauth_grant",
+    "lease",
+    "run",
+    "contact",
+    "contact_content",
+    "seen",
+    "doomed",
+    "hold",
+    "held",
+    "change",
+    "set_aside",
+    "label",
+];
+
+impl Watcher {
+    pub(crate) fn new(disk: Arc<Disk>, guard: Guard) -> rusqlite::Result<Watcher> {
+        let db = Connection::open(disk.folder().join(DATABASE))?;
+        db.set_prepared_statement_cache_capacity(64);
+        Ok(Watcher {
+            db,
+            original: None,
+            told: Rows::default(),
+            disk,
+            laws: Laws::new(guard),
+            mark: 0,
+            seen: 0,
+            before: Snapshot::default(),
+        })
+    }
+
+    /// Looks at a copy of what is on PostgreSQL.
+    pub(crate) fn of(original: Original, disk: Arc<Disk>) -> rusqlite::Result<Watcher> {
+        let mut watcher = Watcher::new(disk, Guard::default())?;
+        watcher.db = original.prepare_copy()?;
+        watcher.original = Some(original);
+        Ok(watcher)
+    }
+
+    /// Tells a database that has a clock of its own.
+    pub(crate) fn time_is(&self, now: i64) {
+        if let Some(original) = &self.original {
+            original.set_time(now);
+        }
+    }
+
+    /// The rows that came, changed and went since this was asked last.
+    pub(crate) fn news(&mut self) -> Vec<String> {
+        self.told.renew(&self.db, self.seen)
+    }
+
+    /// Lets go of the database.
+    pub(crate) fn close(&mut self) {
+        if let Ok(nothing) = Connection::open_in_memory() {
+            self.db = nothing;
+        }
+    }
+
+    /// After a power cut: what was not synced may be gone, but the words of people may not.
+    pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        self.open_anew().map_err(|error| error.to_string())?;
+        let intact: String = one(&self.db, "pragma integrity_check");
+        if intact != "ok" {
+            return Err(format!("the database is damaged: {intact}"));
+        }
+        // The machine has started anew; here it is the same one that runs the tests.
+        self.db
+            .execute("update lease set boot = 'before the power cut'", [])
+            .map_err(|error| error.to_string())?;
+        let now = Snapshot::read(&self.db).map_err(|error| error.to_string())?;
+        self.laws.accept_loss(&self.before, &now)?;
+        self.before = now;
+        self.seen = self.version();
+        Ok(())
+    }
+
+    /// Holds the database as another program would that writes for long.
+    pub(crate) fn occupy(&self, hold: bool) -> bool {
+        let sql = if hold { "begin immediate" } else { "rollback" };
+        self.db.execute_batch(sql).is_ok()
+    }
+
+    /// Looks at the database that is on the disk now.
+    pub(crate) fn open_anew(&mut self) -> rusqlite::Result<()> {
+        self.db = Connection::open(self.disk.folder().join(DATABASE))?;
+        self.db.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    /// Empties the database for the next history.
+    pub(crate) fn reset(&mut self, guard: Guard) -> rusqlite::Result<()> {
+        if let Some(original) = &mut self.original {
+            original.reset();
+        }
+        self.told = Rows::default();
+        self.db.execute_batch("begin immediate")?;
+        for table in TABLES {
+            self.db.prepare_cached(&format!("delete from {table}"))?.execute([])?;
+        }
+        self.db.execute_batch("commit")?;
+        self.laws = Laws::new(guard);
+        self.before = Snapshot::default();
+        self.seen = 0;
+        Ok(())
+    }
+
+    /// Grows with each transaction that anybody commits.
+    fn version(&mut self) -> u64 {
+        match &mut self.original {
+            Some(original) => original.copy_to(&self.db),
+            None => self.disk.counts().commits,
+        }
+    }
+
+    /// A step of a run begins.
+    pub(crate) fn mark(&mut self) {
+        self.mark = self.disk.counts().commits;
+    }
+
+    /// A step of a run is over. If it wrote, the lease must still have been the run's.
+    pub(crate) fn wrote(&mut self, run: RunId) -> Option<String> {
+        // On PostgreSQL, a step is more than one poll.
+        if self.disk.counts().commits == self.mark {
+            return None;
+        }
+        let fence: i64 = one(&self.db, "select fence from lease");
+        (fence != run.fence())
+            .then(|| format!("run {} wrote, but the fence is {fence}", run.fence()))
+    }
+
+    /// The name of the lease's holder, and until when it holds.
+    pub(crate) fn holder(&self) -> (Option<String>, i64) {
+        if let Some(original) = &self.original {
+            return original.holder();
+        }
+        self.db
+            .prepare_cached("select holder, expires_at from lease")
+            .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn is_open(&self, run: RunId) -> bool {
+        let open: i64 = one(&self.db, "select coalesce(max(id), 0) from run where outcome is null");
+        open == run.0
+    }
+
+    pub(crate) fn outcome(&self, run: RunId) -> Option<String> {
+        let asked = self.db.prepare_cached("select outcome from run where id = ?1");
+        asked.and_then(|mut it| it.query_row([run.0], |row| row.get(0))).unwrap_or_default()
+    }
+
+    pub(crate) fn anything_open(&self) -> bool {
+        one::<i64>(&self.db, "select count(*) from run where outcome is null") > 0
+    }
+
+    pub(crate) fn knows_identity(&self) -> bool {
+        one::<i64>(&self.db, "select count(*) from account where google_id is not null") > 0
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        one::<i64>(&self.db, "select count(*) from hold") > 0
+    }
+
+    pub(crate) fn needs_connection(&self) -> bool {
+        one::<i64>(&self.db, "select count(*) from oauth_grant where needs_reauth_at is null") == 0
+    }
+
+    pub(crate) fn last_succeeded(&self) -> bool {
+        let outcome: Option<String> =
+            one(&self.db, "select outcome from run order by id desc limit 1");
+        matches!(outcome.as_deref(), Some("succeeded" | "partial"))
+    }
+
+    /// Live contacts: by resource name, the stored content.
+    pub(crate) fn mirror(&self) -> rusqlite::Result<BTreeMap<String, String>> {
+        let mut statement = self.db.prepare_cached(
+            "select c.resource_name, d.content from contact c
+            left join contact_content d on d.contact = c.id where c.deleted_at is null",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default()))
+        })?;
+        rows.collect()
+    }
+
+    /// Looks at everything, if anything has changed.
+    pub(crate) fn look(&mut self, google: &Google) -> Result<(), String> {
+        let version = self.version();
+        if version == self.seen {
+            return Ok(());
+        }
+        self.seen = version;
+        let now = Snapshot::read(&self.db)
+            .map_err(|error| format!("the watcher cannot read: {error}"))?;
+        let before = std::mem::take(&mut self.before);
+        let checked = self.laws.compare(&self.db, &before, &now, google);
+        self.before = now;
+        checked
+    }
+}
+
+pub(crate) const ACCOUNT: AccountId = AccountId(1);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ringbook::clock::Clock;
 use ringbook::contact::ResourceName;
+use ringbook::sync::RunId;
 use ringbook::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
 use tokio::sync::{Notify, oneshot};
 

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::clock::{Clock, SystemClock, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{Connector, LazyPeople};
+use crate::directory::{Directory, Naming, Rules};
 use crate::google::{SetupError, request_fingerprint};
 use crate::store::{Account, Beginning, OpenError, Retention, RunRow, Settings, Store};
 use crate::sync::backoff::RetryPolicy;
@@ -31,6 +32,7 @@ pub struct App {
     pub store: Store,
     pub connector: Arc<Connector>,
     pub supervisor: Supervisor,
+    pub directory: Arc<Directory>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -70,7 +72,15 @@ impl App {
             webhook: config.alert_webhook_url.clone(),
         });
         let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
-        Ok(App { config: Arc::new(config), clock, store, connector, supervisor, metrics })
+        let naming = Naming::new(config.directory_names, &config.directory_locale);
+        let rules = Rules {
+            naming,
+            merge: config.directory_merge_duplicates,
+            digits_min: config.lookup_min_digits,
+        };
+        let directory = Arc::new(Directory::new(store.clone(), rules));
+        let config = Arc::new(config);
+        Ok(App { config, clock, store, connector, supervisor, directory, metrics })
     }
 }
 

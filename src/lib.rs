@@ -10,6 +10,7 @@ pub mod connect;
 pub mod contact;
 pub mod directory;
 pub mod google;
+pub mod phone;
 pub mod simulator;
 pub mod store;
 pub mod sync;

@@ -41,6 +41,13 @@ pub struct Rules {
     pub digits_min: usize,
 }
 
+impl Rules {
+    /// Whose number this is, however it is written. Of several who share it, the first of the directory.
+    pub fn who_has(&self, contacts: &Snapshot, number: &str) -> Option<u32> {
+        contacts.who_has(digits_of_text(number)?, self.digits_min)
+    }
+}
+
 /// Names of labels by account and resource name.
 pub type Labels = BTreeMap<(AccountId, String), String>;
 
@@ -286,6 +293,10 @@ impl View {
 fn digits_of(phone: &Phone) -> Option<Digits> {
     match &phone.canonical {
         Some(canonical) => Digits::of(canonical, true),
-        None => Digits::of(&phone.value, phone.value.trim_start().starts_with('+')),
+        None => digits_of_text(&phone.value),
     }
+}
+
+fn digits_of_text(text: &str) -> Option<Digits> {
+    Digits::of(text, text.trim_start().starts_with('+'))
 }

@@ -85,6 +85,7 @@ impl Naming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contact::Organization;
 
     fn naming(order: NameOrder, locale: &str) -> Naming {
         Naming::new(order, &locale.parse().unwrap())
@@ -137,13 +138,9 @@ mod tests {
             ("3M", "3DEF"),
             ("'t Hooft", "8TUV"),
             ("112", "1"),
-            ("😀", "4GHI"),
             ("***", "0"),
-            ("", "0"),
         ] {
-            if name != "😀" {
-                assert_eq!(naming.name(&person(name, "")).keypad.as_str(), key, "{name}");
-            }
+            assert_eq!(naming.name(&person(name, "")).keypad.as_str(), key, "{name}");
         }
     }
 
@@ -169,9 +166,8 @@ mod tests {
 
     #[test]
     fn a_company_stands_under_its_name() {
-        let mut company = Content::default();
-        company.organization =
-            Some(crate::contact::Organization { name: "City Taxi".into(), ..Default::default() });
+        let taxi = Organization { name: "City Taxi".into(), ..Organization::default() };
+        let company = Content { organization: Some(taxi), ..Content::default() };
         let named = naming(NameOrder::LastFirst, "en").name(&company);
         assert_eq!((named.shown.as_str(), named.keypad.as_str()), ("City Taxi", "2ABC"));
     }

@@ -117,6 +117,30 @@ impl Query {
     }
 }
 
+/// The parameters behind the question mark as phones send them: some of their own, some twice, some not
+/// well formed. Only what is known and readable counts.
+#[derive(Debug)]
+pub(crate) struct Lenient(Vec<(String, String)>);
+
+impl Lenient {
+    pub(crate) fn of(query: Option<&str>) -> Lenient {
+        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some((decode(name)?, decode(value)?))
+        });
+        Lenient(pairs.collect())
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The page that is asked for, from 1.
+    pub(crate) fn page(&self) -> usize {
+        self.text("page").and_then(|it| it.parse().ok()).unwrap_or(1).max(1)
+    }
+}
+
 /// Decodes a part of a query; `None` where it is no text.
 fn decode(raw: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(raw.len());
@@ -253,8 +277,8 @@ impl FromRequestParts<Web> for Caller {
 
 /// The client's address; behind a trusted proxy the one that the proxy names.
 fn address(parts: &Parts, web: &Web) -> String {
-    let Some(Peer(peer)) = parts.extensions.get::<Peer>() else { return "unknown".to_owned() };
-    let trusted = |ip: IpAddr| web.app.config.trusted_proxies.iter().any(|it| it.contains(ip));
+    let Some(peer) = peer(parts) else { return "unknown".to_owned() };
+    let trusted = |ip| is_trusted(ip, web);
     let mut client = peer.ip().to_canonical();
     let forwarded = text_of(&parts.headers, "x-forwarded-for");
     // From right to left: each proxy appends whom it heard from, and only the trusted are believed.
@@ -270,7 +294,21 @@ fn address(parts: &Parts, web: &Web) -> String {
     client.to_string()
 }
 
-fn text_of(headers: &HeaderMap, name: &str) -> String {
+fn is_trusted(ip: IpAddr, web: &Web) -> bool {
+    web.app.config.trusted_proxies.iter().any(|it| it.contains(ip))
+}
+
+/// Where the connection comes from.
+pub(crate) fn peer(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<Peer>().map(|it| it.0)
+}
+
+/// Whether the other end of the connection is a proxy whose word on the request counts.
+pub(crate) fn from_trusted_proxy(parts: &Parts, web: &Web) -> bool {
+    peer(parts).is_some_and(|it| is_trusted(it.ip().to_canonical(), web))
+}
+
+pub(crate) fn text_of(headers: &HeaderMap, name: &str) -> String {
     headers
         .get(name)
         .map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned())

@@ -11,10 +11,13 @@ mod history;
 mod input;
 mod layers;
 mod openapi;
+mod phones;
 mod problem;
 pub mod read;
+mod recent;
 mod runs;
 mod schedule;
+mod search;
 mod serve;
 mod syncs;
 pub mod wire;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +39,7 @@ use crate::store::Account;
 use crate::sync::AccountId;
 use crate::web::auth::Pending;
 use crate::web::problem::Problem;
+use crate::web::recent::Recent;
 use crate::web::wire::Outward;
 
 pub use serve::serve;
@@ -54,6 +59,8 @@ pub(crate) struct Web {
     out: Outward,
     /// Consents that were asked for and not given yet.
     pending: Arc<Pending>,
+    /// What was searched for on which phone.
+    recent: Arc<Recent>,
     /// One for each who follows the events.
     followers: Arc<Semaphore>,
     /// Turns true when the server is to end, and with it what would never end by itself.
@@ -69,7 +76,15 @@ impl Web {
         let out = Outward::new(&app.store, &app.config);
         let started_at = app.clock.now();
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
-        Web { app, out, pending: Arc::default(), followers, closing, started_at }
+        Web {
+            app,
+            out,
+            pending: Arc::default(),
+            recent: Arc::default(),
+            followers,
+            closing,
+            started_at,
+        }
     }
 
     /// The account that is named, or the first one; `None` when there is none yet.
@@ -124,6 +139,11 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::stats))
         .routes(routes!(contacts::one))
+        .routes(routes!(search::search))
+        .routes(routes!(search::contacts))
+        .routes(routes!(search::by_name))
+        .routes(routes!(search::by_phone))
+        .routes(routes!(search::lookup))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -131,6 +151,9 @@ fn assemble(web: Web) -> Router {
         .split_for_parts();
     openapi::complete(&mut document);
     routes
+        .route("/directory", get(phones::screen))
+        .route("/directory/", get(phones::screen))
+        .route("/directory/{*path}", get(phones::screen))
         .with_state(web.clone())
         .merge(SwaggerUi::new("/docs").url("/api/openapi.json", document))
         .layer(CatchPanicLayer::custom(layers::panicked))

@@ -10,6 +10,7 @@ mod history;
 mod problem;
 mod run;
 mod schedule;
+mod search;
 mod status;
 
 use jiff::Timestamp;
@@ -29,6 +30,7 @@ pub use history::{Cleared, ContactTotals, History, RunTotals, Statistics, SyncTo
 pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{Progress, Run, RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting};
 pub use schedule::{Schedule, ScheduleMode, ScheduleSource};
+pub use search::{Caller, ContactSearch, MatchType, SearchResult, SearchResults};
 pub use status::{AccountStatus, NeedsSync, Sight, Standing, Status, SyncState};
 
 /// How ids and times look from outside.

@@ -1,0 +1,313 @@
+//! The directory as phones see it. Whatever goes wrong, the answer is a screen with status 200: a phone
+//! shows anything else as "HTTP error", and nobody knows what to do.
+
+use axum::extract::State;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use crate::config::EmptyGroups;
+use crate::contact::{Content, Keypad};
+use crate::directory::{Hit, Scope, Snapshot, View};
+use crate::phone::{Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, searched};
+use crate::store::{ContactId, DbError};
+use crate::web::Web;
+use crate::web::input::{Lenient, from_trusted_proxy, peer, text_of};
+
+/// What stands behind the address in every link.
+const ROOT: &str = "/directory";
+/// A longer name of a server leaves too little room in a link.
+const HOST_LEN_MAX: usize = 100;
+/// What is looked for is cut here.
+const ASKED_MAX: usize = 60;
+
+/// Any screen of the directory.
+pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
+    let phone = Phone::of(
+        known(&parts.headers, "x-ciscoipphonemodelname"),
+        known(&parts.headers, header::USER_AGENT.as_str()),
+    );
+    let config = &web.app.config;
+    let desk = Desk {
+        phone,
+        base: format!("{}{ROOT}", origin(&web, &parts)),
+        title: config.directory_title.clone(),
+        per_page: config.directory_max_entries_per_page,
+    };
+    let query = Lenient::of(parts.uri.query());
+    let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
+    let visit = Visit { web: &web, desk: &desk, query: &query, device: device(&parts, &query) };
+    let body = visit.body(path).await.unwrap_or_else(|problem| {
+        tracing::error!(%problem, "a screen could not be made");
+        desk.words(
+            "Out of order",
+            "The directory cannot be read at the moment. Please try again in a minute, or tell whoever \
+             looks after the phones: the log of Ringbook says more.",
+        )
+    });
+    let charset = Charset::wanted(known(&parts.headers, header::ACCEPT_CHARSET.as_str()));
+    answer(&body, charset)
+}
+
+fn answer(body: &Body, charset: Charset) -> Response {
+    let kind = match charset {
+        Charset::Utf8 => "text/xml; charset=utf-8",
+        Charset::Latin1 => "text/xml; charset=iso-8859-1",
+    };
+    let mut response = body.screen.encode(charset).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(next) = &body.refresh
+        && let Ok(value) = HeaderValue::try_from(format!("0; url={}", next.as_str()))
+    {
+        headers.insert(header::REFRESH, value);
+    }
+    if !body.keep {
+        // A page that has expired is not put on the phone's stack, so that Back passes it over.
+        let past = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
+        headers.insert(header::EXPIRES, past);
+    }
+    response
+}
+
+/// One request of a phone.
+struct Visit<'a> {
+    web: &'a Web,
+    desk: &'a Desk,
+    query: &'a Lenient,
+    /// Whose recent searches are whose.
+    device: String,
+}
+
+impl Visit<'_> {
+    async fn body(&self, path: &str) -> Result<Body, DbError> {
+        let mut steps = path.trim_start_matches('/').split('/');
+        let steps = [steps.next(), steps.next(), steps.next(), steps.next()];
+        Ok(match steps {
+            [Some(""), None, ..] => self.menu(&*self.view().await?),
+            [Some("groups"), Some(key), None, _] => match Keypad::parse(key) {
+                Some(key) => self.group(key, &*self.view().await?),
+                None => self.nothing_there(),
+            },
+            [Some("favourites"), None, ..] => {
+                let view = self.view().await?;
+                self.list("Favourites", "/favourites?", view.contacts.starred(), &view)
+            }
+            [Some("labels"), None, ..] => self.labels(&*self.view().await?),
+            [Some("labels"), Some(label), None, _] => self.label(label, &*self.view().await?),
+            [Some("contacts"), Some(id), None, _] => self.contact(id, false).await?,
+            [Some("contacts"), Some(id), Some("details"), None] => self.contact(id, true).await?,
+            [Some("search"), None, ..] => self.search().await?,
+            [Some("search"), Some("recent"), None, _] => {
+                self.desk.recent(&self.web.recent.of(&self.device))
+            }
+            [Some("help"), None, ..] => self.desk.help(),
+            _ => self.nothing_there(),
+        })
+    }
+
+    async fn view(&self) -> Result<std::sync::Arc<View>, DbError> {
+        self.web.app.directory.view().await
+    }
+
+    fn nothing_there(&self) -> Body {
+        self.desk.words("Not found", "There is no such page. The menu leads to all that there are.")
+    }
+
+    fn menu(&self, view: &View) -> Body {
+        let contacts = &view.contacts;
+        let hide = self.web.app.config.directory_empty_groups == EmptyGroups::Hide;
+        let groups: Vec<Group> = Keypad::ALL
+            .into_iter()
+            .map(|key| Group { key, count: contacts.keypad(key).len() })
+            .filter(|group| group.count > 0 || !hide)
+            .collect();
+        let starred = contacts.starred().len();
+        self.desk.menu(&groups, contacts.with_phone(), starred, contacts.labels().count())
+    }
+
+    fn group(&self, key: Keypad, view: &View) -> Body {
+        let name = key.as_str();
+        let title = format!("{} {}", &name[..1], &name[1..]);
+        let path = format!("/groups/{name}?");
+        self.list(title.trim_end(), &path, view.contacts.keypad(key), view)
+    }
+
+    fn list(&self, title: &str, path: &str, places: &[u32], view: &View) -> Body {
+        let total = places.len();
+        // A page that is no longer there is the last one now.
+        let page = self.query.page().min(self.desk.pages(total));
+        let place = Place { title, path: path.to_owned(), page, total };
+        let shown = places.get(self.desk.on_page(&place)).unwrap_or_default();
+        self.desk.list(&place, &self.lines(shown.iter().copied(), &view.contacts))
+    }
+
+    fn lines(&self, places: impl Iterator<Item = u32>, contacts: &Snapshot) -> Vec<Line> {
+        let line = |place| Line {
+            name: contacts.name(place).to_owned(),
+            id: self.web.out.ids().contact(ContactId(contacts.id(place))),
+        };
+        places.map(line).collect()
+    }
+
+    fn labels(&self, view: &View) -> Body {
+        let mut lists: Vec<(String, String, usize)> = Vec::new();
+        for (name, places) in labels(view) {
+            lists.push((name.to_owned(), label_path(name), places.len()));
+        }
+        if lists.is_empty() {
+            return self.desk.words("Labels", "No contact with a number has a label.");
+        }
+        let total = lists.len();
+        let page = self.query.page().min(self.desk.pages(total));
+        let place = Place { title: "Labels", path: "/labels?".to_owned(), page, total };
+        let shown = self.desk.on_page(&place);
+        self.desk.lists(&place, lists.get(shown).unwrap_or_default())
+    }
+
+    fn label(&self, code: &str, view: &View) -> Body {
+        let wanted = format!("/labels/{code}");
+        match labels(view).find(|(name, _)| label_path(name) == wanted) {
+            Some((name, places)) => self.list(name, &format!("{wanted}?"), places, view),
+            None => self.desk.words("Not found", "There is no such label any more."),
+        }
+    }
+
+    async fn contact(&self, id: &str, details: bool) -> Result<Body, DbError> {
+        let gone = || {
+            self.desk.words(
+                "Not found",
+                "This contact is no longer there; it was deleted or changed in Google Contacts.",
+            )
+        };
+        let store = &self.web.app.store;
+        let Some(key) = self.web.out.ids().parse_contact(id) else { return Ok(gone()) };
+        let Some(row) = store.contact(key).await? else { return Ok(gone()) };
+        let mut numbers = self.numbers(&row.content);
+        if self.web.app.config.directory_merge_duplicates {
+            let view = self.view().await?;
+            let place = view.contacts.place_of(key.0);
+            let others: Vec<i64> =
+                place.into_iter().flat_map(|it| view.contacts.merged_with(it)).collect();
+            for other in store.contacts_by_id(&others).await? {
+                numbers.extend(self.numbers(&other.content));
+            }
+        }
+        let words = self.words(&row.content);
+        Ok(match details {
+            true => self.desk.details(&words, &numbers),
+            false => self.desk.contact(id, &words, &numbers, self.query.page()),
+        })
+    }
+
+    fn words(&self, content: &Content) -> Words {
+        let organization = content.organization.as_ref();
+        let part = |pick: fn(&crate::contact::Organization) -> &String| {
+            organization.map_or(String::new(), |it| pick(it).clone())
+        };
+        let mut details = vec![
+            ("Department".to_owned(), part(|it| &it.department)),
+            ("Title".to_owned(), part(|it| &it.title)),
+            ("Also called".to_owned(), content.nicknames.join(", ")),
+        ];
+        details.extend(content.emails.iter().map(|it| ("E-mail".to_owned(), it.value.clone())));
+        Words {
+            name: self.web.app.directory.rules().naming.name(content).shown,
+            company: part(|it| &it.name),
+            details,
+        }
+    }
+
+    fn numbers(&self, content: &Content) -> Vec<Number> {
+        let number = |it: &crate::contact::Phone| Number {
+            label: crate::phone::label_in_words(&it.kind),
+            dial: it.canonical.clone().or_else(|| Some(it.value.clone())),
+            shown: it.value.clone(),
+        };
+        content.phones.iter().map(number).collect()
+    }
+
+    async fn search(&self) -> Result<Body, DbError> {
+        let text = |name| self.query.text(name).map(str::trim).filter(|it| !it.is_empty());
+        let (parameter, asked) = match (text("q"), text("keys")) {
+            (Some(asked), _) => ("q", asked),
+            (None, Some(keys)) => ("keys", keys),
+            (None, None) => return Ok(self.desk.search(self.web.recent.has(&self.device))),
+        };
+        let asked: String = asked.chars().take(ASKED_MAX).collect();
+        let view = self.view().await?;
+        let contacts = &view.contacts;
+        let hits: Vec<Hit> = match parameter {
+            "keys" => contacts.search_by_keys(&asked),
+            _ => {
+                let mut hits = contacts.search(&asked, Scope::Everything);
+                hits.retain(|(_, place)| contacts.is_on_phones(*place));
+                hits
+            }
+        };
+        if hits.is_empty() {
+            let text = format!("Nobody was found by \"{asked}\".");
+            return Ok(self.desk.words("Search", &text));
+        }
+        self.web.recent.note(&self.device, parameter, &asked);
+        let places: Vec<u32> = hits.into_iter().map(|(_, place)| place).collect();
+        Ok(self.list(&asked, &searched(parameter, &asked, true), &places, &view))
+    }
+}
+
+/// Labels that are on phones, with their names, in the order of these.
+fn labels(view: &View) -> impl Iterator<Item = (&str, &[u32])> {
+    let named = view.contacts.labels().filter_map(|(account, resource, places)| {
+        let key = (crate::sync::AccountId(account), resource.to_owned());
+        Some((view.labels.get(&key)?.as_str(), places))
+    });
+    let mut named: Vec<(&str, &[u32])> = named.collect();
+    named.sort_by_key(|(name, _)| name.to_lowercase());
+    named.into_iter()
+}
+
+/// A label's name may hold anything, and links shall be short.
+fn label_path(name: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(name.as_bytes());
+    let code: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("/labels/{code}")
+}
+
+fn known<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(HeaderName::try_from(name).ok()?)?.to_str().ok()
+}
+
+/// Who asks: by the name that phones put behind the address, else by where they are. It can be made up,
+/// and is good enough to tell recent searches apart.
+fn device(parts: &Parts, query: &Lenient) -> String {
+    match query.text("name").filter(|it| !it.is_empty()) {
+        Some(name) => name.chars().take(32).collect(),
+        None => peer(parts).map_or(String::new(), |it| it.ip().to_string()),
+    }
+}
+
+/// How the phone finds us: as configured, else as it found us now.
+fn origin(web: &Web, parts: &Parts) -> String {
+    let config = &web.app.config;
+    if let Some(url) = &config.public_url {
+        return url.clone();
+    }
+    let forwarded = from_trusted_proxy(parts, web);
+    let first = |name: &str| {
+        let text = text_of(&parts.headers, name);
+        text.split(',').next().unwrap_or_default().trim().to_owned()
+    };
+    let proto = first("x-forwarded-proto").to_ascii_lowercase();
+    let scheme = if forwarded && proto == "https" { "https" } else { "http" };
+    let good = |host: &String| {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
+        !host.is_empty() && host.len() <= HOST_LEN_MAX && host.bytes().all(legal)
+    };
+    let host = Some(first("x-forwarded-host")).filter(|host| forwarded && good(host));
+    let host = host.or_else(|| Some(text_of(&parts.headers, "host")).filter(good));
+    // HTTP/1.0 knows no `Host`.
+    let host =
+        host.unwrap_or_else(|| std::net::SocketAddr::new(config.host, config.port).to_string());
+    format!("{scheme}://{host}")
+}

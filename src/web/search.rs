@@ -1,0 +1,213 @@
+//! Finding people: for programs, and for switchboards that want a name for a number.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use crate::clock::between;
+use crate::contact::{Content, fold};
+use crate::directory::{Fit, Hit, Scope};
+use crate::store::{ContactId, ContactRow};
+use crate::web::input::{Lenient, Query, text_of};
+use crate::web::problem::Problem;
+use crate::web::wire::{
+    Caller, Contact, ContactSearch, MatchType, ProblemBody, SearchResult, SearchResults,
+};
+use crate::web::{Web, read};
+
+/// Nobody types more to find somebody.
+const ASKED_MAX: usize = 200;
+const ASKED_MIN: usize = 2;
+const LIMIT_MAX: u64 = 500;
+
+/// The people that fit best, with how each fits
+#[utoipa::path(
+    get, path = "/api/search", tag = "contacts", operation_id = "search",
+    params(
+        ("q" = String, Query, min_length = 2, max_length = 200,
+            description = "Parts of names or companies in any order, or a part of a number. Accents, case and script do not matter."),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "The setting SEARCH_RESULTS_LIMIT unless given"),
+    ),
+    responses((status = 200, body = SearchResults), (status = 400, body = ProblemBody, description = "Fewer than two characters")),
+)]
+pub(crate) async fn search(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<SearchResults>, Problem> {
+    let began = web.now();
+    let usual = web.app.config.search_results_limit as u64;
+    let asked = asked(&query, &["q"])?;
+    let limit = query.whole("limit", 1..=LIMIT_MAX, usual)? as usize;
+    if asked.chars().count() < ASKED_MIN {
+        let detail = format!("`q`: found `{asked}`; at least {ASKED_MIN} characters are needed");
+        return Err(Problem::new(axum::http::StatusCode::BAD_REQUEST, detail));
+    }
+    let (results, _) = found(&web, asked, Scope::Everything, 0, limit).await?;
+    let count = results.len();
+    let elapsed_ms = between(began, web.now()).as_secs_f64() * 1000.0;
+    Ok(Json(SearchResults { results, count, query: asked.to_owned(), elapsed_ms }))
+}
+
+/// Everybody who fits, part by part
+#[utoipa::path(
+    get, path = "/api/contacts/search", tag = "contacts", operation_id = "search_contacts",
+    params(
+        ("q" = String, Query, min_length = 1, max_length = 200, description = "As in `/api/search`"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
+        ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+    ),
+    responses((status = 200, body = ContactSearch)),
+)]
+pub(crate) async fn contacts(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<ContactSearch>, Problem> {
+    part(&web, &query, &["q"], Scope::Everything).await
+}
+
+/// Everybody with such a name, part by part
+#[utoipa::path(
+    get, path = "/api/contacts/search/by-name", tag = "contacts", operation_id = "search_contacts_by_name",
+    params(
+        ("q" = String, Query, min_length = 1, max_length = 200, description = "Parts of names or companies, in any order"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
+        ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+    ),
+    responses((status = 200, body = ContactSearch)),
+)]
+pub(crate) async fn by_name(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<ContactSearch>, Problem> {
+    part(&web, &query, &["q", "name"], Scope::Names).await
+}
+
+/// Everybody with such a number, part by part
+#[utoipa::path(
+    get, path = "/api/contacts/search/by-phone", tag = "contacts", operation_id = "search_contacts_by_phone",
+    params(
+        ("q" = String, Query, min_length = 1, max_length = 200, description = "At least three digits in a row of the number; from its beginning, if it starts with a country"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
+        ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+    ),
+    responses((status = 200, body = ContactSearch)),
+)]
+pub(crate) async fn by_phone(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<ContactSearch>, Problem> {
+    part(&web, &query, &["q", "phone"], Scope::Numbers).await
+}
+
+async fn part(
+    web: &Web,
+    query: &Query,
+    names: &[&str],
+    scope: Scope,
+) -> Result<Json<ContactSearch>, Problem> {
+    let asked = asked(query, names)?;
+    let limit = query.whole("limit", 1..=LIMIT_MAX, 50)?;
+    let offset = query.whole("offset", 0..=u64::MAX, 0)?;
+    let first = usize::try_from(offset).unwrap_or(usize::MAX);
+    let (results, total) = found(web, asked, scope, first, limit as usize).await?;
+    let has_more = offset.saturating_add(limit) < total as u64;
+    Ok(Json(ContactSearch { results, total_count: total as u64, limit, offset, has_more }))
+}
+
+/// What is looked for, under the first of these names that is given.
+fn asked<'a>(query: &'a Query, names: &[&str]) -> Result<&'a str, Problem> {
+    let mut found = None;
+    for name in names {
+        found = found.or(query.text(name)?);
+    }
+    let name = names.first().copied().unwrap_or("q");
+    let allowed = format!("a text of 1 to {ASKED_MAX} characters");
+    let text = found.ok_or_else(|| Problem::value(name, "", &allowed))?;
+    if text.trim().is_empty() || text.chars().count() > ASKED_MAX {
+        return Err(Problem::value(name, text, &allowed));
+    }
+    Ok(text.trim())
+}
+
+async fn found(
+    web: &Web,
+    asked: &str,
+    scope: Scope,
+    offset: usize,
+    limit: usize,
+) -> Result<(Vec<SearchResult>, usize), Problem> {
+    let view = web.app.directory.view().await?;
+    let hits = view.contacts.search(asked, scope);
+    let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
+    let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
+    let rows = web.app.store.contacts_by_id(&ids).await?;
+    let labels = read::label_names(&web.app, rows.iter().map(|row| row.id.account())).await?;
+    let folded = fold(asked, ASKED_MAX);
+    let fits: std::collections::HashMap<i64, Fit> =
+        ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
+    let result = |row: &ContactRow| {
+        let fit = fits.get(&row.id.0).copied().unwrap_or(Fit::Within);
+        let (match_type, match_field) = explained(&row.content, &folded, fit);
+        SearchResult { contact: Contact::of(&web.out, row, &labels), match_type, match_field }
+    };
+    Ok((rows.iter().map(result).collect(), hits.len()))
+}
+
+/// By which of its fields a contact was found, and how.
+fn explained(content: &Content, asked: &str, fit: Fit) -> (MatchType, &'static str) {
+    if fit == Fit::Number {
+        return (MatchType::Phone, "phone_number");
+    }
+    let organization = content.organization.as_ref().map_or("", |it| &it.name);
+    let mut fields: Vec<(&'static str, &str)> = vec![
+        ("display_name", content.display_name()),
+        ("given_name", &content.names.given),
+        ("family_name", &content.names.family),
+        ("organization", organization),
+    ];
+    fields.extend(content.nicknames.iter().map(|it| ("nickname", it.as_str())));
+    let kinds: [(MatchType, fn(&str, &str) -> bool); 3] = [
+        (MatchType::Exact, |field, asked| field == asked),
+        (MatchType::Prefix, |field, asked| field.starts_with(asked)),
+        (MatchType::Substring, |field, asked| field.contains(asked)),
+    ];
+    let fields: Vec<(&'static str, String)> =
+        fields.into_iter().map(|(name, text)| (name, fold(text, ASKED_MAX))).collect();
+    for (kind, is) in kinds {
+        if let Some((name, _)) = fields.iter().find(|(_, text)| is(text, asked)) {
+            return (kind, name);
+        }
+    }
+    // Its words stand in other places, or in another order.
+    (MatchType::Substring, "display_name")
+}
+
+/// Whose number this is
+///
+/// The name as plain text, without a line break; empty when nobody is known. With
+/// `Accept: application/json` the contact's id and name.
+#[utoipa::path(
+    get, path = "/lookup", tag = "phones", operation_id = "lookup",
+    params(("number" = String, Query, max_length = 200,
+        description = "As it is shown on a display: `+49 30 1234567`, `0049301234567`, `0301234567`, `101`")),
+    responses((status = 200, content((String = "text/plain"), (Caller = "application/json")))),
+)]
+pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Response, Problem> {
+    // A switchboard shows whatever comes as the caller's name, so a bad number is nobody's.
+    let query = Lenient::of(parts.uri.query());
+    let number = query.text("number").unwrap_or_default();
+    let view = web.app.directory.view().await?;
+    let place = web.app.directory.rules().who_has(&view.contacts, number);
+    if text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json") {
+        let caller = Caller {
+            number: number.chars().take(ASKED_MAX).collect(),
+            name: place.map(|it| view.contacts.name(it).to_owned()),
+            contact_id: place.map(|it| web.out.contact(ContactId(view.contacts.id(it)))),
+        };
+        return Ok(Json(caller).into_response());
+    }
+    let name = place.map_or("", |it| view.contacts.name(it)).to_owned();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], name).into_response())
+}

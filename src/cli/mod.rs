@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod export;
 mod find;
+mod phones;
 mod progress;
 mod screen;
 mod serve;
@@ -162,6 +163,10 @@ Examples:
 A file is complete or not there: it appears under its name when everything is in it.")]
     Export(export::Args),
 
+    /// Set up the desk phones
+    #[command(subcommand)]
+    Phones(phones::PhonesCommand),
+
     /// What is wrong, and how to mend it
     #[command(after_help = "\
 Example:
@@ -257,6 +262,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
         Some(Command::Search(args)) => find::search(desk, args).await,
         Some(Command::Export(args)) => export::export(desk, args).await,
+        Some(Command::Phones(command)) => phones::phones(&desk, command),
         Some(Command::Doctor) => doctor::doctor(desk).await,
         Some(Command::Config) => config(desk),
         Some(Command::SimulateGoogle(args)) => serve::simulate(desk, args).await,

@@ -138,6 +138,11 @@ impl Config {
     }
 }
 
+/// What a setting that is a URL accepts, for one that somebody says instead. It loses its last slash.
+pub fn url(raw: &str) -> Option<String> {
+    value::url(raw)
+}
+
 fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
     let (values, errors) = layers::resolve(layers);
     let mut read = Reader { values, errors, computed: BTreeMap::new() };

@@ -9,14 +9,16 @@ use crate::directory::snapshot::{FIELD_END, Snapshot};
 /// How well a contact fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fit {
-    /// A whole field, such as the name.
+    /// A whole field, such as the name or the company.
     Exact,
-    /// Whole words.
+    /// Whole words of the name.
     Words,
     /// The beginning of the name.
     Beginning,
-    /// The beginnings of words, in any order.
+    /// The beginnings of words of the name, in any order.
     WordBeginnings,
+    /// The beginnings of words, some of them of the company or a nickname.
+    Elsewhere,
     /// Somewhere within.
     Within,
     /// A part of a number.
@@ -270,15 +272,20 @@ fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
     if fields.clone().any(|field| field == asked) {
         return Some(Fit::Exact);
     }
-    let theirs = || text.split(|byte| matches!(*byte, FIELD_END | b' '));
-    if words.iter().all(|word| theirs().any(|it| it == *word)) {
-        return Some(Fit::Words);
+    let name = fields.next().unwrap_or_default();
+    let of = |text: &'_ [u8], fits: fn(&[u8], &[u8]) -> bool| {
+        let theirs = || text.split(|byte| matches!(*byte, FIELD_END | b' '));
+        words.iter().all(|word| theirs().any(|it| fits(it, word)))
+    };
+    if of(name, |it, word| it == word) {
+        Some(Fit::Words)
+    } else if name.starts_with(asked) {
+        Some(Fit::Beginning)
+    } else if of(name, |it, word| it.starts_with(word)) {
+        Some(Fit::WordBeginnings)
+    } else {
+        of(text, |it, word| it.starts_with(word)).then_some(Fit::Elsewhere)
     }
-    if fields.next().is_some_and(|name| name.starts_with(asked)) {
-        return Some(Fit::Beginning);
-    }
-    let begun = words.iter().all(|word| theirs().any(|it| it.starts_with(word)));
-    begun.then_some(Fit::WordBeginnings)
 }
 
 fn best_of_each(mut hits: Vec<Hit>) -> Vec<Hit> {

@@ -126,10 +126,10 @@ impl Desk {
     fn page(&self, place: &Place<'_>, items: impl Iterator<Item = (String, String)>) -> Body {
         let shown = self.on_page(place);
         let pages = self.pages(place.total);
-        let prompt = if pages == 1 {
-            format!("{} of {}", place.total, place.total)
-        } else {
-            format!("{}-{} of {}", shown.start + 1, shown.end, place.total)
+        let prompt = match (pages, place.total) {
+            (1, 1) => "1 entry".to_owned(),
+            (1, total) => format!("{total} entries"),
+            (_, total) => format!("{}-{} of {total}", shown.start + 1, shown.end),
         };
         let page = |number: usize| self.link(&format!("{}page={number}", place.path));
         let next = (place.page < pages).then(|| page(place.page + 1)).flatten();

@@ -168,15 +168,15 @@ fn explained(content: &Content, asked: &str, fit: Fit) -> (MatchType, &'static s
         ("organization", organization),
     ];
     fields.extend(content.nicknames.iter().map(|it| ("nickname", it.as_str())));
-    let kinds: [(MatchType, fn(&str, &str) -> bool); 3] = [
-        (MatchType::Exact, |field, asked| field == asked),
-        (MatchType::Prefix, |field, asked| field.starts_with(asked)),
-        (MatchType::Substring, |field, asked| field.contains(asked)),
-    ];
+    let fits = |kind, field: &str| match kind {
+        MatchType::Exact => field == asked,
+        MatchType::Prefix => field.starts_with(asked),
+        MatchType::Substring | MatchType::Phone => field.contains(asked),
+    };
     let fields: Vec<(&'static str, String)> =
         fields.into_iter().map(|(name, text)| (name, fold(text, ASKED_MAX))).collect();
-    for (kind, is) in kinds {
-        if let Some((name, _)) = fields.iter().find(|(_, text)| is(text, asked)) {
+    for kind in [MatchType::Exact, MatchType::Prefix, MatchType::Substring] {
+        if let Some((name, _)) = fields.iter().find(|(_, text)| fits(kind, text)) {
             return (kind, name);
         }
     }

@@ -29,6 +29,10 @@ const HIDDEN_LABELS: &[&str] = &[
     "contactGroups/chatBuddies",
     "contactGroups/blocked",
 ];
+/// Fewer digits behind `00` are no number of another country.
+const ABROAD_MIN: usize = 7;
+/// In front of fewer digits a zero belongs to the number.
+const LOCAL_MIN: usize = 6;
 /// A folded field is cut here; nobody types more to find it.
 const FIELD_MAX: usize = 120;
 
@@ -298,5 +302,16 @@ fn digits_of(phone: &Phone) -> Option<Digits> {
 }
 
 fn digits_of_text(text: &str) -> Option<Digits> {
-    Digits::of(text, text.trim_start().starts_with('+'))
+    let text = text.trim();
+    // +44 (0)20: nobody abroad dials the zero in brackets.
+    let digits: String = text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
+    if text.starts_with('+') {
+        return Digits::of(&digits, true);
+    }
+    if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
+        return Digits::of(rest, true);
+    }
+    // The zero before an area is not part of the number as others write it.
+    let bare = digits.trim_start_matches('0');
+    Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
 }

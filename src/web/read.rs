@@ -1,13 +1,21 @@
 //! Reads that gather what the store and the supervisor know into the shapes of the API. The command
 //! line prints the same.
 
+use std::collections::HashMap;
+
 use crate::app::App;
-use crate::store::{Account, DbError, HistoryQuery, RunRow};
+use crate::contact::{Content, fold};
+use crate::directory::{Fit, Hit, Scope};
+use crate::store::{Account, ContactRow, DbError, HistoryQuery, RunRow};
 use crate::sync::schedule::{self, Circumstances};
 use crate::sync::{AccountId, Kind, RunId};
 use crate::web::wire::{
-    History, LabelNames, NeedsSync, Outward, Progress, Run, Schedule, Sight, Statistics, Status,
+    Contact, History, LabelNames, MatchType, NeedsSync, Outward, Progress, Run, Schedule,
+    SearchResult, Sight, Statistics, Status,
 };
+
+/// Characters of a search that count; nobody types more to find somebody.
+pub const SEARCHED_MAX: usize = 200;
 
 /// Every account and how it stands: one read, and one more for each run in progress.
 pub async fn sights(app: &App) -> Result<Vec<Sight>, DbError> {
@@ -171,6 +179,61 @@ pub async fn label_names(
         names.extend(labels.into_iter().map(|(resource, name)| ((account, resource), name)));
     }
     Ok(names)
+}
+
+/// A part of those who fit, best first, and how many there are in all.
+pub async fn search(
+    app: &App,
+    out: &Outward,
+    asked: &str,
+    scope: Scope,
+    offset: usize,
+    limit: usize,
+) -> Result<(Vec<SearchResult>, usize), DbError> {
+    let view = app.directory.view().await?;
+    let hits = view.contacts.search(asked, scope);
+    let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
+    let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
+    let rows = app.store.contacts_by_id(&ids).await?;
+    let labels = label_names(app, rows.iter().map(|row| row.id.account())).await?;
+    let folded = fold(asked, SEARCHED_MAX);
+    let fits: HashMap<i64, Fit> =
+        ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
+    let result = |row: &ContactRow| {
+        let fit = fits.get(&row.id.0).copied().unwrap_or(Fit::Within);
+        let (match_type, match_field) = explained(&row.content, &folded, fit);
+        SearchResult { contact: Contact::of(out, row, &labels), match_type, match_field }
+    };
+    Ok((rows.iter().map(result).collect(), hits.len()))
+}
+
+/// By which of its fields a contact was found, and how.
+fn explained(content: &Content, asked: &str, fit: Fit) -> (MatchType, &'static str) {
+    if fit == Fit::Number {
+        return (MatchType::Phone, "phone_number");
+    }
+    let organization = content.organization.as_ref().map_or("", |it| &it.name);
+    let mut fields: Vec<(&'static str, &str)> = vec![
+        ("display_name", content.display_name()),
+        ("given_name", &content.names.given),
+        ("family_name", &content.names.family),
+        ("organization", organization),
+    ];
+    fields.extend(content.nicknames.iter().map(|it| ("nickname", it.as_str())));
+    let fits = |kind, field: &str| match kind {
+        MatchType::Exact => field == asked,
+        MatchType::Prefix => field.starts_with(asked),
+        MatchType::Substring | MatchType::Phone => field.contains(asked),
+    };
+    let fields: Vec<(&'static str, String)> =
+        fields.into_iter().map(|(name, text)| (name, fold(text, SEARCHED_MAX))).collect();
+    for kind in [MatchType::Exact, MatchType::Prefix, MatchType::Substring] {
+        if let Some((name, _)) = fields.iter().find(|(_, text)| fits(kind, text)) {
+            return (kind, name);
+        }
+    }
+    // Its words stand in other places, or in another order.
+    (MatchType::Substring, "display_name")
 }
 
 #[cfg(test)]

@@ -7,18 +7,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use crate::clock::between;
-use crate::contact::{Content, fold};
-use crate::directory::{Fit, Hit, Scope};
-use crate::store::{ContactId, ContactRow};
+use crate::directory::Scope;
+use crate::store::ContactId;
+use crate::web::Web;
 use crate::web::input::{Lenient, Query, text_of};
 use crate::web::problem::Problem;
-use crate::web::wire::{
-    Caller, Contact, ContactSearch, MatchType, ProblemBody, SearchResult, SearchResults,
-};
-use crate::web::{Web, read};
+use crate::web::read::{self, SEARCHED_MAX};
+use crate::web::wire::{Caller, ContactSearch, ProblemBody, SearchResults};
 
-/// Nobody types more to find somebody.
-const ASKED_MAX: usize = 200;
 const ASKED_MIN: usize = 2;
 const LIMIT_MAX: u64 = 500;
 
@@ -44,7 +40,7 @@ pub(crate) async fn search(
         let detail = format!("`q`: found `{asked}`; at least {ASKED_MIN} characters are needed");
         return Err(Problem::new(axum::http::StatusCode::BAD_REQUEST, detail));
     }
-    let (results, _) = found(&web, asked, Scope::Everything, 0, limit).await?;
+    let (results, _) = read::search(&web.app, &web.out, asked, Scope::Everything, 0, limit).await?;
     let count = results.len();
     let elapsed_ms = between(began, web.now()).as_secs_f64() * 1000.0;
     Ok(Json(SearchResults { results, count, query: asked.to_owned(), elapsed_ms }))
@@ -111,7 +107,8 @@ async fn part(
     let limit = query.whole("limit", 1..=LIMIT_MAX, 50)?;
     let offset = query.whole("offset", 0..=u64::MAX, 0)?;
     let first = usize::try_from(offset).unwrap_or(usize::MAX);
-    let (results, total) = found(web, asked, scope, first, limit as usize).await?;
+    let (results, total) =
+        read::search(&web.app, &web.out, asked, scope, first, limit as usize).await?;
     let has_more = offset.saturating_add(limit) < total as u64;
     Ok(Json(ContactSearch { results, total_count: total as u64, limit, offset, has_more }))
 }
@@ -123,65 +120,12 @@ fn asked<'a>(query: &'a Query, names: &[&str]) -> Result<&'a str, Problem> {
         found = found.or(query.text(name)?);
     }
     let name = names.first().copied().unwrap_or("q");
-    let allowed = format!("a text of 1 to {ASKED_MAX} characters");
+    let allowed = format!("a text of 1 to {SEARCHED_MAX} characters");
     let text = found.ok_or_else(|| Problem::value(name, "", &allowed))?;
-    if text.trim().is_empty() || text.chars().count() > ASKED_MAX {
+    if text.trim().is_empty() || text.chars().count() > SEARCHED_MAX {
         return Err(Problem::value(name, text, &allowed));
     }
     Ok(text.trim())
-}
-
-async fn found(
-    web: &Web,
-    asked: &str,
-    scope: Scope,
-    offset: usize,
-    limit: usize,
-) -> Result<(Vec<SearchResult>, usize), Problem> {
-    let view = web.app.directory.view().await?;
-    let hits = view.contacts.search(asked, scope);
-    let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
-    let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
-    let rows = web.app.store.contacts_by_id(&ids).await?;
-    let labels = read::label_names(&web.app, rows.iter().map(|row| row.id.account())).await?;
-    let folded = fold(asked, ASKED_MAX);
-    let fits: std::collections::HashMap<i64, Fit> =
-        ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
-    let result = |row: &ContactRow| {
-        let fit = fits.get(&row.id.0).copied().unwrap_or(Fit::Within);
-        let (match_type, match_field) = explained(&row.content, &folded, fit);
-        SearchResult { contact: Contact::of(&web.out, row, &labels), match_type, match_field }
-    };
-    Ok((rows.iter().map(result).collect(), hits.len()))
-}
-
-/// By which of its fields a contact was found, and how.
-fn explained(content: &Content, asked: &str, fit: Fit) -> (MatchType, &'static str) {
-    if fit == Fit::Number {
-        return (MatchType::Phone, "phone_number");
-    }
-    let organization = content.organization.as_ref().map_or("", |it| &it.name);
-    let mut fields: Vec<(&'static str, &str)> = vec![
-        ("display_name", content.display_name()),
-        ("given_name", &content.names.given),
-        ("family_name", &content.names.family),
-        ("organization", organization),
-    ];
-    fields.extend(content.nicknames.iter().map(|it| ("nickname", it.as_str())));
-    let fits = |kind, field: &str| match kind {
-        MatchType::Exact => field == asked,
-        MatchType::Prefix => field.starts_with(asked),
-        MatchType::Substring | MatchType::Phone => field.contains(asked),
-    };
-    let fields: Vec<(&'static str, String)> =
-        fields.into_iter().map(|(name, text)| (name, fold(text, ASKED_MAX))).collect();
-    for kind in [MatchType::Exact, MatchType::Prefix, MatchType::Substring] {
-        if let Some((name, _)) = fields.iter().find(|(_, text)| fits(kind, text)) {
-            return (kind, name);
-        }
-    }
-    // Its words stand in other places, or in another order.
-    (MatchType::Substring, "display_name")
 }
 
 /// Whose number this is
@@ -202,7 +146,7 @@ pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Respo
     let place = web.app.directory.rules().who_has(&view.contacts, number);
     if text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json") {
         let caller = Caller {
-            number: number.chars().take(ASKED_MAX).collect(),
+            number: number.chars().take(SEARCHED_MAX).collect(),
             name: place.map(|it| view.contacts.name(it).to_owned()),
             contact_id: place.map(|it| web.out.contact(ContactId(view.contacts.id(it)))),
         };

@@ -2,6 +2,8 @@
 //!
 //! What is asked is folded like what is looked through, so accents, case and script do not matter.
 
+use std::ops::Range;
+
 use crate::contact::{Keypad, fold};
 use crate::directory::digits::Digits;
 use crate::directory::snapshot::{FIELD_END, Snapshot};
@@ -96,25 +98,29 @@ impl Snapshot {
                 hits.push((fit, place));
             }
         }
-        self.within(asked.as_bytes(), &words, hits);
+        self.within(&words, hits);
     }
 
     /// Contacts whose texts hold all words somewhere.
-    fn within(&self, asked: &[u8], words: &[&[u8]], hits: &mut Vec<Hit>) {
+    fn within(&self, words: &[&[u8]], hits: &mut Vec<Hit>) {
         let Some(longest) = words.iter().max_by_key(|word| word.len()) else { return };
         let finder = memchr::memmem::Finder::new(longest);
-        let mut at = 0;
-        while let Some(found) = finder.find(&self.folded[at..]) {
-            let place = self.owner_of_text(at + found);
-            let text = self.text(place);
-            let others = words.iter().filter(|word| *word != longest);
-            if asked.len() == longest.len()
-                || others.clone().all(|word| memchr::memmem::find(text, word).is_some())
-            {
-                hits.push((Fit::Within, place));
+        let others = || words.iter().filter(|word| *word != longest);
+        let mut look = |range: Range<usize>| {
+            let mut at = range.start;
+            while let Some(found) = finder.find(&self.folded[at..range.end]) {
+                let place = self.owner_of_text(at + found);
+                let text = self.text(place);
+                if others().all(|word| memchr::memmem::find(text, word).is_some()) {
+                    hits.push((Fit::Within, place));
+                }
+                // One find is enough for a contact.
+                at = self.text_begins(place) as usize + text.len();
             }
-            // One find is enough for a contact.
-            at = self.text_begins(place) as usize + text.len();
+        };
+        match self.folded_grams.blocks_with(longest) {
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.folded_of_block(it))),
+            None => look(0..self.folded.len()),
         }
     }
 
@@ -136,11 +142,17 @@ impl Snapshot {
             }
             Number::Part(digits) => digits.as_bytes().to_vec(),
         };
-        let mut at = 0;
         let finder = memchr::memmem::Finder::new(&needle);
-        while let Some(found) = finder.find(&self.digits[at..]) {
-            hits.push((Fit::Number, self.owner_of_digits(at + found)));
-            at += found + 1;
+        let mut look = |range: Range<usize>| {
+            let mut at = range.start;
+            while let Some(found) = finder.find(&self.digits[at..range.end]) {
+                hits.push((Fit::Number, self.owner_of_digits(at + found)));
+                at += found + 1;
+            }
+        };
+        match self.digits_grams.blocks_with(&needle) {
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.digits_of_block(it))),
+            None => look(0..self.digits.len()),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod read;
 mod recent;
 mod runs;
 mod schedule;
+mod screens;
 mod search;
 mod serve;
 mod syncs;
@@ -40,6 +41,7 @@ use crate::sync::AccountId;
 use crate::web::auth::Pending;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
+use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
 pub use serve::serve;
@@ -61,6 +63,7 @@ pub(crate) struct Web {
     pending: Arc<Pending>,
     /// What was searched for on which phone.
     recent: Arc<Recent>,
+    screens: Arc<Screens>,
     /// One for each who follows the events.
     followers: Arc<Semaphore>,
     /// Turns true when the server is to end, and with it what would never end by itself.
@@ -81,6 +84,7 @@ impl Web {
             out,
             pending: Arc::default(),
             recent: Arc::default(),
+            screens: Arc::default(),
             followers,
             closing,
             started_at,

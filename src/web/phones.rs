@@ -1,10 +1,12 @@
 //! The directory as phones see it. Whatever goes wrong, the answer is a screen with status 200: a phone
 //! shows anything else as "HTTP error", and nobody knows what to do.
 
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::config::EmptyGroups;
 use crate::contact::{Content, Keypad};
@@ -13,6 +15,7 @@ use crate::phone::{Body, Charset, Desk, Group, Line, Number, Phone, Place, Words
 use crate::store::{ContactId, DbError};
 use crate::web::Web;
 use crate::web::input::{Lenient, from_trusted_proxy, peer, text_of};
+use crate::web::screens::{Key, Rendered};
 
 /// What stands behind the address in every link.
 const ROOT: &str = "/directory";
@@ -36,38 +39,17 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
     };
     let query = Lenient::of(parts.uri.query());
     let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
-    let visit = Visit { web: &web, desk: &desk, query: &query, device: device(&parts, &query) };
-    let body = visit.body(path).await.unwrap_or_else(|problem| {
-        tracing::error!(%problem, "a screen could not be made");
-        desk.words(
-            "Out of order",
-            "The directory cannot be read at the moment. Please try again in a minute, or tell whoever \
-             looks after the phones: the log of Ringbook says more.",
-        )
-    });
     let charset = Charset::wanted(known(&parts.headers, header::ACCEPT_CHARSET.as_str()));
-    answer(&body, charset)
-}
-
-fn answer(body: &Body, charset: Charset) -> Response {
-    let kind = match charset {
-        Charset::Utf8 => "text/xml; charset=utf-8",
-        Charset::Latin1 => "text/xml; charset=iso-8859-1",
-    };
-    let mut response = body.screen.encode(charset).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Some(next) = &body.refresh
-        && let Ok(value) = HeaderValue::try_from(format!("0; url={}", next.as_str()))
-    {
-        headers.insert(header::REFRESH, value);
+    let visit = Visit { web: &web, desk: &desk, query: &query, device: device(&parts, &query) };
+    match visit.rendered(path, charset).await {
+        Ok(screen) => screen.answer(),
+        Err(problem) => {
+            tracing::error!(%problem, "a screen could not be made");
+            let text = "The directory cannot be read at the moment. Please try again in a minute, or \
+                        tell whoever looks after the phones: the log of Ringbook says more.";
+            Rendered::of(&desk.words("Out of order", text), charset).answer()
+        }
     }
-    if !body.keep {
-        // A page that has expired is not put on the phone's stack, so that Back passes it over.
-        let past = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
-        headers.insert(header::EXPIRES, past);
-    }
-    response
 }
 
 /// One request of a phone.
@@ -80,34 +62,55 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn body(&self, path: &str) -> Result<Body, DbError> {
+    /// What is shown under a path, as bytes. Screens that depend on nothing but the directory are the same
+    /// for all phones of a kind, and made once.
+    async fn rendered(&self, path: &str, charset: Charset) -> Result<Arc<Rendered>, DbError> {
+        let view = self.web.app.directory.view().await?;
+        let first = path.split('/').nth(1);
+        let shared = matches!(first, None | Some("groups" | "favourites" | "labels"));
+        let key = || Key {
+            base: self.desk.base.clone(),
+            family: self.desk.phone.family,
+            charset,
+            path: path.to_owned(),
+            page: self.query.page(),
+        };
+        let key = shared.then(key);
+        if let Some(known) = key.as_ref().and_then(|key| self.web.screens.get(view.number, key)) {
+            return Ok(known);
+        }
+        let screen = Arc::new(Rendered::of(&self.body(path, &view).await?, charset));
+        if let Some(key) = key {
+            self.web.screens.keep(view.number, key, &screen);
+        }
+        Ok(screen)
+    }
+
+    async fn body(&self, path: &str, view: &View) -> Result<Body, DbError> {
         let mut steps = path.trim_start_matches('/').split('/');
         let steps = [steps.next(), steps.next(), steps.next(), steps.next()];
         Ok(match steps {
-            [Some(""), None, ..] => self.menu(&*self.view().await?),
+            [Some(""), None, ..] => self.menu(view),
             [Some("groups"), Some(key), None, _] => match Keypad::parse(key) {
-                Some(key) => self.group(key, &*self.view().await?),
+                Some(key) => self.group(key, view),
                 None => self.nothing_there(),
             },
             [Some("favourites"), None, ..] => {
-                let view = self.view().await?;
-                self.list("Favourites", "/favourites?", view.contacts.starred(), &view)
+                self.list("Favourites", "/favourites?", view.contacts.starred(), view)
             }
-            [Some("labels"), None, ..] => self.labels(&*self.view().await?),
-            [Some("labels"), Some(label), None, _] => self.label(label, &*self.view().await?),
-            [Some("contacts"), Some(id), None, _] => self.contact(id, false).await?,
-            [Some("contacts"), Some(id), Some("details"), None] => self.contact(id, true).await?,
-            [Some("search"), None, ..] => self.search().await?,
+            [Some("labels"), None, ..] => self.labels(view),
+            [Some("labels"), Some(label), None, _] => self.label(label, view),
+            [Some("contacts"), Some(id), None, _] => self.contact(id, false, view).await?,
+            [Some("contacts"), Some(id), Some("details"), None] => {
+                self.contact(id, true, view).await?
+            }
+            [Some("search"), None, ..] => self.search(view),
             [Some("search"), Some("recent"), None, _] => {
                 self.desk.recent(&self.web.recent.of(&self.device))
             }
             [Some("help"), None, ..] => self.desk.help(),
             _ => self.nothing_there(),
         })
-    }
-
-    async fn view(&self) -> Result<std::sync::Arc<View>, DbError> {
-        self.web.app.directory.view().await
     }
 
     fn nothing_there(&self) -> Body {
@@ -173,7 +176,7 @@ impl Visit<'_> {
         }
     }
 
-    async fn contact(&self, id: &str, details: bool) -> Result<Body, DbError> {
+    async fn contact(&self, id: &str, details: bool, view: &View) -> Result<Body, DbError> {
         let gone = || {
             self.desk.words(
                 "Not found",
@@ -185,7 +188,6 @@ impl Visit<'_> {
         let Some(row) = store.contact(key).await? else { return Ok(gone()) };
         let mut numbers = self.numbers(&row.content);
         if self.web.app.config.directory_merge_duplicates {
-            let view = self.view().await?;
             let place = view.contacts.place_of(key.0);
             let others: Vec<i64> =
                 place.into_iter().flat_map(|it| view.contacts.merged_with(it)).collect();
@@ -227,15 +229,14 @@ impl Visit<'_> {
         content.phones.iter().map(number).collect()
     }
 
-    async fn search(&self) -> Result<Body, DbError> {
+    fn search(&self, view: &View) -> Body {
         let text = |name| self.query.text(name).map(str::trim).filter(|it| !it.is_empty());
         let (parameter, asked) = match (text("q"), text("keys")) {
             (Some(asked), _) => ("q", asked),
             (None, Some(keys)) => ("keys", keys),
-            (None, None) => return Ok(self.desk.search(self.web.recent.has(&self.device))),
+            (None, None) => return self.desk.search(self.web.recent.has(&self.device)),
         };
         let asked: String = asked.chars().take(ASKED_MAX).collect();
-        let view = self.view().await?;
         let contacts = &view.contacts;
         let hits: Vec<Hit> = match parameter {
             "keys" => contacts.search_by_keys(&asked),
@@ -247,11 +248,11 @@ impl Visit<'_> {
         };
         if hits.is_empty() {
             let text = format!("Nobody was found by \"{asked}\".");
-            return Ok(self.desk.words("Search", &text));
+            return self.desk.words("Search", &text);
         }
         self.web.recent.note(&self.device, parameter, &asked);
         let places: Vec<u32> = hits.into_iter().map(|(_, place)| place).collect();
-        Ok(self.list(&asked, &searched(parameter, &asked, true), &places, &view))
+        self.list(&asked, &searched(parameter, &asked, true), &places, view)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ringbook keeps the directory on desk phones in step with Google Contacts.
 //!
-//! The modules in reading order: what a contact is, how a sync decides and acts, where
-//! the contacts come from, where they are kept, and the faces that show them.
+//! The modules in reading order: what a contact is, what a phone dials for a number, how a sync
+//! decides and acts, where the contacts come from, where they are kept, and the faces that show them.
 
 pub mod app;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod config;
 pub mod connect;
 pub mod contact;
 pub mod google;
+pub mod number;
 pub mod simulator;
 pub mod store;
 pub mod sync;

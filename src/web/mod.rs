@@ -5,6 +5,7 @@
 
 mod auth;
 mod contacts;
+mod dialling;
 mod events;
 mod health;
 mod history;
@@ -124,6 +125,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::stats))
         .routes(routes!(contacts::one))
+        .routes(routes!(dialling::dial))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -5,10 +5,12 @@
 //! the phones of one installation, and explain each step.
 
 mod dial_string;
+mod keypad;
 mod region;
 mod resolve;
 mod rules;
 mod step;
+mod token;
 mod typed;
 
 pub use dial_string::{DialString, NotADialString};
@@ -62,9 +64,15 @@ impl Number {
         };
         match canonical {
             Some(number) if !typed.code => {
-                let short =
-                    (!typed.plus && typed.digits.len() <= SHORT_MAX).then(|| typed.digits.clone());
-                Number::International { number, short, then: typed.then }
+                // Digits that are not the end of what Google read are a part of what was typed: of
+                // 1-800-FLOWERS only the beginning.
+                let all = number.digits().ends_with(typed.digits.trim_start_matches('0'));
+                let short = all && !typed.plus && typed.digits.len() <= SHORT_MAX;
+                Number::International {
+                    number,
+                    short: short.then_some(typed.digits),
+                    then: typed.spelled.map_or(typed.then, |word| word.then),
+                }
             }
             _ => resolve::resolve(typed, region),
         }
@@ -308,6 +316,7 @@ mod tests {
             ("020 7946 0958 x12", "+442079460958", "+442079460958 x12"),
             ("020 7946 0958,,3", "+442079460958", "+442079460958,,3"),
             ("1-800-FLOWERS", "+18003569377", "+18003569377"),
+            ("1-800-FLOWERS,,42#", "+18003569377", "+18003569377,,42#"),
             ("CALL-ME-NOW", "+12255636669", "+12255636669"),
             ("*31#020 7946 0958", "+442079460958", "*31#02079460958"),
             ("030 1234567", "nonsense", "+49301234567"),

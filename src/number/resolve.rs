@@ -8,7 +8,8 @@ use rlibphonenumber::{
     PhoneNumberFormat, PhoneNumberType,
 };
 
-use crate::number::typed::{Spelled, Typed};
+use crate::number::keypad::Spelled;
+use crate::number::typed::Typed;
 use crate::number::{E164, NotDialable, Number, Region, SHORT_MAX};
 
 /// Up to so many digits without a country are taken for an extension or a service; some islands have
@@ -120,7 +121,7 @@ fn has_no_area(number: &PhoneNumber) -> bool {
 /// A number with letters. A company's word stands for a number that callers do not pay in full, or in
 /// North America for any; what does not fit is somebody's remark.
 fn spelled(word: &Spelled, typed: &Typed, region: Option<Region>) -> Option<Number> {
-    let Spelled { digits, before, after } = word;
+    let Spelled { digits, before, after, then } = word;
     if digits.len() > DIGITS_MAX {
         return None;
     }
@@ -144,10 +145,10 @@ fn spelled(word: &Spelled, typed: &Typed, region: Option<Region>) -> Option<Numb
             .or_else(|| first(&here, is_advertised))
     };
     if let Some(number) = number {
-        return Some(Number::International { number, short: None, then: typed.then.clone() });
+        return Some(Number::International { number, short: None, then: then.clone() });
     }
     let whole = *before >= 4 && (10..=E164::LEN_MAX).contains(&digits.len());
-    whole.then(|| Number::Local { digits: digits.clone(), then: typed.then.clone() })
+    whole.then(|| Number::Local { digits: digits.clone(), then: then.clone() })
 }
 
 fn is_free(kind: PhoneNumberType) -> bool {

@@ -370,6 +370,7 @@ mod tests {
         };
         assert_eq!(string("12 34", "+491234"), "1234");
         assert_eq!(string("123456", "+49123456"), "00123456");
+        assert_eq!(string("1-800-FLOWERS", "+18003569377"), "00018003569377");
     }
 
     #[test]

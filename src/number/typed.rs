@@ -1,8 +1,8 @@
 //! Takes apart what people type into the field for a number: which of it is the number, and what is
 //! dialled after it. Knows nothing of countries.
 
-use any_ascii::any_ascii_char;
-
+use crate::number::keypad::{Spelled, spelled};
+use crate::number::token::{Token, plain, tokens};
 use crate::number::{NotDialable, Then};
 
 /// What was found.
@@ -23,18 +23,6 @@ pub(super) struct Typed {
     context: String,
 }
 
-/// A number with letters in it (`1-800-FLOWERS`), as digits by the keypad of ITU-T E.161.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spelled {
-    pub(super) digits: String,
-    /// Digits before the first letter.
-    pub(super) before: usize,
-    /// Letters at the end. Advertisements like words that are longer than the number.
-    pub(super) after: usize,
-}
-
-/// In characters. No number needs more; what is beyond it is not read.
-const READ_MAX: usize = 250;
 /// Fewer digits than this beside others are a house number or a count, not the number.
 const DIGITS_MIN: usize = 5;
 /// On both sides of a slash so many digits are two numbers; fewer are an area code (`030/1234567`).
@@ -69,13 +57,14 @@ pub(super) fn scan(value: &str) -> Result<Typed, NotDialable> {
     if scan.is_address() {
         return Err(NotDialable::Address);
     }
+    let word = scan.word_on_keys();
     scan.all();
     let mut typed = scan.chosen();
     if typed.plus_inside {
         return Err(NotDialable::PlusInside);
     }
-    if typed.digits.len() < DIGITS_WHOLE && !typed.code && typed.then == Then::default() {
-        typed.spelled = spelled(&text);
+    if typed.digits.len() < DIGITS_WHOLE && !typed.code {
+        typed.spelled = word;
     }
     if !typed.plus && !typed.code && !typed.context.is_empty() {
         typed.digits.insert_str(0, &typed.context);
@@ -83,65 +72,6 @@ pub(super) fn scan(value: &str) -> Result<Typed, NotDialable> {
     }
     let has_digit = typed.digits.bytes().any(|b| b.is_ascii_digit());
     if has_digit { Ok(typed) } else { Err(NotDialable::NoDigits) }
-}
-
-/// Digits of all scripts as ASCII, full-width forms as ASCII, nothing invisible, line ends as `|`.
-fn plain(value: &str) -> String {
-    let mut text = String::with_capacity(value.len().min(READ_MAX));
-    for c in value.chars().take(READ_MAX) {
-        match c {
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' => text.push('|'),
-            '\u{FF01}'..='\u{FF5E}' => {
-                text.extend(char::from_u32(u32::from(c) - 0xFEE0));
-            }
-            '\u{FE62}' => text.push('+'),
-            '،' => text.push(','),
-            c if c.is_whitespace() => text.push(' '),
-            c if is_invisible(c) => {}
-            c if !c.is_ascii() && c.is_numeric() => {
-                let digit = any_ascii_char(c);
-                let one = digit.len() == 1 && digit.bytes().all(|b| b.is_ascii_digit());
-                text.push_str(if one { digit } else { " " });
-            }
-            c => text.push(c),
-        }
-    }
-    text
-}
-
-/// Marks of direction are pasted along with many numbers; the others come with emoji and word breaks.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{2069}' | '\u{20E3}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token<'a> {
-    Digits(&'a str),
-    Word(&'a str),
-    Mark(char),
-}
-
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let run = |kind: fn(char) -> bool| rest.find(|c| !kind(c)).unwrap_or(rest.len());
-        let (token, len) = if c.is_ascii_digit() {
-            let len = run(|c| c.is_ascii_digit());
-            (Token::Digits(&rest[..len]), len)
-        } else if c.is_alphabetic() {
-            let len = run(char::is_alphabetic);
-            (Token::Word(&rest[..len]), len)
-        } else {
-            (Token::Mark(c), c.len_utf8())
-        };
-        found.push(token);
-        rest = &rest[len..];
-    }
-    found
 }
 
 /// Goes through the tokens once. What stands between two words is a part; one of the parts is the number.
@@ -165,6 +95,28 @@ impl<'a> Scan<'a> {
             self.at += 1;
         }
         self.close();
+    }
+
+    /// The number, if letters are a part of it, and what follows.
+    fn word_on_keys(&self) -> Option<Spelled> {
+        let is_end = |at: usize| {
+            matches!(self.tokens[at], Token::Mark(',' | ';' | '#')) || self.extension(at).is_some()
+        };
+        let end = (0..self.tokens.len()).find(|at| is_end(*at)).unwrap_or(self.tokens.len());
+        let letters = self.tokens[..end].iter().position(|it| matches!(it, Token::Word(_)))?;
+        // A remark may stand behind the word, in brackets or not.
+        let is_remark = |it: &Token<'_>| matches!(it, Token::Mark(' ' | '('));
+        let remark = self.tokens[letters..end].iter().position(is_remark).map(|at| letters + at);
+        let spelled = [Some(end), remark].into_iter().flatten().find_map(|end| {
+            let text: String = self.tokens[..end].iter().map(ToString::to_string).collect();
+            spelled(&text)
+        })?;
+        // What follows is read as if it followed digits.
+        let digits = std::iter::once(Token::Digits("00000"));
+        let tokens = digits.chain(self.tokens[end..].iter().copied()).collect();
+        let mut tail = Scan { tokens, ..Scan::default() };
+        tail.all();
+        Some(Spelled { then: tail.chosen().then, ..spelled })
     }
 
     fn chosen(self) -> Typed {
@@ -385,49 +337,6 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Reads the whole text as digits and letters of the keypad, if it is written like that: in capitals
-/// (`0800 REIMANN`), or with its letters tied to the digits (`1-800-flowers`).
-fn spelled(text: &str) -> Option<Spelled> {
-    let text = text.trim();
-    let (mut digits, mut before, mut after, mut letters) = (String::new(), None, 0, 0);
-    let (mut capitals, mut tied, mut last) = (true, true, ' ');
-    for c in text.chars() {
-        match c {
-            '0'..='9' => {
-                digits.push(c);
-                after = 0;
-            }
-            'a'..='z' | 'A'..='Z' => {
-                capitals &= c.is_ascii_uppercase();
-                tied &= last != ' ';
-                before.get_or_insert(digits.len());
-                digits.push(key(c));
-                after += 1;
-                letters += 1;
-            }
-            ' ' | '-' | '.' | '/' | '(' | ')' | '+' => {}
-            _ => return None,
-        }
-        last = c;
-    }
-    let before = before.filter(|before| *before >= 2)?;
-    (letters >= 3 && (capitals || tied)).then_some(Spelled { digits, before, after })
-}
-
-/// ITU-T E.161.
-fn key(letter: char) -> char {
-    match letter.to_ascii_uppercase() {
-        'A'..='C' => '2',
-        'D'..='F' => '3',
-        'G'..='I' => '4',
-        'J'..='L' => '5',
-        'M'..='O' => '6',
-        'P'..='S' => '7',
-        'T'..='V' => '8',
-        _ => '9',
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,6 +479,10 @@ mod tests {
         assert_eq!(digits("1-800-FLOWERS").as_deref(), Some("18003569377"));
         assert_eq!(digits("1-800-flowers").as_deref(), Some("18003569377"));
         assert_eq!(digits("0800 REIMANN").as_deref(), Some("08007346266"));
+        assert_eq!(digits("1-800-flowers (the shop)").as_deref(), Some("18003569377"));
+        let then = |value: &str| scan(value).unwrap().spelled.map(|it| it.then).unwrap();
+        assert_eq!(then("1-800-FLOWERS,,42#").tones, ",,42#");
+        assert_eq!(then("1-800-FLOWERS ext. 42").extension.as_deref(), Some("42"));
         for remark in ["101 reception", "801-520-4769 - NOEL", "112 (24h)", "5 km", "101 Café"] {
             assert_eq!(digits(remark), None, "{remark}");
         }

@@ -12,6 +12,7 @@ use tracing::debug;
 use crate::clock::between;
 use crate::contact::{Content, Phone, STARRED, fold};
 use crate::directory::{Digits, Naming, Record, Snapshot};
+use crate::number::{Number, Region};
 use crate::store::{ContactId, DbError, Store, Version};
 use crate::sync::AccountId;
 
@@ -50,12 +51,33 @@ pub struct Rules {
     pub merge: bool,
     /// Digits that make two numbers the same where one lacks its country.
     pub digits_min: usize,
+    /// The country of numbers that do not say theirs.
+    pub region: Option<Region>,
 }
 
 impl Rules {
     /// Whose number this is, however it is written. Of several who share it, the first of the directory.
     pub fn who_has(&self, contacts: &Snapshot, number: &str) -> Option<u32> {
-        contacts.who_has(digits_of_text(number)?, self.digits_min)
+        contacts.who_has(self.digits_of(number, None)?, self.digits_min)
+    }
+
+    /// What a number is found by. An extension is not part of it: a caller's number has none.
+    fn digits_of(&self, text: &str, canonical: Option<&str>) -> Option<Digits> {
+        if let Some(canonical) = canonical {
+            return Digits::of(canonical, true);
+        }
+        match Number::read(text, None, self.region) {
+            Number::International { number, .. } => Digits::of(number.digits(), true),
+            Number::Local { digits, .. } => {
+                if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
+                    return Digits::of(rest, true);
+                }
+                // The zero before an area is not part of the number as others write it.
+                let bare = digits.trim_start_matches('0');
+                Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
+            }
+            Number::NotDialable(_) => None,
+        }
     }
 }
 
@@ -306,6 +328,7 @@ impl Directory {
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;
         fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
+        let number = |it: &Phone| self.rules.digits_of(&it.value, it.canonical.as_deref());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         Record {
             id: id.0,
@@ -316,7 +339,7 @@ impl Directory {
             starred: content.is_starred(),
             has_phone: !content.phones.is_empty(),
             fields,
-            numbers: content.phones.iter().filter_map(digits_of).collect(),
+            numbers: content.phones.iter().filter_map(number).collect(),
             labels: labels.cloned().collect(),
         }
     }
@@ -331,27 +354,4 @@ impl View {
                 .zip(versions)
                 .all(|(a, b)| (a.account, a.version) == (b.account, b.version))
     }
-}
-
-/// What a number is found by.
-fn digits_of(phone: &Phone) -> Option<Digits> {
-    match &phone.canonical {
-        Some(canonical) => Digits::of(canonical, true),
-        None => digits_of_text(&phone.value),
-    }
-}
-
-fn digits_of_text(text: &str) -> Option<Digits> {
-    let text = text.trim();
-    // +44 (0)20: nobody abroad dials the zero in brackets.
-    let digits: String = text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-    if text.starts_with('+') {
-        return Digits::of(&digits, true);
-    }
-    if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
-        return Digits::of(rest, true);
-    }
-    // The zero before an area is not part of the number as others write it.
-    let bare = digits.trim_start_matches('0');
-    Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
 }

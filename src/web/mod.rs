@@ -5,6 +5,7 @@
 
 mod auth;
 mod contacts;
+mod dialling;
 mod events;
 mod health;
 mod history;
@@ -148,6 +149,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(search::by_name))
         .routes(routes!(search::by_phone))
         .routes(routes!(search::lookup))
+        .routes(routes!(dialling::dial))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -9,10 +9,13 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::config::EmptyGroups;
-use crate::contact::{Content, Keypad};
+use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
 use crate::directory::{Hit, Scope, Snapshot, View};
-use crate::phone::{Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, searched};
+use crate::phone::{
+    Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
+};
 use crate::store::{ContactId, DbError};
+use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::input::{Lenient, from_trusted_proxy, peer, text_of};
 use crate::web::screens::{Key, Rendered};
@@ -204,7 +207,7 @@ impl Visit<'_> {
 
     fn words(&self, content: &Content) -> Words {
         let organization = content.organization.as_ref();
-        let part = |pick: fn(&crate::contact::Organization) -> &String| {
+        let part = |pick: fn(&Organization) -> &String| {
             organization.map_or(String::new(), |it| pick(it).clone())
         };
         let mut details = vec![
@@ -221,10 +224,14 @@ impl Visit<'_> {
     }
 
     fn numbers(&self, content: &Content) -> Vec<Number> {
-        let number = |it: &crate::contact::Phone| Number {
-            label: crate::phone::label_in_words(&it.kind),
-            dial: it.canonical.clone().or_else(|| Some(it.value.clone())),
-            shown: it.value.clone(),
+        let rules = &self.web.app.config.dial;
+        let number = |it: &PhoneNumber| {
+            let dial = rules.dial(&rules.read(&it.value, it.canonical.as_deref()));
+            Number {
+                label: label_in_words(&it.kind),
+                dial: dial.string.map(|it| it.as_str().to_owned()),
+                shown: it.value.clone(),
+            }
         };
         content.phones.iter().map(number).collect()
     }
@@ -259,7 +266,7 @@ impl Visit<'_> {
 /// Labels that are on phones, with their names, in the order of these.
 fn labels(view: &View) -> impl Iterator<Item = (&str, &[u32])> {
     let named = view.contacts.labels().filter_map(|(account, resource, places)| {
-        let key = (crate::sync::AccountId(account), resource.to_owned());
+        let key = (AccountId(account), resource.to_owned());
         Some((view.labels.get(&key)?.as_str(), places))
     });
     let mut named: Vec<(&str, &[u32])> = named.collect();

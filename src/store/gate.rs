@@ -101,7 +101,7 @@ pub enum WriteError {
     Db(#[from] DbError),
 }
 
-/// What a run learns when it renews its lease.
+/// What a run learns when it renews its lease or notes what it does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Renewed {
     pub cancel: bool,
@@ -288,7 +288,7 @@ impl Store {
         Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.is_some())
     }
 
-    /// Notes what the run is doing, for whoever looks.
+    /// Notes what the run is doing, for whoever looks, and asks whether it should stop.
     ///
     /// # Errors
     /// [`WriteError::LeaseLost`] when somebody else has taken the account.
@@ -297,34 +297,37 @@ impl Store {
         lease: &Lease,
         note: &Note,
         settings: &Settings,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Renewed, WriteError> {
         const NOTE: &str = "
             update run set phase = $2, wait_until = $3, wait_reason = $4, wait_message = $5,
                 retries = retries + $6, requests = requests + $7, waited_ms = waited_ms + $8,
                 updated_at = $9, kind = $10
-            where id = $1 and outcome is null";
+            where id = $1 and outcome is null
+            returning cancel_at";
         let tx = self.db.begin().await?;
         let now = self.fence(&tx, lease, settings).await?;
         let wait = note.wait.as_ref();
-        tx.exec(
-            NOTE,
-            &[
-                lease.run.0.into(),
-                note.phase.as_str().into(),
-                wait.map(|it| it.until).into(),
-                wait.map(|it| it.delay.as_str()).into(),
-                wait.map(|it| it.message.as_str()).into(),
-                wait.is_some_and(|it| it.delay != Delay::Pause).into(),
-                int(note.requests),
-                int(wait.map_or(0, |it| between(now, it.until).as_millis())),
-                now.into(),
-                note.kind.as_str().into(),
-            ],
-        )
-        .await?;
+        let row = tx
+            .row(
+                NOTE,
+                &[
+                    lease.run.0.into(),
+                    note.phase.as_str().into(),
+                    wait.map(|it| it.until).into(),
+                    wait.map(|it| it.delay.as_str()).into(),
+                    wait.map(|it| it.message.as_str()).into(),
+                    wait.is_some_and(|it| it.delay != Delay::Pause).into(),
+                    int(note.requests),
+                    int(wait.map_or(0, |it| between(now, it.until).as_millis())),
+                    now.into(),
+                    note.kind.as_str().into(),
+                ],
+            )
+            .await?;
+        let cancel = row.map_or(Ok(None), |row| row.opt_int(0))?.is_some();
         tx.commit().await?;
         self.tick();
-        Ok(())
+        Ok(Renewed { cancel })
     }
 
     /// Asks the run in progress to stop. Returns it, or `None` when nothing runs.

@@ -18,7 +18,7 @@ use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken};
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place, Stop};
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
-use ringbook::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Trigger};
+use ringbook::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
 
 use crate::support::book::{Act, Book};
@@ -71,6 +71,17 @@ fn complete(hold: bool, renamed: Vec<(ResourceName, ResourceName)>) -> Ending {
 }
 
 const NORMAL: fn() -> Settings = Settings::default;
+
+fn tools(store: &Store, book: Book) -> Tools<Book> {
+    Tools {
+        store: store.clone(),
+        book: Arc::new(book),
+        settings: NORMAL(),
+        request: "request".to_owned(),
+        chance: Box::new(|| 0),
+        fetch_ahead: false,
+    }
+}
 
 async fn begin(world: &World, kind: Option<Kind>) -> Beginning {
     world.app.store.begin_run(&request(world.account, kind), &NORMAL()).await.unwrap()
@@ -222,6 +233,25 @@ on_both! {
         assert_eq!(store_page(&world, &next, &page(0..0, false, None)).await, Some(5));
     }
 
+    async fn a_cancel_from_another_process_is_heard_between_two_quick_answers(database) {
+        let world = World::new(database, 0).await;
+        let first = begin(&world, None).await;
+        store_page(&world, &first, &page(0..450, true, None)).await;
+        finish(&world, &first, Kind::Full, &complete(false, Vec::new())).await;
+        // Nobody is left at Google, so all are asked about, some at a time.
+        let beginning = begin(&world, Some(Kind::Full)).await;
+        let run = beginning.lease.run;
+        let mut engine = Engine::new(tools(&world.app.store, Book::of(0)), beginning);
+        let (_stop, mut stopped) = watch::channel(None);
+        while world.app.store.run(run).await.unwrap().unwrap().phase != Phase::Verifying {
+            assert_eq!(engine.step(&mut stopped).await, None);
+        }
+        let other = world.other_process().await;
+        assert_eq!(other.store.request_cancel(world.account, "the test").await.unwrap(), Some(run));
+        assert_eq!(engine.run(stopped).await, Finished::Ended(Outcome::Cancelled));
+        assert_eq!(world.status().await.counts.live, 450);
+    }
+
     async fn a_name_that_only_an_earlier_listing_had_does_not_count_as_listed(database) {
         let world = World::new(database, 0).await;
         thirty(&world).await;
@@ -326,16 +356,12 @@ async fn no_wait_grows_because_the_clock_was_set_back_before_it_began() {
     );
     let set = clock.clone();
     let tools = Tools {
-        store,
-        book: Arc::new(book),
-        settings: NORMAL(),
-        request: "request".to_owned(),
         // Asked for right after each decision, and so before each wait.
         chance: Box::new(move || {
             set.now.fetch_sub(3_600_000_000, Ordering::Relaxed);
             0
         }),
-        fetch_ahead: false,
+        ..tools(&store, book)
     };
     let (_stop, stopped) = watch::channel(None);
     let finished = Engine::new(tools, beginning).run(stopped).await;

@@ -18,7 +18,7 @@ use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken};
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place, Stop};
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
-use ringbook::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
+use ringbook::sync::{AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
 
 use crate::support::book::{Act, Book};
@@ -250,6 +250,28 @@ on_both! {
         assert_eq!(other.store.request_cancel(world.account, "the test").await.unwrap(), Some(run));
         assert_eq!(engine.run(stopped).await, Finished::Ended(Outcome::Cancelled));
         assert_eq!(world.status().await.counts.live, 450);
+    }
+
+    async fn who_got_another_name_while_a_listing_was_interrupted_is_in_the_books_and_the_log(database) {
+        let world = World::new(database, 0).await;
+        thirty(&world).await;
+        let broken_off = begin(&world, Some(Kind::Full)).await;
+        store_page(&world, &broken_off, &page(30..31, true, Some("p2"))).await;
+        finish(&world, &broken_off, Kind::Full, &Ending::Interrupted).await;
+        let next = begin(&world, Some(Kind::Full)).await;
+        assert_eq!(next.orders.resume, Some(PageToken::new("p2")));
+        store_page(&world, &next, &page(0..29, false, None)).await;
+        world.app.store.sweep(&next.lease, &NORMAL()).await.unwrap();
+        let renamed = vec![(name(29), name(30))];
+        finish(&world, &next, Kind::Full, &complete(false, renamed)).await;
+        let row = world.app.store.run(next.lease.run).await.unwrap().unwrap();
+        assert_books_balance(&row);
+        assert_eq!((row.counts.updated, row.counts.deleted), (1, 1));
+        assert_eq!((row.counts.listed, row.so_far()), (30, 30));
+        let changes = world.app.store.changes(row.id, 0, 10).await.unwrap();
+        let kinds: Vec<ChangeKind> = changes.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, [ChangeKind::Deleted, ChangeKind::Updated]);
+        assert_eq!(world.mirror().await.len(), 30);
     }
 
     async fn a_name_that_only_an_earlier_listing_had_does_not_count_as_listed(database) {

@@ -191,7 +191,7 @@ impl Store {
         close_open_runs(&tx, account, VANISHED, now).await?;
 
         let grant = facts.grant.unwrap_or(0);
-        let (kind, reason) = facts.kind(account, request.kind, &request.request, settings, now);
+        let (kind, reason) = facts.kind(request, settings, now);
         let resume = facts
             .listing
             .filter(|it| it.request == request.request && it.grant == grant)
@@ -253,7 +253,15 @@ impl Store {
         let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
         drop(tx);
         facts.check_connected()?;
-        let (kind, _) = facts.kind(account, kind, request, settings, now);
+        let asked = Request {
+            account,
+            kind,
+            trigger: Trigger::Cli,
+            asked_by: None,
+            slot: None,
+            request: request.to_owned(),
+        };
+        let (kind, _) = facts.kind(&asked, settings, now);
         Ok(Orders {
             run: RunId::new(account, 0),
             kind,
@@ -532,24 +540,24 @@ impl Facts {
     /// Which kind a run is, and why it must be a full one if it must.
     fn kind(
         &self,
-        account: AccountId,
-        asked: Option<Kind>,
-        request: &str,
+        asked: &Request,
         settings: &Settings,
         now: Timestamp,
     ) -> (Kind, Option<FullReason>) {
         let circumstances = Circumstances {
-            request,
+            request: &asked.request,
             grant: self.grant.unwrap_or(0),
             never_synced: self.never_synced,
             full_run_held: self.full_run_held,
             full_after: settings.full_after,
         };
         let token = self.token.as_ref().map(|(_, facts)| facts);
-        let reason = schedule::full_reason(token, &circumstances, account, now);
-        // A person who asks for the changes gets them as long as there is a token to ask with.
+        let reason = schedule::full_reason(token, &circumstances, asked.account, now);
+        // A person who asks for the changes gets them as long as there is a token to ask with. A follow-up
+        // that comes days late renews the token, or it might die before anybody else does.
         let usable = match reason {
-            None | Some(FullReason::TokenAging | FullReason::HoldPending) => true,
+            None | Some(FullReason::HoldPending) => true,
+            Some(FullReason::TokenAging) => asked.trigger != Trigger::Schedule,
             Some(
                 FullReason::NeverSynced
                 | FullReason::NoToken
@@ -557,7 +565,7 @@ impl Facts {
                 | FullReason::Reconnected,
             ) => false,
         };
-        match asked {
+        match asked.kind {
             Some(Kind::Full) => (Kind::Full, reason),
             Some(Kind::Incremental) if usable => (Kind::Incremental, None),
             _ if reason.is_some() => (Kind::Full, reason),

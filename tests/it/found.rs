@@ -342,6 +342,22 @@ async fn statistics_can_be_read_when_a_run_ended_before_it_began() {
     assert_eq!(store.run_sums().await.unwrap().took, Duration::ZERO);
 }
 
+#[tokio::test]
+async fn a_follow_up_that_comes_days_late_renews_the_token_that_is_about_to_die() {
+    let clock = Arc::new(ManualClock::at("2100-01-01T00:00:00Z"));
+    let (store, _folder) = office(clock.clone()).await;
+    let run = store.begin_run(&request(ACCOUNT, None), &NORMAL()).await.unwrap();
+    let ending = complete(false, Vec::new());
+    store.finish(&run.lease, Kind::Full, &ending, "request", 0, &NORMAL()).await.unwrap();
+    clock.advance(Duration::from_secs(6 * 86_400));
+    let person = request(ACCOUNT, Some(Kind::Incremental));
+    let orders = store.preview_orders(ACCOUNT, person.kind, &person.request, &NORMAL()).await;
+    assert_eq!(orders.unwrap().kind, Kind::Incremental, "a person gets what was asked for");
+    let due = Request { trigger: Trigger::Schedule, ..person };
+    let late = store.begin_run(&due, &NORMAL()).await.unwrap();
+    assert_eq!(late.orders.kind, Kind::Full);
+}
+
 /// A clock that can be set, and notes the longest wait that anybody wanted.
 struct Alarm {
     now: AtomicI64,

@@ -113,7 +113,6 @@ impl History {
             }
             6 => {
                 let mut table = self.table.lock();
-                table.schedule_stands = false;
                 let paused = table.chance.below(2) == 1;
                 let minutes = *table.chance.pick(&[None, Some(5), Some(60)]);
                 table.say(|| format!("p{number}: every {minutes:?} minutes, paused: {paused}"));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringbook::store::Store;
-use ringbook::sync::RunId;
+use ringbook::store::{DbError, Store};
 use ringbook::sync::guard::Guard;
+use ringbook::sync::{Outcome, RunId};
 use ringbook_disk::Disk;
 
 use crate::faults::Mixture;
@@ -106,6 +106,33 @@ impl History {
             }
         }
         self.heal().await;
+        self.add_up().await;
+    }
+
+    /// The statistics are the sum of the runs.
+    async fn add_up(&self) {
+        let Some(store) = self.connections.first() else { return };
+        let told = async {
+            let mut outcomes: Vec<_> = store.outcomes(None).await?;
+            outcomes.sort_by_key(|it| it.0.map(Outcome::as_str));
+            Ok::<_, DbError>((store.run_sums().await?, outcomes))
+        };
+        let told = told.await;
+        let mut table = self.table.lock();
+        let added = table.watcher.as_ref().map(|it| (it.run_sums(), it.outcomes()));
+        match (told, added) {
+            (Ok((sums, outcomes)), Some((Ok(our_sums), Ok(our_outcomes)))) => {
+                if sums != our_sums || outcomes != our_outcomes {
+                    table.violate(format!(
+                        "the statistics say {sums:?} and {outcomes:?}, the runs {our_sums:?} and \
+                         {our_outcomes:?}"
+                    ));
+                }
+            }
+            (told, added) => {
+                table.violate(format!("the statistics cannot be read: {told:?}, {added:?}"));
+            }
+        }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -455,6 +482,9 @@ impl History {
                 self.clocks_agree = false;
                 let mut table = self.table.lock();
                 table.clocks_agree = false;
+                if let Some(watcher) = &mut table.watcher {
+                    watcher.laws.clocks_agree = false;
+                }
                 table.cancel = None;
                 table.wake_sleepers();
             }
@@ -464,7 +494,6 @@ impl History {
                 setup.page_size = *table.chance.pick(&[3, 2, 5, 100]);
                 setup.minutes = *table.chance.pick(&[Some(60), Some(5), Some(1440), None]);
                 setup.pause = table.chance.below(4) == 3;
-                table.schedule_stands = false;
                 table.say(|| format!("the next process has {setup:?}"));
             }
         }

@@ -48,7 +48,6 @@ pub(crate) struct Inner {
     violation: Option<String>,
     /// Which process goes by which name in a lease.
     pub(crate) owners: Vec<(String, u32)>,
-    pub(crate) alarms: u32,
     /// Processes that are gone: number, step, and whether the others can see it.
     pub(crate) dead: Vec<(u32, u32, bool)>,
     pub(crate) running: Vec<u32>,
@@ -59,8 +58,6 @@ pub(crate) struct Inner {
     /// The disk or the database does not do what it is asked.
     pub(crate) storage_fails: bool,
     pub(crate) clocks_agree: bool,
-    /// The schedule is the one that the history began with.
-    pub(crate) schedule_stands: bool,
     /// Processes that have been asked to start a run and have not answered.
     pub(crate) starting: Vec<u32>,
     /// Who may talk to a database that answers later.
@@ -123,14 +120,12 @@ impl Shared {
             trace: None,
             violation: None,
             owners: Vec::new(),
-            alarms: 0,
             dead: Vec::new(),
             running: Vec::new(),
             cancel: None,
             abandoned: None,
             storage_fails: false,
             clocks_agree: true,
-            schedule_stands: true,
             starting: Vec::new(),
             turns: None,
             tells_rows: false,

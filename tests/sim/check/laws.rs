@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::snapshot::{Row, Snapshot, one};
 use crate::google::{Google, Health, State, read_display};
+use crate::never::NEVER;
 
 /// What one has to know besides the rows to judge them.
 pub(crate) struct Laws {
@@ -19,11 +20,23 @@ pub(crate) struct Laws {
     pub(crate) grounds: bool,
     /// Somebody took the connection away.
     pub(crate) disconnected: bool,
+    /// No clock was ever wrong.
+    pub(crate) clocks_agree: bool,
 }
+
+/// Google's tokens live for seven days; after so long, nothing that is due may begin with one. It is the
+/// age at which they are renewed, and the most by which accounts are spread.
+const TOKEN_AGE_MAX: i64 = 11 * 43_200_000_000;
 
 impl Laws {
     pub(super) fn new(guard: Guard) -> Laws {
-        Laws { guard, began: BTreeMap::new(), grounds: false, disconnected: false }
+        Laws {
+            guard,
+            began: BTreeMap::new(),
+            grounds: false,
+            disconnected: false,
+            clocks_agree: true,
+        }
     }
 
     /// What a power cut may have taken: anything but the words of people.
@@ -91,13 +104,16 @@ impl Laws {
                 now.fence
             ));
         }
+        let mut ended = false;
         for (id, run) in &now.runs {
             let name = RunId(*id).fence();
             if !self.began.contains_key(id) {
-                begins(db, *id)?;
+                self.begins(db, *id)?;
                 let earlier = self.began.values().next_back().copied().filter(|_| run.resumed);
                 self.began.insert(*id, earlier.unwrap_or(google.version));
             }
+            let ended_before = before.runs.get(id).is_some_and(|it| it.outcome.is_some());
+            ended |= run.outcome.is_some() && !ended_before;
             if let Some(earlier) = before.runs.get(id)
                 && let Some(was) = &earlier.outcome
                 && run.outcome.as_ref() != Some(was)
@@ -116,7 +132,8 @@ impl Laws {
                 return Err(format!("the contacts of run {name} do not add up: {run:?}"));
             }
         }
-        Ok(())
+        // This asks much of the database, so only where the books are closed.
+        if ended { never(db) } else { Ok(()) }
     }
 
     /// Nobody is deleted who was at Google all the time.
@@ -257,27 +274,80 @@ fn counters(db: &Connection, now: &Snapshot) -> Result<(), String> {
     Ok(())
 }
 
-/// What a new run may follow.
-fn begins(db: &Connection, run: i64) -> Result<(), String> {
-    let mut statement = db
-        .prepare_cached(
-            "select started_by, coalesce(asked_by, ''), coalesce(outcome, '') from run
-            where id <= ?1 order by id desc limit 2",
-        )
-        .map_err(|error| error.to_string())?;
-    let runs: Vec<(String, String, String)> = statement
-        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .and_then(Iterator::collect)
-        .map_err(|error| error.to_string())?;
-    let [(started_by, asked_by, _), (_, asked_before, outcome)] = &runs[..] else {
-        return Ok(());
-    };
-    let follow_up = asked_by == FOLLOW_UP_BY;
-    if outcome == "cancelled" && (started_by == "startup" || follow_up) {
-        return Err("a run was cancelled, and the next one started by itself".to_owned());
-    }
-    if follow_up && asked_before == FOLLOW_UP_BY && outcome != "interrupted" {
-        return Err("a follow-up was followed by another".to_owned());
+/// What must not be in any database.
+pub(super) fn never(db: &Connection) -> Result<(), String> {
+    for (what, sql) in NEVER {
+        let count = db.prepare_cached(sql).and_then(|mut it| it.query_row([], |row| row.get(0)));
+        if count != Ok(0) {
+            return Err(format!("{what}: {count:?}"));
+        }
     }
     Ok(())
+}
+
+/// A run, as far as it matters what it may follow.
+struct Begun {
+    started_by: String,
+    asked_by: String,
+    outcome: String,
+    incremental: bool,
+    started_at: i64,
+    ended_at: i64,
+}
+
+impl Begun {
+    /// The run of this number, and the one before it.
+    fn read(db: &Connection, run: i64) -> rusqlite::Result<Vec<Begun>> {
+        let mut statement = db.prepare_cached(
+            "select started_by, coalesce(asked_by, ''), coalesce(outcome, ''), kind = 'incremental',
+                started_at, coalesce(ended_at, 0)
+            from run where id <= ?1 order by id desc limit 2",
+        )?;
+        let begun = statement.query_map([run], |row| {
+            Ok(Begun {
+                started_by: row.get(0)?,
+                asked_by: row.get(1)?,
+                outcome: row.get(2)?,
+                incremental: row.get(3)?,
+                started_at: row.get(4)?,
+                ended_at: row.get(5)?,
+            })
+        })?;
+        begun.collect()
+    }
+
+    fn is_follow_up(&self) -> bool {
+        self.asked_by == FOLLOW_UP_BY
+    }
+}
+
+impl Laws {
+    /// What a new run may follow, and with which token.
+    fn begins(&self, db: &Connection, run: i64) -> Result<(), String> {
+        let runs = Begun::read(db, run).map_err(|error| error.to_string())?;
+        let Some(it) = runs.first() else { return Ok(()) };
+        let due = it.started_by == "schedule";
+        let full_at: i64 = one(db, "select token_full_at from account");
+        if due
+            && it.incremental
+            && self.clocks_agree
+            && full_at > 0
+            && it.started_at - full_at > TOKEN_AGE_MAX
+        {
+            let hours = (it.started_at - full_at) / 3_600_000_000;
+            return Err(format!("a token {hours} hours old is used on, and not renewed"));
+        }
+        let Some(before) = runs.get(1) else { return Ok(()) };
+        if before.outcome == "cancelled" && (it.started_by == "startup" || it.is_follow_up()) {
+            return Err("a run was cancelled, and the next one started by itself".to_owned());
+        }
+        let slot: i64 = one(db, "select last_slot from account");
+        if before.outcome == "cancelled" && due && self.clocks_agree && slot <= before.ended_at {
+            return Err("a run was cancelled, and came back for a due time before that".to_owned());
+        }
+        if it.is_follow_up() && before.is_follow_up() && before.outcome != "interrupted" {
+            return Err("a follow-up was followed by another".to_owned());
+        }
+        Ok(())
+    }
 }

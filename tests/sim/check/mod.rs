@@ -7,9 +7,11 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use ringbook::store::RunSums;
 use ringbook::sync::guard::Guard;
-use ringbook::sync::{AccountId, RunId};
+use ringbook::sync::{AccountId, Outcome, RunId};
 use ringbook_disk::Disk;
 use rusqlite::Connection;
 
@@ -206,6 +208,54 @@ impl Watcher {
         let outcome: Option<String> =
             one(&self.db, "select outcome from run order by id desc limit 1");
         matches!(outcome.as_deref(), Some("succeeded" | "partial"))
+    }
+
+    /// The runs that are over, added up by hand.
+    pub(crate) fn run_sums(&self) -> rusqlite::Result<RunSums> {
+        let mut statement = self.db.prepare(
+            "select pages, listed, created, updated, unchanged, set_aside, deleted, restored, renamed,
+                tombstones, to_delete, retries, requests, started_at, ended_at
+            from run where outcome is not null",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut sums = RunSums::default();
+        while let Some(row) = rows.next()? {
+            let it = &mut sums.counts;
+            sums.runs += 1;
+            let parts = [
+                &mut it.pages,
+                &mut it.listed,
+                &mut it.created,
+                &mut it.updated,
+                &mut it.unchanged,
+                &mut it.set_aside,
+                &mut it.deleted,
+                &mut it.restored,
+                &mut it.renamed,
+                &mut it.tombstones,
+                &mut it.to_delete,
+                &mut sums.retries,
+                &mut sums.requests,
+            ];
+            for (at, part) in parts.into_iter().enumerate() {
+                *part += row.get::<_, i64>(at)?.unsigned_abs();
+            }
+            let took = row.get::<_, i64>(14)? - row.get::<_, i64>(13)?;
+            sums.took += Duration::from_micros(u64::try_from(took).unwrap_or(0));
+        }
+        Ok(sums)
+    }
+
+    /// How many runs ended in each way, in the order of the words.
+    pub(crate) fn outcomes(&self) -> rusqlite::Result<Vec<(Option<Outcome>, u64)>> {
+        let mut statement = self.db.prepare("select outcome from run")?;
+        let words = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
+        let mut counts: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for word in words {
+            *counts.entry(word?).or_default() += 1;
+        }
+        let outcome = |it: (Option<String>, u64)| (it.0.and_then(|word| word.parse().ok()), it.1);
+        Ok(counts.into_iter().map(outcome).collect())
     }
 
     /// Live contacts: by resource name, the stored content.

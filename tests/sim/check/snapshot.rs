@@ -29,6 +29,7 @@ pub(super) struct Run {
     pub(super) after: Option<i64>,
     pub(super) decided: bool,
     pub(super) resumed: bool,
+    pub(super) full: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,8 @@ impl Snapshot {
         let mut runs = BTreeMap::new();
         let mut statement = db.prepare_cached(
             "select id, outcome, listed, created, updated, unchanged, set_aside, deleted, restored,
-                before_live, after_live, decided_at is not null, resumed from run",
+                before_live, after_live, decided_at is not null, resumed, kind = 'full'
+            from run",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -66,6 +68,7 @@ impl Snapshot {
                 after: row.get(10)?,
                 decided: row.get(11)?,
                 resumed: row.get(12)?,
+                full: row.get(13)?,
             };
             runs.insert(row.get(0)?, run);
         }

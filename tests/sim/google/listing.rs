@@ -163,7 +163,6 @@ impl Google {
                     return Err(refused("no such sync token"));
                 };
                 if now - full_at > TOKEN_LIFE {
-                    self.died_of_age += 1;
                     return Err(refused("the sync token is too old"));
                 }
                 if version < self.tokens_dead_before || self.who == Who::Another {

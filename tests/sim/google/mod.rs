@@ -86,8 +86,6 @@ pub(crate) struct Google {
     pub(crate) revoked: bool,
     /// Sync tokens that descend from listings before this version are refused.
     pub(crate) tokens_dead_before: u64,
-    /// Sync tokens that were refused for their age.
-    pub(crate) died_of_age: u64,
     names: u32,
     /// Left out of a listing in a way that nobody who does not know them can find out.
     pub(crate) unheard_of: BTreeSet<usize>,
@@ -103,7 +101,6 @@ impl Google {
             who: Who::Ours,
             revoked: false,
             tokens_dead_before: 0,
-            died_of_age: 0,
             names: 0,
             unheard_of: BTreeSet::new(),
         }

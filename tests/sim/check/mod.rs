@@ -34,6 +34,15 @@ pub(crate) struct Watcher {
     before: Snapshot,
 }
 
+/// A run that succeeded, perhaps without those that cannot be read.
+pub(crate) struct GoodRun {
+    pub(crate) id: i64,
+    pub(crate) fence: i64,
+    pub(crate) full: bool,
+    pub(crate) resumed: bool,
+    pub(crate) partial: bool,
+}
+
 pub(crate) const DATABASE: &str = "ringbook.db";
 
 pub(crate) const TABLES: [&str; 13] = [
@@ -202,6 +211,34 @@ impl Watcher {
 
     pub(crate) fn needs_connection(&self) -> bool {
         one::<i64>(&self.db, "select count(*) from oauth_grant where needs_reauth_at is null") == 0
+    }
+
+    pub(crate) fn newest_run(&self) -> i64 {
+        one(&self.db, "select max(id) from run")
+    }
+
+    /// The runs after this one that did what they were to do, in order.
+    pub(crate) fn good_runs(&self, after: i64) -> Vec<GoodRun> {
+        let asked = self.db.prepare_cached(
+            "select id, kind = 'full', resumed, outcome = 'partial' from run
+            where id > ?1 and outcome in ('succeeded', 'partial') order by id",
+        );
+        let read = asked.and_then(|mut it| {
+            let rows = it.query_map([after], |row| {
+                let id: i64 = row.get(0)?;
+                let (full, resumed, partial) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(GoodRun { id, fence: RunId(id).fence(), full, resumed, partial })
+            })?;
+            rows.collect()
+        });
+        read.unwrap_or_default()
+    }
+
+    /// The names of those whom a run set aside.
+    pub(crate) fn set_aside(&self, run: i64) -> Vec<Option<String>> {
+        let asked = self.db.prepare_cached("select resource_name from set_aside where run = ?1");
+        let read = asked.and_then(|mut it| it.query_map([run], |row| row.get(0))?.collect());
+        read.unwrap_or_default()
     }
 
     pub(crate) fn last_succeeded(&self) -> bool {

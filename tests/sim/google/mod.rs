@@ -111,6 +111,27 @@ impl Google {
         (0..self.people.len()).filter(|at| self.people[*at].now().is_some()).collect()
     }
 
+    /// Who is there and cannot be read, by number.
+    pub(crate) fn unreadable(&self) -> Vec<usize> {
+        let odd = |at: &usize| self.people[*at].now().is_some_and(|it| it.health != Health::Good);
+        (0..self.people.len()).filter(odd).collect()
+    }
+
+    /// What a listing calls them.
+    pub(crate) fn unreadable_names(&self) -> Vec<Option<String>> {
+        let states = self.unreadable().into_iter().filter_map(|at| self.people[at].now());
+        states.map(|it| it.name.clone().filter(|_| it.health == Health::Odd)).collect()
+    }
+
+    /// Whether this is a name, now or once, of somebody who cannot be read.
+    pub(crate) fn may_stay(&self, name: &str) -> bool {
+        self.unreadable().into_iter().any(|at| {
+            let it = &self.people[at];
+            it.former.iter().any(|former| former == name)
+                || it.states.iter().any(|state| state.name.as_deref() == Some(name))
+        })
+    }
+
     pub(crate) fn fresh_name(&mut self) -> String {
         self.names += 1;
         format!("people/c{}", self.names)

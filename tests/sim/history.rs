@@ -14,7 +14,7 @@ use crate::faults::Mixture;
 use crate::google::Health;
 use crate::life::Life;
 use crate::process::{Process, Setup};
-use crate::table::Table;
+use crate::table::{Dead, Table};
 use crate::turns::Turns;
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -46,6 +46,10 @@ pub(crate) struct History {
 pub(crate) struct Cancel {
     pub(crate) run: RunId,
     pub(crate) at: i64,
+    /// Pages that were stored by then.
+    pub(crate) pages: i64,
+    /// The process that the run is in.
+    pub(crate) owner: u32,
 }
 
 impl History {
@@ -58,7 +62,7 @@ impl History {
                 pause: chance.below(8) == 7,
                 minutes: *chance.pick(&[Some(60), Some(5), Some(1440), None]),
                 full_after_days: 5,
-                guard: Guard { contacts: *chance.pick(&[2, 0, 100]) as u64, percent: 20.0 },
+                guard: Guard { contacts: *chance.pick(&[2, 0, 100]), percent: 20.0 },
                 keep_runs: *chance.pick(&[10_000, 10_000, 2]),
                 tombstone_hours: *chance.pick(&[2160, 2160, 1]),
                 fetch_ahead: chance.below(4) != 3,
@@ -161,7 +165,7 @@ impl History {
         let changed = table.turns.as_mut().is_none_or(Turns::was_asked);
         if changed
             && let Some(watcher) = &mut table.watcher
-            && let Err(violation) = watcher.look(&table.google)
+            && let Err(violation) = watcher.look(&mut table.google)
         {
             table.violate(violation);
         }
@@ -174,12 +178,18 @@ impl History {
         }
         if let Some(cancel) = table.cancel {
             let open = table.watcher.as_ref().is_some_and(|it| it.is_open(cancel.run));
+            let pages = table.watcher.as_ref().map_or(0, |it| it.pages(cancel.run)) - cancel.pages;
             if !open {
                 let outcome = table.watcher.as_ref().and_then(|it| it.outcome(cancel.run));
                 if outcome.as_deref() == Some("interrupted") {
                     table.violate("a cancelled run was closed as interrupted".to_owned());
                 }
+                if matches!(outcome.as_deref(), Some("succeeded" | "partial")) && pages > 0 {
+                    table.violate(format!("a cancelled run stored {pages} pages and succeeded"));
+                }
                 table.cancel = None;
+            } else if pages > 1 {
+                table.violate(format!("a cancelled run stored {pages} more pages"));
             } else if table.now > cancel.at + CANCEL_MAX {
                 table.violate(format!(
                     "run {} was cancelled {} ms ago and goes on",
@@ -450,7 +460,8 @@ impl History {
             3 => {
                 self.table.say(|| format!("p{number} is frozen"));
                 self.processes[at].body.set(Life::Frozen);
-                self.drop_cancel();
+                let mut table = self.table.lock();
+                table.cancel = table.cancel.filter(|it| it.owner != number);
             }
             4 => {
                 self.table.say(|| format!("p{number} is awake"));
@@ -494,13 +505,10 @@ impl History {
                 setup.page_size = *table.chance.pick(&[3, 2, 5, 100]);
                 setup.minutes = *table.chance.pick(&[Some(60), Some(5), Some(1440), None]);
                 setup.pause = table.chance.below(4) == 3;
+                setup.guard.contacts = *table.chance.pick(&[2, 0, 100]);
                 table.say(|| format!("the next process has {setup:?}"));
             }
         }
-    }
-
-    pub(crate) fn drop_cancel(&self) {
-        self.table.lock().cancel = None;
     }
 
     /// `seen`: the others can see that it is gone; not so when it was on another machine.
@@ -511,8 +519,9 @@ impl History {
         {
             let mut table = self.table.lock();
             table.say(|| format!("p{number} is gone{}", if seen { "" } else { ", unseen" }));
-            table.dead.push((number, died, seen));
-            table.cancel = None;
+            let at = table.now;
+            table.dead.push(Dead { process: number, step: died, at, seen });
+            table.cancel = table.cancel.filter(|it| it.owner != number);
         }
         process.body.set(Life::Dead);
         let name = self.name_of(number);

@@ -142,6 +142,9 @@ impl Launcher for SimLauncher {
             });
             let holder = table.watcher.as_ref().and_then(|it| it.holder().0);
             table.owners.extend(holder.map(|name| (name, number)));
+            if let Some(watcher) = &mut table.watcher {
+                watcher.laws.guard_is(run, self.options.settings.policy.guard);
+            }
         }
         let mut bits = mix(run.0 as u64);
         let tools = Tools {

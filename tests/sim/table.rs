@@ -48,8 +48,7 @@ pub(crate) struct Inner {
     violation: Option<String>,
     /// Which process goes by which name in a lease.
     pub(crate) owners: Vec<(String, u32)>,
-    /// Processes that are gone: number, step, and whether the others can see it.
-    pub(crate) dead: Vec<(u32, u32, bool)>,
+    pub(crate) dead: Vec<Dead>,
     pub(crate) running: Vec<u32>,
     pub(crate) cancel: Option<Cancel>,
     /// The run that its process could not close when the storage failed. Nobody works on it; the process
@@ -66,6 +65,17 @@ pub(crate) struct Inner {
     pub(crate) tells_rows: bool,
     /// Whoever had its turn has gone on.
     stirred: Arc<Notify>,
+}
+
+/// A process that is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dead {
+    pub(crate) process: u32,
+    /// When it died: the step of the history, and the time.
+    pub(crate) step: u32,
+    pub(crate) at: i64,
+    /// The others can see it.
+    pub(crate) seen: bool,
 }
 
 const PASS: &str = " s pass";

@@ -14,6 +14,13 @@ use crate::never::NEVER;
 /// What one has to know besides the rows to judge them.
 pub(crate) struct Laws {
     guard: Guard,
+    /// The guard under which each run goes.
+    guards: BTreeMap<i64, Guard>,
+    /// So many are at work that take runs out of the history, and one was since the last look.
+    clearing: u32,
+    cleared: bool,
+    /// Google's version when the last full listing that was told truthfully began.
+    listed_at: u64,
     /// Google's version when each run, or the listing that it goes on with, began.
     began: BTreeMap<i64, u64>,
     /// The grant was really dead, or another account's, since somebody connected last.
@@ -32,6 +39,10 @@ impl Laws {
     pub(super) fn new(guard: Guard) -> Laws {
         Laws {
             guard,
+            guards: BTreeMap::new(),
+            clearing: 0,
+            cleared: false,
+            listed_at: 0,
             began: BTreeMap::new(),
             grounds: false,
             disconnected: false,
@@ -39,15 +50,31 @@ impl Laws {
         }
     }
 
+    /// A run begins under this guard.
+    pub(crate) fn guard_is(&mut self, run: RunId, guard: Guard) {
+        self.guards.insert(run.0, guard);
+    }
+
+    /// Somebody begins, or ends, to take runs out of the history.
+    pub(crate) fn clears(&mut self, begins: bool) {
+        self.cleared = true;
+        self.clearing = if begins { self.clearing + 1 } else { self.clearing.saturating_sub(1) };
+    }
+
     /// What a power cut may have taken: anything but the words of people.
-    pub(super) fn accept_loss(&mut self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
+    pub(super) fn accept_loss(&self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
         for (id, run) in &before.runs {
             if run.decided && now.runs.get(id).is_none_or(|it| !it.decided) {
                 return Err(format!("the word on run {} is lost", RunId(*id).fence()));
             }
+            // Its number was told to whoever asked for it.
+            let Some(kept) = now.runs.get(id) else {
+                return Err(format!("run {} is lost", RunId(*id).fence()));
+            };
+            if run.cancelled && !kept.cancelled {
+                return Err(format!("the cancel of run {} is lost", RunId(*id).fence()));
+            }
         }
-        // Ids of runs that were lost are used again.
-        self.began.retain(|id, _| now.runs.contains_key(id));
         Ok(())
     }
 
@@ -57,7 +84,7 @@ impl Laws {
         db: &Connection,
         before: &Snapshot,
         now: &Snapshot,
-        google: &Google,
+        google: &mut Google,
     ) -> Result<(), String> {
         if now.fence < before.fence {
             return Err(format!("the fence went back from {} to {}", before.fence, now.fence));
@@ -66,6 +93,7 @@ impl Laws {
         self.runs(db, before, now, google)?;
         self.deletions(db, before, now, google)?;
         self.token(before, now, google)?;
+        self.cleared = self.clearing > 0;
         // The newest run suffices: what was written before was looked at before.
         let idle: i64 = one(
             db,
@@ -131,6 +159,11 @@ impl Laws {
             if run.after != Some(after) {
                 return Err(format!("the contacts of run {name} do not add up: {run:?}"));
             }
+            let live = (run.before + run.created + run.restored).unsigned_abs();
+            let guard = self.guards.get(id).unwrap_or(&self.guard);
+            if !run.decided && guard.holds(live, run.deleted.unsigned_abs()) {
+                return Err(format!("run {name} deleted {} of {live} unasked", run.deleted));
+            }
         }
         // This asks much of the database, so only where the books are closed.
         if ended { never(db) } else { Ok(()) }
@@ -152,7 +185,7 @@ impl Laws {
         if gone.is_empty() {
             return Ok(());
         }
-        let mut decided = false;
+        let (mut decided, mut guard) = (false, self.guard);
         for (id, row) in &gone {
             let run: i64 = db
                 .prepare_cached(
@@ -161,9 +194,19 @@ impl Laws {
                 .and_then(|mut it| it.query_row([id], |row| row.get(0)))
                 .unwrap_or(0);
             // A run that was cleared from the history at once cannot be asked any more.
+            if !now.runs.contains_key(&run) && !self.cleared {
+                return Err(format!("{} was deleted, and no run says so", row.name));
+            }
             decided |= now.runs.get(&run).is_none_or(|it| it.decided);
+            guard = self.guards.get(&run).copied().unwrap_or(guard);
             let began = self.began.get(&run).copied().unwrap_or(0);
-            let since = before.token.map_or(began, |token| token.min(began));
+            // A full listing has seen who was there when it began, and the others tell of what came since
+            // the last one.
+            let full = now.runs.get(&run).is_some_and(|it| it.full);
+            let since = before.token.filter(|_| !full).map_or(began, |token| token.min(began));
+            if google.unsaid.contains(&row.name) {
+                continue;
+            }
             let Some((person, _)) = read_display(&row.display) else { continue };
             let person = &google.people[person];
             let alive = person.now().is_some_and(|it| it.name.as_deref() == Some(&row.name));
@@ -184,14 +227,19 @@ impl Laws {
         }
         let count = gone.len() as u64;
         let live = now.contacts.values().filter(|it| !it.deleted).count() as u64;
-        if !decided && self.guard.holds(live + count, count) {
+        if !decided && guard.holds(live + count, count) {
             return Err(format!("{count} of {} contacts were deleted unasked", live + count));
         }
         Ok(())
     }
 
     /// The mirror is at least as new as its sync token says.
-    fn token(&mut self, before: &Snapshot, now: &Snapshot, google: &Google) -> Result<(), String> {
+    fn token(
+        &mut self,
+        before: &Snapshot,
+        now: &Snapshot,
+        google: &mut Google,
+    ) -> Result<(), String> {
         let Some(token) = now.token else {
             if before.token.is_some() && !std::mem::take(&mut self.disconnected) {
                 return Err("the sync token was replaced by nothing".to_owned());
@@ -205,10 +253,16 @@ impl Laws {
         }
         // Who could not be read may be anybody whose new name was not listed, and whoever was merged goes by
         // the name of its heir; such a one is kept for the time being.
-        let odd = google
-            .people
-            .iter()
-            .any(|it| it.states.iter().any(|state| state.health != Health::Good));
+        if let Some(listing) = now.listing.filter(|_| now.listing != before.listing)
+            && let Some(began) = google.was_told_truthfully(listing)
+        {
+            self.listed_at = began;
+            google.hear_of_all_in(listing);
+        }
+        let odd = google.people.iter().any(|it| {
+            let last = it.states.iter().rposition(|it| it.since <= self.listed_at).unwrap_or(0);
+            it.states[last..].iter().any(|state| state.health != Health::Good)
+        });
         let mut mirrored: BTreeMap<usize, Vec<(&str, u64)>> = BTreeMap::new();
         for row in now.contacts.values().filter(|it| !it.deleted) {
             if let Some((person, edition)) = read_display(&row.display) {

@@ -197,6 +197,12 @@ impl Watcher {
         asked.and_then(|mut it| it.query_row([run.0], |row| row.get(0))).unwrap_or_default()
     }
 
+    /// How many pages of a run are stored.
+    pub(crate) fn pages(&self, run: RunId) -> i64 {
+        let asked = self.db.prepare_cached("select pages from run where id = ?1");
+        asked.and_then(|mut it| it.query_row([run.0], |row| row.get(0))).unwrap_or_default()
+    }
+
     pub(crate) fn anything_open(&self) -> bool {
         one::<i64>(&self.db, "select count(*) from run where outcome is null") > 0
     }
@@ -308,7 +314,7 @@ impl Watcher {
     }
 
     /// Looks at everything, if anything has changed.
-    pub(crate) fn look(&mut self, google: &Google) -> Result<(), String> {
+    pub(crate) fn look(&mut self, google: &mut Google) -> Result<(), String> {
         let version = self.version();
         if version == self.seen {
             return Ok(());

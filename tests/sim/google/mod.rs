@@ -87,6 +87,8 @@ pub(crate) struct Google {
     /// Sync tokens that descend from listings before this version are refused.
     pub(crate) tokens_dead_before: u64,
     names: u32,
+    /// Names of which Google would not say what became of them, though they were there.
+    pub(crate) unsaid: BTreeSet<String>,
     /// Left out of a listing in a way that nobody who does not know them can find out.
     pub(crate) unheard_of: BTreeSet<usize>,
 }
@@ -102,6 +104,7 @@ impl Google {
             revoked: false,
             tokens_dead_before: 0,
             names: 0,
+            unsaid: BTreeSet::new(),
             unheard_of: BTreeSet::new(),
         }
     }

@@ -5,7 +5,7 @@
 mod laws;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ pub(crate) struct GoodRun {
 
 pub(crate) const DATABASE: &str = "ringbook.db";
 
+/// All that tell of accounts. A new database knows them by itself, and so none can be forgotten here.
 pub(crate) const TABLES: [&str; 13] = [
     "account",
     "oauth_grant",
@@ -64,7 +65,7 @@ pub(crate) const TABLES: [&str; 13] = [
 impl Watcher {
     pub(crate) fn new(disk: Arc<Disk>, guard: Guard) -> rusqlite::Result<Watcher> {
         let db = Connection::open(disk.folder().join(DATABASE))?;
-        db.set_prepared_statement_cache_capacity(64);
+        db.set_prepared_statement_cache_capacity(128);
         Ok(Watcher {
             db,
             original: None,
@@ -75,6 +76,17 @@ impl Watcher {
             seen: 0,
             before: Snapshot::default(),
         })
+    }
+
+    /// Whether the tables that are looked at are all that there are.
+    pub(crate) fn knows_all_tables(&self) -> bool {
+        let asked = self.db.prepare(
+            "select name from sqlite_master where type = 'table'
+                and name not in ('install', 'schema_version') and name not like 'sqlite_%'",
+        );
+        let read = asked.and_then(|mut it| it.query_map([], |row| row.get(0))?.collect());
+        let there: BTreeSet<String> = read.unwrap_or_default();
+        there == TABLES.map(str::to_owned).into()
     }
 
     /// Looks at a copy of what is on PostgreSQL.
@@ -131,7 +143,7 @@ impl Watcher {
     /// Looks at the database that is on the disk now.
     pub(crate) fn open_anew(&mut self) -> rusqlite::Result<()> {
         self.db = Connection::open(self.disk.folder().join(DATABASE))?;
-        self.db.set_prepared_statement_cache_capacity(64);
+        self.db.set_prepared_statement_cache_capacity(128);
         Ok(())
     }
 

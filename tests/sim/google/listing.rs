@@ -80,6 +80,7 @@ impl Google {
         for person in &self.listings[listing].people {
             self.unheard_of.remove(person);
         }
+        self.unsaid.clear();
     }
 
     pub(crate) fn list(

@@ -130,6 +130,10 @@ impl Inner {
             2 => again(Delay::Malformed, None),
             3 => {
                 let seconds = u64::from(self.chance.between(0, 40));
+                if matches!(ask.what, What::List(_)) {
+                    let until = self.now + (seconds * 1_000_000).cast_signed();
+                    self.asked_to_wait.insert(process, until);
+                }
                 again(Delay::RateLimited, (seconds > 0).then(|| Duration::from_secs(seconds)))
             }
             4 => {

@@ -136,6 +136,8 @@ impl Launcher for SimLauncher {
             let mut table = self.table.lock();
             let (kind, resumed) = (beginning.orders.kind, beginning.orders.resume.is_some());
             let (number, fence) = (self.number, run.fence());
+            // Whoever asks for another run does not wait for the time of the one before.
+            table.asked_to_wait.remove(&number);
             table.say(|| {
                 let resumed = if resumed { ", going on" } else { "" };
                 format!("p{number} begins run {fence}, {kind}{resumed}")

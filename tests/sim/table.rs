@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) dead: Vec<Dead>,
     pub(crate) running: Vec<u32>,
     pub(crate) cancel: Option<Cancel>,
+    /// Until when Google asked each process to wait before it lists on.
+    pub(crate) asked_to_wait: BTreeMap<u32, i64>,
     /// The run that its process could not close when the storage failed. Nobody works on it; the process
     /// closes it when it looks at the accounts next.
     pub(crate) abandoned: Option<RunId>,
@@ -133,6 +135,7 @@ impl Shared {
             dead: Vec::new(),
             running: Vec::new(),
             cancel: None,
+            asked_to_wait: BTreeMap::new(),
             abandoned: None,
             storage_fails: false,
             clocks_agree: true,
@@ -327,6 +330,11 @@ impl SimBook {
         {
             let mut table = self.table.lock();
             let since = table.now;
+            let until = table.asked_to_wait.get(&self.process).copied().unwrap_or(0);
+            if since < until && table.clocks_agree && matches!(what, What::List(_)) {
+                let left = (until - since) / 1_000_000;
+                table.violate(format!("Google is asked again {left} s before the time it gave"));
+            }
             table.asks.push(Ask { process: self.process, since, what, hangs: false, reply });
             table.touch();
         }

@@ -161,7 +161,7 @@ impl Laws {
             }
             let live = (run.before + run.created + run.restored).unsigned_abs();
             let guard = self.guards.get(id).unwrap_or(&self.guard);
-            if !run.decided && guard.holds(live, run.deleted.unsigned_abs()) {
+            if !run.decided && is_too_many(guard, live, run.deleted.unsigned_abs()) {
                 return Err(format!("run {name} deleted {} of {live} unasked", run.deleted));
             }
         }
@@ -227,7 +227,7 @@ impl Laws {
         }
         let count = gone.len() as u64;
         let live = now.contacts.values().filter(|it| !it.deleted).count() as u64;
-        if !decided && guard.holds(live + count, count) {
+        if !decided && is_too_many(&guard, live + count, count) {
             return Err(format!("{count} of {} contacts were deleted unasked", live + count));
         }
         Ok(())
@@ -326,6 +326,12 @@ fn counters(db: &Connection, now: &Snapshot) -> Result<(), String> {
         return Err(format!("the counters say {stored:?}, the rows {counted:?}"));
     }
     Ok(())
+}
+
+/// Whether so many deletions need a person's word. In our own words, not in those of the guard.
+fn is_too_many(guard: &Guard, live: u64, deletions: u64) -> bool {
+    let share = live as f64 * guard.percent / 100.0;
+    deletions > guard.contacts && deletions as f64 > share
 }
 
 /// What must not be in any database.

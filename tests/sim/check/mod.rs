@@ -45,7 +45,7 @@ pub(crate) struct GoodRun {
 
 pub(crate) const DATABASE: &str = "ringbook.db";
 
-/// All that tell of accounts. A new database knows them by itself, and so none can be forgotten here.
+/// All but those that tell of the installation. A new database is asked whether that is so.
 pub(crate) const TABLES: [&str; 13] = [
     "account",
     "oauth_grant",

@@ -65,7 +65,10 @@ impl History {
             self.pass_to(now, now + SECOND).await;
             self.settle().await;
         }
-        let why = self.whats_wrong();
+        let mut why = self.whats_wrong();
+        if why.is_empty() {
+            why = "no whole listing has told who cannot be read".to_owned();
+        }
         self.table.violate(format!("all is well at Google, but not here: {why}"));
     }
 

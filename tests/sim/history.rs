@@ -10,6 +10,7 @@ use ringbook::sync::guard::Guard;
 use ringbook::sync::{Outcome, RunId};
 use ringbook_disk::Disk;
 
+use crate::check::Watcher;
 use crate::faults::Mixture;
 use crate::google::Health;
 use crate::life::Life;
@@ -113,7 +114,7 @@ impl History {
         self.add_up().await;
     }
 
-    /// The statistics are the sum of the runs.
+    /// The statistics are the sum of the runs, and all that belongs to these is in order.
     async fn add_up(&self) {
         let Some(store) = self.connections.first() else { return };
         let told = async {
@@ -123,6 +124,9 @@ impl History {
         };
         let told = told.await;
         let mut table = self.table.lock();
+        if let Some(Err(problem)) = table.watcher.as_ref().map(Watcher::never) {
+            table.violate(problem);
+        }
         let added = table.watcher.as_ref().map(|it| (it.run_sums(), it.outcomes()));
         match (told, added) {
             (Ok((sums, outcomes)), Some((Ok(our_sums), Ok(our_outcomes)))) => {

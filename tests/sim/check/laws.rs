@@ -140,8 +140,8 @@ impl Laws {
                 let earlier = self.began.values().next_back().copied().filter(|_| run.resumed);
                 self.began.insert(*id, earlier.unwrap_or(google.version));
             }
-            let ended_before = before.runs.get(id).is_some_and(|it| it.outcome.is_some());
-            ended |= run.outcome.is_some() && !ended_before;
+            let outcome_before = before.runs.get(id).and_then(|it| it.outcome.as_ref());
+            ended |= run.outcome.as_ref() != outcome_before;
             if let Some(earlier) = before.runs.get(id)
                 && let Some(was) = &earlier.outcome
                 && run.outcome.as_ref() != Some(was)

@@ -265,6 +265,11 @@ impl Watcher {
         matches!(outcome.as_deref(), Some("succeeded" | "partial"))
     }
 
+    /// Whether there is nothing that must never be in a database.
+    pub(crate) fn never(&self) -> Result<(), String> {
+        laws::never(&self.db)
+    }
+
     /// The runs that are over, added up by hand.
     pub(crate) fn run_sums(&self) -> rusqlite::Result<RunSums> {
         let mut statement = self.db.prepare(

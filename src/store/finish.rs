@@ -210,8 +210,7 @@ async fn follow_rename(
     now: Timestamp,
 ) -> Result<(), DbError> {
     const BOTH: &str = "
-        select c.id, c.resource_name, c.phones, c.emails, d.content,
-            case when c.created_at < a.listing_started_at then 1 else 0 end
+        select c.id, c.resource_name, c.phones, c.emails, d.content, a.listing_issued
         from contact c join account a on a.id = c.account
         join contact_content d on d.contact = c.id
         where c.account = $1 and c.resource_name in ($list) and c.deleted_at is null";
@@ -246,7 +245,7 @@ async fn follow_rename(
     let (Some(former), Some(latter)) = (row_of(old), row_of(new)) else { return Ok(()) };
     // Two contacts that were both here before became one at Google: the other keeps its own id, and
     // this one goes.
-    if latter.flag(5)? {
+    if latter.int(0)? <= ContactId::new(account, latter.int(5)?).0 {
         return Ok(());
     }
     let id = ContactId(former.int(0)?);

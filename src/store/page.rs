@@ -227,6 +227,7 @@ async fn begin_place(
     const LISTING: &str = "
         update account set listing_request = $2, listing_page = null, listing_started_at = $3,
             listing_at = $3, listing_seen = 0, listing_nameless = 0, listing_total = null,
+            listing_issued = contacts_issued,
             listing_grant = (select number from oauth_grant where account = $1)
         where id = $1";
     const AFRESH: &str = "update run set listed_before = 0 where id = $1";

@@ -452,3 +452,23 @@ async fn a_run_that_could_not_be_closed_is_in_nobodys_way() {
     let row = store.run(run).await.unwrap().unwrap();
     assert_eq!(row.outcome, Some(Outcome::Interrupted));
 }
+
+#[tokio::test]
+async fn merges_do_not_pass_the_guard_because_the_clock_was_set_back_since() {
+    let clock = Arc::new(ManualClock::at("2100-01-02T00:00:00Z"));
+    let (store, _folder) = office(clock.clone()).await;
+    let full = async |numbers, renamed: Vec<(ResourceName, ResourceName)>| {
+        let asked = request(ACCOUNT, Some(Kind::Full));
+        let run = store.begin_run(&asked, &NORMAL()).await.unwrap();
+        let page = page(numbers, true, None);
+        store.commit_page(&run.lease, &page, &NORMAL(), "request", 1).await.unwrap();
+        store.sweep(&run.lease, &NORMAL()).await.unwrap();
+        let ending = complete(false, renamed);
+        store.finish(&run.lease, Kind::Full, &ending, "request", 0, &NORMAL()).await.unwrap()
+    };
+    assert_eq!(full(0..30, Vec::new()).await, Outcome::Succeeded);
+    // The contacts came in under a clock that was a day ahead. Google then made thirty persons fifteen.
+    clock.set("2100-01-01T00:00:00Z".parse().unwrap());
+    let merged = (15..30).map(|number| (name(number), name(number - 15))).collect();
+    assert_eq!(full(0..15, merged).await, Outcome::Held);
+}

@@ -161,7 +161,9 @@ impl Laws {
             }
             let live = (run.before + run.created + run.restored).unsigned_abs();
             let guard = self.guards.get(id).unwrap_or(&self.guard);
-            if !run.decided && is_too_many(guard, live, run.deleted.unsigned_abs()) {
+            // The row of a new name goes where the old row takes that name over: nobody is lost.
+            let lost = (run.deleted - run.renamed).max(0).unsigned_abs();
+            if !run.decided && is_too_many(guard, live, lost) {
                 return Err(format!("run {name} deleted {} of {live} unasked", run.deleted));
             }
         }

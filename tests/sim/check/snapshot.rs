@@ -27,6 +27,7 @@ pub(super) struct Run {
     pub(super) set_aside: i64,
     pub(super) deleted: i64,
     pub(super) restored: i64,
+    pub(super) renamed: i64,
     pub(super) before: i64,
     pub(super) after: Option<i64>,
     pub(super) decided: bool,
@@ -55,7 +56,7 @@ impl Snapshot {
             "select id, outcome, listed, created, updated, unchanged, set_aside, deleted, restored,
                 before_live, after_live, decided_at is not null, resumed, kind = 'full',
                 cancel_at is not null
-            from run",
+           , renamed from run",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -68,6 +69,7 @@ impl Snapshot {
                 set_aside: row.get(6)?,
                 deleted: row.get(7)?,
                 restored: row.get(8)?,
+                renamed: row.get(15)?,
                 before: row.get(9)?,
                 after: row.get(10)?,
                 decided: row.get(11)?,

@@ -5,3 +5,8 @@ alter table account add column version bigint not null default 0;
 alter table account add column rows_vanished bigint not null default 0;
 alter table contact add column version bigint not null default 0;
 create index contact_by_version on contact (account, version, id);
+
+-- How many contacts there had been when the listing began. Who has a later number is new in it, whatever
+-- the clocks say.
+alter table account add column listing_issued bigint not null default 0;
+update account set listing_issued = contacts_issued;

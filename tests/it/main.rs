@@ -11,6 +11,7 @@ mod found;
 mod google;
 mod kill;
 mod lease_model;
+mod phones;
 mod phones_setup;
 mod postgres;
 mod power;

@@ -5,7 +5,8 @@ use crate::support::phone::{Model, Phone, Screen};
 
 /// All addresses on a screen.
 fn links(phone: &Phone) -> Vec<String> {
-    let mut links: Vec<String> = phone.screen().frame().keys.iter().map(|it| it.url.clone()).collect();
+    let mut links: Vec<String> =
+        phone.screen().frame().keys.iter().map(|it| it.url.clone()).collect();
     match phone.screen() {
         Screen::Menu { items, .. } => links.extend(items.iter().map(|it| it.url.clone())),
         Screen::Input { url, .. } => links.push(url.clone()),
@@ -68,7 +69,18 @@ async fn a_made_up_host_gets_into_no_link() {
     let office = Office::with(people(1), &[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let long = "x".repeat(500);
     for host in [
-        "a/b", "a?b=c", "a#b", "a b", "<a>", "a\"b", "a&b", "user@evil", "evil\\x", "é", "", "%41",
+        "a/b",
+        "a?b=c",
+        "a#b",
+        "a b",
+        "<a>",
+        "a\"b",
+        "a&b",
+        "user@evil",
+        "evil\\x",
+        "é",
+        "",
+        "%41",
         &long,
     ] {
         for header in ["Host", "X-Forwarded-Host"] {

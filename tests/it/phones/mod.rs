@@ -124,7 +124,8 @@ pub(super) fn troublemakers(count: usize) -> Vec<Contact> {
         match at % 31 {
             7 => contact.name = None,
             11 => {
-                let numbers = (0..40).map(|more| labelled("work", &number(900_000 + at * 50 + more)));
+                let numbers =
+                    (0..40).map(|more| labelled("work", &number(900_000 + at * 50 + more)));
                 contact.phone_numbers = numbers.collect();
             }
             13 => {

@@ -41,8 +41,17 @@ async fn xmllint_finds_every_kind_of_screen_as_the_schema_wants_it() {
             fits(&phone);
         }
         for path in [
-            "/groups/2ABC", "/search", "/search?q=ada", "/search?q=nobody", "/search/recent", "/help",
-            "/labels", "/favourites", "/contacts/none", "/nothing", "/search?q=<b>%26",
+            "/groups/2ABC",
+            "/search",
+            "/search?q=ada",
+            "/search?q=nobody",
+            "/search/recent",
+            "/help",
+            "/labels",
+            "/favourites",
+            "/contacts/none",
+            "/nothing",
+            "/search?q=%3Cb%3E%26",
         ] {
             phone.open(&format!("{}{path}", office.root())).await;
             fits(&phone);
@@ -61,7 +70,8 @@ fn xmllint_refuses_what_the_schema_forbids() {
         format!("<CiscoIPPhoneMenu><Title>A</Title><Prompt></Prompt>{inner}</CiscoIPPhoneMenu>")
     };
     let item = "<MenuItem><Name>A</Name><URL>http://a/</URL></MenuItem>";
-    let key = "<SoftKeyItem><Name>A</Name><Position>1</Position><URL>SoftKey:Exit</URL></SoftKeyItem>";
+    let key =
+        "<SoftKeyItem><Name>A</Name><Position>1</Position><URL>SoftKey:Exit</URL></SoftKeyItem>";
     assert_eq!(complaint(menu(&format!("{key}{item}")).as_bytes()), None);
     for bad in [
         menu(&format!("{item}{key}")),

@@ -141,7 +141,8 @@ async fn every_phone_finds_each_of_ten_thousand_contacts_once() {
         assert_eq!(seen.contacts.len(), everybody.len(), "{model:?}");
         assert!(seen.contacts.values().all(|times| *times == 1), "{model:?} found somebody twice");
         // They share the contacts among them: all phones open a contact in the same way.
-        for url in seen.contacts.keys().skip(turn).step_by(Model::ALL.len()).cloned().collect::<Vec<_>>()
+        for url in
+            seen.contacts.keys().skip(turn).step_by(Model::ALL.len()).cloned().collect::<Vec<_>>()
         {
             visit(&mut phone, &url, &mut seen).await;
         }

@@ -48,7 +48,13 @@ impl Phone {
     /// Another one of the same kind on the same desk, that shows nothing yet.
     pub(crate) fn another(&self) -> Phone {
         let line = self.line.another();
-        Phone { model: self.model, line, extra: self.extra.clone(), stack: Vec::new(), current: None }
+        Phone {
+            model: self.model,
+            line,
+            extra: self.extra.clone(),
+            stack: Vec::new(),
+            current: None,
+        }
     }
 
     /// Sends a header with each request from now on.

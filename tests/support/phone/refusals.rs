@@ -13,9 +13,7 @@ fn read(body: &str) -> Result<Screen, String> {
 }
 
 fn menu(inner: &str) -> Result<Screen, String> {
-    read(&format!(
-        "<CiscoIPPhoneMenu><Title>A</Title><Prompt></Prompt>{inner}</CiscoIPPhoneMenu>"
-    ))
+    read(&format!("<CiscoIPPhoneMenu><Title>A</Title><Prompt></Prompt>{inner}</CiscoIPPhoneMenu>"))
 }
 
 fn item(name: &str, url: &str) -> String {
@@ -104,7 +102,8 @@ fn the_phone_refuses_bytes_that_are_not_in_the_charset_that_they_claim() {
         body: body.to_vec(),
         charset,
     };
-    let text = b"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><CiscoIPPhoneText><Title>\xEB</Title>\
+    let text =
+        b"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><CiscoIPPhoneText><Title>\xEB</Title>\
         <Prompt></Prompt><Text></Text></CiscoIPPhoneText>";
     let latin = page(text, Charset::Latin1);
     assert_eq!(Screen::read(&latin, Model::Cisco7940).unwrap().frame().title, "ë");

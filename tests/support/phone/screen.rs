@@ -165,7 +165,11 @@ impl<'a> Rest<'a> {
         })
     }
 
-    fn text(&mut self, tag: &str, chars: std::ops::RangeInclusive<usize>) -> Result<String, String> {
+    fn text(
+        &mut self,
+        tag: &str,
+        chars: std::ops::RangeInclusive<usize>,
+    ) -> Result<String, String> {
         let text = self.prose(tag, *chars.end())?;
         if *chars.start() > 0 && is_blank(&text) {
             return Err(format!("`<{tag}>` of `<{}>` is empty", self.parent));

@@ -138,10 +138,10 @@ fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
 
 fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
     let numbers = || record.numbers.iter().map(|it| it.text());
-    let international = asked.strip_prefix('+').or_else(|| asked.strip_prefix("00"));
-    let fits = match international {
-        Some(digits) if asked.len() >= 3 => numbers().any(|it| it.starts_with(digits)),
-        _ => {
+    let abroad = || asked.strip_prefix("00").filter(|it| it.len() >= 3);
+    let fits = match asked.strip_prefix('+').or_else(abroad) {
+        Some(digits) => numbers().any(|it| it.starts_with(digits)),
+        None => {
             let bare = asked.strip_prefix('0').filter(|it| it.len() >= 3).unwrap_or(asked);
             asked.len() >= 3 && numbers().any(|it| it.contains(bare))
         }

@@ -246,15 +246,6 @@ on_both! {
             person 00001: 11 ["Person 000010", "Person 000011", "Person 000012"]
             wang: 1 ["王芳"]
             ss: 1 ["ß"]
-        "#]          ada: 3 ["Ada\u{301}", "ada öz", "Ada Öz"]
-            Łuk: 1 ["Łukasz"]
-            иван: 1 ["Иван"]
-            oz: 3 ["ada öz", "Ada Öz", "Öztürk"]
-            1000000: 19 ["Ada\u{301}", "ada öz", "Ada Öz"]
-            +4930: 29 ["Ada\u{301}", "ada öz", "Ada Öz"]
-            person 00001: 11 ["Person 000010", "Person 000011", "Person 000012"]
-            wang: 1 ["王芳"]
-            ss: 1 ["ß"]
         "#]].assert_eq(&lines);
     }
 }

@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod found;
 mod google;
+mod handset;
 mod kill;
 mod lease_model;
 mod phones;

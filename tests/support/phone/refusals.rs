@@ -1,5 +1,9 @@
 //! What the tests' phone refuses. A phone that took everything would prove nothing.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::Phone;
 use super::model::{Charset, Model};
 use super::screen::{Screen, phone_can_dial};
 use super::wire::Page;
@@ -121,5 +125,48 @@ fn the_phone_dials_digits_and_little_else() {
     }
     for bad in ["", "+", "030 123", "1-800-FLOWERS", "12+3", "tel:1", "1;ext=2", "٠١٠", "*#"] {
         phone_can_dial(bad).unwrap_err();
+    }
+}
+
+/// What a phone makes of these bytes of a server.
+async fn answered(bytes: &str) -> Result<(), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bytes = bytes.replace("HERE", &format!("http://{address}/"));
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(bytes.as_bytes()).await;
+        }
+    });
+    let found = Phone::new(Model::Cisco8845, address).try_open(&format!("http://{address}/")).await;
+    server.abort();
+    found
+}
+
+#[tokio::test]
+async fn the_phone_refuses_answers_that_are_no_screen() {
+    let body = format!(
+        "{DECLARED}<CiscoIPPhoneText><Title></Title><Prompt></Prompt><Text></Text></CiscoIPPhoneText>"
+    );
+    let length = body.len();
+    let xml = "Content-Type: text/xml; charset=utf-8";
+    let good = format!("HTTP/1.1 200 OK\r\n{xml}\r\nContent-Length: {length}\r\n\r\n{body}");
+    answered(&good).await.unwrap();
+    for (bad, word) in [
+        (good.replace("200 OK", "404 Not Found"), "HTTP error"),
+        (good.replace("200 OK", "302 Found\r\nLocation: HERE"), "more than 3 redirects"),
+        (good.replace(&format!("Content-Length: {length}"), "A: b"), "no Content-Length"),
+        (good.replace(&length.to_string(), "9999"), "9999 bytes came"),
+        (good.replace("OK\r\n", "OK\r\nTransfer-Encoding: chunked\r\n"), "chunked"),
+        (good.replace("OK\r\n", "OK\r\nContent-Encoding: gzip\r\n"), "gzip"),
+        (good.replace("; charset=utf-8", ""), "Content-Type"),
+        (good.replace("text/xml", "text/html"), "Content-Type"),
+        (good.replace("OK\r\n", &format!("OK\r\n{xml}\r\n")), "twice"),
+    ] {
+        let reason = answered(&bad).await.expect_err(word);
+        assert!(reason.contains(word), "{word}: {reason}");
     }
 }

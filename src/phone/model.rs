@@ -56,7 +56,8 @@ impl Phone {
         let (model, agent) = (model.unwrap_or_default(), agent.unwrap_or_default());
         let named: &str = if model.is_empty() { agent } else { model };
         let upper = named.to_ascii_uppercase();
-        let number = number_in(&upper);
+        // What stands behind the product, such as a serial number, has digits of its own.
+        let number = number_in(upper.split([' ', '(']).next().unwrap_or_default());
         let family = if upper.contains("SPA") {
             Family::Spa
         } else if number.starts_with("98") || number == "8875" {

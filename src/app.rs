@@ -77,6 +77,7 @@ impl App {
             naming,
             merge: config.directory_merge_duplicates,
             digits_min: config.lookup_min_digits,
+            region: config.dial.region(),
         };
         let directory = Arc::new(Directory::new(store.clone(), rules));
         let config = Arc::new(config);

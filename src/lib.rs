@@ -1,7 +1,8 @@
 //! Ringbook keeps the directory on desk phones in step with Google Contacts.
 //!
-//! The modules in reading order: what a contact is, how a sync decides and acts, where
-//! the contacts come from, where they are kept, and the faces that show them.
+//! The modules in reading order: what a contact is, what a phone dials for a number, how a sync
+//! decides and acts, where the contacts come from, where they are kept, the directory made of them, what a
+//! phone can show, and the faces.
 
 pub mod app;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod connect;
 pub mod contact;
 pub mod directory;
 pub mod google;
+pub mod number;
 pub mod phone;
 pub mod simulator;
 pub mod store;

@@ -5,6 +5,7 @@
 
 mod decide;
 mod demo;
+mod dial;
 mod doctor;
 mod exit;
 mod export;
@@ -149,6 +150,15 @@ Spaces and punctuation do not matter, nor whether the country code is there. Exi
 nobody is found.")]
     Lookup(find::LookupArgs),
 
+    /// What do the phones dial for this number, and why?
+    #[command(after_help = "\
+Example:
+  ringbook dial '+44 20 7946 0958' --set DIAL_REGION=DE --set DIAL_PLUS=prefix
+
+The rules are the settings DIAL_…; --set tries others out. The first line is what is dialled. Exits
+with 1 when nothing is.")]
+    Dial(dial::Args),
+
     /// Find contacts by a part of their name, or of a number
     #[command(after_help = "\
 Example:
@@ -272,6 +282,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
         Some(Command::Accounts) => status::accounts(desk).await,
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
+        Some(Command::Dial(args)) => dial::dial(desk, args),
         Some(Command::Search(args)) => find::search(desk, args).await,
         Some(Command::Export(args)) => export::export(desk, args).await,
         Some(Command::Phone(args)) => phone::phone(desk, args).await,

@@ -3,6 +3,7 @@
 //! Sources in rising precedence: environment variables, `.env`, a TOML file, flags. What comes out is
 //! a [`Config`] of parsed values, or everything that is wrong, all at once.
 
+mod dial;
 #[cfg(any(test, ringbook_fuzz))]
 pub(crate) mod hostile;
 mod layers;
@@ -24,6 +25,7 @@ pub use layers::Source;
 pub use value::{DatabaseUrl, Network};
 
 use crate::contact::NameOrder;
+use crate::number::DialRules;
 use layers::{Layers, Raw};
 use table::{Rule, SETTINGS, Setting};
 
@@ -57,6 +59,9 @@ pub struct Config {
     pub lookup_min_digits: usize,
     /// Without a slash at its end.
     pub public_url: Option<String>,
+
+    /// All of `DIAL_…`.
+    pub dial: DialRules,
 
     pub sync_scheduler_enabled: bool,
     pub sync_interval: Duration,
@@ -154,6 +159,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         uri
     });
     let sync_interval = Duration::from_secs(60 * read.whole::<u64>("SYNC_INTERVAL_MINUTES"));
+    let dial = dial::rules(&mut read);
     let mut alert_after = read.hours("ALERT_AFTER_HOURS");
     if !read.values.contains_key("ALERT_AFTER_HOURS") && alert_after < 2 * sync_interval {
         // A daily sync would otherwise raise the alarm every day, a moment before it runs.
@@ -192,6 +198,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
             .unwrap_or_default(),
         lookup_min_digits: read.whole("LOOKUP_MIN_DIGITS"),
         public_url: read.url("PUBLIC_URL"),
+
+        dial,
 
         sync_scheduler_enabled: read
             .value("SYNC_SCHEDULER_ENABLED", value::switch)

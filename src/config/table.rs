@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::dial::PREFIX_MAX;
+
 /// What a setting accepts. Its `Display` completes the sentence "allowed is …".
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rule {
@@ -28,6 +30,12 @@ pub(super) enum Rule {
     Zone,
     Locale,
     Networks,
+    /// A country by its two letters.
+    Country,
+    /// Digits, at most so many.
+    Digits(usize),
+    /// What is dialled before a number, at most so many characters.
+    Prefix(usize),
 }
 
 impl fmt::Display for Rule {
@@ -56,6 +64,9 @@ impl fmt::Display for Rule {
             Rule::Networks => {
                 f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
             }
+            Rule::Country => f.write_str("a country by its two letters, such as DE or GB (ISO 3166)"),
+            Rule::Digits(max) => write!(f, "at most {max} digits"),
+            Rule::Prefix(max) => write!(f, "at most {max} digits, with *, # and a comma for a pause"),
         }
     }
 }
@@ -114,6 +125,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("PUBLIC_URL", "", Rule::Url, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
     setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
 
+    setting("DIAL_REGION", "", Rule::Country, "country that the phones are in, such as DE"),
+    setting("DIAL_PLUS", "keep", Rule::OneOf(&["keep", "prefix", "drop"]), "whether phones dial the + of a number, the international prefix instead, or neither"),
+    setting("DIAL_INTERNATIONAL_PREFIX", "", Rule::Digits(PREFIX_MAX), "what is dialled instead of a +, such as 00; that of DIAL_REGION when not set"),
+    setting("DIAL_NATIONAL", "international", Rule::OneOf(&["international", "national", "bare"]), "own country's numbers like any other, with the trunk prefix (030…) or without (30…)"),
+    setting("DIAL_OUTSIDE_PREFIX", "", Rule::Prefix(PREFIX_MAX), "what is dialled for an outside line, such as 0 or 9"),
+    setting("DIAL_EXTENSION_DIGITS", "5", Rule::Whole(0, 10), "numbers of at most so many digits are extensions and dialled as they are"),
+    setting("DIAL_PAUSES", "keep", Rule::OneOf(&["keep", "cut"]), "whether extensions, and what follows a pause, are dialled after a comma"),
+
     setting("SYNC_SCHEDULER_ENABLED", "false", Rule::Switch, "sync by itself"),
     setting("SYNC_INTERVAL_MINUTES", "60", Rule::Whole(5, 1_440), "time between two syncs"),
     setting("SYNC_BATCH_SIZE", "1000", Rule::Whole(1, 1_000), "contacts in a page and in a transaction"),
@@ -142,6 +161,7 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 const OURS: &[&str] = &[
     "SYNC_",
     "DIRECTORY_",
+    "DIAL_",
     "LOOKUP_",
     "RINGBOOK_",
     "HISTORY_",

@@ -224,3 +224,68 @@ fn flags_are_taken_before_and_after_the_command() {
     assert_eq!(cli.flags.set, ["a=b", "c=d"]);
     assert!(matches!(cli.command, Command::Serve));
 }
+
+#[test]
+fn the_international_prefix_is_that_of_the_country_unless_it_is_set() {
+    let shown = |values: &[(&str, &str)]| {
+        let report = Config::of(values).unwrap().report();
+        report.into_iter().find(|line| line.key == "DIAL_INTERNATIONAL_PREFIX").unwrap().value
+    };
+    assert_eq!(shown(&[]), "");
+    assert_eq!(shown(&[("DIAL_REGION", "us")]), "011");
+    assert_eq!(shown(&[("DIAL_REGION", "BR")]), "", "the caller chooses a carrier");
+    assert_eq!(shown(&[("DIAL_REGION", "US"), ("DIAL_INTERNATIONAL_PREFIX", "00")]), "00");
+}
+
+#[test]
+fn dial_rules_that_contradict_each_other_are_told_with_the_way_out() {
+    let told = |values: &[(&str, &str)]| {
+        let errors = Config::of(values).unwrap_err();
+        let errors: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+        errors.join("\n")
+    };
+    expect![[r#"
+        DIAL_OUTSIDE_PREFIX (flag --set DIAL_OUTSIDE_PREFIX): found `0`; allowed is nothing while DIAL_PLUS is keep, because a `+` can only stand in front; set DIAL_PLUS to prefix or drop"#]]
+    .assert_eq(&told(&[("DIAL_OUTSIDE_PREFIX", "0")]));
+    expect![[r#"
+        DIAL_PLUS (flag --set DIAL_PLUS): found `prefix`; allowed is keep or drop, or set DIAL_INTERNATIONAL_PREFIX, or DIAL_REGION to know it by"#]]
+    .assert_eq(&told(&[("DIAL_PLUS", "prefix")]));
+    expect![[r#"
+        DIAL_PLUS (flag --set DIAL_PLUS): found `prefix`; allowed is keep or drop, or set DIAL_INTERNATIONAL_PREFIX: BR has more than one"#]]
+    .assert_eq(&told(&[("DIAL_PLUS", "prefix"), ("DIAL_REGION", "BR")]));
+    expect![[r#"
+        DIAL_NATIONAL (flag --set DIAL_NATIONAL): found `bare`; allowed is international, or set DIAL_REGION to the country that the phones are in"#]]
+    .assert_eq(&told(&[("DIAL_NATIONAL", "bare")]));
+    expect![[r#"
+        DIAL_REGION (flag --set DIAL_REGION): found `UK`; allowed is a country by its two letters, such as DE or GB (ISO 3166)"#]]
+    .assert_eq(&told(&[("DIAL_REGION", "UK"), ("DIAL_NATIONAL", "national")]));
+    for (key, bad) in [
+        ("DIAL_INTERNATIONAL_PREFIX", "+"),
+        ("DIAL_OUTSIDE_PREFIX", ",0"),
+        ("DIAL_OUTSIDE_PREFIX", "01234567890"),
+        ("DIAL_PAUSES", "no"),
+        ("DIAL_REGOIN", "DE"),
+    ] {
+        assert!(Config::of(&[(key, bad), ("DIAL_PLUS", "drop")]).is_err(), "{key} {bad}");
+    }
+}
+
+#[test]
+fn the_dial_rules_in_force_are_those_that_were_set() {
+    let config = Config::of(&[
+        ("DIAL_REGION", "DE"),
+        ("DIAL_PLUS", "prefix"),
+        ("DIAL_NATIONAL", "national"),
+        ("DIAL_OUTSIDE_PREFIX", "0,"),
+        ("DIAL_EXTENSION_DIGITS", "3"),
+        ("DIAL_PAUSES", "cut"),
+    ])
+    .unwrap();
+    let dial = |value: &str| {
+        let number = config.dial.read(value, None);
+        config.dial.dial(&number).string.map(|it| it.to_string()).unwrap_or_default()
+    };
+    assert_eq!(dial("+49 30 1234567 x12"), "0,0301234567");
+    assert_eq!(dial("+44 20 7946 0958"), "0,00442079460958");
+    assert_eq!((dial("101"), dial("1010")), ("101".to_owned(), "0,1010".to_owned()));
+}

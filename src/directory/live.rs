@@ -1,7 +1,7 @@
 //! Keeps the newest snapshot. It is made when somebody asks for the first time, and after that from what
 //! has changed; so every process on a database shows the same, whoever writes to it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,13 +12,21 @@ use tracing::debug;
 use crate::clock::between;
 use crate::contact::{Content, Phone, STARRED, fold};
 use crate::directory::{Digits, Naming, Record, Snapshot};
+use crate::number::{Number, Region};
 use crate::store::{ContactId, DbError, Store, Version};
 use crate::sync::AccountId;
 
 /// Contacts that are read at a time.
 const PART: u32 = 2000;
+/// Changed contacts that are taken up at once.
+const BATCH: usize = 20_000;
+/// For so long nobody asks the database again whether something is new. What this process writes itself
+/// shows at once.
+const ASKED: Duration = Duration::from_millis(10);
+/// Nobody waits longer for the newest view; the one before is better than none.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// While a run writes, this share of the time goes into following it: one part in so many.
-const SHARE: u32 = 30;
+const SHARE: u32 = 10;
 /// A copy that nobody asked for in so long is made anew: rows of deleted contacts may be gone since.
 const STALE: Duration = Duration::from_secs(12 * 3600);
 /// Labels of Google's own that say nothing on a phone.
@@ -43,12 +51,38 @@ pub struct Rules {
     pub merge: bool,
     /// Digits that make two numbers the same where one lacks its country.
     pub digits_min: usize,
+    /// The country of numbers that do not say theirs.
+    pub region: Option<Region>,
 }
 
 impl Rules {
     /// Whose number this is, however it is written. Of several who share it, the first of the directory.
     pub fn who_has(&self, contacts: &Snapshot, number: &str) -> Option<u32> {
-        contacts.who_has(digits_of_text(number)?, self.digits_min)
+        contacts.who_has(self.digits_of(number, None)?, self.digits_min)
+    }
+
+    /// What a number is found by. An extension is not part of it: a caller's number has none.
+    fn digits_of(&self, text: &str, canonical: Option<&str>) -> Option<Digits> {
+        if let Some(canonical) = canonical {
+            return Digits::of(canonical, true);
+        }
+        // What switchboards send needs no knowledge of any country's numbers.
+        let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.');
+        if text.strip_prefix('+').is_some_and(|rest| rest.chars().all(plain)) {
+            return Digits::of(text, true);
+        }
+        match Number::read(text, None, self.region) {
+            Number::International { number, .. } => Digits::of(number.digits(), true),
+            Number::Local { digits, .. } => {
+                if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
+                    return Digits::of(rest, true);
+                }
+                // The zero before an area is not part of the number as others write it.
+                let bare = digits.trim_start_matches('0');
+                Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
+            }
+            Number::NotDialable(_) => None,
+        }
     }
 }
 
@@ -59,6 +93,8 @@ pub type Labels = BTreeMap<(AccountId, String), String>;
 pub struct View {
     pub contacts: Snapshot,
     pub labels: Labels,
+    /// Counts the views of this process.
+    pub number: u64,
     versions: Vec<Version>,
     at: Timestamp,
     /// How long it took to make.
@@ -72,11 +108,19 @@ pub struct Directory {
     view: RwLock<Option<Arc<View>>>,
     /// Held by whoever makes the next view.
     maker: Mutex<()>,
+    /// When the database last said that the view is the newest, and how much this process had written.
+    asked: std::sync::Mutex<Option<(u64, Timestamp)>>,
 }
 
 impl Directory {
     pub fn new(store: Store, rules: Rules) -> Directory {
-        Directory { store, rules, view: RwLock::default(), maker: Mutex::default() }
+        Directory {
+            store,
+            rules,
+            view: RwLock::default(),
+            maker: Mutex::default(),
+            asked: std::sync::Mutex::default(),
+        }
     }
 
     pub fn rules(&self) -> &Rules {
@@ -88,39 +132,51 @@ impl Directory {
     /// # Errors
     /// When it was never read, and the database cannot be. A database that fails later changes nothing:
     /// phones then see what was there last.
-    pub async fn view(&self) -> Result<Arc<View>, DbError> {
-        let last = self.last();
-        let versions = match (self.store.versions().await, &last) {
-            (Ok(versions), _) => versions,
-            (Err(problem), Some(view)) => {
-                debug!(%problem, "the directory is shown as it was");
-                return Ok(view.clone());
-            }
-            (Err(problem), None) => return Err(problem),
-        };
-        let Some(view) = last else {
-            let _turn = self.maker.lock().await;
-            // Others may have come first, and made it.
-            return match self.last() {
-                Some(view) => Ok(view),
-                None => self.make(None, versions).await,
-            };
-        };
-        if view.is_of(&versions) {
+    pub async fn view(self: &Arc<Self>) -> Result<Arc<View>, DbError> {
+        let Some(view) = self.last() else { return self.clone().make_next().await };
+        let now = self.store.clock().now();
+        let pulse = self.store.pulses();
+        if self.was_asked(pulse, now) {
             return Ok(view);
         }
-        if versions.iter().any(|it| it.syncing) {
-            let pause = view.took * SHARE;
-            let early = between(view.at, self.store.clock().now()) < pause;
-            // A run goes on changing things; whoever asks now need not wait for this page of it.
-            let turn = if early { None } else { self.maker.try_lock().ok() };
-            return match turn {
-                Some(_turn) => self.make(Some(&view), versions).await,
-                None => Ok(view),
-            };
+        let versions = match self.store.versions().await {
+            Ok(versions) => versions,
+            Err(problem) => {
+                debug!(%problem, "the directory is shown as it was");
+                return Ok(view);
+            }
+        };
+        if view.is_of(&versions) {
+            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((pulse, now));
+            return Ok(view);
         }
+        // Whoever asked may hang up; the next view is made all the same.
+        if versions.iter().any(|it| it.syncing) {
+            // A run goes on changing things, so nobody waits for this page of it.
+            let early = between(view.at, now) < view.took * SHARE;
+            if !early && self.maker.try_lock().is_ok() {
+                tokio::spawn(self.clone().make_next());
+            }
+            return Ok(view);
+        }
+        let made = tokio::spawn(self.clone().make_next());
+        match tokio::time::timeout(PATIENCE, made).await {
+            Ok(Ok(Ok(made))) => Ok(made),
+            _ => Ok(view),
+        }
+    }
+
+    /// Whether the database was asked just now, and this process has written nothing since.
+    fn was_asked(&self, pulse: u64, now: Timestamp) -> bool {
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.is_some_and(|(then, at)| then == pulse && between(at, now) < ASKED)
+    }
+
+    async fn make_next(self: Arc<Self>) -> Result<Arc<View>, DbError> {
         let _turn = self.maker.lock().await;
+        let versions = self.store.versions().await?;
         match self.last() {
+            // Others came first, and made it.
             Some(view) if view.is_of(&versions) => Ok(view),
             last => self.make(last.as_deref(), versions).await,
         }
@@ -180,7 +236,8 @@ impl Directory {
             (None, None) => Snapshot::default(),
         };
         let at = self.store.clock().now();
-        let view = View { contacts, labels, versions, at, took: between(began, at) };
+        let number = self.last().map_or(0, |it| it.number) + 1;
+        let view = View { contacts, labels, number, versions, at, took: between(began, at) };
         debug!(
             contacts = view.contacts.len(),
             took_ms = view.took.as_millis() as u64,
@@ -202,16 +259,26 @@ impl Directory {
         gone: &mut HashSet<i64>,
     ) -> Result<(), DbError> {
         let mut from = (version, ContactId(i64::MAX));
+        let mut records: HashMap<i64, Record> = HashMap::new();
         loop {
             let changed = self.store.changed_after(account, from, PART).await?;
-            let Some(end) = changed.last() else { return Ok(()) };
-            from = (end.version, end.id);
-            gone.extend(changed.iter().map(|it| it.id.0));
-            let records = changed
-                .iter()
-                .filter_map(|it| Some(self.record(it.id, it.content.as_ref()?)))
-                .collect();
-            self.add(records, last, next, gone);
+            let end = changed.last().map(|it| (it.version, it.id));
+            for it in changed {
+                gone.insert(it.id.0);
+                match &it.content {
+                    Some(content) => records.insert(it.id.0, self.record(it.id, content)),
+                    // Deleted since it was read a moment ago.
+                    None => records.remove(&it.id.0),
+                };
+            }
+            if end.is_none() || records.len() >= BATCH {
+                let batch = std::mem::take(&mut records).into_values().collect();
+                self.add(batch, last, next, gone);
+            }
+            match end {
+                Some(end) => from = end,
+                None => return Ok(()),
+            }
         }
     }
 
@@ -232,7 +299,7 @@ impl Directory {
             after = *end;
             records.extend(part.iter().map(|(id, content)| self.record(*id, content)));
             let there = next.as_ref().map_or(0, Snapshot::len);
-            if records.len() >= (there / 2).clamp(PART as usize, 20_000) {
+            if records.len() >= (there / 2).clamp(PART as usize, BATCH) {
                 self.add(std::mem::take(&mut records), last, next, gone);
             }
         }
@@ -266,6 +333,7 @@ impl Directory {
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;
         fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
+        let number = |it: &Phone| self.rules.digits_of(&it.value, it.canonical.as_deref());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         Record {
             id: id.0,
@@ -276,7 +344,7 @@ impl Directory {
             starred: content.is_starred(),
             has_phone: !content.phones.is_empty(),
             fields,
-            numbers: content.phones.iter().filter_map(digits_of).collect(),
+            numbers: content.phones.iter().filter_map(number).collect(),
             labels: labels.cloned().collect(),
         }
     }
@@ -291,27 +359,4 @@ impl View {
                 .zip(versions)
                 .all(|(a, b)| (a.account, a.version) == (b.account, b.version))
     }
-}
-
-/// What a number is found by.
-fn digits_of(phone: &Phone) -> Option<Digits> {
-    match &phone.canonical {
-        Some(canonical) => Digits::of(canonical, true),
-        None => digits_of_text(&phone.value),
-    }
-}
-
-fn digits_of_text(text: &str) -> Option<Digits> {
-    let text = text.trim();
-    // +44 (0)20: nobody abroad dials the zero in brackets.
-    let digits: String = text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-    if text.starts_with('+') {
-        return Digits::of(&digits, true);
-    }
-    if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
-        return Digits::of(rest, true);
-    }
-    // The zero before an area is not part of the number as others write it.
-    let bare = digits.trim_start_matches('0');
-    Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
 }

@@ -4,6 +4,7 @@
 //! changed since, each time that somebody asks.
 
 mod digits;
+mod grams;
 mod live;
 mod names;
 mod search;

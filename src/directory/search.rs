@@ -2,6 +2,8 @@
 //!
 //! What is asked is folded like what is looked through, so accents, case and script do not matter.
 
+use std::ops::Range;
+
 use crate::contact::{Keypad, fold};
 use crate::directory::digits::Digits;
 use crate::directory::snapshot::{FIELD_END, Snapshot};
@@ -78,43 +80,69 @@ impl Snapshot {
     fn by_text(&self, asked: &str, hits: &mut Vec<Hit>) {
         let words: Vec<&[u8]> =
             asked.split(' ').filter(|it| !it.is_empty()).map(str::as_bytes).collect();
+        match words.as_slice() {
+            [] => return,
+            [word] => self.by_word(word, hits),
+            _ => self.by_words(asked.as_bytes(), &words, hits),
+        }
+        self.within(&words, hits);
+    }
+
+    /// Contacts with a word that begins like this. What it is shows in the bytes around it.
+    fn by_word(&self, word: &[u8], hits: &mut Vec<Hit>) {
+        let (low, high) = self.range(word);
+        for (at, whose) in &self.words[low..high] {
+            let begins = self.text_begins(*whose);
+            let before = if *at == begins { FIELD_END } else { self.folded[*at as usize - 1] };
+            let after = self.folded[*at as usize + word.len()];
+            let in_name = !self.folded[begins as usize..*at as usize].contains(&FIELD_END);
+            let fit = match (before, after) {
+                (FIELD_END, FIELD_END) => Fit::Exact,
+                (_, FIELD_END | b' ') if in_name => Fit::Words,
+                _ if *at == begins => Fit::Beginning,
+                _ if in_name => Fit::WordBeginnings,
+                _ => Fit::Elsewhere,
+            };
+            hits.push((fit, *whose));
+        }
+    }
+
+    /// Contacts with words that begin like these.
+    fn by_words(&self, asked: &[u8], words: &[&[u8]], hits: &mut Vec<Hit>) {
         // The rarest word has the fewest contacts to look at.
         let ranges = words.iter().map(|word| self.range(word));
         let Some((low, high)) = ranges.min_by_key(|(low, high)| high - low) else { return };
-        let mut last = None;
-        let mut candidates: Vec<u32> = Vec::with_capacity(high - low);
-        for (_, whose) in &self.words[low..high] {
-            if last != Some(*whose) {
-                candidates.push(*whose);
-                last = Some(*whose);
-            }
-        }
+        let mut candidates: Vec<u32> =
+            self.words[low..high].iter().map(|(_, whose)| *whose).collect();
         candidates.sort_unstable();
         candidates.dedup();
         for place in candidates {
-            if let Some(fit) = fit_of(self.text(place), asked.as_bytes(), &words) {
+            if let Some(fit) = fit_of(self.text(place), asked, words) {
                 hits.push((fit, place));
             }
         }
-        self.within(asked.as_bytes(), &words, hits);
     }
 
     /// Contacts whose texts hold all words somewhere.
-    fn within(&self, asked: &[u8], words: &[&[u8]], hits: &mut Vec<Hit>) {
+    fn within(&self, words: &[&[u8]], hits: &mut Vec<Hit>) {
         let Some(longest) = words.iter().max_by_key(|word| word.len()) else { return };
         let finder = memchr::memmem::Finder::new(longest);
-        let mut at = 0;
-        while let Some(found) = finder.find(&self.folded[at..]) {
-            let place = self.owner_of_text(at + found);
-            let text = self.text(place);
-            let others = words.iter().filter(|word| *word != longest);
-            if asked.len() == longest.len()
-                || others.clone().all(|word| memchr::memmem::find(text, word).is_some())
-            {
-                hits.push((Fit::Within, place));
+        let others = || words.iter().filter(|word| *word != longest);
+        let mut look = |range: Range<usize>| {
+            let mut at = range.start;
+            while let Some(found) = finder.find(&self.folded[at..range.end]) {
+                let place = self.owner_of_text(at + found);
+                let text = self.text(place);
+                if others().all(|word| memchr::memmem::find(text, word).is_some()) {
+                    hits.push((Fit::Within, place));
+                }
+                // One find is enough for a contact.
+                at = self.text_begins(place) as usize + text.len();
             }
-            // One find is enough for a contact.
-            at = self.text_begins(place) as usize + text.len();
+        };
+        match self.folded_grams.blocks_with(longest) {
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.folded_of_block(it))),
+            None => look(0..self.folded.len()),
         }
     }
 
@@ -136,11 +164,17 @@ impl Snapshot {
             }
             Number::Part(digits) => digits.as_bytes().to_vec(),
         };
-        let mut at = 0;
         let finder = memchr::memmem::Finder::new(&needle);
-        while let Some(found) = finder.find(&self.digits[at..]) {
-            hits.push((Fit::Number, self.owner_of_digits(at + found)));
-            at += found + 1;
+        let mut look = |range: Range<usize>| {
+            let mut at = range.start;
+            while let Some(found) = finder.find(&self.digits[at..range.end]) {
+                hits.push((Fit::Number, self.owner_of_digits(at + found)));
+                at += found + 1;
+            }
+        };
+        match self.digits_grams.blocks_with(&needle) {
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.digits_of_block(it))),
+            None => look(0..self.digits.len()),
         }
     }
 
@@ -292,9 +326,10 @@ fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
     }
 }
 
+/// Each contact once, the best first.
 fn best_of_each(mut hits: Vec<Hit>) -> Vec<Hit> {
-    hits.sort_unstable_by_key(|(fit, place)| (*place, *fit));
+    hits.sort_unstable_by_key(|(fit, place)| u64::from(*place) << 8 | *fit as u64);
     hits.dedup_by_key(|(_, place)| *place);
-    hits.sort_unstable();
+    hits.sort_unstable_by_key(|(fit, place)| (*fit as u64) << 32 | u64::from(*place));
     hits
 }

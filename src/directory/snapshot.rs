@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::contact::Keypad;
 use crate::directory::digits::Digits;
+use crate::directory::grams::{BLOCK, Grams};
 
 /// A contact, made ready for a snapshot.
 #[derive(Clone, Debug)]
@@ -26,6 +27,16 @@ pub struct Record {
     pub numbers: Vec<Digits>,
     /// Resource names of the labels that show on phones.
     pub labels: Vec<String>,
+}
+
+impl Record {
+    fn folded_len(&self) -> usize {
+        self.fields.iter().map(|it| it.len() + 1).sum()
+    }
+
+    fn digits_len(&self) -> usize {
+        self.numbers.iter().map(|it| it.len() + 1).sum::<usize>() + 1
+    }
 }
 
 /// Stands between the fields of a contact, where no folded text has it.
@@ -82,6 +93,8 @@ pub struct Snapshot {
     pub(super) words: Vec<(u32, u32)>,
     /// Numbers read from their ends, sorted, and whose each is.
     pub(super) numbers: Vec<(Digits, u32)>,
+    pub(super) folded_grams: Grams,
+    pub(super) digits_grams: Grams,
     /// Which contacts have which label; sorted by contact.
     labelled: Vec<(u32, u16)>,
     label_names: Vec<(i64, String)>,
@@ -107,13 +120,13 @@ impl Snapshot {
     /// `merge` shows contacts of several accounts that are one person once.
     pub fn with(&self, changed: &HashSet<i64>, mut added: Vec<Record>, merge: bool) -> Snapshot {
         added.sort_by(|a, b| (&a.sort_key, a.id).cmp(&(&b.sort_key, b.id)));
-        let count = self.entries.len() + added.len();
+        let new = |size: fn(&Record) -> usize| added.iter().map(size).sum::<usize>();
         let mut next = Snapshot {
-            entries: Vec::with_capacity(count),
-            names: Vec::with_capacity(self.names.len()),
-            keys: Vec::with_capacity(self.keys.len()),
-            folded: Vec::with_capacity(self.folded.len()),
-            digits: Vec::with_capacity(self.digits.len()),
+            entries: Vec::with_capacity(self.entries.len() + added.len()),
+            names: Vec::with_capacity(self.names.len() + new(|it| it.shown.len())),
+            keys: Vec::with_capacity(self.keys.len() + new(|it| it.sort_key.len())),
+            folded: Vec::with_capacity(self.folded.len() + new(Record::folded_len)),
+            digits: Vec::with_capacity(self.digits.len() + new(Record::digits_len)),
             label_names: self.label_names.clone(),
             ..Snapshot::default()
         };
@@ -149,7 +162,10 @@ impl Snapshot {
             next.merge_accounts();
         }
         next.list();
-        next.shrink();
+        let texts = next.entries.iter().map(|it| it.folded.of(&next.folded));
+        next.folded_grams = Grams::of(next.entries.len(), texts);
+        let digits = next.entries.iter().map(|it| it.digits.of(&next.digits));
+        next.digits_grams = Grams::of(next.entries.len(), digits);
         next
     }
 
@@ -303,14 +319,6 @@ impl Snapshot {
         }
     }
 
-    fn shrink(&mut self) {
-        self.names.shrink_to_fit();
-        self.keys.shrink_to_fit();
-        self.folded.shrink_to_fit();
-        self.digits.shrink_to_fit();
-        self.entries.shrink_to_fit();
-    }
-
     /// How many contacts there are, with and without numbers.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -391,6 +399,20 @@ impl Snapshot {
         self.entries[place as usize].folded.at
     }
 
+    /// The bytes of `folded` that belong to a block of contacts.
+    pub(super) fn folded_of_block(&self, block: usize) -> std::ops::Range<usize> {
+        let at = |place: usize| self.entries.get(place).map(|it| it.folded.at as usize);
+        at(block * BLOCK).unwrap_or(self.folded.len())
+            ..at((block + 1) * BLOCK).unwrap_or(self.folded.len())
+    }
+
+    /// The bytes of `digits` that belong to a block of contacts.
+    pub(super) fn digits_of_block(&self, block: usize) -> std::ops::Range<usize> {
+        let at = |place: usize| self.entries.get(place).map(|it| it.digits.at as usize);
+        at(block * BLOCK).unwrap_or(self.digits.len())
+            ..at((block + 1) * BLOCK).unwrap_or(self.digits.len())
+    }
+
     /// Whose the byte of `folded` is.
     pub(super) fn owner_of_text(&self, at: usize) -> u32 {
         (self.entries.partition_point(|it| it.folded.at as usize <= at) - 1) as u32
@@ -410,6 +432,8 @@ impl Snapshot {
             + self.digits.len()
             + self.words.len() * size_of::<(u32, u32)>()
             + self.numbers.len() * size_of::<(Digits, u32)>()
+            + self.folded_grams.size()
+            + self.digits_grams.size()
     }
 }
 

@@ -55,6 +55,8 @@ impl Phone {
     pub fn of(model: Option<&str>, agent: Option<&str>) -> Phone {
         let (model, agent) = (model.unwrap_or_default(), agent.unwrap_or_default());
         let named: &str = if model.is_empty() { agent } else { model };
+        // Behind the bracket are addresses and serial numbers.
+        let named = named.split('(').next().unwrap_or_default();
         let upper = named.to_ascii_uppercase();
         // What stands behind the product, such as a serial number, has digits of its own.
         let number = number_in(upper.split([' ', '(']).next().unwrap_or_default());

@@ -230,9 +230,11 @@ async fn follow_rename(
     const REMOVE: &str = "delete from contact where id = $1";
     const VANISHED_ROW: &str = "update account set rows_vanished = version where id = $1";
     const UNLOG: &str = "delete from change where run = $1 and contact = $2 and kind = 'created'";
+    // Whom an earlier run brought in, it also listed. From now on it is this run that did.
     const RECOUNT: &str = "
-        update run set renamed = renamed + 1, created = created - $2, updated = updated + $2,
-            deleted = deleted + $3
+        update run set renamed = renamed + 1, updated = updated + 1, created = created - $2,
+            deleted = deleted + $3, listed = listed + $3,
+            listed_before = case when listed_before > $3 then listed_before - $3 else 0 end
         where id = $1";
 
     let account = lease.account();
@@ -266,17 +268,29 @@ async fn follow_rename(
     moves.contact(-1, former.count(2)?, former.count(3)?);
     moves.apply(tx, account).await?;
     // A newcomer of this run was never another contact; one of an earlier run was, and goes.
-    tx.exec(RECOUNT, &[lease.run.0.into(), int(here), int(1 - here)]).await?;
-    let mut seq = take_numbers(tx, lease, 1).await?;
-    let change = Change {
+    let goes = here == 0;
+    tx.exec(RECOUNT, &[lease.run.0.into(), int(here), goes.into()]).await?;
+    let mut seq = take_numbers(tx, lease, 1 + usize::from(goes)).await?;
+    let mut changes = Vec::with_capacity(2);
+    if goes {
+        changes.push(Change {
+            contact: newcomer,
+            kind: ChangeKind::Deleted,
+            name_before: Some(new.as_str()),
+            name_after: None,
+            before: Some(after.clone()),
+            after: None,
+        });
+    }
+    changes.push(Change {
         contact: id,
         kind: ChangeKind::Updated,
         name_before: Some(old.as_str()),
         name_after: Some(new.as_str()),
         before: Some(before),
         after: Some(&after),
-    };
-    log_changes(tx, lease, vec![change], &mut seq, now).await
+    });
+    log_changes(tx, lease, changes, &mut seq, now).await
 }
 
 /// Turns the doomed contacts into tombstones of ours, with a line in the change log each.

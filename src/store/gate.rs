@@ -101,7 +101,7 @@ pub enum WriteError {
     Db(#[from] DbError),
 }
 
-/// What a run learns when it renews its lease.
+/// What a run learns when it renews its lease or notes what it does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Renewed {
     pub cancel: bool,
@@ -191,7 +191,7 @@ impl Store {
         close_open_runs(&tx, account, VANISHED, now).await?;
 
         let grant = facts.grant.unwrap_or(0);
-        let (kind, reason) = facts.kind(account, request.kind, &request.request, settings, now);
+        let (kind, reason) = facts.kind(request, settings, now);
         let resume = facts
             .listing
             .filter(|it| it.request == request.request && it.grant == grant)
@@ -253,7 +253,15 @@ impl Store {
         let facts = facts(&tx, account).await?.ok_or(Refusal::NotConnected)?;
         drop(tx);
         facts.check_connected()?;
-        let (kind, _) = facts.kind(account, kind, request, settings, now);
+        let asked = Request {
+            account,
+            kind,
+            trigger: Trigger::Cli,
+            asked_by: None,
+            slot: None,
+            request: request.to_owned(),
+        };
+        let (kind, _) = facts.kind(&asked, settings, now);
         Ok(Orders {
             run: RunId::new(account, 0),
             kind,
@@ -288,7 +296,7 @@ impl Store {
         Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.is_some())
     }
 
-    /// Notes what the run is doing, for whoever looks.
+    /// Notes what the run is doing, for whoever looks, and asks whether it should stop.
     ///
     /// # Errors
     /// [`WriteError::LeaseLost`] when somebody else has taken the account.
@@ -297,34 +305,37 @@ impl Store {
         lease: &Lease,
         note: &Note,
         settings: &Settings,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Renewed, WriteError> {
         const NOTE: &str = "
             update run set phase = $2, wait_until = $3, wait_reason = $4, wait_message = $5,
                 retries = retries + $6, requests = requests + $7, waited_ms = waited_ms + $8,
                 updated_at = $9, kind = $10
-            where id = $1 and outcome is null";
+            where id = $1 and outcome is null
+            returning cancel_at";
         let tx = self.db.begin().await?;
         let now = self.fence(&tx, lease, settings).await?;
         let wait = note.wait.as_ref();
-        tx.exec(
-            NOTE,
-            &[
-                lease.run.0.into(),
-                note.phase.as_str().into(),
-                wait.map(|it| it.until).into(),
-                wait.map(|it| it.delay.as_str()).into(),
-                wait.map(|it| it.message.as_str()).into(),
-                wait.is_some_and(|it| it.delay != Delay::Pause).into(),
-                int(note.requests),
-                int(wait.map_or(0, |it| between(now, it.until).as_millis())),
-                now.into(),
-                note.kind.as_str().into(),
-            ],
-        )
-        .await?;
+        let row = tx
+            .row(
+                NOTE,
+                &[
+                    lease.run.0.into(),
+                    note.phase.as_str().into(),
+                    wait.map(|it| it.until).into(),
+                    wait.map(|it| it.delay.as_str()).into(),
+                    wait.map(|it| it.message.as_str()).into(),
+                    wait.is_some_and(|it| it.delay != Delay::Pause).into(),
+                    int(note.requests),
+                    int(wait.map_or(0, |it| between(now, it.until).as_millis())),
+                    now.into(),
+                    note.kind.as_str().into(),
+                ],
+            )
+            .await?;
+        let cancel = row.map_or(Ok(None), |row| row.opt_int(0))?.is_some();
         tx.commit().await?;
         self.tick();
-        Ok(())
+        Ok(Renewed { cancel })
     }
 
     /// Asks the run in progress to stop. Returns it, or `None` when nothing runs.
@@ -529,24 +540,24 @@ impl Facts {
     /// Which kind a run is, and why it must be a full one if it must.
     fn kind(
         &self,
-        account: AccountId,
-        asked: Option<Kind>,
-        request: &str,
+        asked: &Request,
         settings: &Settings,
         now: Timestamp,
     ) -> (Kind, Option<FullReason>) {
         let circumstances = Circumstances {
-            request,
+            request: &asked.request,
             grant: self.grant.unwrap_or(0),
             never_synced: self.never_synced,
             full_run_held: self.full_run_held,
             full_after: settings.full_after,
         };
         let token = self.token.as_ref().map(|(_, facts)| facts);
-        let reason = schedule::full_reason(token, &circumstances, account, now);
-        // A person who asks for the changes gets them as long as there is a token to ask with.
+        let reason = schedule::full_reason(token, &circumstances, asked.account, now);
+        // A person who asks for the changes gets them as long as there is a token to ask with. A follow-up
+        // that comes days late renews the token, or it might die before anybody else does.
         let usable = match reason {
-            None | Some(FullReason::TokenAging | FullReason::HoldPending) => true,
+            None | Some(FullReason::HoldPending) => true,
+            Some(FullReason::TokenAging) => asked.trigger != Trigger::Schedule,
             Some(
                 FullReason::NeverSynced
                 | FullReason::NoToken
@@ -554,7 +565,7 @@ impl Facts {
                 | FullReason::Reconnected,
             ) => false,
         };
-        match asked {
+        match asked.kind {
             Some(Kind::Full) => (Kind::Full, reason),
             Some(Kind::Incremental) if usable => (Kind::Incremental, None),
             _ if reason.is_some() => (Kind::Full, reason),

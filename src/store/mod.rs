@@ -160,6 +160,11 @@ impl Store {
         self.pulse.subscribe()
     }
 
+    /// How often this process has written something that may change what people see.
+    pub fn pulses(&self) -> u64 {
+        *self.pulse.borrow()
+    }
+
     pub(crate) fn tick(&self) {
         self.pulse.send_modify(|count| *count = count.wrapping_add(1));
     }

@@ -192,7 +192,9 @@ impl<B: AddressBook> Engine<B> {
     }
 
     async fn sweep(&mut self) -> Result<Event, WriteError> {
-        self.note(Phase::Finishing, None).await?;
+        if self.note(Phase::Finishing, None).await? {
+            return Ok(Event::Stopped(Stop::Cancel));
+        }
         let tools = &self.tools;
         let (unseen, live) = tools.store.sweep(&self.lease, &tools.settings).await?;
         Ok(Event::Swept { unseen, live })
@@ -204,7 +206,10 @@ impl<B: AddressBook> Engine<B> {
         stop: &mut watch::Receiver<Option<Stop>>,
     ) -> Result<Event, WriteError> {
         self.requests += 1;
-        self.note(Phase::Verifying, None).await?;
+        // Google may answer faster than a wait would look around, question after question.
+        if self.note(Phase::Verifying, None).await? {
+            return Ok(Event::Stopped(Stop::Cancel));
+        }
         let book = self.tools.book.clone();
         match self.wait_for(async { book.verify(&names).await }, stop).await {
             Ok(Ok(verdicts)) => Ok(Event::Verified(Ok(self.believable(verdicts).await?))),
@@ -240,24 +245,26 @@ impl<B: AddressBook> Engine<B> {
             let run = self.lease.run.0;
             info!(run, delay = %wait.delay, %until, "run {run} waits: {}", wait.message);
         }
-        self.note(Phase::Waiting, Some(wait)).await?;
+        if self.note(Phase::Waiting, Some(wait)).await? {
+            return Ok(Event::Stopped(Stop::Cancel));
+        }
         let clock = self.tools.store.clock().clone();
         // No longer than was decided, should the clock have been set back since.
         let until = until.min(after(clock.now(), left));
         match self.wait_for(clock.sleep_until(until), stop).await {
-            Ok(()) => {
-                self.note(Phase::Fetching, None).await?;
-                Ok(Event::Woke)
-            }
+            Ok(()) if self.note(Phase::Fetching, None).await? => Ok(Event::Stopped(Stop::Cancel)),
+            Ok(()) => Ok(Event::Woke),
             Err(Interruption::Stopped(stop)) => Ok(Event::Stopped(stop)),
             Err(Interruption::LeaseLost) => Err(WriteError::LeaseLost),
         }
     }
 
-    async fn note(&mut self, phase: Phase, wait: Option<Wait>) -> Result<(), WriteError> {
+    /// Notes what is going on. Returns whether somebody has cancelled the run.
+    async fn note(&mut self, phase: Phase, wait: Option<Wait>) -> Result<bool, WriteError> {
         let requests = std::mem::take(&mut self.requests);
         let note = Note { phase, kind: self.run.kind(), wait, requests };
-        self.tools.store.note(&self.lease, &note, &self.tools.settings).await
+        let noted = self.tools.store.note(&self.lease, &note, &self.tools.settings).await?;
+        Ok(noted.cancel)
     }
 
     async fn finish(&mut self, ending: Ending) -> Finished {

@@ -242,7 +242,8 @@ pub struct TokenFacts {
     pub request: String,
     /// Number of the grant it was issued under.
     pub grant: i64,
-    /// When the full run ended from which it descends. Google counts its seven days from there.
+    /// When the full listing began from which it descends. Google counts its seven days from there, or
+    /// later.
     pub full_at: Timestamp,
 }
 

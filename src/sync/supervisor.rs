@@ -151,7 +151,12 @@ impl Supervisor {
             // Whoever asks must not be refused because of a run that nobody asked for.
             Err(Refusal::Busy(holder)) => match self.follow_up_of(wish.account) {
                 Some(follow_up) => {
-                    let _ = tokio::time::timeout(FOLLOW_UP_MAX, follow_up.finished()).await;
+                    let clock = self.0.store.clock();
+                    tokio::select! {
+                        biased;
+                        _ = follow_up.finished() => {}
+                        () = clock.sleep_until(after(clock.now(), FOLLOW_UP_MAX)) => {}
+                    }
                     self.begin(wish, None, false).await
                 }
                 None => Err(Refusal::Busy(holder)),

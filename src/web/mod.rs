@@ -5,6 +5,7 @@
 
 mod auth;
 mod contacts;
+mod dialling;
 mod events;
 mod health;
 mod history;
@@ -17,6 +18,7 @@ pub mod read;
 mod recent;
 mod runs;
 mod schedule;
+mod screens;
 mod search;
 mod serve;
 mod syncs;
@@ -40,6 +42,7 @@ use crate::sync::AccountId;
 use crate::web::auth::Pending;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
+use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
 pub use serve::serve;
@@ -61,6 +64,7 @@ pub(crate) struct Web {
     pending: Arc<Pending>,
     /// What was searched for on which phone.
     recent: Arc<Recent>,
+    screens: Arc<Screens>,
     /// One for each who follows the events.
     followers: Arc<Semaphore>,
     /// Turns true when the server is to end, and with it what would never end by itself.
@@ -81,6 +85,7 @@ impl Web {
             out,
             pending: Arc::default(),
             recent: Arc::default(),
+            screens: Arc::default(),
             followers,
             closing,
             started_at,
@@ -144,6 +149,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(search::by_name))
         .routes(routes!(search::by_phone))
         .routes(routes!(search::lookup))
+        .routes(routes!(dialling::dial))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

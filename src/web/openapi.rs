@@ -24,6 +24,7 @@ use crate::web::wire::ProblemBody;
         (name = "sync", description = "Asking for syncs and watching them"),
         (name = "runs", description = "What one sync did, and the word on one that is on hold"),
         (name = "contacts", description = "The directory"),
+        (name = "dialling", description = "What phones dial"),
         (name = "auth", description = "Google's permission"),
         (name = "operations", description = "Health and metrics"),
     ),

@@ -1,18 +1,24 @@
 //! The directory as phones see it. Whatever goes wrong, the answer is a screen with status 200: a phone
 //! shows anything else as "HTTP error", and nobody knows what to do.
 
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::config::EmptyGroups;
-use crate::contact::{Content, Keypad};
+use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
 use crate::directory::{Hit, Scope, Snapshot, View};
-use crate::phone::{Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, searched};
+use crate::phone::{
+    Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
+};
 use crate::store::{ContactId, DbError};
+use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::input::{Lenient, address, from_trusted_proxy, text_of};
+use crate::web::screens::{Key, Rendered};
 
 /// What stands behind the address in every link.
 const ROOT: &str = "/directory";
@@ -36,39 +42,18 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
     };
     let query = Lenient::of(parts.uri.query());
     let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
-    let visit =
-        Visit { web: &web, desk: &desk, query: &query, device: device(&web, &parts, &query) };
-    let body = visit.body(path).await.unwrap_or_else(|problem| {
-        tracing::error!(%problem, "a screen could not be made");
-        desk.words(
-            "Out of order",
-            "The directory cannot be read at the moment. Please try again in a minute, or tell whoever \
-             looks after the phones: the log of Ringbook says more.",
-        )
-    });
     let charset = Charset::wanted(known(&parts.headers, header::ACCEPT_CHARSET.as_str()));
-    answer(&body, charset)
-}
-
-fn answer(body: &Body, charset: Charset) -> Response {
-    let kind = match charset {
-        Charset::Utf8 => "text/xml; charset=utf-8",
-        Charset::Latin1 => "text/xml; charset=iso-8859-1",
-    };
-    let mut response = body.screen.encode(charset).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Some(next) = &body.refresh
-        && let Ok(value) = HeaderValue::try_from(format!("0; url={}", next.as_str()))
-    {
-        headers.insert(header::REFRESH, value);
+    let device = device(&web, &parts, &query);
+    let visit = Visit { web: &web, desk: &desk, query: &query, device };
+    match visit.rendered(path, charset).await {
+        Ok(screen) => screen.answer(),
+        Err(problem) => {
+            tracing::error!(%problem, "a screen could not be made");
+            let text = "The directory cannot be read at the moment. Please try again in a minute, or \
+                        tell whoever looks after the phones: the log of Ringbook says more.";
+            Rendered::of(&desk.words("Out of order", text), charset).answer()
+        }
     }
-    if !body.keep {
-        // A page that has expired is not put on the phone's stack, so that Back passes it over.
-        let past = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
-        headers.insert(header::EXPIRES, past);
-    }
-    response
 }
 
 /// One request of a phone.
@@ -81,34 +66,55 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn body(&self, path: &str) -> Result<Body, DbError> {
+    /// What is shown under a path, as bytes. Screens that depend on nothing but the directory are the same
+    /// for all phones of a kind, and made once.
+    async fn rendered(&self, path: &str, charset: Charset) -> Result<Arc<Rendered>, DbError> {
+        let view = self.web.app.directory.view().await?;
+        let first = path.split('/').nth(1);
+        let shared = matches!(first, None | Some("groups" | "favourites" | "labels"));
+        let key = || Key {
+            base: self.desk.base.clone(),
+            family: self.desk.phone.family,
+            charset,
+            path: path.to_owned(),
+            page: self.query.page(),
+        };
+        let key = shared.then(key);
+        if let Some(known) = key.as_ref().and_then(|key| self.web.screens.get(view.number, key)) {
+            return Ok(known);
+        }
+        let screen = Arc::new(Rendered::of(&self.body(path, &view).await?, charset));
+        if let Some(key) = key {
+            self.web.screens.keep(view.number, key, &screen);
+        }
+        Ok(screen)
+    }
+
+    async fn body(&self, path: &str, view: &View) -> Result<Body, DbError> {
         let mut steps = path.trim_start_matches('/').split('/');
         let steps = [steps.next(), steps.next(), steps.next(), steps.next()];
         Ok(match steps {
-            [Some(""), None, ..] => self.menu(&*self.view().await?),
+            [Some(""), None, ..] => self.menu(view),
             [Some("groups"), Some(key), None, _] => match Keypad::parse(key) {
-                Some(key) => self.group(key, &*self.view().await?),
+                Some(key) => self.group(key, view),
                 None => self.nothing_there(),
             },
             [Some("favourites"), None, ..] => {
-                let view = self.view().await?;
-                self.list("Favourites", "/favourites?", view.contacts.starred(), &view)
+                self.list("Favourites", "/favourites?", view.contacts.starred(), view)
             }
-            [Some("labels"), None, ..] => self.labels(&*self.view().await?),
-            [Some("labels"), Some(label), None, _] => self.label(label, &*self.view().await?),
-            [Some("contacts"), Some(id), None, _] => self.contact(id, false).await?,
-            [Some("contacts"), Some(id), Some("details"), None] => self.contact(id, true).await?,
-            [Some("search"), None, ..] => self.search().await?,
+            [Some("labels"), None, ..] => self.labels(view),
+            [Some("labels"), Some(label), None, _] => self.label(label, view),
+            [Some("contacts"), Some(id), None, _] => self.contact(id, false, view).await?,
+            [Some("contacts"), Some(id), Some("details"), None] => {
+                self.contact(id, true, view).await?
+            }
+            [Some("search"), None, ..] => self.search(view),
             [Some("search"), Some("recent"), None, _] => {
                 self.desk.recent(&self.web.recent.of(&self.device))
             }
             [Some("help"), None, ..] => self.desk.help(),
             _ => self.nothing_there(),
         })
-    }
-
-    async fn view(&self) -> Result<std::sync::Arc<View>, DbError> {
-        self.web.app.directory.view().await
     }
 
     fn nothing_there(&self) -> Body {
@@ -174,7 +180,7 @@ impl Visit<'_> {
         }
     }
 
-    async fn contact(&self, id: &str, details: bool) -> Result<Body, DbError> {
+    async fn contact(&self, id: &str, details: bool, view: &View) -> Result<Body, DbError> {
         let gone = || {
             self.desk.words(
                 "Not found",
@@ -186,7 +192,6 @@ impl Visit<'_> {
         let Some(row) = store.contact(key).await? else { return Ok(gone()) };
         let mut numbers = self.numbers(&row.content);
         if self.web.app.config.directory_merge_duplicates {
-            let view = self.view().await?;
             let place = view.contacts.place_of(key.0);
             let others: Vec<i64> =
                 place.into_iter().flat_map(|it| view.contacts.merged_with(it)).collect();
@@ -203,7 +208,7 @@ impl Visit<'_> {
 
     fn words(&self, content: &Content) -> Words {
         let organization = content.organization.as_ref();
-        let part = |pick: fn(&crate::contact::Organization) -> &String| {
+        let part = |pick: fn(&Organization) -> &String| {
             organization.map_or(String::new(), |it| pick(it).clone())
         };
         let mut details = vec![
@@ -220,23 +225,26 @@ impl Visit<'_> {
     }
 
     fn numbers(&self, content: &Content) -> Vec<Number> {
-        let number = |it: &crate::contact::Phone| Number {
-            label: crate::phone::label_in_words(&it.kind),
-            dial: it.canonical.clone().or_else(|| Some(it.value.clone())),
-            shown: it.value.clone(),
+        let rules = &self.web.app.config.dial;
+        let number = |it: &PhoneNumber| {
+            let dial = rules.dial(&rules.read(&it.value, it.canonical.as_deref()));
+            Number {
+                label: label_in_words(&it.kind),
+                dial: dial.string.map(|it| it.as_str().to_owned()),
+                shown: it.value.clone(),
+            }
         };
         content.phones.iter().map(number).collect()
     }
 
-    async fn search(&self) -> Result<Body, DbError> {
+    fn search(&self, view: &View) -> Body {
         let text = |name| self.query.text(name).map(str::trim).filter(|it| !it.is_empty());
         let (parameter, asked) = match (text("q"), text("keys")) {
             (Some(asked), _) => ("q", asked),
             (None, Some(keys)) => ("keys", keys),
-            (None, None) => return Ok(self.desk.search(self.web.recent.has(&self.device))),
+            (None, None) => return self.desk.search(self.web.recent.has(&self.device)),
         };
         let asked: String = asked.chars().take(ASKED_MAX).collect();
-        let view = self.view().await?;
         let contacts = &view.contacts;
         let hits: Vec<Hit> = match parameter {
             "keys" => contacts.search_by_keys(&asked),
@@ -248,11 +256,11 @@ impl Visit<'_> {
         };
         if hits.is_empty() {
             let text = format!("Nobody was found by \"{asked}\".");
-            return Ok(self.desk.words("Search", &text));
+            return self.desk.words("Search", &text);
         }
         self.web.recent.note(&self.device, parameter, &asked);
         let places: Vec<u32> = hits.into_iter().map(|(_, place)| place).collect();
-        Ok(self.list(&asked, &searched(parameter, &asked, true), &places, &view))
+        self.list(&asked, &searched(parameter, &asked, true), &places, view)
     }
 }
 
@@ -268,7 +276,7 @@ struct Label<'a> {
 /// Labels that are on phones, in the order of their names.
 fn labels(view: &View) -> impl Iterator<Item = Label<'_>> {
     let named = view.contacts.labels().filter_map(|(account, resource, places)| {
-        let key = (crate::sync::AccountId(account), resource.to_owned());
+        let key = (AccountId(account), resource.to_owned());
         let name = view.labels.get(&key)?.as_str();
         Some(Label { account, resource, name, places })
     });

@@ -195,14 +195,13 @@ pub async fn search(
     let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
     let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
     let rows = app.store.contacts_by_id(&ids).await?;
-    let labels = label_names(app, rows.iter().map(|row| row.id.account())).await?;
     let folded = fold(asked, SEARCHED_MAX);
     let fits: HashMap<i64, Fit> =
         ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
     let result = |row: &ContactRow| {
         let fit = fits.get(&row.id.0).copied().unwrap_or(Fit::Within);
         let (match_type, match_field) = explained(&row.content, &folded, fit);
-        SearchResult { contact: Contact::of(out, row, &labels), match_type, match_field }
+        SearchResult { contact: Contact::of(out, row, &view.labels), match_type, match_field }
     };
     Ok((rows.iter().map(result).collect(), hits.len()))
 }

@@ -134,7 +134,7 @@ fn asked<'a>(query: &'a Query, names: &[&str]) -> Result<&'a str, Problem> {
 /// `Accept: application/json` the contact's id and name.
 #[utoipa::path(
     get, path = "/lookup", tag = "phones", operation_id = "lookup",
-    params(("number" = String, Query, max_length = 200,
+    params(("number" = Option<String>, Query,
         description = "As it is shown on a display: `+49 30 1234567`, `0049301234567`, `0301234567`, `101`")),
     responses((status = 200, content((String = "text/plain"), (Caller = "application/json")))),
 )]

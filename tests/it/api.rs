@@ -122,6 +122,40 @@ mod contract {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_phone_would_dial_is_answered_with_the_reasons() {
+        let app = TestApp::new(1).await;
+        let number = "%2B44+%280%2920+7946+0958+ext.+12";
+        assert_eq!(
+            app.get(&format!("/api/dial?number={number}")).await.is(200),
+            json!({
+                "number": "+44 (0)20 7946 0958 ext. 12",
+                "readable": true,
+                "e164": "+442079460958",
+                "extension": "12",
+                "dial": "+442079460958,12",
+                "steps": [
+                    "read as +44 20 7946 0958, a number of GB",
+                    "the `+` stays in front",
+                    "extension 12 is dialled after a pause",
+                ],
+            })
+        );
+        assert_eq!(
+            app.get("/api/dial?number=call+me").await.is(200),
+            json!({
+                "number": "call me",
+                "readable": false,
+                "e164": null,
+                "extension": null,
+                "dial": null,
+                "steps": ["cannot be dialled: it has no digit"],
+            })
+        );
+        let odd = app.get("/api/dial?number=%00%E2%80%AA%2A97%07").await.is(200);
+        assert_eq!(odd["dial"], "*97");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn statistics_equal_the_sum_of_the_runs() {
         let app = TestApp::new(30).await;
         app.post("/api/sync").await.is(200);
@@ -641,6 +675,10 @@ mod robustness {
             ("GET", "/api/contacts?group=%00", 422, "`group`"),
             ("GET", "/api/contacts?group=%C3%84", 422, "`group`"),
             ("GET", "/api/contacts?group=", 422, "`group`"),
+            ("GET", "/api/dial", 422, "`number`"),
+            ("GET", "/api/dial?number=", 422, "`number`"),
+            ("GET", "/api/dial?number=1&number=2", 422, "`number`"),
+            ("GET", "/api/dial?number=%ff", 422, "`number`"),
             ("GET", "/api/contacts/x", 422, "`id`"),
             ("GET", "/api/contacts/%C3%28", 422, "`id`"),
             ("GET", "/api/contacts/NIL", 404, "contact"),
@@ -665,6 +703,9 @@ mod robustness {
             assert!(detail.contains(word), "{method} {path}: {detail}");
             assert_eq!(status == 405, !allow.is_empty(), "{method} {path}");
         }
+        let digits = "7".repeat(201);
+        app.get(&format!("/api/dial?number={digits}")).await.refused(422);
+        app.get(&format!("/api/dial?number={}", &digits[1..])).await.is(200);
         app.get(&format!("/api/contacts?group={long}")).await.refused(414);
         app.get(&format!("/{long}")).await.refused(414);
     }
@@ -780,6 +821,7 @@ mod robustness {
             "/api/sync/schedule",
             "/api/contacts",
             "/api/contacts/stats",
+            "/api/dial?number=101",
             "/auth/status",
             "/health",
             "/health/live",

@@ -343,6 +343,36 @@ async fn people_are_found_by_number_and_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_dialled_is_told_with_the_reasons_and_asks_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("DIAL_REGION".to_owned(), "DE".to_owned()),
+        ("DIAL_PLUS".to_owned(), "prefix".to_owned()),
+        ("DIAL_OUTSIDE_PREFIX".to_owned(), "0".to_owned()),
+    ];
+    let dial = async |args: &[&str]| {
+        let args = [&["dial"], args].concat();
+        Program::start(folder.path(), &settings, &args).ended().await
+    };
+    let told = dial(&["+44 (0)20 7946 0958 x12"]).await;
+    assert_eq!(
+        told.assert(0, &[]).out,
+        "000442079460958,12\n  \
+         read as +44 20 7946 0958, a number of GB\n  \
+         another country: `+` becomes `00`\n  \
+         outside line: `0` in front\n  \
+         extension 12 is dialled after a pause\n"
+    );
+    let json = dial(&["-030 1234567", "--json"]).await.assert(0, &[]).json();
+    assert_eq!((&json["e164"], &json["dial"]), (&"+49301234567".into(), &"00049301234567".into()));
+    dial(&["call me"]).await.assert(1, &["`call me` cannot be dialled: it has no digit"]);
+    let refused = dial(&["call me", "--json"]).await;
+    assert_eq!((refused.code, &refused.json()["readable"]), (Some(1), &false.into()));
+    dial(&["101", "--set", "DIAL_PLUS=keep"]).await.assert(2, &["DIAL_OUTSIDE_PREFIX", "`0`"]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "asking leaves no trace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn json_has_the_shapes_of_the_api() {
     let place = Place::new(30).await;
     let answer = place.run(&["sync", "--json"]).await.assert(0, &[]).json();

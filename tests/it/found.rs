@@ -18,7 +18,7 @@ use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken};
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place, Stop};
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
-use ringbook::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Trigger};
+use ringbook::sync::{AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
 
 use crate::support::book::{Act, Book};
@@ -71,6 +71,17 @@ fn complete(hold: bool, renamed: Vec<(ResourceName, ResourceName)>) -> Ending {
 }
 
 const NORMAL: fn() -> Settings = Settings::default;
+
+fn tools(store: &Store, book: Book) -> Tools<Book> {
+    Tools {
+        store: store.clone(),
+        book: Arc::new(book),
+        settings: NORMAL(),
+        request: "request".to_owned(),
+        chance: Box::new(|| 0),
+        fetch_ahead: false,
+    }
+}
 
 async fn begin(world: &World, kind: Option<Kind>) -> Beginning {
     world.app.store.begin_run(&request(world.account, kind), &NORMAL()).await.unwrap()
@@ -222,6 +233,47 @@ on_both! {
         assert_eq!(store_page(&world, &next, &page(0..0, false, None)).await, Some(5));
     }
 
+    async fn a_cancel_from_another_process_is_heard_between_two_quick_answers(database) {
+        let world = World::new(database, 0).await;
+        let first = begin(&world, None).await;
+        store_page(&world, &first, &page(0..450, true, None)).await;
+        finish(&world, &first, Kind::Full, &complete(false, Vec::new())).await;
+        // Nobody is left at Google, so all are asked about, some at a time.
+        let beginning = begin(&world, Some(Kind::Full)).await;
+        let run = beginning.lease.run;
+        let mut engine = Engine::new(tools(&world.app.store, Book::of(0)), beginning);
+        let (_stop, mut stopped) = watch::channel(None);
+        while world.app.store.run(run).await.unwrap().unwrap().phase != Phase::Verifying {
+            assert_eq!(engine.step(&mut stopped).await, None);
+        }
+        let other = world.other_process().await;
+        assert_eq!(other.store.request_cancel(world.account, "the test").await.unwrap(), Some(run));
+        assert_eq!(engine.run(stopped).await, Finished::Ended(Outcome::Cancelled));
+        assert_eq!(world.status().await.counts.live, 450);
+    }
+
+    async fn who_got_another_name_while_a_listing_was_interrupted_is_in_the_books_and_the_log(database) {
+        let world = World::new(database, 0).await;
+        thirty(&world).await;
+        let broken_off = begin(&world, Some(Kind::Full)).await;
+        store_page(&world, &broken_off, &page(30..31, true, Some("p2"))).await;
+        finish(&world, &broken_off, Kind::Full, &Ending::Interrupted).await;
+        let next = begin(&world, Some(Kind::Full)).await;
+        assert_eq!(next.orders.resume, Some(PageToken::new("p2")));
+        store_page(&world, &next, &page(0..29, false, None)).await;
+        world.app.store.sweep(&next.lease, &NORMAL()).await.unwrap();
+        let renamed = vec![(name(29), name(30))];
+        finish(&world, &next, Kind::Full, &complete(false, renamed)).await;
+        let row = world.app.store.run(next.lease.run).await.unwrap().unwrap();
+        assert_books_balance(&row);
+        assert_eq!((row.counts.updated, row.counts.deleted), (1, 1));
+        assert_eq!((row.counts.listed, row.so_far()), (30, 30));
+        let changes = world.app.store.changes(row.id, 0, 10).await.unwrap();
+        let kinds: Vec<ChangeKind> = changes.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, [ChangeKind::Deleted, ChangeKind::Updated]);
+        assert_eq!(world.mirror().await.len(), 30);
+    }
+
     async fn a_name_that_only_an_earlier_listing_had_does_not_count_as_listed(database) {
         let world = World::new(database, 0).await;
         thirty(&world).await;
@@ -290,6 +342,22 @@ async fn statistics_can_be_read_when_a_run_ended_before_it_began() {
     assert_eq!(store.run_sums().await.unwrap().took, Duration::ZERO);
 }
 
+#[tokio::test]
+async fn a_follow_up_that_comes_days_late_renews_the_token_that_is_about_to_die() {
+    let clock = Arc::new(ManualClock::at("2100-01-01T00:00:00Z"));
+    let (store, _folder) = office(clock.clone()).await;
+    let run = store.begin_run(&request(ACCOUNT, None), &NORMAL()).await.unwrap();
+    let ending = complete(false, Vec::new());
+    store.finish(&run.lease, Kind::Full, &ending, "request", 0, &NORMAL()).await.unwrap();
+    clock.advance(Duration::from_secs(6 * 86_400));
+    let person = request(ACCOUNT, Some(Kind::Incremental));
+    let orders = store.preview_orders(ACCOUNT, person.kind, &person.request, &NORMAL()).await;
+    assert_eq!(orders.unwrap().kind, Kind::Incremental, "a person gets what was asked for");
+    let due = Request { trigger: Trigger::Schedule, ..person };
+    let late = store.begin_run(&due, &NORMAL()).await.unwrap();
+    assert_eq!(late.orders.kind, Kind::Full);
+}
+
 /// A clock that can be set, and notes the longest wait that anybody wanted.
 struct Alarm {
     now: AtomicI64,
@@ -326,16 +394,12 @@ async fn no_wait_grows_because_the_clock_was_set_back_before_it_began() {
     );
     let set = clock.clone();
     let tools = Tools {
-        store,
-        book: Arc::new(book),
-        settings: NORMAL(),
-        request: "request".to_owned(),
         // Asked for right after each decision, and so before each wait.
         chance: Box::new(move || {
             set.now.fetch_sub(3_600_000_000, Ordering::Relaxed);
             0
         }),
-        fetch_ahead: false,
+        ..tools(&store, book)
     };
     let (_stop, stopped) = watch::channel(None);
     let finished = Engine::new(tools, beginning).run(stopped).await;

@@ -197,12 +197,14 @@ impl Fleet {
         }
     }
 
-    /// Asks others than the victim until one of them is at work. Returns how long it took.
+    /// Asks others than the victim until one of them is at work. Returns how long it took. Nobody who asks
+    /// after the limit may be refused; how long an answer takes on a busy machine does not count.
     async fn take_over(&mut self, victim: usize, since: Timestamp, limit: Duration) -> Duration {
         let mut others: Vec<usize> = (0..self.servers.len()).collect();
         others.retain(|it| *it != victim);
         loop {
             let other = others[self.chance.below(others.len())];
+            let asked = between(since, SystemClock.now());
             let status = self.post(other, "/api/sync").await;
             let took = between(since, SystemClock.now());
             let at_work = match status {
@@ -214,10 +216,9 @@ impl Fleet {
                 other => panic!("{other} after {took:?}: {:?}", self.open_run().await),
             };
             if at_work {
-                assert!(took < limit, "it took {took:?} of {limit:?}");
                 return took;
             }
-            assert!(took < limit + PATIENCE, "never: {:?}", self.open_run().await);
+            assert!(asked < limit, "refused after {asked:?} of {limit:?}");
             nap(Duration::from_millis(20)).await;
         }
     }
@@ -333,10 +334,16 @@ impl Fleet {
 
     async fn assert_readable(&self, victim: usize) {
         let other = (victim + 1) % self.servers.len();
-        let began = SystemClock.now();
-        let url = format!("{}/api/sync/status", self.servers[other].url);
-        assert_eq!(self.client.get(url).send().await.unwrap().status(), StatusCode::OK);
-        assert!(between(began, SystemClock.now()) < Duration::from_secs(1));
+        let ask = async |path: &str| {
+            let began = SystemClock.now();
+            let url = format!("{}{path}", self.servers[other].url);
+            assert_eq!(self.client.get(url).send().await.unwrap().status(), StatusCode::OK);
+            between(began, SystemClock.now())
+        };
+        // What a question takes that needs no database, on this machine and now.
+        let usual = ask("/health/live").await;
+        let took = ask("/api/sync/status").await;
+        assert!(took < Duration::from_secs(1) + usual * 10, "{took:?}, usually {usual:?}");
     }
 
     /// Asserts that a run was closed for its process, in the way it should be.

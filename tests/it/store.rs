@@ -109,7 +109,7 @@ on_both! {
         };
         lost(store.commit_page(&old.lease, &page(&["b"]), &LONG, "", 0).await.map(|_| ()));
         lost(store.renew(&old.lease, &LONG).await.map(|_| ()));
-        lost(store.note(&old.lease, &note, &LONG).await);
+        lost(store.note(&old.lease, &note, &LONG).await.map(|_| ()));
         lost(store.sweep(&old.lease, &LONG).await.map(|_| ()));
         lost(store.finish(&old.lease, Kind::Full, &complete(), "", 0, &LONG).await.map(|_| ()));
         assert_eq!(world.mirror().await.len(), 1);

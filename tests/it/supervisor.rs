@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ringbook::clock::Clock;
+use ringbook::clock::{Clock, between};
 use ringbook::store::{
     Account, Beginning, NewTokens, Retention, RunRow, ScheduleRow, Settings, Store,
 };
@@ -21,11 +21,12 @@ use tokio::sync::watch;
 
 use crate::support::clock::ManualClock;
 
-/// Ends each run at once, in the way the test wants.
+/// Ends each run at once, in the way the test wants, or not at all.
 struct Scripted {
     store: Store,
     settings: Settings,
     fails: Arc<Mutex<bool>>,
+    hangs: Arc<Mutex<bool>>,
 }
 
 impl Launcher for Scripted {
@@ -36,6 +37,9 @@ impl Launcher for Scripted {
     ) -> BoxFuture<'static, Finished> {
         let (store, settings) = (self.store.clone(), self.settings);
         let fails = *self.fails.lock().unwrap();
+        if *self.hangs.lock().unwrap() {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(async move {
             let ending = if fails {
                 Ending::Failed {
@@ -78,6 +82,7 @@ struct Office {
     supervisors: Vec<Supervisor>,
     watcher: Arc<Watcher>,
     fails: Arc<Mutex<bool>>,
+    hangs: Arc<Mutex<bool>>,
     _folder: tempfile::TempDir,
 }
 
@@ -88,7 +93,8 @@ impl Office {
     async fn new() -> Office {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-03-01T00:00:00Z"));
-        let (watcher, fails) = (Arc::new(Watcher::default()), Arc::default());
+        let watcher = Arc::new(Watcher::default());
+        let (fails, hangs) = (Arc::default(), Arc::default());
         let mut supervisors = Vec::new();
         for _ in 0..2 {
             let path = folder.path().join("ringbook.db");
@@ -105,10 +111,11 @@ impl Office {
                 store: store.clone(),
                 settings: options.settings,
                 fails: Arc::clone(&fails),
+                hangs: Arc::clone(&hangs),
             });
             supervisors.push(Supervisor::new(store, launcher, watcher.clone(), options));
         }
-        let office = Office { clock, supervisors, watcher, fails, _folder: folder };
+        let office = Office { clock, supervisors, watcher, fails, hangs, _folder: folder };
         let tokens = NewTokens {
             access_token: "access".to_owned().into(),
             expires_at: office.clock.now(),
@@ -186,7 +193,7 @@ async fn the_full_sync_is_renewed_by_itself_before_googles_seven_days() {
     let mut renewals = 0;
     for run in office.watch(20 * 24 * 60).await.iter().filter(|run| run.kind == Kind::Full).skip(1)
     {
-        let age = ringbook::clock::between(last, run.started_at);
+        let age = between(last, run.started_at);
         assert!(age < Duration::from_secs(6 * 86400), "{age:?}");
         assert!(age >= Duration::from_secs(5 * 86400), "{age:?}");
         last = run.started_at;
@@ -236,6 +243,22 @@ async fn a_clock_set_back_by_a_year_does_not_stop_the_schedule() {
     office.watch(61).await;
     office.clock.set("2026-03-01T00:00:00Z".parse().unwrap());
     assert!(!office.watch(70).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_wish_waits_ten_seconds_for_a_follow_up_by_the_clock_that_all_go_by() {
+    let office = Office::new().await;
+    let supervisor = &office.supervisors[0];
+    let wish = Wish { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
+    supervisor.start(&wish).await.unwrap().finished().await;
+    office.clock.advance(Duration::from_secs(2));
+    *office.hangs.lock().unwrap() = true;
+    supervisor.look().await.unwrap();
+    assert!(!supervisor.is_idle(), "the follow-up of the full sync");
+    let asked_at = office.clock.now();
+    // By then the follow-up, which does nothing any more, has lost its lease.
+    supervisor.start(&wish).await.unwrap();
+    assert_eq!(between(asked_at, office.clock.now()), Duration::from_secs(10));
 }
 
 #[tokio::test]

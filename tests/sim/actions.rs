@@ -9,9 +9,12 @@ use ringbook::sync::{Kind, Trigger};
 
 use crate::check::ACCOUNT;
 use crate::google::Who;
-use crate::history::{Cancel, History};
+use crate::history::{Cancel, History, SECOND};
 use crate::process::Process;
 use crate::table::Table;
+
+/// So long after its death, a process of another machine is in nobody's way.
+const DEAD_MAX: i64 = 12 * SECOND;
 
 fn tokens(store: &Store) -> NewTokens {
     NewTokens {
@@ -43,21 +46,43 @@ async fn start(
                 table.watcher.as_ref().map(|it| it.holder()).unwrap_or_default();
             let owner =
                 table.owners.iter().find(|it| Some(&it.0) == holder.as_ref()).map(|it| it.1);
-            let dead = table.dead.iter().find(|dead| Some(dead.0) == owner).copied();
+            let dead = table.dead.iter().find(|dead| Some(dead.process) == owner).copied();
             table.say(|| format!("p{number} did not start a run: {owner:?} holds the lease"));
             let idle = table.watcher.as_ref().is_some_and(|it| !it.anything_open());
             if idle && !table.storage_fails {
                 table.violate("a run was refused because of another, and none is open".to_owned());
             }
             // Whoever could be seen to be dead before we asked must not be in the way.
-            if let Some((dead, died, seen)) = dead
-                && died < asked_at
-                && (seen || (table.clocks_agree && expires_at <= table.now))
+            if let Some(dead) = dead
+                && dead.step < asked_at
+                && (dead.seen
+                    || table.clocks_agree
+                        && (expires_at <= table.now || dead.at + DEAD_MAX < table.now))
             {
-                table.violate(format!("p{dead} is dead and still in the way"));
+                table.violate(format!("p{} is dead and still in the way", dead.process));
             }
         }
         Err(refusal) => table.say(|| format!("p{number} did not start a run: {refusal}")),
+    }
+}
+
+/// Somebody takes runs out of the history, who may be killed meanwhile.
+struct Clearing(Table);
+
+impl Clearing {
+    fn begin(table: &Table) -> Clearing {
+        if let Some(watcher) = &mut table.lock().watcher {
+            watcher.laws.clears(true);
+        }
+        Clearing(table.clone())
+    }
+}
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        if let Some(watcher) = &mut self.0.lock().watcher {
+            watcher.laws.clears(false);
+        }
     }
 }
 
@@ -98,6 +123,7 @@ impl History {
             4 => {
                 let keep = self.table.lock().chance.below(2) == 1;
                 Box::pin(async move {
+                    let _clearing = Clearing::begin(&table);
                     if let Ok(cleared) = store.clear_history(keep).await {
                         table.say(|| format!("p{number} cleared {cleared} runs"));
                     }
@@ -106,6 +132,7 @@ impl History {
             5 => {
                 let retention = self.setup.retention();
                 Box::pin(async move {
+                    let _clearing = Clearing::begin(&table);
                     if let Ok(pruned) = store.prune(ACCOUNT, &retention).await {
                         table.say(|| format!("p{number} pruned: {pruned:?}"));
                     }
@@ -113,7 +140,6 @@ impl History {
             }
             6 => {
                 let mut table = self.table.lock();
-                table.schedule_stands = false;
                 let paused = table.chance.below(2) == 1;
                 let minutes = *table.chance.pick(&[None, Some(5), Some(60)]);
                 table.say(|| format!("p{number}: every {minutes:?} minutes, paused: {paused}"));
@@ -169,10 +195,12 @@ impl History {
                 return table.revoke();
             }
             _ => Box::pin(async move {
-                if let Some(watcher) = &mut table.lock().watcher {
+                let done = store.disconnect(ACCOUNT).await;
+                if matches!(done, Ok(true))
+                    && let Some(watcher) = &mut table.lock().watcher
+                {
                     watcher.laws.disconnected = true;
                 }
-                let done = store.disconnect(ACCOUNT).await;
                 table.say(|| format!("p{number} disconnected: {done:?}"));
             }),
         };
@@ -244,6 +272,7 @@ async fn cancel(table: Table, supervisor: Supervisor, number: u32) {
         && !table.storage_fails
         && table.abandoned != Some(run)
     {
-        table.cancel = Some(Cancel { run, at: table.now });
+        let pages = table.watcher.as_ref().map_or(0, |it| it.pages(run));
+        table.cancel = Some(Cancel { run, at: table.now, pages, owner });
     }
 }

@@ -9,7 +9,7 @@ use ringbook::sync::Delay;
 use ringbook::sync::book::{FetchError, Verdict};
 
 use crate::chance::Chance;
-use crate::google::{Google, Lie};
+use crate::google::{Google, Lie, Who};
 use crate::table::{Ask, Inner, Reply, What};
 
 /// The mixture of one history: how often each thing happens, against each other.
@@ -115,6 +115,10 @@ impl Inner {
             self.say(|| format!("p{process} asks for {what}; wrong answer: {lie:?}"));
             return honest(self, ask, Some(lie));
         }
+        let asks_who = matches!(ask.what, What::Identify | What::Verify(_));
+        if asks_who && self.chance.hit(mixture.lie_share) {
+            return self.answer_vaguely(ask, what);
+        }
         let again = |delay, retry_after| FetchError::Again {
             delay,
             retry_after,
@@ -126,6 +130,10 @@ impl Inner {
             2 => again(Delay::Malformed, None),
             3 => {
                 let seconds = u64::from(self.chance.between(0, 40));
+                if matches!(ask.what, What::List(_)) {
+                    let until = self.now + (seconds * 1_000_000).cast_signed();
+                    self.asked_to_wait.insert(process, until);
+                }
                 again(Delay::RateLimited, (seconds > 0).then(|| Duration::from_secs(seconds)))
             }
             4 => {
@@ -150,6 +158,31 @@ impl Inner {
         };
         self.say(|| format!("p{process} asks for {what}: {error:?}"));
         fail(ask, error);
+    }
+
+    /// An answer that says less than it should.
+    fn answer_vaguely(&mut self, ask: Ask, what: &str) {
+        let process = ask.process;
+        self.say(|| format!("p{process} asks for {what}, and hears little"));
+        let reply = match &ask.what {
+            What::Verify(names) => {
+                let mut verdicts: Vec<Verdict> =
+                    names.iter().map(|it| self.google.verdict(it)).collect();
+                let said = self.chance.below(names.len() as u32) as usize;
+                let is_alive = |at: &usize| verdicts[*at] == Verdict::Alive;
+                let unsaid = (said..names.len()).filter(is_alive);
+                self.google.unsaid.extend(unsaid.map(|at| names[at].as_str().to_owned()));
+                verdicts.truncate(said);
+                if self.chance.below(2) == 1 {
+                    verdicts.resize(names.len(), Verdict::Unknown);
+                }
+                Reply::Verdicts(Ok(verdicts))
+            }
+            // Another account that does not say which it is cannot be told from ours.
+            What::Identify if self.google.who == Who::Ours => Reply::Identity(Ok(None)),
+            _ => return honest(self, ask, None),
+        };
+        ask.answer(reply);
     }
 
     pub(crate) fn revoke(&mut self) {

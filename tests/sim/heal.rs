@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use ringbook::sync::Kind;
 
+use crate::check::Watcher;
 use crate::google::{Health, Who};
 use crate::history::{History, SECOND};
 use crate::life::Life;
@@ -21,16 +22,10 @@ impl History {
             table.cut = 0;
             table.cancel = None;
             let now = table.now;
-            let odd: Vec<usize> = table
-                .google
-                .living()
-                .into_iter()
-                .filter(|at| {
-                    table.google.people[*at].now().is_some_and(|it| it.health != Health::Good)
-                })
-                .collect();
-            for person in odd {
-                table.google.make(person, Health::Good, now);
+            if table.chance.below(2) == 0 {
+                for person in table.google.unreadable() {
+                    table.google.make(person, Health::Good, now);
+                }
             }
         }
         self.mend_storage();
@@ -43,12 +38,14 @@ impl History {
         if self.processes.is_empty() {
             self.start_process();
         }
+        let began_after = self.table.lock().watcher.as_ref().map_or(0, Watcher::newest_run);
         let mut asked = false;
         for _ in 0..TURNS {
+            self.expect_convergence(began_after);
             if self.is_over() {
                 return;
             }
-            if self.is_well() && asked {
+            if asked && self.is_well() && self.lists_the_unreadable(began_after) {
                 return;
             }
             self.look();
@@ -56,7 +53,8 @@ impl History {
             self.connect_if_needed().await;
             self.decide_if_held().await;
             let idle = self.table.lock().watcher.as_ref().is_none_or(|it| !it.anything_open());
-            if idle && !(asked && self.is_well()) {
+            let done = asked && self.is_well() && self.lists_the_unreadable(began_after);
+            if idle && !done {
                 asked = true;
                 let kind = self.last_resort();
                 self.start_run(kind);
@@ -67,7 +65,10 @@ impl History {
             self.pass_to(now, now + SECOND).await;
             self.settle().await;
         }
-        let why = self.whats_wrong();
+        let mut why = self.whats_wrong();
+        if why.is_empty() {
+            why = "no whole listing has told who cannot be read".to_owned();
+        }
         self.table.violate(format!("all is well at Google, but not here: {why}"));
     }
 
@@ -78,9 +79,56 @@ impl History {
         self.table.lock().wake_sleepers();
     }
 
-    /// Only a full sync finds people whom an earlier one could not know to be missing.
+    /// Only a full sync finds people whom an earlier one could not know to be missing, and names all who
+    /// cannot be read.
     fn last_resort(&self) -> Option<Kind> {
-        (!self.table.lock().google.unheard_of.is_empty()).then_some(Kind::Full)
+        let google = &self.table.lock().google;
+        let full = !google.unheard_of.is_empty() || !google.unreadable().is_empty();
+        full.then_some(Kind::Full)
+    }
+
+    /// The first run that succeeds leaves the mirror equal to Google: one that began when nothing went wrong
+    /// any more. After a full one it may take its follow-up, and changes cannot tell of who was left out of
+    /// an earlier listing.
+    fn expect_convergence(&self, began_after: i64) {
+        let good = {
+            let table = self.table.lock();
+            let Some(watcher) = &table.watcher else { return };
+            let mut good = watcher.good_runs(began_after);
+            if !table.google.unheard_of.is_empty() || !table.google.unreadable().is_empty() {
+                good = good.split_off(good.iter().position(|it| it.full).unwrap_or(good.len()));
+            }
+            good
+        };
+        let enough = good.len() > 1 || good.first().is_some_and(|it| !it.full);
+        let differs = self.difference();
+        if enough && !differs.is_empty() {
+            let runs: Vec<i64> = good.iter().map(|it| it.fence).collect();
+            self.table.violate(format!("runs {runs:?} succeeded, but {differs}"));
+        }
+    }
+
+    /// Whether a whole listing has been read since all is well, if somebody cannot be read; it must have
+    /// set aside whoever that is, and nobody else.
+    fn lists_the_unreadable(&self, began_after: i64) -> bool {
+        let mut table = self.table.lock();
+        let mut odd: Vec<Option<String>> = table.google.unreadable_names();
+        if odd.is_empty() {
+            return true;
+        }
+        let Some(watcher) = &table.watcher else { return true };
+        let good = watcher.good_runs(began_after);
+        let Some(listing) = good.iter().find(|it| it.full && !it.resumed) else { return false };
+        let (mut aside, partial) = (watcher.set_aside(listing.id), listing.partial);
+        odd.sort();
+        aside.sort();
+        if !partial || aside != odd {
+            let fence = listing.fence;
+            table.violate(format!(
+                "{odd:?} cannot be read, but run {fence} set {aside:?} aside (partial: {partial})"
+            ));
+        }
+        true
     }
 
     /// All requests that come up, until none does.
@@ -135,6 +183,14 @@ impl History {
         if !watcher.last_succeeded() {
             return "the last run did not succeed".to_owned();
         }
+        drop(table);
+        self.difference()
+    }
+
+    /// How the mirror is not like Google.
+    fn difference(&self) -> String {
+        let table = self.table.lock();
+        let Some(watcher) = &table.watcher else { return String::new() };
         let mirror = match watcher.mirror() {
             Ok(mirror) => mirror,
             Err(error) => return error.to_string(),
@@ -149,7 +205,9 @@ impl History {
                 Some(_) => {}
             }
         }
-        match mirror.keys().find(|it| !truth.contains_key(*it)) {
+        // Who cannot be read stays as it was known, and so does who became a part of it.
+        let may_stay = |name: &str| table.google.may_stay(name);
+        match mirror.keys().find(|it| !truth.contains_key(*it) && !may_stay(it)) {
             Some(name) => format!("{name} is not at Google"),
             None => String::new(),
         }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringbook::store::Store;
-use ringbook::sync::RunId;
+use ringbook::store::{DbError, Store};
 use ringbook::sync::guard::Guard;
+use ringbook::sync::{Outcome, RunId};
 use ringbook_disk::Disk;
 
+use crate::check::Watcher;
 use crate::faults::Mixture;
 use crate::google::Health;
 use crate::life::Life;
 use crate::process::{Process, Setup};
-use crate::table::Table;
+use crate::table::{Dead, Table};
 use crate::turns::Turns;
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -46,6 +47,10 @@ pub(crate) struct History {
 pub(crate) struct Cancel {
     pub(crate) run: RunId,
     pub(crate) at: i64,
+    /// Pages that were stored by then.
+    pub(crate) pages: i64,
+    /// The process that the run is in.
+    pub(crate) owner: u32,
 }
 
 impl History {
@@ -58,7 +63,7 @@ impl History {
                 pause: chance.below(8) == 7,
                 minutes: *chance.pick(&[Some(60), Some(5), Some(1440), None]),
                 full_after_days: 5,
-                guard: Guard { contacts: *chance.pick(&[2, 0, 100]) as u64, percent: 20.0 },
+                guard: Guard { contacts: *chance.pick(&[2, 0, 100]), percent: 20.0 },
                 keep_runs: *chance.pick(&[10_000, 10_000, 2]),
                 tombstone_hours: *chance.pick(&[2160, 2160, 1]),
                 fetch_ahead: chance.below(4) != 3,
@@ -106,6 +111,36 @@ impl History {
             }
         }
         self.heal().await;
+        self.add_up().await;
+    }
+
+    /// The statistics are the sum of the runs, and all that belongs to these is in order.
+    async fn add_up(&self) {
+        let Some(store) = self.connections.first() else { return };
+        let told = async {
+            let mut outcomes: Vec<_> = store.outcomes(None).await?;
+            outcomes.sort_by_key(|it| it.0.map(Outcome::as_str));
+            Ok::<_, DbError>((store.run_sums().await?, outcomes))
+        };
+        let told = told.await;
+        let mut table = self.table.lock();
+        if let Some(Err(problem)) = table.watcher.as_ref().map(Watcher::never) {
+            table.violate(problem);
+        }
+        let added = table.watcher.as_ref().map(|it| (it.run_sums(), it.outcomes()));
+        match (told, added) {
+            (Ok((sums, outcomes)), Some((Ok(our_sums), Ok(our_outcomes)))) => {
+                if sums != our_sums || outcomes != our_outcomes {
+                    table.violate(format!(
+                        "the statistics say {sums:?} and {outcomes:?}, the runs {our_sums:?} and \
+                         {our_outcomes:?}"
+                    ));
+                }
+            }
+            (told, added) => {
+                table.violate(format!("the statistics cannot be read: {told:?}, {added:?}"));
+            }
+        }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -134,7 +169,7 @@ impl History {
         let changed = table.turns.as_mut().is_none_or(Turns::was_asked);
         if changed
             && let Some(watcher) = &mut table.watcher
-            && let Err(violation) = watcher.look(&table.google)
+            && let Err(violation) = watcher.look(&mut table.google)
         {
             table.violate(violation);
         }
@@ -147,12 +182,18 @@ impl History {
         }
         if let Some(cancel) = table.cancel {
             let open = table.watcher.as_ref().is_some_and(|it| it.is_open(cancel.run));
+            let pages = table.watcher.as_ref().map_or(0, |it| it.pages(cancel.run)) - cancel.pages;
             if !open {
                 let outcome = table.watcher.as_ref().and_then(|it| it.outcome(cancel.run));
                 if outcome.as_deref() == Some("interrupted") {
                     table.violate("a cancelled run was closed as interrupted".to_owned());
                 }
+                if matches!(outcome.as_deref(), Some("succeeded" | "partial")) && pages > 0 {
+                    table.violate(format!("a cancelled run stored {pages} pages and succeeded"));
+                }
                 table.cancel = None;
+            } else if pages > 1 {
+                table.violate(format!("a cancelled run stored {pages} more pages"));
             } else if table.now > cancel.at + CANCEL_MAX {
                 table.violate(format!(
                     "run {} was cancelled {} ms ago and goes on",
@@ -423,7 +464,8 @@ impl History {
             3 => {
                 self.table.say(|| format!("p{number} is frozen"));
                 self.processes[at].body.set(Life::Frozen);
-                self.drop_cancel();
+                let mut table = self.table.lock();
+                table.cancel = table.cancel.filter(|it| it.owner != number);
             }
             4 => {
                 self.table.say(|| format!("p{number} is awake"));
@@ -455,6 +497,9 @@ impl History {
                 self.clocks_agree = false;
                 let mut table = self.table.lock();
                 table.clocks_agree = false;
+                if let Some(watcher) = &mut table.watcher {
+                    watcher.laws.clocks_agree = false;
+                }
                 table.cancel = None;
                 table.wake_sleepers();
             }
@@ -464,14 +509,10 @@ impl History {
                 setup.page_size = *table.chance.pick(&[3, 2, 5, 100]);
                 setup.minutes = *table.chance.pick(&[Some(60), Some(5), Some(1440), None]);
                 setup.pause = table.chance.below(4) == 3;
-                table.schedule_stands = false;
+                setup.guard.contacts = *table.chance.pick(&[2, 0, 100]);
                 table.say(|| format!("the next process has {setup:?}"));
             }
         }
-    }
-
-    pub(crate) fn drop_cancel(&self) {
-        self.table.lock().cancel = None;
     }
 
     /// `seen`: the others can see that it is gone; not so when it was on another machine.
@@ -482,8 +523,9 @@ impl History {
         {
             let mut table = self.table.lock();
             table.say(|| format!("p{number} is gone{}", if seen { "" } else { ", unseen" }));
-            table.dead.push((number, died, seen));
-            table.cancel = None;
+            let at = table.now;
+            table.dead.push(Dead { process: number, step: died, at, seen });
+            table.cancel = table.cancel.filter(|it| it.owner != number);
         }
         process.body.set(Life::Dead);
         let name = self.name_of(number);

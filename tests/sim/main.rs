@@ -9,6 +9,8 @@ mod google;
 mod heal;
 mod history;
 mod life;
+#[path = "../support/never.rs"]
+mod never;
 mod original;
 mod planting;
 #[expect(dead_code, reason = "others use all of it")]

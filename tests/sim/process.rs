@@ -136,12 +136,17 @@ impl Launcher for SimLauncher {
             let mut table = self.table.lock();
             let (kind, resumed) = (beginning.orders.kind, beginning.orders.resume.is_some());
             let (number, fence) = (self.number, run.fence());
+            // Whoever asks for another run does not wait for the time of the one before.
+            table.asked_to_wait.remove(&number);
             table.say(|| {
                 let resumed = if resumed { ", going on" } else { "" };
                 format!("p{number} begins run {fence}, {kind}{resumed}")
             });
             let holder = table.watcher.as_ref().and_then(|it| it.holder().0);
             table.owners.extend(holder.map(|name| (name, number)));
+            if let Some(watcher) = &mut table.watcher {
+                watcher.laws.guard_is(run, self.options.settings.policy.guard);
+            }
         }
         let mut bits = mix(run.0 as u64);
         let tools = Tools {
@@ -178,7 +183,6 @@ impl Observer for SimObserver {
     }
 
     fn silent(&self, _: &Account, _: Timestamp) -> BoxFuture<'static, ()> {
-        self.table.lock().alarms += 1;
         Box::pin(async {})
     }
 }

@@ -62,8 +62,8 @@ struct Options {
     quiet: bool,
 }
 
-/// Histories that every run of the tests tells: the same ones each time, and as many that only this
-/// state of the code tells.
+/// Histories that every run of the tests tells: the same ones each time, and as many that only this commit
+/// tells.
 const FIXED: u64 = 10_000;
 const FRESH: u64 = 10_000;
 /// And on both databases.
@@ -97,7 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Some(count) => tell_many(options.from..options.from + count, jobs, true),
         None => {
             same_seed_same_trace(50) && {
-                let fresh = mix(commit()) >> 16;
+                let fresh = mix(fresh_seed()) >> 16;
                 tell_many(1..1 + FIXED, jobs, false)
                     && tell_many(fresh..fresh + FRESH, jobs, false)
                     && twin::compare(1..1 + FIXED_TWINS, jobs, false)
@@ -108,14 +108,25 @@ pub(crate) fn main() -> ExitCode {
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A number that is another one for each commit.
-fn commit() -> u64 {
+/// A number that is another one for each commit. Changes that are not committed do not make it another,
+/// and where there is no git it is always the same.
+fn fresh_seed() -> u64 {
     let asked = std::process::Command::new("git")
         .args(["rev-parse", "HEAD"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
     let hash = asked.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
-    u64::from_str_radix(hash.unwrap_or_default().get(..15).unwrap_or("1"), 16).unwrap_or(1)
+    let hash = hash.unwrap_or_default();
+    match hash.get(..15).map(|it| u64::from_str_radix(it, 16)) {
+        Some(Ok(number)) => {
+            println!("the fresh seeds are those of commit {hash}, whatever was changed since");
+            number
+        }
+        _ => {
+            println!("there is no commit to take fresh seeds from: they are the same each time");
+            1
+        }
+    }
 }
 
 fn tell_one(seed: u64, whole: bool) -> ExitCode {
@@ -135,84 +146,102 @@ fn tell_one(seed: u64, whole: bool) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The first of these histories that goes wrong, and how. With several jobs a later one may be found
-/// first.
-pub(crate) fn first_violation(seeds: Range<u64>, jobs: usize) -> Option<(u64, String)> {
-    let next = AtomicU64::new(seeds.start);
-    let found: Mutex<Option<(u64, String)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                let mut stage = Stage::open();
-                while found.lock().unwrap().is_none() {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    if let Some(it) = stage.tell(Chance::of_seed(seed), false).violation {
-                        found.lock().unwrap().get_or_insert((seed, it));
-                    }
-                }
-            });
-        }
-    });
-    found.into_inner().unwrap()
+/// What came of a range of histories.
+pub(crate) struct Report {
+    pub(crate) told: u64,
+    steps: u64,
+    seconds: f64,
+    /// The first seed that went wrong, and how. Of several jobs, one with a later seed may be faster.
+    pub(crate) failed: Option<(u64, String)>,
 }
 
-/// Tells a range of histories. Returns whether all went well.
-fn tell_many(seeds: Range<u64>, jobs: usize, progress: bool) -> bool {
+impl Report {
+    /// How much it was, for a line of output.
+    pub(crate) fn summary(&self) -> String {
+        let (told, steps, seconds) = (self.told, self.steps, self.seconds);
+        let rate = told as f64 / seconds;
+        format!("{told} histories, {steps} steps, in {seconds:.1} s: {rate:.1} histories a second")
+    }
+}
+
+/// Tells a range of histories, several at the same time, each job on a stage of its own, until one goes
+/// wrong. `tell` returns how many steps it took; `progress` is called with the number that were told and
+/// the seconds that it took.
+pub(crate) fn tell_each<S>(
+    seeds: Range<u64>,
+    jobs: usize,
+    open: impl Fn() -> S + Sync,
+    tell: impl Fn(&mut S, u64) -> Result<u32, String> + Sync,
+    progress: impl Fn(u64, f64) + Sync,
+) -> Report {
     let began = SystemClock.now();
-    let total = seeds.end - seeds.start;
+    let seconds = || between(began, SystemClock.now()).as_secs_f64();
     let (next, told, steps) = (AtomicU64::new(seeds.start), AtomicU64::new(0), AtomicU64::new(0));
     let stop = AtomicBool::new(false);
     let failed: Mutex<Vec<(u64, String)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                let mut stage = Stage::open();
+                let mut stage = open();
                 while !stop.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         return;
                     }
-                    let it = stage.tell(Chance::of_seed(seed), false);
-                    steps.fetch_add(u64::from(it.steps), Ordering::Relaxed);
-                    if let Some(violation) = it.violation {
-                        failed.lock().unwrap().push((seed, violation));
-                        stop.store(true, Ordering::Relaxed);
+                    match tell(&mut stage, seed) {
+                        Ok(count) => _ = steps.fetch_add(count.into(), Ordering::Relaxed),
+                        Err(violation) => {
+                            failed.lock().unwrap().push((seed, violation));
+                            stop.store(true, Ordering::Relaxed);
+                        }
                     }
-                    let count = told.fetch_add(1, Ordering::Relaxed) + 1;
-                    if progress && count.is_multiple_of((total / 100).max(1000)) {
-                        let took = between(began, SystemClock.now()).as_secs_f64();
-                        let rate = count as f64 / took;
-                        let left = (total - count) as f64 / rate / 60.0;
-                        println!("{count} of {total}, {rate:.0} a second, {left:.0} min left");
-                    }
+                    progress(told.fetch_add(1, Ordering::Relaxed) + 1, seconds());
                 }
             });
         }
     });
-    let took = between(began, SystemClock.now()).as_secs_f64();
-    let (told, steps) = (told.into_inner(), steps.into_inner());
-    println!(
-        "{told} histories ({} to {}), {steps} steps, in {took:.1} s: {:.0} histories a second",
-        seeds.start,
-        seeds.start + told,
-        told as f64 / took
-    );
-    let failed = failed.into_inner().unwrap();
-    if let Some((seed, violation)) = failed.iter().min() {
+    Report {
+        told: told.into_inner(),
+        steps: steps.into_inner(),
+        seconds: seconds(),
+        failed: failed.into_inner().unwrap().into_iter().min(),
+    }
+}
+
+fn tell_seed(stage: &mut Stage, seed: u64) -> Result<u32, String> {
+    let told = stage.tell(Chance::of_seed(seed), false);
+    told.violation.map_or(Ok(told.steps), Err)
+}
+
+/// The first of these histories that goes wrong, and how.
+pub(crate) fn first_violation(seeds: Range<u64>, jobs: usize) -> Option<(u64, String)> {
+    tell_each(seeds, jobs, Stage::open, tell_seed, |_, _| {}).failed
+}
+
+/// Tells a range of histories. Returns whether all went well.
+fn tell_many(seeds: Range<u64>, jobs: usize, progress: bool) -> bool {
+    let (first, total) = (seeds.start, seeds.end - seeds.start);
+    let report = tell_each(seeds, jobs, Stage::open, tell_seed, |count, seconds| {
+        if progress && count.is_multiple_of((total / 100).max(1000)) {
+            let rate = count as f64 / seconds;
+            let left = (total - count) as f64 / rate / 60.0;
+            println!("{count} of {total}, {rate:.0} a second, {left:.0} min left");
+        }
+    });
+    println!("from {first}: {}", report.summary());
+    if let Some((seed, violation)) = &report.failed {
         println!("seed {seed}: {violation}");
         let mut stage = Stage::open();
         let told = stage.tell(Chance::of_seed(*seed), true);
         shrink::report(&mut stage, *seed, &told);
     }
-    failed.is_empty()
+    report.failed.is_none()
 }
 
 /// The proof of the proof: a seed is worth nothing if it does not tell the same story again.
 fn same_seed_same_trace(count: u64) -> bool {
     let (mut one, mut two) = (Stage::open(), Stage::open());
+    (one.tells_rows, two.tells_rows) = (true, true);
     for seed in (1..=count).map(mix) {
         let first = one.tell(Chance::of_seed(seed), true);
         let second = two.tell(Chance::of_seed(seed), true);
@@ -240,6 +269,8 @@ pub(crate) struct Stage {
     troubled: Place,
     /// What is told here is told on the other database, too, and compared.
     is_twin: bool,
+    /// The trace tells of every row that changed.
+    tells_rows: bool,
 }
 
 /// A database on a disk in memory, and connections to it.
@@ -281,7 +312,9 @@ impl Place {
         let disk = Arc::new(Disk::mount(folder.path()));
         drop(open_connections(&disk, 1).await);
         let pristine = disk.image();
-        let watcher = Some(Watcher::new(disk.clone(), Guard::default()).unwrap());
+        let watcher = Watcher::new(disk.clone(), Guard::default()).unwrap();
+        assert!(watcher.knows_all_tables(), "there are other tables than the watcher knows");
+        let watcher = Some(watcher);
         Place { disk, pristine, connections: Vec::new(), watcher, folder }
     }
 
@@ -322,12 +355,12 @@ impl Stage {
             calm.connections = open_connections(&calm.disk, PROCESSES).await;
             (calm, Place::open().await)
         });
-        Stage { runtime, calm, troubled, is_twin: false }
+        Stage { runtime, calm, troubled, is_twin: false, tells_rows: false }
     }
 
     /// On SQLite, for a comparison.
     pub(crate) fn open_first_twin() -> Stage {
-        Stage { is_twin: true, ..Stage::open() }
+        Stage { is_twin: true, tells_rows: true, ..Stage::open() }
     }
 
     /// On PostgreSQL, for a comparison.
@@ -335,7 +368,7 @@ impl Stage {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (calm, troubled) =
             runtime.block_on(async { (Place::open_on_postgres().await, Place::open().await) });
-        Stage { runtime, calm, troubled, is_twin: true }
+        Stage { runtime, calm, troubled, is_twin: true, tells_rows: true }
     }
 
     pub(crate) fn tell(&mut self, chance: Chance, trace: bool) -> Told {
@@ -344,13 +377,15 @@ impl Stage {
         TELLING.set(true);
         let table = Shared::new(chance, BEGINNING);
         if trace {
-            table.lock().keep_trace();
+            let mut table = table.lock();
+            table.keep_trace();
+            table.tells_rows = self.tells_rows;
         }
         let mut history = History::new(table.clone(), self.calm.disk.clone());
         if is_twin {
             history.mixture.keep_to_what_both_can_suffer();
             let mut table = table.lock();
-            (table.cut, table.tells_rows) = (0, true);
+            table.cut = 0;
             if self.calm.connections.iter().all(|it| it.path().is_none()) {
                 table.turns = Some(Turns::new(self.calm.connections.clone()));
             }

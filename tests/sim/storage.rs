@@ -5,6 +5,7 @@ use ringbook_disk::Loss;
 use crate::history::History;
 use crate::life::Life;
 use crate::runner::{PROCESSES_IN_TROUBLE, open_connections};
+use crate::table::Dead;
 
 impl History {
     /// Something goes wrong with the storage, or is mended.
@@ -73,8 +74,9 @@ impl History {
         self.mend_storage();
         for process in &self.processes {
             process.body.set(Life::Dead);
-            let died = (process.number, self.steps, true);
-            self.table.lock().dead.push(died);
+            let mut table = self.table.lock();
+            let (process, at) = (process.number, table.now);
+            table.dead.push(Dead { process, step: self.steps, at, seen: true });
         }
         self.processes.clear();
         self.table.settle().await;

@@ -48,19 +48,17 @@ pub(crate) struct Inner {
     violation: Option<String>,
     /// Which process goes by which name in a lease.
     pub(crate) owners: Vec<(String, u32)>,
-    pub(crate) alarms: u32,
-    /// Processes that are gone: number, step, and whether the others can see it.
-    pub(crate) dead: Vec<(u32, u32, bool)>,
+    pub(crate) dead: Vec<Dead>,
     pub(crate) running: Vec<u32>,
     pub(crate) cancel: Option<Cancel>,
+    /// Until when Google asked each process to wait before it lists on.
+    pub(crate) asked_to_wait: BTreeMap<u32, i64>,
     /// The run that its process could not close when the storage failed. Nobody works on it; the process
     /// closes it when it looks at the accounts next.
     pub(crate) abandoned: Option<RunId>,
     /// The disk or the database does not do what it is asked.
     pub(crate) storage_fails: bool,
     pub(crate) clocks_agree: bool,
-    /// The schedule is the one that the history began with.
-    pub(crate) schedule_stands: bool,
     /// Processes that have been asked to start a run and have not answered.
     pub(crate) starting: Vec<u32>,
     /// Who may talk to a database that answers later.
@@ -69,6 +67,17 @@ pub(crate) struct Inner {
     pub(crate) tells_rows: bool,
     /// Whoever had its turn has gone on.
     stirred: Arc<Notify>,
+}
+
+/// A process that is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dead {
+    pub(crate) process: u32,
+    /// When it died: the step of the history, and the time.
+    pub(crate) step: u32,
+    pub(crate) at: i64,
+    /// The others can see it.
+    pub(crate) seen: bool,
 }
 
 const PASS: &str = " s pass";
@@ -123,14 +132,13 @@ impl Shared {
             trace: None,
             violation: None,
             owners: Vec::new(),
-            alarms: 0,
             dead: Vec::new(),
             running: Vec::new(),
             cancel: None,
+            asked_to_wait: BTreeMap::new(),
             abandoned: None,
             storage_fails: false,
             clocks_agree: true,
-            schedule_stands: true,
             starting: Vec::new(),
             turns: None,
             tells_rows: false,
@@ -322,6 +330,11 @@ impl SimBook {
         {
             let mut table = self.table.lock();
             let since = table.now;
+            let until = table.asked_to_wait.get(&self.process).copied().unwrap_or(0);
+            if since < until && table.clocks_agree && matches!(what, What::List(_)) {
+                let left = (until - since) / 1_000_000;
+                table.violate(format!("Google is asked again {left} s before the time it gave"));
+            }
             table.asks.push(Ask { process: self.process, since, what, hangs: false, reply });
             table.touch();
         }

@@ -3,17 +3,14 @@
 //! that changed, or, in the end, an answer of the store.
 
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ringbook::clock::{Clock, SystemClock, between};
 use ringbook::contact::Initial;
 use ringbook::store::{ContactId, ContactQuery, DbError, HistoryQuery, Sort, Store};
 use ringbook::sync::Outcome;
 
 use crate::chance::Chance;
 use crate::check::ACCOUNT;
-use crate::runner::{Stage, Told};
+use crate::runner::{Stage, Told, tell_each};
 
 /// Lines that are shown before the first difference, and after it.
 const BEFORE: usize = 60;
@@ -62,53 +59,20 @@ fn difference(sqlite: &Told, postgres: &Told) -> Option<String> {
 
 /// Tells a range of histories on both databases. Returns whether they always agreed.
 pub(crate) fn compare(seeds: Range<u64>, jobs: usize, progress: bool) -> bool {
-    let began = SystemClock.now();
-    let (next, told, steps) = (AtomicU64::new(seeds.start), AtomicU64::new(0), AtomicU64::new(0));
-    let stop = AtomicBool::new(false);
-    let failed: Mutex<Option<(u64, String)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                let mut pair = Pair::open();
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    match pair.tell(seed) {
-                        Ok(count) => _ = steps.fetch_add(count.into(), Ordering::Relaxed),
-                        Err(difference) => {
-                            stop.store(true, Ordering::Relaxed);
-                            failed.lock().unwrap().get_or_insert((seed, difference));
-                            return;
-                        }
-                    }
-                    let count = told.fetch_add(1, Ordering::Relaxed) + 1;
-                    if progress && count.is_multiple_of(100) {
-                        let took = between(began, SystemClock.now()).as_secs_f64();
-                        println!("{count}, {:.1} a second", count as f64 / took);
-                    }
-                }
-            });
+    let first = seeds.start;
+    let report = tell_each(seeds, jobs, Pair::open, Pair::tell, |count, seconds| {
+        if progress && count.is_multiple_of(100) {
+            println!("{count}, {:.1} a second", count as f64 / seconds);
         }
     });
-    let took = between(began, SystemClock.now()).as_secs_f64();
-    let told = told.into_inner();
-    println!(
-        "{told} histories (from {}), {} steps, were the same on SQLite and PostgreSQL, in {took:.1} s: \
-         {:.1} histories a second",
-        seeds.start,
-        steps.into_inner(),
-        told as f64 / took
-    );
-    let failed = failed.into_inner().unwrap();
-    if let Some((seed, difference)) = &failed {
+    println!("from {first}, the same on SQLite and PostgreSQL: {}", report.summary());
+    if let Some((seed, difference)) = &report.failed {
         println!(
             "{difference}\n\nseed {seed} is told differently on the two databases. Again: \
              cargo test --test sim -- --databases 1 --from {seed}"
         );
     }
-    failed.is_none()
+    report.failed.is_none()
 }
 
 /// All that a store says of its database, a line for each answer. What people see is made of these.

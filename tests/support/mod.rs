@@ -5,6 +5,7 @@ pub(crate) mod book;
 pub(crate) mod both;
 pub(crate) mod chance;
 pub(crate) mod clock;
+pub(crate) mod never;
 pub(crate) mod phone;
 pub(crate) mod postgres;
 pub(crate) mod program;

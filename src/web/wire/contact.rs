@@ -50,7 +50,7 @@ pub struct EmailAddress {
 }
 
 /// Names of labels by their resource names.
-pub type LabelNames = std::collections::HashMap<(AccountId, String), String>;
+pub type LabelNames = std::collections::BTreeMap<(AccountId, String), String>;
 
 impl Contact {
     pub fn of(out: &Outward, row: &ContactRow, labels: &LabelNames) -> Contact {

@@ -5,6 +5,7 @@
 mod auth;
 mod changes;
 mod contact;
+mod dialling;
 mod health;
 mod history;
 mod problem;
@@ -25,6 +26,7 @@ use crate::sync::{AccountId, RunId};
 pub use auth::{AuthStatus, AuthUrl, Done};
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
 pub use contact::{Contact, ContactStats, Contacts, EmailAddress, LabelNames, PhoneNumber};
+pub use dialling::Dialling;
 pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{Cleared, ContactTotals, History, RunTotals, Statistics, SyncTotals};
 pub use problem::{Busy, ProblemBody, RunProblem};

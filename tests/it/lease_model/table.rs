@@ -81,7 +81,7 @@ pub(super) async fn perform(
         (Op::Look, Some(lease)) => written(Ok(store.cancel_requested(lease.run).await.unwrap())),
         (Op::Note, Some(lease)) => {
             let note = Note { phase: Phase::Fetching, kind: Kind::Full, wait: None, requests: 0 };
-            written(store.note(lease, &note, &LONG).await.map(|()| false))
+            written(store.note(lease, &note, &LONG).await.map(|it| it.cancel))
         }
         (Op::Sweep, Some(lease)) => written(store.sweep(lease, &LONG).await.map(|_| false)),
         (Op::Write, Some(lease)) => {

@@ -207,6 +207,17 @@ pub(super) const FIRST: &[Scenario] = &[
     ),
 ];
 
+/// A complete mirror of these persons.
+fn renumbered(persons: std::ops::Range<usize>) -> Machine {
+    let mut machine = Machine::new(Book::default());
+    machine.book.add(persons);
+    machine.start();
+    connect(&mut machine);
+    assert_eq!(machine.sync(None), Outcome::Succeeded);
+    assert_eq!(machine.sync(None), Outcome::Succeeded);
+    machine
+}
+
 fn small_pages(mut machine: Machine) -> Machine {
     machine.page_size = 1;
     machine
@@ -332,6 +343,23 @@ pub(super) const LATER: &[Scenario] = &[
             sync(machine);
             assert!(machine.latest().kind == Kind::Incremental);
             machine.sync(Some(Kind::Full));
+        },
+    ),
+    story(
+        "that goes on with a full listing, in which a contact had got another name",
+        || {
+            let mut machine = renumbered(5..40);
+            machine.book.rename(30, 1);
+            machine.crash(Some(Kind::Full), 5);
+            machine
+        },
+        |machine| {
+            full_sync(machine);
+            let latest = machine.latest();
+            assert!(latest.resumed);
+            // Whoever came in under the new name goes, and the old row is updated.
+            assert_eq!((latest.counts.renamed, latest.counts.deleted), (1, 1));
+            assert_eq!(latest.counts.updated, 1);
         },
     ),
     story("that would delete too much", || outdated(40, |book| book.delete(5..25)), sync),

@@ -9,32 +9,72 @@ use rusqlite::Connection;
 
 use super::snapshot::{Row, Snapshot, one};
 use crate::google::{Google, Health, State, read_display};
+use crate::never::NEVER;
 
 /// What one has to know besides the rows to judge them.
 pub(crate) struct Laws {
     guard: Guard,
+    /// The guard under which each run goes.
+    guards: BTreeMap<i64, Guard>,
+    /// So many are at work that take runs out of the history, and one was since the last look.
+    clearing: u32,
+    cleared: bool,
+    /// Google's version when the last full listing that was told truthfully began.
+    listed_at: u64,
     /// Google's version when each run, or the listing that it goes on with, began.
     began: BTreeMap<i64, u64>,
     /// The grant was really dead, or another account's, since somebody connected last.
     pub(crate) grounds: bool,
     /// Somebody took the connection away.
     pub(crate) disconnected: bool,
+    /// No clock was ever wrong.
+    pub(crate) clocks_agree: bool,
 }
+
+/// Google's tokens live for seven days; after so long, nothing that is due may begin with one. It is the
+/// age at which they are renewed, and the most by which accounts are spread.
+const TOKEN_AGE_MAX: i64 = 11 * 43_200_000_000;
 
 impl Laws {
     pub(super) fn new(guard: Guard) -> Laws {
-        Laws { guard, began: BTreeMap::new(), grounds: false, disconnected: false }
+        Laws {
+            guard,
+            guards: BTreeMap::new(),
+            clearing: 0,
+            cleared: false,
+            listed_at: 0,
+            began: BTreeMap::new(),
+            grounds: false,
+            disconnected: false,
+            clocks_agree: true,
+        }
+    }
+
+    /// A run begins under this guard.
+    pub(crate) fn guard_is(&mut self, run: RunId, guard: Guard) {
+        self.guards.insert(run.0, guard);
+    }
+
+    /// Somebody begins, or ends, to take runs out of the history.
+    pub(crate) fn clears(&mut self, begins: bool) {
+        self.cleared = true;
+        self.clearing = if begins { self.clearing + 1 } else { self.clearing.saturating_sub(1) };
     }
 
     /// What a power cut may have taken: anything but the words of people.
-    pub(super) fn accept_loss(&mut self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
+    pub(super) fn accept_loss(&self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
         for (id, run) in &before.runs {
             if run.decided && now.runs.get(id).is_none_or(|it| !it.decided) {
                 return Err(format!("the word on run {} is lost", RunId(*id).fence()));
             }
+            // Its number was told to whoever asked for it.
+            let Some(kept) = now.runs.get(id) else {
+                return Err(format!("run {} is lost", RunId(*id).fence()));
+            };
+            if run.cancelled && !kept.cancelled {
+                return Err(format!("the cancel of run {} is lost", RunId(*id).fence()));
+            }
         }
-        // Ids of runs that were lost are used again.
-        self.began.retain(|id, _| now.runs.contains_key(id));
         Ok(())
     }
 
@@ -44,7 +84,7 @@ impl Laws {
         db: &Connection,
         before: &Snapshot,
         now: &Snapshot,
-        google: &Google,
+        google: &mut Google,
     ) -> Result<(), String> {
         if now.fence < before.fence {
             return Err(format!("the fence went back from {} to {}", before.fence, now.fence));
@@ -53,6 +93,7 @@ impl Laws {
         self.runs(db, before, now, google)?;
         self.deletions(db, before, now, google)?;
         self.token(before, now, google)?;
+        self.cleared = self.clearing > 0;
         // The newest run suffices: what was written before was looked at before.
         let idle: i64 = one(
             db,
@@ -91,13 +132,16 @@ impl Laws {
                 now.fence
             ));
         }
+        let mut ended = false;
         for (id, run) in &now.runs {
             let name = RunId(*id).fence();
             if !self.began.contains_key(id) {
-                begins(db, *id)?;
+                self.begins(db, *id)?;
                 let earlier = self.began.values().next_back().copied().filter(|_| run.resumed);
                 self.began.insert(*id, earlier.unwrap_or(google.version));
             }
+            let outcome_before = before.runs.get(id).and_then(|it| it.outcome.as_ref());
+            ended |= run.outcome.as_ref() != outcome_before;
             if let Some(earlier) = before.runs.get(id)
                 && let Some(was) = &earlier.outcome
                 && run.outcome.as_ref() != Some(was)
@@ -115,8 +159,14 @@ impl Laws {
             if run.after != Some(after) {
                 return Err(format!("the contacts of run {name} do not add up: {run:?}"));
             }
+            let live = (run.before + run.created + run.restored).unsigned_abs();
+            let guard = self.guards.get(id).unwrap_or(&self.guard);
+            if !run.decided && is_too_many(guard, live, run.deleted.unsigned_abs()) {
+                return Err(format!("run {name} deleted {} of {live} unasked", run.deleted));
+            }
         }
-        Ok(())
+        // This asks much of the database, so only where the books are closed.
+        if ended { never(db) } else { Ok(()) }
     }
 
     /// Nobody is deleted who was at Google all the time.
@@ -135,7 +185,7 @@ impl Laws {
         if gone.is_empty() {
             return Ok(());
         }
-        let mut decided = false;
+        let (mut decided, mut guard) = (false, self.guard);
         for (id, row) in &gone {
             let run: i64 = db
                 .prepare_cached(
@@ -144,9 +194,19 @@ impl Laws {
                 .and_then(|mut it| it.query_row([id], |row| row.get(0)))
                 .unwrap_or(0);
             // A run that was cleared from the history at once cannot be asked any more.
+            if !now.runs.contains_key(&run) && !self.cleared {
+                return Err(format!("{} was deleted, and no run says so", row.name));
+            }
             decided |= now.runs.get(&run).is_none_or(|it| it.decided);
+            guard = self.guards.get(&run).copied().unwrap_or(guard);
             let began = self.began.get(&run).copied().unwrap_or(0);
-            let since = before.token.map_or(began, |token| token.min(began));
+            // A full listing has seen who was there when it began, and the others tell of what came since
+            // the last one.
+            let full = now.runs.get(&run).is_some_and(|it| it.full);
+            let since = before.token.filter(|_| !full).map_or(began, |token| token.min(began));
+            if google.unsaid.contains(&row.name) {
+                continue;
+            }
             let Some((person, _)) = read_display(&row.display) else { continue };
             let person = &google.people[person];
             let alive = person.now().is_some_and(|it| it.name.as_deref() == Some(&row.name));
@@ -167,14 +227,19 @@ impl Laws {
         }
         let count = gone.len() as u64;
         let live = now.contacts.values().filter(|it| !it.deleted).count() as u64;
-        if !decided && self.guard.holds(live + count, count) {
+        if !decided && is_too_many(&guard, live + count, count) {
             return Err(format!("{count} of {} contacts were deleted unasked", live + count));
         }
         Ok(())
     }
 
     /// The mirror is at least as new as its sync token says.
-    fn token(&mut self, before: &Snapshot, now: &Snapshot, google: &Google) -> Result<(), String> {
+    fn token(
+        &mut self,
+        before: &Snapshot,
+        now: &Snapshot,
+        google: &mut Google,
+    ) -> Result<(), String> {
         let Some(token) = now.token else {
             if before.token.is_some() && !std::mem::take(&mut self.disconnected) {
                 return Err("the sync token was replaced by nothing".to_owned());
@@ -188,10 +253,16 @@ impl Laws {
         }
         // Who could not be read may be anybody whose new name was not listed, and whoever was merged goes by
         // the name of its heir; such a one is kept for the time being.
-        let odd = google
-            .people
-            .iter()
-            .any(|it| it.states.iter().any(|state| state.health != Health::Good));
+        if let Some(listing) = now.listing.filter(|_| now.listing != before.listing)
+            && let Some(began) = google.was_told_truthfully(listing)
+        {
+            self.listed_at = began;
+            google.hear_of_all_in(listing);
+        }
+        let odd = google.people.iter().any(|it| {
+            let last = it.states.iter().rposition(|it| it.since <= self.listed_at).unwrap_or(0);
+            it.states[last..].iter().any(|state| state.health != Health::Good)
+        });
         let mut mirrored: BTreeMap<usize, Vec<(&str, u64)>> = BTreeMap::new();
         for row in now.contacts.values().filter(|it| !it.deleted) {
             if let Some((person, edition)) = read_display(&row.display) {
@@ -257,27 +328,86 @@ fn counters(db: &Connection, now: &Snapshot) -> Result<(), String> {
     Ok(())
 }
 
-/// What a new run may follow.
-fn begins(db: &Connection, run: i64) -> Result<(), String> {
-    let mut statement = db
-        .prepare_cached(
-            "select started_by, coalesce(asked_by, ''), coalesce(outcome, '') from run
-            where id <= ?1 order by id desc limit 2",
-        )
-        .map_err(|error| error.to_string())?;
-    let runs: Vec<(String, String, String)> = statement
-        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .and_then(Iterator::collect)
-        .map_err(|error| error.to_string())?;
-    let [(started_by, asked_by, _), (_, asked_before, outcome)] = &runs[..] else {
-        return Ok(());
-    };
-    let follow_up = asked_by == FOLLOW_UP_BY;
-    if outcome == "cancelled" && (started_by == "startup" || follow_up) {
-        return Err("a run was cancelled, and the next one started by itself".to_owned());
-    }
-    if follow_up && asked_before == FOLLOW_UP_BY && outcome != "interrupted" {
-        return Err("a follow-up was followed by another".to_owned());
+/// Whether so many deletions need a person's word. In our own words, not in those of the guard.
+fn is_too_many(guard: &Guard, live: u64, deletions: u64) -> bool {
+    let share = live as f64 * guard.percent / 100.0;
+    deletions > guard.contacts && deletions as f64 > share
+}
+
+/// What must not be in any database.
+pub(super) fn never(db: &Connection) -> Result<(), String> {
+    for (what, sql) in NEVER {
+        let count = db.prepare_cached(sql).and_then(|mut it| it.query_row([], |row| row.get(0)));
+        if count != Ok(0) {
+            return Err(format!("{what}: {count:?}"));
+        }
     }
     Ok(())
+}
+
+/// A run, as far as it matters what it may follow.
+struct Begun {
+    started_by: String,
+    asked_by: String,
+    outcome: String,
+    incremental: bool,
+    started_at: i64,
+    ended_at: i64,
+}
+
+impl Begun {
+    /// The run of this number, and the one before it.
+    fn read(db: &Connection, run: i64) -> rusqlite::Result<Vec<Begun>> {
+        let mut statement = db.prepare_cached(
+            "select started_by, coalesce(asked_by, ''), coalesce(outcome, ''), kind = 'incremental',
+                started_at, coalesce(ended_at, 0)
+            from run where id <= ?1 order by id desc limit 2",
+        )?;
+        let begun = statement.query_map([run], |row| {
+            Ok(Begun {
+                started_by: row.get(0)?,
+                asked_by: row.get(1)?,
+                outcome: row.get(2)?,
+                incremental: row.get(3)?,
+                started_at: row.get(4)?,
+                ended_at: row.get(5)?,
+            })
+        })?;
+        begun.collect()
+    }
+
+    fn is_follow_up(&self) -> bool {
+        self.asked_by == FOLLOW_UP_BY
+    }
+}
+
+impl Laws {
+    /// What a new run may follow, and with which token.
+    fn begins(&self, db: &Connection, run: i64) -> Result<(), String> {
+        let runs = Begun::read(db, run).map_err(|error| error.to_string())?;
+        let Some(it) = runs.first() else { return Ok(()) };
+        let due = it.started_by == "schedule";
+        let full_at: i64 = one(db, "select token_full_at from account");
+        if due
+            && it.incremental
+            && self.clocks_agree
+            && full_at > 0
+            && it.started_at - full_at > TOKEN_AGE_MAX
+        {
+            let hours = (it.started_at - full_at) / 3_600_000_000;
+            return Err(format!("a token {hours} hours old is used on, and not renewed"));
+        }
+        let Some(before) = runs.get(1) else { return Ok(()) };
+        if before.outcome == "cancelled" && (it.started_by == "startup" || it.is_follow_up()) {
+            return Err("a run was cancelled, and the next one started by itself".to_owned());
+        }
+        let slot: i64 = one(db, "select last_slot from account");
+        if before.outcome == "cancelled" && due && self.clocks_agree && slot <= before.ended_at {
+            return Err("a run was cancelled, and came back for a due time before that".to_owned());
+        }
+        if it.is_follow_up() && before.is_follow_up() && before.outcome != "interrupted" {
+            return Err("a follow-up was followed by another".to_owned());
+        }
+        Ok(())
+    }
 }

@@ -5,11 +5,13 @@
 mod laws;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use ringbook::store::RunSums;
 use ringbook::sync::guard::Guard;
-use ringbook::sync::{AccountId, RunId};
+use ringbook::sync::{AccountId, Outcome, RunId};
 use ringbook_disk::Disk;
 use rusqlite::Connection;
 
@@ -32,8 +34,18 @@ pub(crate) struct Watcher {
     before: Snapshot,
 }
 
+/// A run that succeeded, perhaps without those that cannot be read.
+pub(crate) struct GoodRun {
+    pub(crate) id: i64,
+    pub(crate) fence: i64,
+    pub(crate) full: bool,
+    pub(crate) resumed: bool,
+    pub(crate) partial: bool,
+}
+
 pub(crate) const DATABASE: &str = "ringbook.db";
 
+/// All but those that tell of the installation. A new database is asked whether that is so.
 pub(crate) const TABLES: [&str; 13] = [
     "account",
     "oauth_grant",
@@ -53,7 +65,7 @@ pub(crate) const TABLES: [&str; 13] = [
 impl Watcher {
     pub(crate) fn new(disk: Arc<Disk>, guard: Guard) -> rusqlite::Result<Watcher> {
         let db = Connection::open(disk.folder().join(DATABASE))?;
-        db.set_prepared_statement_cache_capacity(64);
+        db.set_prepared_statement_cache_capacity(128);
         Ok(Watcher {
             db,
             original: None,
@@ -64,6 +76,17 @@ impl Watcher {
             seen: 0,
             before: Snapshot::default(),
         })
+    }
+
+    /// Whether the tables that are looked at are all that there are.
+    pub(crate) fn knows_all_tables(&self) -> bool {
+        let asked = self.db.prepare(
+            "select name from sqlite_master where type = 'table'
+                and name not in ('install', 'schema_version') and name not like 'sqlite_%'",
+        );
+        let read = asked.and_then(|mut it| it.query_map([], |row| row.get(0))?.collect());
+        let there: BTreeSet<String> = read.unwrap_or_default();
+        there == TABLES.map(str::to_owned).into()
     }
 
     /// Looks at a copy of what is on PostgreSQL.
@@ -120,7 +143,7 @@ impl Watcher {
     /// Looks at the database that is on the disk now.
     pub(crate) fn open_anew(&mut self) -> rusqlite::Result<()> {
         self.db = Connection::open(self.disk.folder().join(DATABASE))?;
-        self.db.set_prepared_statement_cache_capacity(64);
+        self.db.set_prepared_statement_cache_capacity(128);
         Ok(())
     }
 
@@ -186,6 +209,12 @@ impl Watcher {
         asked.and_then(|mut it| it.query_row([run.0], |row| row.get(0))).unwrap_or_default()
     }
 
+    /// How many pages of a run are stored.
+    pub(crate) fn pages(&self, run: RunId) -> i64 {
+        let asked = self.db.prepare_cached("select pages from run where id = ?1");
+        asked.and_then(|mut it| it.query_row([run.0], |row| row.get(0))).unwrap_or_default()
+    }
+
     pub(crate) fn anything_open(&self) -> bool {
         one::<i64>(&self.db, "select count(*) from run where outcome is null") > 0
     }
@@ -202,10 +231,91 @@ impl Watcher {
         one::<i64>(&self.db, "select count(*) from oauth_grant where needs_reauth_at is null") == 0
     }
 
+    pub(crate) fn newest_run(&self) -> i64 {
+        one(&self.db, "select max(id) from run")
+    }
+
+    /// The runs after this one that did what they were to do, in order.
+    pub(crate) fn good_runs(&self, after: i64) -> Vec<GoodRun> {
+        let asked = self.db.prepare_cached(
+            "select id, kind = 'full', resumed, outcome = 'partial' from run
+            where id > ?1 and outcome in ('succeeded', 'partial') order by id",
+        );
+        let read = asked.and_then(|mut it| {
+            let rows = it.query_map([after], |row| {
+                let id: i64 = row.get(0)?;
+                let (full, resumed, partial) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(GoodRun { id, fence: RunId(id).fence(), full, resumed, partial })
+            })?;
+            rows.collect()
+        });
+        read.unwrap_or_default()
+    }
+
+    /// The names of those whom a run set aside.
+    pub(crate) fn set_aside(&self, run: i64) -> Vec<Option<String>> {
+        let asked = self.db.prepare_cached("select resource_name from set_aside where run = ?1");
+        let read = asked.and_then(|mut it| it.query_map([run], |row| row.get(0))?.collect());
+        read.unwrap_or_default()
+    }
+
     pub(crate) fn last_succeeded(&self) -> bool {
         let outcome: Option<String> =
             one(&self.db, "select outcome from run order by id desc limit 1");
         matches!(outcome.as_deref(), Some("succeeded" | "partial"))
+    }
+
+    /// Whether there is nothing that must never be in a database.
+    pub(crate) fn never(&self) -> Result<(), String> {
+        laws::never(&self.db)
+    }
+
+    /// The runs that are over, added up by hand.
+    pub(crate) fn run_sums(&self) -> rusqlite::Result<RunSums> {
+        let mut statement = self.db.prepare(
+            "select pages, listed, created, updated, unchanged, set_aside, deleted, restored, renamed,
+                tombstones, to_delete, retries, requests, started_at, ended_at
+            from run where outcome is not null",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut sums = RunSums::default();
+        while let Some(row) = rows.next()? {
+            let it = &mut sums.counts;
+            sums.runs += 1;
+            let parts = [
+                &mut it.pages,
+                &mut it.listed,
+                &mut it.created,
+                &mut it.updated,
+                &mut it.unchanged,
+                &mut it.set_aside,
+                &mut it.deleted,
+                &mut it.restored,
+                &mut it.renamed,
+                &mut it.tombstones,
+                &mut it.to_delete,
+                &mut sums.retries,
+                &mut sums.requests,
+            ];
+            for (at, part) in parts.into_iter().enumerate() {
+                *part += row.get::<_, i64>(at)?.unsigned_abs();
+            }
+            let took = row.get::<_, i64>(14)? - row.get::<_, i64>(13)?;
+            sums.took += Duration::from_micros(u64::try_from(took).unwrap_or(0));
+        }
+        Ok(sums)
+    }
+
+    /// How many runs ended in each way, in the order of the words.
+    pub(crate) fn outcomes(&self) -> rusqlite::Result<Vec<(Option<Outcome>, u64)>> {
+        let mut statement = self.db.prepare("select outcome from run")?;
+        let words = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
+        let mut counts: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for word in words {
+            *counts.entry(word?).or_default() += 1;
+        }
+        let outcome = |it: (Option<String>, u64)| (it.0.and_then(|word| word.parse().ok()), it.1);
+        Ok(counts.into_iter().map(outcome).collect())
     }
 
     /// Live contacts: by resource name, the stored content.
@@ -221,7 +331,7 @@ impl Watcher {
     }
 
     /// Looks at everything, if anything has changed.
-    pub(crate) fn look(&mut self, google: &Google) -> Result<(), String> {
+    pub(crate) fn look(&mut self, google: &mut Google) -> Result<(), String> {
         let version = self.version();
         if version == self.seen {
             return Ok(());

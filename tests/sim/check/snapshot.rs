@@ -11,6 +11,8 @@ use crate::google::Google;
 pub(super) struct Snapshot {
     pub(super) fence: i64,
     pub(super) token: Option<u64>,
+    /// The listing that the token comes from.
+    pub(super) listing: Option<usize>,
     pub(super) runs: BTreeMap<i64, Run>,
     pub(super) contacts: BTreeMap<i64, Row>,
 }
@@ -29,6 +31,8 @@ pub(super) struct Run {
     pub(super) after: Option<i64>,
     pub(super) decided: bool,
     pub(super) resumed: bool,
+    pub(super) full: bool,
+    pub(super) cancelled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +53,9 @@ impl Snapshot {
         let mut runs = BTreeMap::new();
         let mut statement = db.prepare_cached(
             "select id, outcome, listed, created, updated, unchanged, set_aside, deleted, restored,
-                before_live, after_live, decided_at is not null, resumed from run",
+                before_live, after_live, decided_at is not null, resumed, kind = 'full',
+                cancel_at is not null
+            from run",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -66,6 +72,8 @@ impl Snapshot {
                 after: row.get(10)?,
                 decided: row.get(11)?,
                 resumed: row.get(12)?,
+                full: row.get(13)?,
+                cancelled: row.get(14)?,
             };
             runs.insert(row.get(0)?, run);
         }
@@ -86,7 +94,8 @@ impl Snapshot {
         }
         Ok(Snapshot {
             fence: one(db, "select fence from lease"),
-            token: token.and_then(|it| Google::read_token(&it)).map(|it| it.0),
+            token: token.as_deref().and_then(Google::read_token).map(|it| it.0),
+            listing: token.as_deref().and_then(Google::listing_behind),
             runs,
             contacts,
         })

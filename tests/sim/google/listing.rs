@@ -30,6 +30,8 @@ pub(super) struct Listing {
     counted: bool,
     /// Left out, though counted.
     omitted: Vec<usize>,
+    /// No page of it said what is not so.
+    truthful: bool,
 }
 
 /// One way in which a page is not what it should be.
@@ -62,6 +64,25 @@ impl Google {
         (kind == "s").then_some((version.parse().ok()?, full_at.parse().ok()?))
     }
 
+    /// The listing that gave out a sync token.
+    pub(crate) fn listing_behind(token: &str) -> Option<usize> {
+        token.split('.').nth(3)?.parse().ok()
+    }
+
+    /// The version at which a listing began, if it was a full one and left nobody out.
+    pub(crate) fn was_told_truthfully(&self, listing: usize) -> Option<u64> {
+        let it = self.listings.get(listing)?;
+        (it.since.is_none() && it.truthful).then_some(it.began)
+    }
+
+    /// Whoever was left out before is known from here on.
+    pub(crate) fn hear_of_all_in(&mut self, listing: usize) {
+        for person in &self.listings[listing].people {
+            self.unheard_of.remove(person);
+        }
+        self.unsaid.clear();
+    }
+
     pub(crate) fn list(
         &mut self,
         request: &ListRequest,
@@ -79,11 +100,15 @@ impl Google {
         let full = self.listings[listing].since.is_none();
         let to = (from + size).min(length);
         let mut entries = Vec::with_capacity(size);
+        // Who the entries of a full listing are.
+        let mut shown = Vec::with_capacity(size);
         for at in from..to {
             match at.checked_sub(people) {
                 None => {
                     let person = self.listings[listing].people[at];
-                    entries.extend(self.entry(person, self.listings[listing].since));
+                    let entry = self.entry(person, self.listings[listing].since);
+                    shown.extend(entry.is_some().then_some(person));
+                    entries.extend(entry);
                 }
                 Some(at) => entries.push(Entry::Deleted(self.listings[listing].gone[at].clone())),
             }
@@ -94,7 +119,8 @@ impl Google {
             Some(Lie::Omit | Lie::OmitUncounted) if full && !entries.is_empty() => {
                 let left_out = chance.between(1, entries.len() as u32) as usize;
                 entries.truncate(entries.len() - left_out);
-                let omitted = self.listings[listing].people[from..to.min(people)].to_vec();
+                let omitted = shown.split_off(entries.len());
+                self.listings[listing].truthful = false;
                 if lie == Some(Lie::OmitUncounted) {
                     total = total.map(|it| it.saturating_sub(left_out as u64));
                     self.unheard_of.extend(omitted);
@@ -104,6 +130,7 @@ impl Google {
             }
             Some(Lie::Empty) if full => {
                 entries.clear();
+                self.listings[listing].truthful = false;
                 total = (chance.below(2) == 1).then_some(0);
                 last = true;
                 // A wrong count at the end also covers up what was left out before.
@@ -141,7 +168,8 @@ impl Google {
         let mut page = Page {
             entries: entries.into(),
             next: (!last).then(|| PageToken::new(format!("p.{listing}.{to}"))),
-            sync_token: last.then(|| SyncToken::new(format!("s.{}.{}", it.began, it.full_at))),
+            sync_token: last
+                .then(|| SyncToken::new(format!("s.{}.{}.{listing}", it.began, it.full_at))),
             total,
         };
         match lie {
@@ -163,7 +191,6 @@ impl Google {
                     return Err(refused("no such sync token"));
                 };
                 if now - full_at > TOKEN_LIFE {
-                    self.died_of_age += 1;
                     return Err(refused("the sync token is too old"));
                 }
                 if version < self.tokens_dead_before || self.who == Who::Another {
@@ -194,6 +221,7 @@ impl Google {
             said: Vec::new(),
             counted: false,
             omitted: Vec::new(),
+            truthful: true,
         });
         Ok(self.listings.len() - 1)
     }

@@ -86,9 +86,9 @@ pub(crate) struct Google {
     pub(crate) revoked: bool,
     /// Sync tokens that descend from listings before this version are refused.
     pub(crate) tokens_dead_before: u64,
-    /// Sync tokens that were refused for their age.
-    pub(crate) died_of_age: u64,
     names: u32,
+    /// Names of which Google would not say what became of them, though they were there.
+    pub(crate) unsaid: BTreeSet<String>,
     /// Left out of a listing in a way that nobody who does not know them can find out.
     pub(crate) unheard_of: BTreeSet<usize>,
 }
@@ -103,8 +103,8 @@ impl Google {
             who: Who::Ours,
             revoked: false,
             tokens_dead_before: 0,
-            died_of_age: 0,
             names: 0,
+            unsaid: BTreeSet::new(),
             unheard_of: BTreeSet::new(),
         }
     }
@@ -112,6 +112,27 @@ impl Google {
     /// Who can be changed now, by number.
     pub(crate) fn living(&self) -> Vec<usize> {
         (0..self.people.len()).filter(|at| self.people[*at].now().is_some()).collect()
+    }
+
+    /// Who is there and cannot be read, by number.
+    pub(crate) fn unreadable(&self) -> Vec<usize> {
+        let odd = |at: &usize| self.people[*at].now().is_some_and(|it| it.health != Health::Good);
+        (0..self.people.len()).filter(odd).collect()
+    }
+
+    /// What a listing calls them.
+    pub(crate) fn unreadable_names(&self) -> Vec<Option<String>> {
+        let states = self.unreadable().into_iter().filter_map(|at| self.people[at].now());
+        states.map(|it| it.name.clone().filter(|_| it.health == Health::Odd)).collect()
+    }
+
+    /// Whether this is a name, now or once, of somebody who cannot be read.
+    pub(crate) fn may_stay(&self, name: &str) -> bool {
+        self.unreadable().into_iter().any(|at| {
+            let it = &self.people[at];
+            it.former.iter().any(|former| former == name)
+                || it.states.iter().any(|state| state.name.as_deref() == Some(name))
+        })
     }
 
     pub(crate) fn fresh_name(&mut self) -> String {

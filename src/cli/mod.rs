@@ -10,6 +10,7 @@ mod doctor;
 mod exit;
 mod export;
 mod find;
+mod phone;
 mod phones;
 mod progress;
 mod screen;
@@ -173,6 +174,17 @@ Examples:
 A file is complete or not there: it appears under its name when everything is in it.")]
     Export(export::Args),
 
+    /// The directory as a phone shows it, to walk through in the terminal
+    #[command(after_help = "\
+Examples:
+  ringbook phone
+  ringbook phone --model 7965 --url http://10.0.0.5:8000
+  printf '/angstrom\\n1\\n' | ringbook phone
+
+A number selects a line; a key is pressed by its name or the beginning of it; /text searches, b goes
+back, q ends. With --url everything comes over HTTP, as for a phone; without it no server is needed.")]
+    Phone(phone::Args),
+
     /// Set up the desk phones
     #[command(subcommand)]
     Phones(phones::PhonesCommand),
@@ -273,6 +285,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Dial(args)) => dial::dial(desk, args),
         Some(Command::Search(args)) => find::search(desk, args).await,
         Some(Command::Export(args)) => export::export(desk, args).await,
+        Some(Command::Phone(args)) => phone::phone(desk, args).await,
         Some(Command::Phones(command)) => phones::phones(&desk, command),
         Some(Command::Doctor) => doctor::doctor(desk).await,
         Some(Command::Config) => config(desk),

@@ -9,6 +9,8 @@ mod live;
 mod names;
 mod search;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use digits::Digits;
 pub use live::{Directory, Labels, Rules, View};

@@ -235,10 +235,11 @@ impl Snapshot {
     /// Numbers that both begin with their countries must be equal. Where one does not, the longest
     /// common end wins, if it has `digits_min` digits and is the whole of one of the two; numbers with
     /// fewer digits must be equal. If different numbers fit equally well, it is nobody's: no name is
-    /// better than a wrong one.
+    /// better than a wrong one. Of several who share it, it is the first one's.
     pub fn who_has(&self, number: Digits, digits_min: usize) -> Option<u32> {
-        if let Some((_, whose)) = self.ending(number, number.len()).find(|it| it.0.same(number)) {
-            return Some(*whose);
+        let same = self.ending(number, number.len()).filter(|it| it.0.same(number));
+        if let Some(first) = same.map(|(_, whose)| *whose).min() {
+            return Some(first);
         }
         if number.len() < digits_min {
             return None;
@@ -255,7 +256,10 @@ impl Snapshot {
             }
             match best {
                 Some((known, _, _)) if known > tail => {}
-                Some((known, same, _)) if known == tail => ambiguous |= !same.same(*other),
+                Some((known, same, first)) if known == tail => {
+                    ambiguous |= !same.same(*other);
+                    best = Some((known, same, first.min(*whose)));
+                }
                 _ => {
                     best = Some((tail, *other, *whose));
                     ambiguous = false;

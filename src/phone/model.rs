@@ -58,7 +58,8 @@ impl Phone {
         // Behind the bracket are addresses and serial numbers.
         let named = named.split('(').next().unwrap_or_default();
         let upper = named.to_ascii_uppercase();
-        let number = number_in(&upper);
+        // What stands behind the product, such as a serial number, has digits of its own.
+        let number = number_in(upper.split([' ', '(']).next().unwrap_or_default());
         let family = if upper.contains("SPA") {
             Family::Spa
         } else if number.starts_with("98") || number == "8875" {

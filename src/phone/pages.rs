@@ -176,6 +176,8 @@ impl Desk {
             return self.details(words, numbers);
         }
         let path = format!("/contacts/{id}?");
+        // A number may have gone since the link to this page was made.
+        let page = page.min(self.pages(dialled.len()));
         let place = Place { title: &words.name, path, page, total: dialled.len() };
         let shown = self.on_page(&place);
         let prompt = match (shown.len() < dialled.len(), words.company.is_empty()) {

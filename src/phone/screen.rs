@@ -131,7 +131,7 @@ impl Menu {
         if let Some(url) = url
             && self.items.len() < Self::ITEMS_MAX
         {
-            self.items.push(Item { name: ItemName::new(name), url });
+            self.items.push(Item { name: ItemName::seen_or(name, "(no name)"), url });
         }
     }
 
@@ -150,7 +150,7 @@ impl Directory {
     /// Adds a line, as long as there is room.
     pub fn entry(&mut self, name: &str, telephone: &str) {
         if self.entries.len() < Self::ENTRIES_MAX {
-            let (name, telephone) = (Heading::new(name), Heading::new(telephone));
+            let (name, telephone) = (Heading::seen_or(name, "Other"), Heading::new(telephone));
             self.entries.push(Entry { name, telephone });
         }
     }

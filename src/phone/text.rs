@@ -30,16 +30,27 @@ impl<const MAX: usize> Limited<MAX> {
         Limited(cut(text.chars().filter(|c| *c == '\n' || is_shown(*c)).collect(), MAX))
     }
 
+    /// In one line; the other words where nothing of the text can be seen. A line without any looks like
+    /// a fault of the phone.
+    pub fn seen_or(text: &str, otherwise: &str) -> Limited<MAX> {
+        let seen = Limited::new(text);
+        if is_blank(&seen.0) { Limited::new(otherwise) } else { seen }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// In the letters of a charset. Written in other letters a text may get longer, and is cut again.
+    /// In the letters of a charset. Written in other letters a text may get longer, and is cut again; one
+    /// of which no letter is left becomes a question mark.
     pub fn in_letters_of(&self, charset: Charset) -> Cow<'_, str> {
         if charset.has_all(&self.0) {
             return Cow::Borrowed(&self.0);
         }
         let written = charset.transliterate(&self.0);
+        if is_blank(&written) && !is_blank(&self.0) {
+            return Cow::Borrowed("?");
+        }
         if written.chars().count() <= MAX {
             return Cow::Owned(written);
         }
@@ -59,6 +70,16 @@ fn is_shown(c: char) -> bool {
     let turns =
         matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns && !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{FEFF}')
+}
+
+/// Whether there is nothing to see: blanks, and letters without a width.
+fn is_blank(text: &str) -> bool {
+    let unseen = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}')
+            || matches!(c, '\u{FE00}'..='\u{FE0F}')
+    };
+    text.chars().all(unseen)
 }
 
 fn cut(text: String, max: usize) -> String {
@@ -154,6 +175,18 @@ mod tests {
     fn what_no_screen_can_show_is_left_out() {
         assert_eq!(Limited::<32>::new("A\u{0}d\u{B}a\nL\u{202E}ove\u{FFFE}").as_str(), "Ada Love");
         assert_eq!(Limited::<32>::lines("a\nb\u{7}").as_str(), "a\nb");
+    }
+
+    #[test]
+    fn a_line_is_never_without_anything_to_see() {
+        let seen = |text| Limited::<64>::seen_or(text, "(no name)").as_str().to_owned();
+        for blank in ["", " ", "\u{200F}\u{202E}", "\u{200B}\u{2060}", "\u{FFFE}"] {
+            assert_eq!(seen(blank), "(no name)", "{blank:?}");
+        }
+        assert_eq!(seen("Ada"), "Ada");
+        // A letter of somebody's own font.
+        let own = Limited::<64>::new("\u{E000}");
+        assert_eq!(own.in_letters_of(Charset::Latin1), "?");
     }
 
     #[test]

@@ -126,7 +126,11 @@ impl Lenient {
     pub(crate) fn of(query: Option<&str>) -> Lenient {
         let pairs = query.unwrap_or_default().split('&').filter_map(|pair| {
             let (name, value) = pair.split_once('=')?;
-            Some((decode(name)?, decode(value)?))
+            let value = octets(value)?;
+            // An old phone writes what was typed in ISO 8859-1, whose bytes are Unicode's first letters.
+            let text = String::from_utf8(value)
+                .unwrap_or_else(|latin1| latin1.into_bytes().into_iter().map(char::from).collect());
+            Some((decode(name)?, text))
         });
         Lenient(pairs.collect())
     }
@@ -143,6 +147,10 @@ impl Lenient {
 
 /// Decodes a part of a query; `None` where it is no text.
 fn decode(raw: &str) -> Option<String> {
+    String::from_utf8(octets(raw)?).ok()
+}
+
+fn octets(raw: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {
@@ -155,7 +163,7 @@ fn decode(raw: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 const UUID: &str = "a UUID";
@@ -276,7 +284,7 @@ impl FromRequestParts<Web> for Caller {
 }
 
 /// The client's address; behind a trusted proxy the one that the proxy names.
-fn address(parts: &Parts, web: &Web) -> String {
+pub(crate) fn address(parts: &Parts, web: &Web) -> String {
     let Some(peer) = peer(parts) else { return "unknown".to_owned() };
     let trusted = |ip| is_trusted(ip, web);
     let mut client = peer.ip().to_canonical();
@@ -299,7 +307,7 @@ fn is_trusted(ip: IpAddr, web: &Web) -> bool {
 }
 
 /// Where the connection comes from.
-pub(crate) fn peer(parts: &Parts) -> Option<SocketAddr> {
+fn peer(parts: &Parts) -> Option<SocketAddr> {
     parts.extensions.get::<Peer>().map(|it| it.0)
 }
 

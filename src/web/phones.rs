@@ -17,7 +17,7 @@ use crate::phone::{
 use crate::store::{ContactId, DbError};
 use crate::sync::AccountId;
 use crate::web::Web;
-use crate::web::input::{Lenient, from_trusted_proxy, peer, text_of};
+use crate::web::input::{Lenient, address, from_trusted_proxy, text_of};
 use crate::web::screens::{Key, Rendered};
 
 /// What stands behind the address in every link.
@@ -43,7 +43,8 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
     let query = Lenient::of(parts.uri.query());
     let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
     let charset = Charset::wanted(known(&parts.headers, header::ACCEPT_CHARSET.as_str()));
-    let visit = Visit { web: &web, desk: &desk, query: &query, device: device(&parts, &query) };
+    let device = device(&web, &parts, &query);
+    let visit = Visit { web: &web, desk: &desk, query: &query, device };
     match visit.rendered(path, charset).await {
         Ok(screen) => screen.answer(),
         Err(problem) => {
@@ -129,7 +130,7 @@ impl Visit<'_> {
             .filter(|group| group.count > 0 || !hide)
             .collect();
         let starred = contacts.starred().len();
-        self.desk.menu(&groups, contacts.with_phone(), starred, contacts.labels().count())
+        self.desk.menu(&groups, contacts.with_phone(), starred, labels(view).count())
     }
 
     fn group(&self, key: Keypad, view: &View) -> Body {
@@ -158,8 +159,8 @@ impl Visit<'_> {
 
     fn labels(&self, view: &View) -> Body {
         let mut lists: Vec<(String, String, usize)> = Vec::new();
-        for (name, places) in labels(view) {
-            lists.push((name.to_owned(), label_path(name), places.len()));
+        for label in labels(view) {
+            lists.push((label.name.to_owned(), label.path(), label.places.len()));
         }
         if lists.is_empty() {
             return self.desk.words("Labels", "No contact with a number has a label.");
@@ -173,8 +174,8 @@ impl Visit<'_> {
 
     fn label(&self, code: &str, view: &View) -> Body {
         let wanted = format!("/labels/{code}");
-        match labels(view).find(|(name, _)| label_path(name) == wanted) {
-            Some((name, places)) => self.list(name, &format!("{wanted}?"), places, view),
+        match labels(view).find(|label| label.path() == wanted) {
+            Some(label) => self.list(label.name, &format!("{wanted}?"), label.places, view),
             None => self.desk.words("Not found", "There is no such label any more."),
         }
     }
@@ -263,23 +264,35 @@ impl Visit<'_> {
     }
 }
 
-/// Labels that are on phones, with their names, in the order of these.
-fn labels(view: &View) -> impl Iterator<Item = (&str, &[u32])> {
+/// A label that is on phones.
+struct Label<'a> {
+    account: i64,
+    /// What Google calls it among its own; `name` is what people do.
+    resource: &'a str,
+    name: &'a str,
+    places: &'a [u32],
+}
+
+/// Labels that are on phones, in the order of their names.
+fn labels(view: &View) -> impl Iterator<Item = Label<'_>> {
     let named = view.contacts.labels().filter_map(|(account, resource, places)| {
         let key = (AccountId(account), resource.to_owned());
-        Some((view.labels.get(&key)?.as_str(), places))
+        let name = view.labels.get(&key)?.as_str();
+        Some(Label { account, resource, name, places })
     });
-    let mut named: Vec<(&str, &[u32])> = named.collect();
-    named.sort_by_key(|(name, _)| name.to_lowercase());
+    let mut named: Vec<Label<'_>> = named.collect();
+    named.sort_by_key(|label| label.name.to_lowercase());
     named.into_iter()
 }
 
-/// A label's name may hold anything, and links shall be short.
-fn label_path(name: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(name.as_bytes());
-    let code: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("/labels/{code}")
+impl Label<'_> {
+    /// Two accounts may have labels of one name, and links shall be short.
+    fn path(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(format!("{} {}", self.account, self.resource).as_bytes());
+        let code: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("/labels/{code}")
+    }
 }
 
 fn known<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -288,10 +301,10 @@ fn known<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Who asks: by the name that phones put behind the address, else by where they are. It can be made up,
 /// and is good enough to tell recent searches apart.
-fn device(parts: &Parts, query: &Lenient) -> String {
+fn device(web: &Web, parts: &Parts, query: &Lenient) -> String {
     match query.text("name").filter(|it| !it.is_empty()) {
         Some(name) => name.chars().take(32).collect(),
-        None => peer(parts).map_or(String::new(), |it| it.ip().to_string()),
+        None => address(parts, web),
     }
 }
 

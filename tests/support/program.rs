@@ -1,6 +1,6 @@
 //! The real program as a process of its own, and what it says.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -44,6 +44,17 @@ impl Ended {
 
 impl Program {
     pub(crate) fn start(folder: &Path, settings: &[(String, String)], args: &[&str]) -> Program {
+        Program::reading(folder, settings, args, "")
+    }
+
+    /// One that somebody types into, and then no more.
+    pub(crate) fn reading(
+        folder: &Path,
+        settings: &[(String, String)],
+        args: &[&str],
+        typed: &str,
+    ) -> Program {
+        let stdin = if typed.is_empty() { Stdio::null() } else { keyboard(typed) };
         let mut child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .args(args)
             .env_clear()
@@ -51,7 +62,7 @@ impl Program {
             .env("TMPDIR", folder)
             .envs(settings.iter().map(|(key, value)| (key, value)))
             .current_dir(folder)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -120,6 +131,13 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn keyboard(typed: &str) -> Stdio {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(typed.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    Stdio::from(file)
 }
 
 pub(crate) fn free_port() -> String {

@@ -1,0 +1,236 @@
+//! `phone`: the directory in a terminal, as a phone on a desk shows it. It gets what a phone gets and
+//! nothing else, so what works here works there.
+
+mod draw;
+mod line;
+mod page;
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+
+use crate::cli::Desk;
+use crate::cli::exit::{Exit, Trouble};
+use crate::web;
+
+use line::Line;
+use page::{Choices, Page};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which phone to be
+    #[arg(long, value_enum, default_value = "8845", value_name = "MODEL")]
+    model: Model,
+    /// A server to ask, such as http://10.0.0.5:8000; without it, the directory is read here
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Phones that show the directory in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    /// Letters of ISO 8859-1 only
+    #[value(name = "7940")]
+    Cisco7940,
+    /// Select is the leftmost key
+    #[value(name = "7965")]
+    Cisco7965,
+    /// Exit is the leftmost key
+    #[value(name = "8845")]
+    Cisco8845,
+    /// Multiplatform firmware
+    #[value(name = "8851")]
+    Mpp8851,
+    /// Turns pages by a key of its own
+    #[value(name = "spa504")]
+    Spa504,
+}
+
+impl Model {
+    /// What such a phone says of itself.
+    fn headers(self) -> &'static [(&'static str, &'static str)] {
+        const UNICODE: (&str, &str) = ("accept-charset", "utf-8,iso-8859-1;q=0.8");
+        match self {
+            Model::Cisco7940 => &[
+                ("x-ciscoipphonemodelname", "CP-7940G"),
+                ("accept-charset", "iso-8859-1, utf-8;q=0.8"),
+            ],
+            Model::Cisco7965 => &[("x-ciscoipphonemodelname", "CP-7965G"), UNICODE],
+            Model::Cisco8845 => &[("x-ciscoipphonemodelname", "CP-8845"), UNICODE],
+            Model::Mpp8851 => &[("user-agent", "Cisco-CP-8851-3PCC/11.3.1 (0)"), UNICODE],
+            Model::Spa504 => &[("user-agent", "Cisco/SPA504G-7.4.9c (0)(0)"), UNICODE],
+        }
+    }
+}
+
+pub(crate) async fn phone(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+    let headers = args.model.headers();
+    let (line, root) = match &args.url {
+        Some(url) => (Line::to_server(headers)?, root_of(url)?),
+        None => {
+            let router = web::router(desk.open().await?);
+            (Line::in_process(router, headers), "http://localhost/directory".to_owned())
+        }
+    };
+    let (stack, page) = (Vec::new(), None);
+    let mut handset = Handset { desk, line, root: root.clone(), stack, page, fresh: false };
+    handset.open(&root).await?;
+    handset.draw()?;
+    let prompts = handset.desk.screen.terminal && io::stdin().is_terminal();
+    loop {
+        if prompts {
+            write!(io::stdout(), "> ")?;
+            io::stdout().flush()?;
+        }
+        let mut typed = String::new();
+        // The end of what is typed ends the walk, too.
+        if io::stdin().read_line(&mut typed)? == 0 || !handset.obey(typed.trim()).await? {
+            return Ok(Exit::Ok);
+        }
+    }
+}
+
+/// The directory's address, of a server's or its own.
+fn root_of(url: &str) -> Result<String, Trouble> {
+    let url = url.trim_end_matches('/');
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let detail = format!("`--url`: found `{url}`; allowed is one such as http://10.0.0.5:8000");
+        return Err(Trouble::usage(detail));
+    }
+    let root = url.strip_suffix("/directory").unwrap_or(url);
+    Ok(format!("{root}/directory"))
+}
+
+/// A phone in somebody's hand.
+struct Handset {
+    desk: Desk,
+    line: Line,
+    root: String,
+    /// Where Back leads.
+    stack: Vec<String>,
+    page: Option<Page>,
+    /// There is something to see that was not drawn yet.
+    fresh: bool,
+}
+
+impl Handset {
+    /// Opens an address. What a phone cannot show leaves the screen as it is.
+    async fn open(&mut self, url: &str) -> Result<(), Trouble> {
+        match self.line.get(url).await.and_then(|answer| Page::read(&answer)) {
+            Ok(page) => {
+                // A page that has expired when it comes is passed over by Back.
+                if !page.expired && self.stack.last().map(String::as_str) != Some(url) {
+                    self.stack.push(url.to_owned());
+                }
+                self.page = Some(page);
+                self.fresh = true;
+            }
+            Err(reason) if self.page.is_none() => {
+                return Err(Trouble::failed(format!("{url}: {reason}")));
+            }
+            Err(reason) => self.say(&format!("The phone shows an error: {reason}"))?,
+        }
+        Ok(())
+    }
+
+    /// Does what was typed; `false` ends the walk.
+    async fn obey(&mut self, typed: &str) -> Result<bool, Trouble> {
+        let Some(page) = self.page.clone() else { return Ok(false) };
+        match typed {
+            "q" | "quit" => return Ok(false),
+            "" => self.fresh = true,
+            "?" => self.explain()?,
+            "b" | "back" => self.back().await?,
+            _ => {
+                if let Some(text) = typed.strip_prefix('/') {
+                    self.search(text.trim()).await?;
+                } else if let Ok(number) = typed.parse::<usize>() {
+                    self.select(&page, number).await?;
+                } else if let Some((number, text)) = typed.split_once('=')
+                    && let Some(url) = page.filled(number.trim(), text.trim())
+                {
+                    self.open(&url).await?;
+                } else if let Some(key) = page.key(typed) {
+                    self.press(&page, &key.url).await?;
+                } else {
+                    self.say(&format!("There is no key `{typed}` here; ? says what there is."))?;
+                }
+            }
+        }
+        self.draw()?;
+        Ok(true)
+    }
+
+    async fn select(&mut self, page: &Page, number: usize) -> Result<(), Trouble> {
+        let at = number.wrapping_sub(1);
+        match &page.choices {
+            Choices::Menu(items) if at < items.len() => {
+                let url = items[at].target.clone();
+                self.open(&url).await
+            }
+            Choices::Numbers(entries) if at < entries.len() => {
+                self.say(&format!("Dialling {}", entries[at].target))
+            }
+            _ => self.say(&format!("There is no line {number} here.")),
+        }
+    }
+
+    async fn press(&mut self, page: &Page, url: &str) -> Result<(), Trouble> {
+        match url.strip_prefix("SoftKey:") {
+            None => self.open(url).await,
+            Some("Exit" | "Cancel") => self.back().await,
+            Some("Select" | "Dial") => self.select(page, 1).await,
+            Some("Submit") => self.say("Type 1=text to fill in the first field and send it."),
+            Some(own) => self.say(&format!("The phone does this by itself: {own}.")),
+        }
+    }
+
+    async fn back(&mut self) -> Result<(), Trouble> {
+        let kept = self.page.as_ref().is_some_and(|page| !page.expired);
+        if kept && self.stack.len() > 1 {
+            self.stack.pop();
+        }
+        match self.stack.last().cloned() {
+            Some(url) => self.open(&url).await,
+            None => Ok(()),
+        }
+    }
+
+    /// As a person would: by the key or the line that is called so, and the form behind it.
+    async fn search(&mut self, text: &str) -> Result<(), Trouble> {
+        if self.page.as_ref().and_then(Page::way_to_search).is_none() {
+            let root = self.root.clone();
+            self.open(&root).await?;
+        }
+        let Some(way) = self.page.as_ref().and_then(Page::way_to_search) else {
+            return self.say("There is no search on this phone.");
+        };
+        self.open(&way).await?;
+        match self.page.as_ref().and_then(|page| page.filled("1", text)) {
+            Some(url) => self.open(&url).await,
+            None => self.say("There is nothing to fill in."),
+        }
+    }
+
+    fn explain(&self) -> Result<(), Trouble> {
+        self.say(
+            "a number selects a line; a key is pressed by its name or the beginning of it\n\
+             /text searches; 1=text fills in a field; b goes back, q ends",
+        )
+    }
+
+    fn say(&self, text: &str) -> Result<(), Trouble> {
+        Ok(self.desk.screen.say(text)?)
+    }
+
+    fn draw(&mut self) -> Result<(), Trouble> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let Some(page) = self.page.as_ref().filter(|_| fresh) else { return Ok(()) };
+        if self.desk.screen.json {
+            self.desk.screen.json(page)?;
+        } else {
+            self.desk.screen.say(draw::drawn(page, self.desk.screen.paint))?;
+        }
+        Ok(())
+    }
+}

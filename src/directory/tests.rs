@@ -1,0 +1,283 @@
+//! The snapshot and its searches against the plainest ones that say the same.
+
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+
+use crate::contact::{Keypad, fold};
+use crate::directory::digits::Digits;
+use crate::directory::search::{Fit, Hit, Scope};
+use crate::directory::snapshot::{Record, Snapshot};
+
+/// Few words, so that they meet often.
+fn text() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "ada",
+        "ad",
+        "a",
+        "bo",
+        "bob",
+        "jose",
+        "josephine",
+        "kose",
+        "lovelace",
+        "3m",
+        "4711",
+        "z",
+    ]);
+    prop::collection::vec(word, 0..4).prop_map(|words| words.join(" "))
+}
+
+/// Few endings, and few countries before them.
+fn digits() -> impl Strategy<Value = (String, bool)> {
+    let country = prop::sample::select(vec!["", "49", "44", "4930", "1"]);
+    let rest = prop::sample::select(vec![
+        "101",
+        "1234567",
+        "2345678",
+        "12345678",
+        "112345678",
+        "301234567",
+        "99999999999999",
+    ]);
+    (country, rest, any::<bool>()).prop_map(|(country, rest, international)| {
+        (format!("{country}{rest}"), international && !country.is_empty())
+    })
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let fields = prop::collection::vec(text(), 1..4);
+    let numbers = prop::collection::vec(digits(), 0..3);
+    let labels = prop::collection::vec(prop::sample::select(vec!["x", "y", "z"]), 0..3);
+    (1..12_i64, 0..3_i64, fields, numbers, labels, any::<(bool, bool)>()).prop_map(
+        |(id, account, fields, numbers, mut labels, (starred, has_phone))| {
+            labels.sort_unstable();
+            labels.dedup();
+            let id = account * 100 + id;
+            Record {
+                id,
+                account,
+                shown: fields[0].to_uppercase(),
+                sort_key: fields[0].clone().into_bytes(),
+                keypad: Keypad::of_folded(&fields[0]),
+                starred,
+                has_phone,
+                fields,
+                numbers: numbers
+                    .iter()
+                    .filter_map(|(text, international)| Digits::of(text, *international))
+                    .collect(),
+                labels: labels.into_iter().map(str::to_owned).collect(),
+            }
+        },
+    )
+}
+
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    prop::collection::vec(record(), 0..20).prop_map(unique)
+}
+
+/// The last of each id, in the order of the directory.
+fn unique(records: Vec<Record>) -> Vec<Record> {
+    let last: BTreeMap<i64, Record> = records.into_iter().map(|it| (it.id, it)).collect();
+    let mut records: Vec<Record> = last.into_values().collect();
+    records.sort_by(|a, b| (&a.sort_key, a.id).cmp(&(&b.sort_key, b.id)));
+    records
+}
+
+fn snapshot(records: &[Record], merge: bool) -> Snapshot {
+    Snapshot::default().with(&HashSet::new(), records.to_vec(), merge)
+}
+
+/// Everything that can be seen of a snapshot, in words.
+fn described(it: &Snapshot) -> String {
+    let mut lines = Vec::new();
+    for place in 0..it.len() as u32 {
+        let merged: Vec<i64> = it.merged_with(place).collect();
+        let text = String::from_utf8_lossy(it.text(place)).into_owned();
+        let (id, name) = (it.id(place), it.name(place));
+        let (starred, shown) = (it.is_starred(place), it.is_on_phones(place));
+        lines.push(format!("{id} {name} {text:?} {starred} {shown} {merged:?}"));
+    }
+    let words: Vec<_> = it.words.iter().map(|(at, whose)| (it.word(*at), *whose)).collect();
+    let mut labels: Vec<_> = it.labels().collect();
+    labels.sort();
+    let keys: Vec<_> = Keypad::ALL.iter().map(|key| it.keypad(*key)).collect();
+    let lists = (it.starred(), it.with_phone(), keys, labels);
+    format!("{lines:#?} {words:?} {:?} {:?} {lists:?}", it.numbers, it.digits)
+}
+
+/// Every contact that fits, found by looking at each.
+fn naive(records: &[Record], fit: impl Fn(&Record) -> Option<Fit>) -> Vec<Hit> {
+    let hits = (0..).zip(records).filter_map(|(place, it)| Some((fit(it)?, place)));
+    let mut hits: Vec<Hit> = hits.collect();
+    hits.sort();
+    hits
+}
+
+fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
+    let words: Vec<&str> = asked.split_whitespace().collect();
+    let name = &record.fields[0];
+    let all = |fits: &dyn Fn(&str) -> bool| !words.is_empty() && words.iter().all(|it| fits(it));
+    let in_name = |fits: fn(&str, &str) -> bool| {
+        all(&|word| name.split(' ').any(|it| !it.is_empty() && fits(it, word)))
+    };
+    let in_any = |fits: fn(&str, &str) -> bool| {
+        all(&|word| record.fields.iter().any(|it| it.split(' ').any(|it| fits(it, word))))
+    };
+    let kinds = [
+        (Fit::Exact, !words.is_empty() && record.fields.iter().any(|it| it == asked)),
+        (Fit::Words, in_name(|it, word| it == word)),
+        (Fit::Beginning, !words.is_empty() && name.starts_with(asked)),
+        (Fit::WordBeginnings, in_name(|it, word| it.starts_with(word))),
+        (Fit::Elsewhere, in_any(|it, word| it.starts_with(word))),
+        (Fit::Within, in_any(|it, word| it.contains(word))),
+    ];
+    kinds.into_iter().find(|(_, fits)| *fits).map(|(fit, _)| fit)
+}
+
+fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
+    let numbers = || record.numbers.iter().map(|it| it.text());
+    let abroad = || asked.strip_prefix("00").filter(|it| it.len() >= 3);
+    let fits = match asked.strip_prefix('+').or_else(abroad) {
+        Some(digits) => numbers().any(|it| it.starts_with(digits)),
+        None => {
+            let bare = asked.strip_prefix('0').filter(|it| it.len() >= 3).unwrap_or(asked);
+            asked.len() >= 3 && numbers().any(|it| it.contains(bare))
+        }
+    };
+    fits.then_some(Fit::Number)
+}
+
+/// Whether keys spell the beginning of a text, gaps left out or typed as `0` or `1`.
+fn spells(keys: &[u8], text: &[u8], begun: bool) -> bool {
+    let Some((key, keys)) = keys.split_first() else { return begun };
+    let Some((letter, text)) = text.split_first() else { return false };
+    if *letter == b' ' {
+        let typed = begun && matches!(key, b'0' | b'1') && spells(keys, text, true);
+        let letters =
+            |text: &[u8]| text.first().is_some_and(|it| Keypad::of(*it) == Keypad::of(*key));
+        return typed || begun && letters(text) && spells(keys, &text[1..], true);
+    }
+    Keypad::of(*letter) == Keypad::of(*key) && spells(keys, text, true)
+}
+
+fn fit_of_keys(record: &Record, keys: &str) -> Option<Fit> {
+    let mut best = fit_of_number(record, keys);
+    for (number, field) in record.fields.iter().enumerate() {
+        let begins = |at: usize| at == 0 || field.as_bytes()[at - 1] == b' ';
+        for at in (0..field.len()).filter(|at| begins(*at)) {
+            if spells(keys.as_bytes(), &field.as_bytes()[at..], false) {
+                // Where the name is empty, the next field stands first in its place, after an end mark.
+                let first = number == 0 && at == 0;
+                let fit = if first { Fit::Beginning } else { Fit::WordBeginnings };
+                best = Some(best.map_or(fit, |known| known.min(fit)));
+            }
+        }
+    }
+    best.filter(|_| record.has_phone)
+}
+
+/// Whose number it is, by the words of [`Snapshot::who_has`].
+fn naive_who_has(records: &[Record], asked: Digits, digits_min: usize) -> Option<u32> {
+    let all = || {
+        let places = (0_u32..).zip(records);
+        places.flat_map(|(place, it)| it.numbers.iter().map(move |number| (*number, place)))
+    };
+    if let Some((_, place)) = all().find(|(number, _)| number.same(asked)) {
+        return Some(place);
+    }
+    let alike: Vec<(usize, Digits, u32)> = all()
+        .filter(|(number, _)| !(number.is_international() && asked.is_international()))
+        .map(|(number, place)| (number.tail(asked), number, place))
+        .filter(|(tail, number, _)| *tail >= digits_min && *tail == number.len().min(asked.len()))
+        .collect();
+    let longest = alike.iter().map(|it| it.0).max()?;
+    let best: Vec<_> = alike.iter().filter(|it| it.0 == longest).collect();
+    best.iter().all(|it| it.1.same(best[0].1)).then_some(best[0].2)
+}
+
+/// A change of a contact: what it is now, or that it is gone.
+fn changes() -> impl Strategy<Value = Vec<Vec<(bool, Record)>>> {
+    prop::collection::vec(prop::collection::vec((prop::bool::weighted(0.7), record()), 0..8), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn however_changes_are_split_the_snapshot_is_the_same(parts in changes(), merge: bool) {
+        let mut now: BTreeMap<i64, Record> = BTreeMap::new();
+        let mut followed = Snapshot::default();
+        for part in parts {
+            let part: BTreeMap<i64, (bool, Record)> =
+                part.into_iter().map(|it| (it.1.id, it)).collect();
+            let changed: HashSet<i64> = part.keys().copied().collect();
+            let mut added = Vec::new();
+            for (id, (there, record)) in part {
+                now.remove(&id);
+                if there {
+                    added.push(record.clone());
+                    now.insert(id, record);
+                }
+            }
+            followed = followed.with(&changed, added, merge);
+        }
+        let records = unique(now.into_values().collect());
+        prop_assert_eq!(described(&followed), described(&snapshot(&records, merge)));
+    }
+
+    #[test]
+    fn a_search_by_text_finds_what_looking_at_everybody_finds(
+        records in records(), asked in text(),
+    ) {
+        let snapshot = snapshot(&records, false);
+        let asked = fold(&asked, 200);
+        let expected = naive(&records, |it| fit_of_text(it, &asked));
+        prop_assert_eq!(snapshot.search(&asked, Scope::Names), expected);
+    }
+
+    #[test]
+    fn a_search_by_a_piece_of_a_word_finds_what_looking_at_everybody_finds(
+        records in records(), asked in "[adbojselc34 ]{1,4}",
+    ) {
+        let snapshot = snapshot(&records, false);
+        let asked = fold(&asked, 200);
+        let expected = naive(&records, |it| fit_of_text(it, &asked));
+        prop_assert_eq!(snapshot.search(&asked, Scope::Names), expected);
+    }
+
+    #[test]
+    fn a_search_by_number_finds_what_looking_at_everybody_finds(
+        records in records(), asked in "(\\+|00|0)?[0-9]{1,2}(1234|30|99|0)?[0-9]{0,2}",
+    ) {
+        let snapshot = snapshot(&records, false);
+        let digits = asked.bytes().filter(u8::is_ascii_digit).count();
+        let expected = naive(&records, |it| fit_of_number(it, &asked).filter(|_| digits >= 3));
+        prop_assert_eq!(snapshot.search(&asked, Scope::Numbers), expected);
+    }
+
+    #[test]
+    fn keys_spell_whom_letter_by_letter_they_spell(
+        records in records(), keys in "[023569741]{1,6}|5673[0-9]{0,4}|2320?[25][0-9]{0,3}",
+    ) {
+        let snapshot = snapshot(&records, false);
+        let expected = naive(&records, |it| fit_of_keys(it, &keys));
+        prop_assert_eq!(snapshot.search_by_keys(&keys), expected, "{}", keys);
+    }
+
+    #[test]
+    fn whoever_is_named_for_a_number_has_one_that_ends_as_promised(
+        records in records(), (text, international) in digits(), digits_min in 4..12_usize,
+    ) {
+        let asked = Digits::of(&text, international).unwrap();
+        let found = snapshot(&records, false).who_has(asked, digits_min);
+        if let Some(place) = found {
+            let promised = |it: &Digits| {
+                let whole = it.tail(asked) == it.len().min(asked.len());
+                let abroad = it.is_international() && asked.is_international();
+                it.same(asked) || whole && !abroad && it.tail(asked) >= digits_min
+            };
+            prop_assert!(records[place as usize].numbers.iter().any(promised));
+        }
+        prop_assert_eq!(found, naive_who_has(&records, asked, digits_min));
+    }
+}

@@ -1,0 +1,121 @@
+//! Where the links of a screen lead, and whom the server believes about itself.
+
+use super::{Office, number, people, person};
+use crate::support::phone::{Model, Phone, Screen};
+
+/// All addresses on a screen.
+fn links(phone: &Phone) -> Vec<String> {
+    let mut links: Vec<String> =
+        phone.screen().frame().keys.iter().map(|it| it.url.clone()).collect();
+    match phone.screen() {
+        Screen::Menu { items, .. } => links.extend(items.iter().map(|it| it.url.clone())),
+        Screen::Input { url, .. } => links.push(url.clone()),
+        _ => {}
+    }
+    links.retain(|it| !it.starts_with("SoftKey:"));
+    assert!(!links.is_empty());
+    links
+}
+
+#[track_caller]
+fn all_begin(phone: &Phone, beginning: &str) {
+    for link in links(phone) {
+        assert!(link.starts_with(beginning), "{link}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_lead_to_where_the_phone_found_the_server() {
+    let office = Office::of(people(1)).await;
+    for host in ["ringbook.example", "ringbook.example:8000", "10.0.0.5:8000", "[fe80::1]:80"] {
+        let mut phone = office.phone(Model::Cisco7965).sends("Host", host);
+        phone.directories(&office.root()).await;
+        all_begin(&phone, &format!("http://{host}/directory"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_url_stands_in_every_link_whatever_the_request_says() {
+    let settings = [("PUBLIC_URL", "https://phones.example"), ("TRUSTED_PROXIES", "127.0.0.0/8")];
+    let office = Office::with(people(1), &settings).await;
+    let phone = office.phone(Model::Cisco8845).sends("Host", "elsewhere.example");
+    let mut phone = phone.sends("X-Forwarded-Host", "elsewhere.example");
+    phone.directories(&office.root()).await;
+    all_begin(&phone, "https://phones.example/directory");
+    phone.open(&format!("{}/search", office.root())).await;
+    all_begin(&phone, "https://phones.example/directory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_trusted_proxy_says_under_which_name_it_was_asked() {
+    for (trusted, beginning) in [
+        ("127.0.0.0/8", "https://phones.example/directory"),
+        ("10.0.0.0/8", "http://inside:8000/directory"),
+        ("", "http://inside:8000/directory"),
+    ] {
+        let office = Office::with(people(1), &[("TRUSTED_PROXIES", trusted)]).await;
+        let mut phone = office
+            .phone(Model::Cisco7965)
+            .sends("Host", "inside:8000")
+            .sends("X-Forwarded-Host", "phones.example, inner.example")
+            .sends("X-Forwarded-Proto", "https");
+        phone.directories(&office.root()).await;
+        all_begin(&phone, beginning);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_host_gets_into_no_link() {
+    let office = Office::with(people(1), &[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let long = "x".repeat(500);
+    for host in [
+        "a/b",
+        "a?b=c",
+        "a#b",
+        "a b",
+        "<a>",
+        "a\"b",
+        "a&b",
+        "user@evil",
+        "evil\\x",
+        "é",
+        "",
+        "%41",
+        &long,
+    ] {
+        for header in ["Host", "X-Forwarded-Host"] {
+            let mut phone = office.phone(Model::Cisco8845).sends(header, host);
+            let url = office.root();
+            // hyper itself may refuse what is no host at all; a screen must be a good one.
+            if phone.try_open(&url).await.is_ok() {
+                all_begin(&phone, "http://127.0.0.1:");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_speaks_http_1_0_is_served() {
+    let settings = [("PUBLIC_URL", "http://phones.example")];
+    let office = Office::with(vec![person("Ada", "", &number(1))], &settings).await;
+    let mut phone = office.phone(Model::Cisco7940).speaks_http_1_0();
+    phone.directories(&office.root()).await;
+    phone.open(&format!("{}/groups/2ABC", office.root())).await;
+    assert_eq!(phone.names(), ["Ada"]);
+    // Without the setting there is no name to go by, and yet a screen.
+    let office = Office::of(vec![person("Ada", "", &number(1))]).await;
+    office.phone(Model::Cisco7940).speaks_http_1_0().directories(&office.root()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_name_of_a_server_leaves_room_in_every_link() {
+    let host = format!("{}.example:65535", "x".repeat(86));
+    let office = Office::of(people(40)).await;
+    for model in Model::ALL {
+        let mut phone = office.phone(model).sends("Host", &host);
+        phone.directories(&office.root()).await;
+        assert_eq!(phone.names(), ["7 PQRS (40)", "Search", "Help"]);
+        phone.open(&format!("{}/search?q={}", office.root(), "person%20".repeat(20))).await;
+        assert!(phone.next().is_some(), "{model:?}");
+    }
+}

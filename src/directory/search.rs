@@ -128,10 +128,10 @@ impl Snapshot {
         let Some(longest) = words.iter().max_by_key(|word| word.len()) else { return };
         let finder = memchr::memmem::Finder::new(longest);
         let others = || words.iter().filter(|word| *word != longest);
-        let mut look = |range: Range<usize>| {
-            let mut at = range.start;
-            while let Some(found) = finder.find(&self.folded[at..range.end]) {
-                let place = self.owner_of_text(at + found);
+        let mut look = |places: Range<usize>| {
+            let Range { start: mut at, end } = self.folded_of(&places);
+            while let Some(found) = finder.find(&self.folded[at..end]) {
+                let place = self.owner_of_text(at + found, &places);
                 let text = self.text(place);
                 if others().all(|word| memchr::memmem::find(text, word).is_some()) {
                     hits.push((Fit::Within, place));
@@ -141,8 +141,8 @@ impl Snapshot {
             }
         };
         match self.folded_grams.blocks_with(longest) {
-            Some(blocks) => blocks.into_iter().for_each(|it| look(self.folded_of_block(it))),
-            None => look(0..self.folded.len()),
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.places_of(Some(it)))),
+            None => look(self.places_of(None)),
         }
     }
 
@@ -165,16 +165,16 @@ impl Snapshot {
             Number::Part(digits) => digits.as_bytes().to_vec(),
         };
         let finder = memchr::memmem::Finder::new(&needle);
-        let mut look = |range: Range<usize>| {
-            let mut at = range.start;
-            while let Some(found) = finder.find(&self.digits[at..range.end]) {
-                hits.push((Fit::Number, self.owner_of_digits(at + found)));
+        let mut look = |places: Range<usize>| {
+            let Range { start: mut at, end } = self.digits_of(&places);
+            while let Some(found) = finder.find(&self.digits[at..end]) {
+                hits.push((Fit::Number, self.owner_of_digits(at + found, &places)));
                 at += found + 1;
             }
         };
         match self.digits_grams.blocks_with(&needle) {
-            Some(blocks) => blocks.into_iter().for_each(|it| look(self.digits_of_block(it))),
-            None => look(0..self.digits.len()),
+            Some(blocks) => blocks.into_iter().for_each(|it| look(self.places_of(Some(it)))),
+            None => look(self.places_of(None)),
         }
     }
 

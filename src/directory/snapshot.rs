@@ -5,6 +5,7 @@
 //! copying; so whoever reads one sees a whole directory, and never waits.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use crate::contact::Keypad;
 use crate::directory::digits::Digits;
@@ -399,28 +400,35 @@ impl Snapshot {
         self.entries[place as usize].folded.at
     }
 
-    /// The bytes of `folded` that belong to a block of contacts.
-    pub(super) fn folded_of_block(&self, block: usize) -> std::ops::Range<usize> {
+    /// The places of a block of contacts, or of all.
+    pub(super) fn places_of(&self, block: Option<usize>) -> Range<usize> {
+        let end = self.entries.len();
+        let of = |block: usize| (block * BLOCK).min(end)..((block + 1) * BLOCK).min(end);
+        block.map_or(0..end, of)
+    }
+
+    /// The bytes of `folded` that belong to these contacts.
+    pub(super) fn folded_of(&self, places: &Range<usize>) -> Range<usize> {
         let at = |place: usize| self.entries.get(place).map(|it| it.folded.at as usize);
-        at(block * BLOCK).unwrap_or(self.folded.len())
-            ..at((block + 1) * BLOCK).unwrap_or(self.folded.len())
+        at(places.start).unwrap_or(self.folded.len())..at(places.end).unwrap_or(self.folded.len())
     }
 
-    /// The bytes of `digits` that belong to a block of contacts.
-    pub(super) fn digits_of_block(&self, block: usize) -> std::ops::Range<usize> {
+    /// The bytes of `digits` that belong to these contacts.
+    pub(super) fn digits_of(&self, places: &Range<usize>) -> Range<usize> {
         let at = |place: usize| self.entries.get(place).map(|it| it.digits.at as usize);
-        at(block * BLOCK).unwrap_or(self.digits.len())
-            ..at((block + 1) * BLOCK).unwrap_or(self.digits.len())
+        at(places.start).unwrap_or(self.digits.len())..at(places.end).unwrap_or(self.digits.len())
     }
 
-    /// Whose the byte of `folded` is.
-    pub(super) fn owner_of_text(&self, at: usize) -> u32 {
-        (self.entries.partition_point(|it| it.folded.at as usize <= at) - 1) as u32
+    /// Whose the byte of `folded` is, of these contacts.
+    pub(super) fn owner_of_text(&self, at: usize, places: &Range<usize>) -> u32 {
+        let among = &self.entries[places.clone()];
+        (places.start + among.partition_point(|it| it.folded.at as usize <= at) - 1) as u32
     }
 
-    /// Whose the byte of `digits` is.
-    pub(super) fn owner_of_digits(&self, at: usize) -> u32 {
-        (self.entries.partition_point(|it| it.digits.at as usize <= at) - 1) as u32
+    /// Whose the byte of `digits` is, of these contacts.
+    pub(super) fn owner_of_digits(&self, at: usize, places: &Range<usize>) -> u32 {
+        let among = &self.entries[places.clone()];
+        (places.start + among.partition_point(|it| it.digits.at as usize <= at) - 1) as u32
     }
 
     /// Bytes of memory that it takes.

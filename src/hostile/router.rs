@@ -154,6 +154,13 @@ async fn check(response: Response, method: &Method, html: bool) {
     if failed && html && kind.starts_with("text/html") {
         return assert!(body.len() < 4000 && !body.contains("<script"), "{body}");
     }
+    if kind.starts_with("text/xml") {
+        assert_eq!(head.status, 200, "a phone shows nothing else");
+        assert!(
+            body.starts_with("<?xml version=\"1.0\" encoding=") && body.ends_with(">\n"),
+            "{body}"
+        );
+    }
     if kind == "application/json" {
         let json: Value = serde_json::from_str(&body).expect("what is called JSON is JSON");
         if failed {

@@ -132,7 +132,7 @@ impl Inner {
                 let seconds = u64::from(self.chance.between(0, 40));
                 if matches!(ask.what, What::List(_)) {
                     let until = self.now + (seconds * 1_000_000).cast_signed();
-                    self.asked_to_wait.insert(process, until);
+                    self.asked_to_wait.insert(ask.run, until);
                 }
                 again(Delay::RateLimited, (seconds > 0).then(|| Duration::from_secs(seconds)))
             }

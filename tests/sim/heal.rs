@@ -96,7 +96,8 @@ impl History {
             let Some(watcher) = &table.watcher else { return };
             let mut good = watcher.good_runs(began_after);
             if !table.google.unheard_of.is_empty() || !table.google.unreadable().is_empty() {
-                good = good.split_off(good.iter().position(|it| it.full).unwrap_or(good.len()));
+                let whole = good.iter().position(|it| it.full && !it.resumed);
+                good = good.split_off(whole.unwrap_or(good.len()));
             }
             good
         };

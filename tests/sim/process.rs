@@ -136,8 +136,6 @@ impl Launcher for SimLauncher {
             let mut table = self.table.lock();
             let (kind, resumed) = (beginning.orders.kind, beginning.orders.resume.is_some());
             let (number, fence) = (self.number, run.fence());
-            // Whoever asks for another run does not wait for the time of the one before.
-            table.asked_to_wait.remove(&number);
             table.say(|| {
                 let resumed = if resumed { ", going on" } else { "" };
                 format!("p{number} begins run {fence}, {kind}{resumed}")
@@ -151,7 +149,7 @@ impl Launcher for SimLauncher {
         let mut bits = mix(run.0 as u64);
         let tools = Tools {
             store: self.store.clone(),
-            book: Arc::new(SimBook { table: self.table.clone(), process: self.number }),
+            book: Arc::new(SimBook { table: self.table.clone(), process: self.number, run }),
             settings: self.options.settings,
             request: self.options.request.clone(),
             chance: Box::new(move || {

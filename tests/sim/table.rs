@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     pub(crate) running: Vec<u32>,
     pub(crate) cancel: Option<Cancel>,
     /// Until when Google asked each process to wait before it lists on.
-    pub(crate) asked_to_wait: BTreeMap<u32, i64>,
+    pub(crate) asked_to_wait: BTreeMap<RunId, i64>,
     /// The run that its process could not close when the storage failed. Nobody works on it; the process
     /// closes it when it looks at the accounts next.
     pub(crate) abandoned: Option<RunId>,
@@ -85,6 +85,8 @@ const PASS: &str = " s pass";
 /// A request to Google that waits for its answer.
 pub(crate) struct Ask {
     pub(crate) process: u32,
+    /// For whom it is asked. Another run does not wait for the time that this one was given.
+    pub(crate) run: RunId,
     pub(crate) since: i64,
     pub(crate) what: What,
     /// Nobody will answer it; it breaks off by itself some day.
@@ -322,6 +324,7 @@ impl Drop for Sleep<'_> {
 pub(crate) struct SimBook {
     pub(crate) table: Table,
     pub(crate) process: u32,
+    pub(crate) run: RunId,
 }
 
 impl SimBook {
@@ -330,12 +333,13 @@ impl SimBook {
         {
             let mut table = self.table.lock();
             let since = table.now;
-            let until = table.asked_to_wait.get(&self.process).copied().unwrap_or(0);
+            let until = table.asked_to_wait.get(&self.run).copied().unwrap_or(0);
             if since < until && table.clocks_agree && matches!(what, What::List(_)) {
                 let left = (until - since) / 1_000_000;
                 table.violate(format!("Google is asked again {left} s before the time it gave"));
             }
-            table.asks.push(Ask { process: self.process, since, what, hangs: false, reply });
+            let (process, run) = (self.process, self.run);
+            table.asks.push(Ask { process, run, since, what, hangs: false, reply });
             table.touch();
         }
         answer.await.ok()

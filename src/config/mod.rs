@@ -197,7 +197,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
             .value("DIRECTORY_MERGE_DUPLICATES", value::switch)
             .unwrap_or_default(),
         lookup_min_digits: read.whole("LOOKUP_MIN_DIGITS"),
-        public_url: read.url("PUBLIC_URL"),
+        public_url: read.value("PUBLIC_URL", value::public_url),
 
         dial,
 

@@ -21,6 +21,8 @@ pub(super) enum Rule {
     Word,
     Address,
     Url,
+    /// The part of a URL that links begin with.
+    PublicUrl,
     /// A URL whose path is a secret, as it is with most webhooks.
     SecretUrl,
     Database,
@@ -51,6 +53,9 @@ impl fmt::Display for Rule {
             Rule::Address => {
                 f.write_str("an IP address, such as 127.0.0.1, or 0.0.0.0 for every interface")
             }
+            Rule::PublicUrl => f.write_str(
+                "a URL such as http://10.0.0.5:8000, of at most 100 characters and without `?`",
+            ),
             Rule::Url | Rule::SecretUrl => f.write_str("a URL that begins with http:// or https://"),
             Rule::Database => f.write_str(
                 "sqlite:///file, sqlite:////absolute/file, or postgres://user:password@host/database",
@@ -122,7 +127,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("DIRECTORY_EMPTY_GROUPS", "hide", Rule::OneOf(&["hide", "mark"]), "leave keypad groups without contacts out, or mark them"),
     setting("DIRECTORY_MERGE_DUPLICATES", "false", Rule::Switch, "show a person of several accounts once, known by a shared number"),
     setting("LOOKUP_MIN_DIGITS", "7", Rule::Whole(4, 15), "digits that two numbers must share at their ends to be the same, where one lacks its country"),
-    setting("PUBLIC_URL", "", Rule::Url, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
+    setting("PUBLIC_URL", "", Rule::PublicUrl, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
     setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
 
     setting("DIAL_REGION", "", Rule::Country, "country that the phones are in, such as DE"),

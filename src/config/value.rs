@@ -99,6 +99,17 @@ pub(super) fn locale(raw: &str) -> Option<Locale> {
     Locale::try_from_str(raw).ok()
 }
 
+/// Where this server is found. Links are this with a path behind it, within the 256 characters of a phone.
+pub(super) fn public_url(raw: &str) -> Option<String> {
+    let url = url(raw)?;
+    // Whoever copies what the phones are told copies the directory, too.
+    let url = url.strip_suffix("/directory").unwrap_or(&url);
+    (url.len() <= PUBLIC_URL_MAX && !url.contains('?')).then(|| url.to_owned())
+}
+
+/// A longer address leaves no room for a search behind it.
+const PUBLIC_URL_MAX: usize = 100;
+
 /// A level in our words or in tracing's, or a filter of tracing; in tracing's words.
 ///
 /// A plain level is meant for us: at `debug`, the libraries below stay at `info`.

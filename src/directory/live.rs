@@ -6,14 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
-use tracing::debug;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tracing::{debug, warn};
 
 use crate::clock::between;
 use crate::contact::{Content, Phone, STARRED, fold};
 use crate::directory::{Digits, Naming, Record, Snapshot};
 use crate::number::{Number, Region};
-use crate::store::{ContactId, DbError, Store, Version};
+use crate::store::{ContactId, DbError, Store, Version, blocking};
 use crate::sync::AccountId;
 
 /// Contacts that are read at a time.
@@ -41,6 +41,8 @@ const HIDDEN_LABELS: &[&str] = &[
 const ABROAD_MIN: usize = 7;
 /// In front of fewer digits a zero belongs to the number.
 const LOCAL_MIN: usize = 6;
+/// A contact is found by so many fields at most, so that none of them is cut where it must end.
+const FIELDS_MAX: usize = 100;
 /// A folded field is cut here; nobody types more to find it.
 const FIELD_MAX: usize = 120;
 
@@ -68,7 +70,10 @@ impl Rules {
         }
         // What switchboards send needs no knowledge of any country's numbers.
         let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.');
-        if text.strip_prefix('+').is_some_and(|rest| rest.chars().all(plain)) {
+        if text
+            .strip_prefix('+')
+            .is_some_and(|rest| !rest.starts_with('0') && rest.chars().all(plain))
+        {
             return Digits::of(text, true);
         }
         match Number::read(text, None, self.region) {
@@ -107,7 +112,9 @@ pub struct Directory {
     rules: Rules,
     view: RwLock<Option<Arc<View>>>,
     /// Held by whoever makes the next view.
-    maker: Mutex<()>,
+    maker: Arc<Mutex<()>>,
+    /// The number of the newest view.
+    made: watch::Sender<u64>,
     /// When the database last said that the view is the newest, and how much this process had written.
     asked: std::sync::Mutex<Option<(u64, Timestamp)>>,
 }
@@ -118,7 +125,8 @@ impl Directory {
             store,
             rules,
             view: RwLock::default(),
-            maker: Mutex::default(),
+            maker: Arc::default(),
+            made: watch::Sender::new(0),
             asked: std::sync::Mutex::default(),
         }
     }
@@ -133,47 +141,74 @@ impl Directory {
     /// When it was never read, and the database cannot be. A database that fails later changes nothing:
     /// phones then see what was there last.
     pub async fn view(self: &Arc<Self>) -> Result<Arc<View>, DbError> {
-        let Some(view) = self.last() else { return self.clone().make_next().await };
+        let Some(view) = self.last() else {
+            let turn = self.maker.clone().lock_owned().await;
+            return self.make_next(turn).await;
+        };
         let now = self.store.clock().now();
         let pulse = self.store.pulses();
         if self.was_asked(pulse, now) {
             return Ok(view);
         }
-        let versions = match self.store.versions().await {
-            Ok(versions) => versions,
-            Err(problem) => {
-                debug!(%problem, "the directory is shown as it was");
+        let versions = match tokio::time::timeout(PATIENCE, self.store.versions()).await {
+            Ok(Ok(versions)) => versions,
+            failed => {
+                let problem = failed.err().map_or_else(String::new, |it| it.to_string());
+                debug!(problem, "the database does not answer; the directory is shown as it was");
+                // It is not asked again at once: others would only wait, too.
+                self.note(pulse, now);
                 return Ok(view);
             }
         };
         if view.is_of(&versions) {
-            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((pulse, now));
+            self.note(pulse, now);
             return Ok(view);
         }
         // Whoever asked may hang up; the next view is made all the same.
         if versions.iter().any(|it| it.syncing) {
             // A run goes on changing things, so nobody waits for this page of it.
-            let early = between(view.at, now) < view.took * SHARE;
-            if !early && self.maker.try_lock().is_ok() {
-                tokio::spawn(self.clone().make_next());
+            let early = view.at <= now && between(view.at, now) < view.took * SHARE;
+            if !early {
+                self.start_making();
             }
             return Ok(view);
         }
-        let made = tokio::spawn(self.clone().make_next());
-        match tokio::time::timeout(PATIENCE, made).await {
-            Ok(Ok(Ok(made))) => Ok(made),
-            _ => Ok(view),
-        }
+        let mut made = self.made.subscribe();
+        let newest = async {
+            loop {
+                match self.last() {
+                    Some(view) if view.is_of(&versions) => return Some(view),
+                    _ => self.start_making(),
+                }
+                made.changed().await.ok()?;
+            }
+        };
+        Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
+    }
+
+    /// Makes the next view beside the requests, unless somebody is at it.
+    fn start_making(self: &Arc<Self>) {
+        let Ok(turn) = self.maker.clone().try_lock_owned() else { return };
+        let this = self.clone();
+        tokio::spawn(async move {
+            if let Err(problem) = this.make_next(turn).await {
+                warn!(%problem, "the directory could not be brought up to date");
+            }
+        });
+    }
+
+    fn note(&self, pulse: u64, now: Timestamp) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((pulse, now));
     }
 
     /// Whether the database was asked just now, and this process has written nothing since.
     fn was_asked(&self, pulse: u64, now: Timestamp) -> bool {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.is_some_and(|(then, at)| then == pulse && between(at, now) < ASKED)
+        // A clock that was set back says nothing.
+        asked.is_some_and(|(then, at)| then == pulse && at <= now && between(at, now) < ASKED)
     }
 
-    async fn make_next(self: Arc<Self>) -> Result<Arc<View>, DbError> {
-        let _turn = self.maker.lock().await;
+    async fn make_next(&self, _turn: OwnedMutexGuard<()>) -> Result<Arc<View>, DbError> {
         let versions = self.store.versions().await?;
         match self.last() {
             // Others came first, and made it.
@@ -231,8 +266,10 @@ impl Directory {
         }
         let contacts = match (next, last) {
             (Some(next), _) if gone.is_empty() => next,
-            (Some(next), _) => next.with(&gone, Vec::new(), self.rules.merge),
-            (None, Some(last)) => last.contacts.with(&gone, Vec::new(), self.rules.merge),
+            (Some(next), _) => blocking(|| next.with(&gone, Vec::new(), self.rules.merge)),
+            (None, Some(last)) => {
+                blocking(|| last.contacts.with(&gone, Vec::new(), self.rules.merge))
+            }
             (None, None) => Snapshot::default(),
         };
         let at = self.store.clock().now();
@@ -246,6 +283,7 @@ impl Directory {
         );
         let view = Arc::new(view);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
+        self.made.send_replace(view.number);
         Ok(view)
     }
 
@@ -315,7 +353,7 @@ impl Directory {
         gone: &mut HashSet<i64>,
     ) {
         let merge = self.rules.merge;
-        let made = crate::store::blocking(|| match (next.as_ref(), last) {
+        let made = blocking(|| match (next.as_ref(), last) {
             (Some(next), _) => next.with(gone, records, merge),
             (None, Some(last)) => last.contacts.with(gone, records, merge),
             (None, None) => Snapshot::default().with(gone, records, merge),
@@ -333,6 +371,7 @@ impl Directory {
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;
         fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
+        fields.truncate(FIELDS_MAX);
         let number = |it: &Phone| self.rules.digits_of(&it.value, it.canonical.as_deref());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         Record {

@@ -43,6 +43,8 @@ pub type Hit = (Fit, u32);
 const ASKED_MAX: usize = 200;
 /// Fewer digits are found in too many numbers to be of use.
 const DIGITS_MIN: usize = 3;
+/// So many digits behind `00` are a country.
+const COUNTRY_MIN: usize = 2;
 
 impl Snapshot {
     /// Every contact that fits, the best first, and in their order among equals.
@@ -52,7 +54,7 @@ impl Snapshot {
             self.by_text(&fold(asked, ASKED_MAX), &mut hits);
         }
         if scope != Scope::Names
-            && let Some(number) = Number::read(asked)
+            && let Some(number) = Asked::read(asked)
         {
             self.by_number(&number, &mut hits);
         }
@@ -69,12 +71,19 @@ impl Snapshot {
                 hits.push((if begins { Fit::Beginning } else { Fit::WordBeginnings }, *whose));
             }
         }
-        if let Some(number) = Number::read(keys) {
+        if let Some(number) = Asked::read(keys) {
             self.by_number(&number, &mut hits);
         }
-        let mut hits = best_of_each(hits);
+        self.on_phones(hits)
+    }
+
+    /// Those of them who show on phones, or another contact of theirs.
+    pub fn on_phones(&self, mut hits: Vec<Hit>) -> Vec<Hit> {
+        for (_, place) in &mut hits {
+            *place = self.shown_for(*place);
+        }
         hits.retain(|(_, place)| self.is_on_phones(*place));
-        hits
+        best_of_each(hits)
     }
 
     fn by_text(&self, asked: &str, hits: &mut Vec<Hit>) {
@@ -94,7 +103,7 @@ impl Snapshot {
         for (at, whose) in &self.words[low..high] {
             let begins = self.text_begins(*whose);
             let before = if *at == begins { FIELD_END } else { self.folded[*at as usize - 1] };
-            let after = self.folded[*at as usize + word.len()];
+            let after = self.folded.get(*at as usize + word.len()).copied().unwrap_or(FIELD_END);
             let in_name = !self.folded[begins as usize..*at as usize].contains(&FIELD_END);
             let fit = match (before, after) {
                 (FIELD_END, FIELD_END) => Fit::Exact,
@@ -154,15 +163,15 @@ impl Snapshot {
         (low, high)
     }
 
-    fn by_number(&self, asked: &Number, hits: &mut Vec<Hit>) {
+    fn by_number(&self, asked: &Asked, hits: &mut Vec<Hit>) {
         let needle = match asked {
             // With its country it is the beginning of a number, never the end of another country's.
-            Number::International(digits) => {
+            Asked::International(digits) => {
                 let mut needle = vec![FIELD_END];
                 needle.extend(digits.bytes());
                 needle
             }
-            Number::Part(digits) => digits.as_bytes().to_vec(),
+            Asked::Part(digits) => digits.as_bytes().to_vec(),
         };
         let finder = memchr::memmem::Finder::new(&needle);
         let mut look = |places: Range<usize>| {
@@ -211,6 +220,9 @@ impl Snapshot {
             if next.is_empty() {
                 return Vec::new();
             }
+            // A key that stands for a gap or for nothing leads to the same words by many ways.
+            next.sort_unstable();
+            next.dedup();
             depth_of = next;
         }
         let began = depth_of.iter().any(|(_, _, depth)| *depth > 0);
@@ -277,30 +289,30 @@ impl Snapshot {
 }
 
 /// A number, or a piece of one, as somebody types it to find it.
-enum Number {
+enum Asked {
     International(String),
     Part(String),
 }
 
-impl Number {
-    fn read(asked: &str) -> Option<Number> {
-        let asked = asked.trim();
+impl Asked {
+    fn read(asked: &str) -> Option<Asked> {
         let number_like = |c: char| c.is_ascii_digit() || " +-/().\u{a0}".contains(c);
+        // +44 (0)20: nobody abroad dials the zero in brackets.
+        let asked = asked.trim().replace("(0)", "");
         let digits: String = asked.chars().filter(char::is_ascii_digit).collect();
-        if !asked.chars().all(number_like) || digits.len() < DIGITS_MIN {
+        if !asked.chars().all(number_like) || digits.is_empty() {
             return None;
         }
         if asked.starts_with('+') {
-            // +44 (0)20: nobody abroad dials the zero in brackets.
-            let digits = asked.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-            return Some(Number::International(digits));
+            return Some(Asked::International(digits));
         }
-        if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= DIGITS_MIN) {
-            return Some(Number::International(rest.to_owned()));
+        if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= COUNTRY_MIN) {
+            return Some(Asked::International(rest.to_owned()));
         }
         // The zero before an area is not part of the number as it is kept.
         let bare = digits.strip_prefix('0').filter(|it| it.len() >= DIGITS_MIN);
-        Some(Number::Part(bare.unwrap_or(&digits).to_owned()))
+        let part = bare.unwrap_or(&digits);
+        (part.len() >= DIGITS_MIN).then(|| Asked::Part(part.to_owned()))
     }
 }
 

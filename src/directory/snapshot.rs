@@ -97,7 +97,7 @@ pub struct Snapshot {
     pub(super) folded_grams: Grams,
     pub(super) digits_grams: Grams,
     /// Which contacts have which label; sorted by contact.
-    labelled: Vec<(u32, u16)>,
+    labelled: Vec<(u32, u32)>,
     label_names: Vec<(i64, String)>,
     lists: Lists,
 }
@@ -107,13 +107,15 @@ pub struct Snapshot {
 struct Lists {
     keypad: [Vec<u32>; 10],
     starred: Vec<u32>,
-    labels: BTreeMap<u16, Vec<u32>>,
+    labels: BTreeMap<u32, Vec<u32>>,
     /// For whom others of the same person are hidden.
     merged: Vec<(u32, u32)>,
     with_phone: usize,
 }
 
 const GONE: u32 = u32::MAX;
+/// People who may have a number together and still be taken for one.
+const SHARED_MAX: usize = 50;
 
 impl Snapshot {
     /// The directory after these contacts were changed or deleted, and these are there instead.
@@ -202,8 +204,7 @@ impl Snapshot {
                 self.label_names.push(named);
                 self.label_names.len() - 1
             });
-            // Google allows a few hundred labels.
-            self.labelled.push((place, number as u16));
+            self.labelled.push((place, number as u32));
         }
         self.entries.push(Entry {
             id: record.id,
@@ -266,6 +267,10 @@ impl Snapshot {
     fn merge_accounts(&mut self) {
         let mut merged = Vec::new();
         for same in self.numbers.chunk_by(|a, b| a.0.same(b.0)) {
+            // The number of so many is a switchboard's, and nobody's own.
+            if same.len() > SHARED_MAX {
+                continue;
+            }
             for (at, (_, whose)) in same.iter().enumerate() {
                 let first = same[..at].iter().map(|(_, other)| *other).find(|other| {
                     let (a, b) = (&self.entries[*other as usize], &self.entries[*whose as usize]);
@@ -303,21 +308,37 @@ impl Snapshot {
     }
 
     fn list(&mut self) {
+        // A label or a star of one who is hidden is the shown one's, too.
+        let mut starred = Vec::new();
+        let mut labelled: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (place, entry) in (0..).zip(&self.entries) {
             if entry.has_phone && !entry.hidden {
                 self.lists.with_phone += 1;
                 self.lists.keypad[entry.keypad.digit()].push(place);
-                if entry.starred {
-                    self.lists.starred.push(place);
-                }
+            }
+            if entry.has_phone && entry.starred {
+                starred.push(self.shown_for(place));
             }
         }
         for (place, label) in &self.labelled {
-            let entry = &self.entries[*place as usize];
-            if entry.has_phone && !entry.hidden {
-                self.lists.labels.entry(*label).or_default().push(*place);
+            if self.entries[*place as usize].has_phone {
+                labelled.entry(*label).or_default().push(self.shown_for(*place));
             }
         }
+        for list in labelled.values_mut().chain([&mut starred]) {
+            list.sort_unstable();
+            list.dedup();
+        }
+        (self.lists.starred, self.lists.labels) = (starred, labelled);
+    }
+
+    /// The place under which a contact is shown: its own, or that of another contact of the same person.
+    pub fn shown_for(&self, place: u32) -> u32 {
+        if !self.entries[place as usize].hidden {
+            return place;
+        }
+        let shown = self.lists.merged.iter().find(|(_, hidden)| *hidden == place);
+        shown.map_or(place, |(shown, _)| *shown)
     }
 
     /// How many contacts there are, with and without numbers.
@@ -365,7 +386,7 @@ impl Snapshot {
     /// Labels that a contact with a number has: account, resource name, contacts.
     pub fn labels(&self) -> impl Iterator<Item = (i64, &str, &[u32])> {
         self.lists.labels.iter().filter_map(|(number, places)| {
-            let (account, name) = self.label_names.get(usize::from(*number))?;
+            let (account, name) = self.label_names.get(*number as usize)?;
             Some((*account, name.as_str(), places.as_slice()))
         })
     }

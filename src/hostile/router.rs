@@ -174,5 +174,7 @@ async fn check(response: Response, method: &Method, html: bool) {
 
 async fn text(body: Body) -> String {
     let bytes = to_bytes(body, 16 << 20).await.expect("an answer has an end");
-    String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "not text".to_owned())
+    // What is not UTF-8 is ISO 8859-1, for old phones, or no text at all.
+    let latin1 = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect();
+    String::from_utf8(bytes.to_vec()).unwrap_or_else(|error| latin1(error.into_bytes()))
 }

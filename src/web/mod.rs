@@ -165,5 +165,6 @@ fn assemble(web: Web) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
         .layer(from_fn(layers::guard))
+        .layer(from_fn(phones::always_a_screen))
         .layer(from_fn_with_state(web, layers::count))
 }

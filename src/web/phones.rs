@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
+use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::config::EmptyGroups;
@@ -29,20 +30,16 @@ const ASKED_MAX: usize = 60;
 
 /// Any screen of the directory.
 pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
-    let phone = Phone::of(
-        known(&parts.headers, "x-ciscoipphonemodelname"),
-        known(&parts.headers, header::USER_AGENT.as_str()),
-    );
     let config = &web.app.config;
     let desk = Desk {
-        phone,
+        phone: phone(&parts.headers),
         base: format!("{}{ROOT}", origin(&web, &parts)),
         title: config.directory_title.clone(),
         per_page: config.directory_max_entries_per_page,
     };
     let query = Lenient::of(parts.uri.query());
     let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
-    let charset = Charset::wanted(known(&parts.headers, header::ACCEPT_CHARSET.as_str()));
+    let charset = charset(&parts.headers);
     let device = device(&web, &parts, &query);
     let visit = Visit { web: &web, desk: &desk, query: &query, device };
     match visit.rendered(path, charset).await {
@@ -54,6 +51,30 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
             Rendered::of(&desk.words("Out of order", text), charset).answer()
         }
     }
+}
+
+/// Whatever goes wrong around the screens, such as a path too long, is a screen as well.
+pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with(ROOT) {
+        return next.run(request).await;
+    }
+    let headers = request.headers().clone();
+    let response = next.run(request).await;
+    if response.status().is_success() {
+        return response;
+    }
+    let desk =
+        Desk { phone: phone(&headers), base: String::new(), title: String::new(), per_page: 1 };
+    let words =
+        desk.words("Not possible", "This page cannot be shown. Please go back to the menu.");
+    let mut screen = Rendered::of(&words, charset(&headers)).answer();
+    for (name, value) in response.headers() {
+        // What the layers below put on every answer.
+        if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
+            screen.headers_mut().entry(name).or_insert(value.clone());
+        }
+    }
+    screen
 }
 
 /// One request of a phone.
@@ -83,8 +104,12 @@ impl Visit<'_> {
         if let Some(known) = key.as_ref().and_then(|key| self.web.screens.get(view.number, key)) {
             return Ok(known);
         }
-        let screen = Arc::new(Rendered::of(&self.body(path, &view).await?, charset));
-        if let Some(key) = key {
+        let body = self.body(path, &view).await?;
+        let screen = Arc::new(Rendered::of(&body, charset));
+        // There is no end of pages that are not there.
+        if let Some(key) = key
+            && body.keep
+        {
             self.web.screens.keep(view.number, key, &screen);
         }
         Ok(screen)
@@ -248,11 +273,9 @@ impl Visit<'_> {
         let contacts = &view.contacts;
         let hits: Vec<Hit> = match parameter {
             "keys" => contacts.search_by_keys(&asked),
-            _ => {
-                let mut hits = contacts.search(&asked, Scope::Everything);
-                hits.retain(|(_, place)| contacts.is_on_phones(*place));
-                hits
-            }
+            // Whoever types digits alone may mean a number or the keys of a name.
+            _ if asked.bytes().all(|it| it.is_ascii_digit()) => contacts.search_by_keys(&asked),
+            _ => contacts.on_phones(contacts.search(&asked, Scope::Everything)),
         };
         if hits.is_empty() {
             let text = format!("Nobody was found by \"{asked}\".");
@@ -293,6 +316,17 @@ impl Label<'_> {
         let code: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         format!("/labels/{code}")
     }
+}
+
+fn phone(headers: &HeaderMap) -> Phone {
+    Phone::of(
+        known(headers, "x-ciscoipphonemodelname"),
+        known(headers, header::USER_AGENT.as_str()),
+    )
+}
+
+fn charset(headers: &HeaderMap) -> Charset {
+    Charset::wanted(known(headers, header::ACCEPT_CHARSET.as_str()))
 }
 
 fn known<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

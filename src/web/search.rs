@@ -5,9 +5,11 @@ use axum::extract::State;
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use tracing::error;
 
 use crate::clock::between;
 use crate::directory::Scope;
+use crate::phone::Limited;
 use crate::store::ContactId;
 use crate::web::Web;
 use crate::web::input::{Lenient, Query, text_of};
@@ -16,6 +18,8 @@ use crate::web::read::{self, SEARCHED_MAX};
 use crate::web::wire::{Caller, ContactSearch, ProblemBody, SearchResults};
 
 const ASKED_MIN: usize = 2;
+/// Characters of a name; a display shows fewer, and some switchboards take no more.
+const NAME_MAX: usize = 80;
 const LIMIT_MAX: u64 = 500;
 
 /// The people that fit best, with how each fits
@@ -121,7 +125,8 @@ fn asked<'a>(query: &'a Query, names: &[&str]) -> Result<&'a str, Problem> {
     }
     let name = names.first().copied().unwrap_or("q");
     let allowed = format!("a text of 1 to {SEARCHED_MAX} characters");
-    let text = found.ok_or_else(|| Problem::value(name, "", &allowed))?;
+    let missing = || Problem::unreadable(format!("`{name}` is missing; send {allowed}"));
+    let text = found.ok_or_else(missing)?;
     if text.trim().is_empty() || text.chars().count() > SEARCHED_MAX {
         return Err(Problem::value(name, text, &allowed));
     }
@@ -142,9 +147,17 @@ pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Respo
     // A switchboard shows whatever comes as the caller's name, so a bad number is nobody's.
     let query = Lenient::of(parts.uri.query());
     let number = query.text("number").unwrap_or_default();
-    let view = web.app.directory.view().await?;
+    let json = text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json");
+    let view = match web.app.directory.view().await {
+        Ok(view) => view,
+        Err(problem) if !json => {
+            error!(%problem, "a caller could not be looked up");
+            return Ok(plain(String::new()));
+        }
+        Err(problem) => return Err(problem.into()),
+    };
     let place = web.app.directory.rules().who_has(&view.contacts, number);
-    if text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json") {
+    if json {
         let caller = Caller {
             number: number.chars().take(SEARCHED_MAX).collect(),
             name: place.map(|it| view.contacts.name(it).to_owned()),
@@ -152,6 +165,10 @@ pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Respo
         };
         return Ok(Json(caller).into_response());
     }
-    let name = place.map_or("", |it| view.contacts.name(it)).to_owned();
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], name).into_response())
+    let name = place.map_or("", |it| view.contacts.name(it));
+    Ok(plain(Limited::<NAME_MAX>::new(name).as_str().to_owned()))
+}
+
+fn plain(name: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], name).into_response()
 }

@@ -119,3 +119,29 @@ async fn the_longest_name_of_a_server_leaves_room_in_every_link() {
         assert!(phone.next().is_some(), "{model:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_around_the_screens_is_a_screen_as_well() {
+    let office = Office::of(people(1)).await;
+    let root = office.root();
+    let http = reqwest::Client::new();
+    let long = format!("{root}/{}", "x".repeat(9000));
+    for request in [http.post(&root), http.delete(format!("{root}/help")), http.get(long)] {
+        let answer = request.header("Accept-Charset", "iso-8859-1").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/xml; charset=iso-8859-1");
+        let xml = answer.text().await.unwrap();
+        assert!(xml.contains("<CiscoIPPhoneText>") && xml.contains("back to the menu"), "{xml}");
+    }
+}
+
+#[test]
+fn a_public_url_that_would_break_links_is_refused_and_the_directory_behind_it_is_let_go() {
+    use ringbook::config::Config;
+    let config = Config::of(&[("PUBLIC_URL", "http://10.0.0.5:8000/directory/")]).unwrap();
+    assert_eq!(config.public_url.as_deref(), Some("http://10.0.0.5:8000"));
+    for bad in ["http://h?x=1", &format!("http://h/{}", "x".repeat(100)), "10.0.0.5:8000"] {
+        let problem = Config::of(&[("PUBLIC_URL", bad)]).unwrap_err().to_string();
+        assert!(problem.contains("PUBLIC_URL") && problem.contains("http://10.0.0.5"), "{problem}");
+    }
+}

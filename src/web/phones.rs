@@ -21,6 +21,8 @@ use crate::web::Web;
 use crate::web::input::{Lenient, address, from_trusted_proxy, text_of};
 use crate::web::screens::{Key, Rendered};
 
+/// How phones with enterprise firmware say what they are.
+const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
 /// What stands behind the address in every link.
 const ROOT: &str = "/directory";
 /// A longer name of a server leaves too little room in a link.
@@ -58,7 +60,13 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with(ROOT) {
         return next.run(request).await;
     }
-    let headers = request.headers().clone();
+    let asked = request.headers();
+    let mut headers = HeaderMap::with_capacity(3);
+    for name in [MODEL, header::USER_AGENT, header::ACCEPT_CHARSET] {
+        if let Some(value) = asked.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
     let response = next.run(request).await;
     if response.status().is_success() {
         return response;
@@ -319,18 +327,15 @@ impl Label<'_> {
 }
 
 fn phone(headers: &HeaderMap) -> Phone {
-    Phone::of(
-        known(headers, "x-ciscoipphonemodelname"),
-        known(headers, header::USER_AGENT.as_str()),
-    )
+    Phone::of(known(headers, &MODEL), known(headers, &header::USER_AGENT))
 }
 
 fn charset(headers: &HeaderMap) -> Charset {
-    Charset::wanted(known(headers, header::ACCEPT_CHARSET.as_str()))
+    Charset::wanted(known(headers, &header::ACCEPT_CHARSET))
 }
 
-fn known<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(HeaderName::try_from(name).ok()?)?.to_str().ok()
+fn known<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// Who asks: by the name that phones put behind the address, else by where they are. It can be made up,

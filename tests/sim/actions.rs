@@ -86,6 +86,13 @@ impl Drop for Clearing {
     }
 }
 
+/// What could not be synced may still be found after a power cut.
+fn clearing_failed(table: &Table) {
+    if let Some(watcher) = &mut table.lock().watcher {
+        watcher.laws.clearing_failed = true;
+    }
+}
+
 /// What a user does in one click. `None` when it cannot be clicked.
 impl History {
     pub(crate) fn start_run(&self, kind: Option<Kind>) {
@@ -124,8 +131,9 @@ impl History {
                 let keep = self.table.lock().chance.below(2) == 1;
                 Box::pin(async move {
                     let _clearing = Clearing::begin(&table);
-                    if let Ok(cleared) = store.clear_history(keep).await {
-                        table.say(|| format!("p{number} cleared {cleared} runs"));
+                    match store.clear_history(keep).await {
+                        Ok(cleared) => table.say(|| format!("p{number} cleared {cleared} runs")),
+                        Err(_) => clearing_failed(&table),
                     }
                 })
             }
@@ -133,8 +141,9 @@ impl History {
                 let retention = self.setup.retention();
                 Box::pin(async move {
                     let _clearing = Clearing::begin(&table);
-                    if let Ok(pruned) = store.prune(ACCOUNT, &retention).await {
-                        table.say(|| format!("p{number} pruned: {pruned:?}"));
+                    match store.prune(ACCOUNT, &retention).await {
+                        Ok(pruned) => table.say(|| format!("p{number} pruned: {pruned:?}")),
+                        Err(_) => clearing_failed(&table),
                     }
                 })
             }

@@ -19,6 +19,8 @@ pub(crate) struct Laws {
     /// So many are at work that take runs out of the history, and one was since the last look.
     clearing: u32,
     cleared: bool,
+    /// Whoever cleared the history was told that it failed. After a power cut it may have been done.
+    pub(crate) clearing_failed: bool,
     /// Google's version when the last full listing that was told truthfully began.
     listed_at: u64,
     /// Google's version when each run, or the listing that it goes on with, began.
@@ -42,6 +44,7 @@ impl Laws {
             guards: BTreeMap::new(),
             clearing: 0,
             cleared: false,
+            clearing_failed: false,
             listed_at: 0,
             began: BTreeMap::new(),
             grounds: false,
@@ -64,11 +67,15 @@ impl Laws {
     /// What a power cut may have taken: anything but the words of people.
     pub(super) fn accept_loss(&self, before: &Snapshot, now: &Snapshot) -> Result<(), String> {
         for (id, run) in &before.runs {
-            if run.decided && now.runs.get(id).is_none_or(|it| !it.decided) {
+            let decided = now.runs.get(id).map_or(self.clearing_failed, |it| it.decided);
+            if run.decided && !decided {
                 return Err(format!("the word on run {} is lost", RunId(*id).fence()));
             }
             // Its number was told to whoever asked for it.
             let Some(kept) = now.runs.get(id) else {
+                if self.clearing_failed && run.outcome.is_some() {
+                    continue;
+                }
                 return Err(format!("run {} is lost", RunId(*id).fence()));
             };
             if run.cancelled && !kept.cancelled {

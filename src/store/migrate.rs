@@ -13,6 +13,22 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0002_versions.sql"),
         include_str!("migrations/postgres/0002_versions.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0003_accounts.sql"),
+        include_str!("migrations/postgres/0003_accounts.sql"),
+    ),
+    (
+        include_str!("migrations/sqlite/0004_secrets.sql"),
+        include_str!("migrations/postgres/0004_secrets.sql"),
+    ),
+    (
+        include_str!("migrations/sqlite/0005_access.sql"),
+        include_str!("migrations/postgres/0005_access.sql"),
+    ),
+    (
+        include_str!("migrations/sqlite/0006_sources.sql"),
+        include_str!("migrations/postgres/0006_sources.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

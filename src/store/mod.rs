@@ -10,6 +10,7 @@ mod db;
 mod decide;
 mod finish;
 mod gate;
+mod grants;
 mod ids;
 mod instance;
 mod migrate;
@@ -22,14 +23,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accounts::{
-    Account, ConnectError, Counts, GrantRow, LatestRun, NeedsReauth, NewTokens, ScheduleRow,
-};
+pub use accounts::{Account, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::DbError;
 pub(crate) use db::blocking;
 pub use decide::DecisionError;
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
+pub use grants::{ConnectError, GrantRow, NewTokens};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;

@@ -2,9 +2,11 @@
 //!
 //! `google` knows no database and `store` no Google; this is where they meet.
 
+mod book;
+mod keep;
+
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -12,12 +14,17 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::ResourceName;
 use crate::google::{
-    AccessTokens, Authorization, Grant, GrantKeeper, KeeperError, Limits, OAuth, OAuthError,
-    OAuthOptions, People, PeopleOptions, SetupError, Tokens, http_client,
+    AccessTokens, Authorization, Grant, Limits, OAuth, OAuthError, OAuthOptions, People,
+    PeopleOptions, SetupError, Tokens, http_client,
 };
-use crate::store::{Account, ConnectError, DbError, NewTokens, Store};
-use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
-use crate::sync::{AccountId, Delay};
+use crate::store::{Account, ConnectError, DbError, Store};
+use crate::sync::AccountId;
+use crate::sync::book::{AddressBook, FetchError};
+
+pub use book::LazyPeople;
+
+use book::Line;
+use keep::{Kept, Loose, new_tokens, tokens_of};
 
 /// Connects accounts, and makes the clients that list them.
 pub struct Connector {
@@ -248,172 +255,6 @@ impl Connector {
             Arc::new(AccessTokens::new(oauth, Arc::new(Kept { store, account })))
         });
         Ok(entry.clone())
-    }
-}
-
-/// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
-/// reason in the history, where no client can be made.
-#[derive(Clone)]
-pub struct LazyPeople {
-    pub connector: Arc<Connector>,
-    pub account: AccountId,
-}
-
-impl LazyPeople {
-    async fn people(&self) -> Result<People, FetchError> {
-        self.connector
-            .people(self.account)
-            .await
-            .map_err(|problem| FetchError::Misconfigured { message: problem.to_string() })
-    }
-}
-
-impl AddressBook for LazyPeople {
-    async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
-        let this = self.clone();
-        self.connector.line.ask(async move { this.people().await?.identify().await }).await
-    }
-
-    async fn labels(&self) -> Result<Vec<Label>, FetchError> {
-        let this = self.clone();
-        self.connector.line.ask(async move { this.people().await?.labels().await }).await
-    }
-
-    async fn list(&self, request: &ListRequest) -> Result<Page, FetchError> {
-        let (this, request) = (self.clone(), request.clone());
-        self.connector.line.ask(async move { this.people().await?.list(&request).await }).await
-    }
-
-    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
-        let (this, names) = (self.clone(), names.to_vec());
-        self.connector.line.ask(async move { this.people().await?.verify(&names).await }).await
-    }
-}
-
-/// A thread of its own for the conversation with Google.
-///
-/// A page arrives in a hundred pieces. Where connection and reader are on different threads, each
-/// piece wakes a sleeping thread, and together that costs more than everything else about a page.
-struct Line {
-    runtime: tokio::runtime::Handle,
-    /// Dropped, it ends the thread.
-    _open: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Line {
-    fn open() -> Result<Line, SetupError> {
-        let problem = |error: std::io::Error| SetupError::Client(error.to_string());
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(problem)?;
-        let handle = runtime.handle().clone();
-        let (open, closed) = tokio::sync::oneshot::channel::<()>();
-        std::thread::Builder::new()
-            .name("google".to_owned())
-            .spawn(move || runtime.block_on(closed))
-            .map_err(problem)?;
-        Ok(Line { runtime: handle, _open: open })
-    }
-
-    /// Asks on that thread. Whoever stops waiting for the answer hangs up.
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl Future<Output = Result<T, FetchError>> + Send + 'static,
-    ) -> Result<T, FetchError> {
-        struct HangUp(tokio::task::AbortHandle);
-        impl Drop for HangUp {
-            fn drop(&mut self) {
-                self.0.abort();
-            }
-        }
-        let call = self.runtime.spawn(question);
-        let _hang_up = HangUp(call.abort_handle());
-        call.await.unwrap_or_else(|error| {
-            // A panic in the client is a bug, but no reason to lose the run.
-            Err(FetchError::Again {
-                delay: Delay::Malformed,
-                retry_after: None,
-                message: format!("asking Google failed: {error}"),
-            })
-        })
-    }
-}
-
-/// Keeps an account's grant in the store.
-struct Kept {
-    store: Store,
-    account: AccountId,
-}
-
-impl GrantKeeper for Kept {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
-        Box::pin(async move {
-            let grant = self.store.grant(self.account).await.map_err(keeper)?;
-            Ok(grant
-                .filter(|it| it.needs_reauth.is_none())
-                .map(|it| Grant { generation: it.generation, tokens: tokens_of(&it) }))
-        })
-    }
-
-    fn save<'a>(
-        &'a self,
-        expected: i64,
-        grant: &'a Grant,
-    ) -> BoxFuture<'a, Result<bool, KeeperError>> {
-        Box::pin(async move {
-            let tokens = new_tokens(&grant.tokens);
-            self.store.save_tokens(self.account, expected, &tokens).await.map_err(keeper)
-        })
-    }
-
-    fn condemn<'a>(
-        &'a self,
-        generation: i64,
-        reason: &'a str,
-    ) -> BoxFuture<'a, Result<(), KeeperError>> {
-        Box::pin(async move {
-            self.store.condemn_grant(self.account, generation, reason).await.map_err(keeper)
-        })
-    }
-}
-
-/// A grant that is not stored yet.
-struct Loose(Grant);
-
-impl GrantKeeper for Loose {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
-        Box::pin(async move { Ok(Some(self.0.clone())) })
-    }
-
-    fn save<'a>(&'a self, _: i64, _: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
-        Box::pin(async { Ok(true) })
-    }
-
-    fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-fn keeper(error: DbError) -> KeeperError {
-    KeeperError(error.to_string())
-}
-
-fn new_tokens(tokens: &Tokens) -> NewTokens {
-    NewTokens {
-        access_token: tokens.access.clone(),
-        expires_at: tokens.expires_at,
-        refresh_token: tokens.refresh.clone(),
-        refresh_expires_at: tokens.refresh_expires_at,
-        scopes: tokens.scopes.clone(),
-    }
-}
-
-fn tokens_of(grant: &crate::store::GrantRow) -> Tokens {
-    Tokens {
-        access: grant.access_token.clone(),
-        expires_at: grant.expires_at,
-        refresh: grant.refresh_token.clone(),
-        refresh_expires_at: grant.refresh_expires_at,
-        scopes: grant.scopes.clone(),
     }
 }
 

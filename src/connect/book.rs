@@ -1,0 +1,97 @@
+//! The address book that a run lists, and the thread on which Google is asked.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::connect::Connector;
+use crate::contact::ResourceName;
+use crate::google::{People, SetupError};
+use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use crate::sync::{AccountId, Delay};
+
+/// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
+/// reason in the history, where no client can be made.
+#[derive(Clone)]
+pub struct LazyPeople {
+    pub connector: Arc<Connector>,
+    pub account: AccountId,
+}
+
+impl LazyPeople {
+    async fn people(&self) -> Result<People, FetchError> {
+        self.connector
+            .people(self.account)
+            .await
+            .map_err(|problem| FetchError::Misconfigured { message: problem.to_string() })
+    }
+}
+
+impl AddressBook for LazyPeople {
+    async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
+        let this = self.clone();
+        self.connector.line.ask(async move { this.people().await?.identify().await }).await
+    }
+
+    async fn labels(&self) -> Result<Vec<Label>, FetchError> {
+        let this = self.clone();
+        self.connector.line.ask(async move { this.people().await?.labels().await }).await
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<Page, FetchError> {
+        let (this, request) = (self.clone(), request.clone());
+        self.connector.line.ask(async move { this.people().await?.list(&request).await }).await
+    }
+
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+        let (this, names) = (self.clone(), names.to_vec());
+        self.connector.line.ask(async move { this.people().await?.verify(&names).await }).await
+    }
+}
+
+/// A thread of its own for the conversation with Google.
+///
+/// A page arrives in a hundred pieces. Where connection and reader are on different threads, each
+/// piece wakes a sleeping thread, and together that costs more than everything else about a page.
+pub(super) struct Line {
+    runtime: tokio::runtime::Handle,
+    /// Dropped, it ends the thread.
+    _open: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Line {
+    pub(super) fn open() -> Result<Line, SetupError> {
+        let problem = |error: std::io::Error| SetupError::Client(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(problem)?;
+        let handle = runtime.handle().clone();
+        let (open, closed) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name("google".to_owned())
+            .spawn(move || runtime.block_on(closed))
+            .map_err(problem)?;
+        Ok(Line { runtime: handle, _open: open })
+    }
+
+    /// Asks on that thread. Whoever stops waiting for the answer hangs up.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, FetchError>> + Send + 'static,
+    ) -> Result<T, FetchError> {
+        struct HangUp(tokio::task::AbortHandle);
+        impl Drop for HangUp {
+            fn drop(&mut self) {
+                self.0.abort();
+            }
+        }
+        let call = self.runtime.spawn(question);
+        let _hang_up = HangUp(call.abort_handle());
+        call.await.unwrap_or_else(|error| {
+            // A panic in the client is a bug, but no reason to lose the run.
+            Err(FetchError::Again {
+                delay: Delay::Malformed,
+                retry_after: None,
+                message: format!("asking Google failed: {error}"),
+            })
+        })
+    }
+}

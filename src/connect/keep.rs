@@ -1,0 +1,86 @@
+//! Where grants are kept: in the store, or nowhere yet.
+
+use futures_util::future::BoxFuture;
+
+use crate::google::{Grant, GrantKeeper, KeeperError, Tokens};
+use crate::store::{DbError, GrantRow, NewTokens, Store};
+use crate::sync::AccountId;
+
+/// Keeps an account's grant in the store.
+pub(super) struct Kept {
+    pub(super) store: Store,
+    pub(super) account: AccountId,
+}
+
+impl GrantKeeper for Kept {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
+        Box::pin(async move {
+            let grant = self.store.grant(self.account).await.map_err(keeper)?;
+            Ok(grant
+                .filter(|it| it.needs_reauth.is_none())
+                .map(|it| Grant { generation: it.generation, tokens: tokens_of(&it) }))
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        expected: i64,
+        grant: &'a Grant,
+    ) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async move {
+            let tokens = new_tokens(&grant.tokens);
+            self.store.save_tokens(self.account, expected, &tokens).await.map_err(keeper)
+        })
+    }
+
+    fn condemn<'a>(
+        &'a self,
+        generation: i64,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), KeeperError>> {
+        Box::pin(async move {
+            self.store.condemn_grant(self.account, generation, reason).await.map_err(keeper)
+        })
+    }
+}
+
+/// A grant that is not stored yet.
+pub(super) struct Loose(pub(super) Grant);
+
+impl GrantKeeper for Loose {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
+        Box::pin(async move { Ok(Some(self.0.clone())) })
+    }
+
+    fn save<'a>(&'a self, _: i64, _: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn keeper(error: DbError) -> KeeperError {
+    KeeperError(error.to_string())
+}
+
+pub(super) fn new_tokens(tokens: &Tokens) -> NewTokens {
+    NewTokens {
+        access_token: tokens.access.clone(),
+        expires_at: tokens.expires_at,
+        refresh_token: tokens.refresh.clone(),
+        refresh_expires_at: tokens.refresh_expires_at,
+        scopes: tokens.scopes.clone(),
+    }
+}
+
+pub(super) fn tokens_of(grant: &GrantRow) -> Tokens {
+    Tokens {
+        access: grant.access_token.clone(),
+        expires_at: grant.expires_at,
+        refresh: grant.refresh_token.clone(),
+        refresh_expires_at: grant.refresh_expires_at,
+        scopes: grant.scopes.clone(),
+    }
+}

@@ -25,6 +25,7 @@ use crate::store::{HistoryQuery, RunRow};
 use crate::sync::supervisor::Wish;
 use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
 use crate::web::wire::{self, Outward};
+use crate::web::{Door, Patience};
 use crate::{telemetry, web};
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +79,12 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let account = connect(&app).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(web::serve(app.clone(), listener, until(stopped)));
+    let serving = tokio::spawn(web::serve(
+        app.clone(),
+        vec![Door::plain(listener)],
+        Patience::default(),
+        until(stopped),
+    ));
 
     let shown = show(&app, account, &args, &simulator, &folder, &mut signals, screen).await;
 

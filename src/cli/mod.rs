@@ -21,6 +21,7 @@ mod sync;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -348,12 +349,17 @@ impl<'a> Times<'a> {
 
 /// Where a browser on this machine finds the server.
 fn local_url(config: &Config) -> String {
-    if config.host.is_unspecified() || config.host.is_loopback() {
-        format!("http://localhost:{}", config.port)
-    } else if config.host.is_ipv6() {
-        format!("http://[{}]:{}", config.host, config.port)
+    url_at(SocketAddr::new(config.host, config.port), config.tls.is_some())
+}
+
+/// How to call an address, from this machine if that is possible.
+fn url_at(address: SocketAddr, secure: bool) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    let host = address.ip();
+    if host.is_unspecified() || host.is_loopback() {
+        format!("{scheme}://localhost:{}", address.port())
     } else {
-        format!("http://{}:{}", config.host, config.port)
+        format!("{scheme}://{address}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,10 +14,11 @@ use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::signals::Signals;
-use crate::cli::{Desk, local_url};
+use crate::cli::{Desk, local_url, url_at};
 use crate::clock::after;
 use crate::config::Config;
 use crate::simulator::{self, Options, Simulator};
+use crate::web::{Door, Patience, Rooms, Tls};
 use crate::{telemetry, web};
 
 /// A sync in progress has this long to be parked, and everything together has [`STOP`].
@@ -28,14 +30,14 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     telemetry::start(&config.log_level, config.log_format)?;
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
-    let listener = listen(&config).await?;
+    let doors = open_doors(&config).await?;
     let app = App::open(config).await?;
     greet(&app, desk.screen).await?;
 
     let supervisor = app.supervisor.clone();
     let supervising = tokio::spawn(async move { supervisor.supervise().await });
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(web::serve(app.clone(), listener, until(stopped)));
+    let serving = tokio::spawn(web::serve(app.clone(), doors, Patience::default(), until(stopped)));
     tokio::pin!(serving);
     let asked = tokio::select! {
         asked = signals.next() => asked,
@@ -79,23 +81,53 @@ pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, Trouble> {
-    let address = SocketAddr::new(config.host, config.port);
+/// Where the server will be called at.
+async fn open_doors(config: &Config) -> Result<Vec<Door>, Trouble> {
+    let tls = match &config.tls {
+        Some(files) => Some(Arc::new(
+            Tls::load(&files.cert, &files.key)
+                .map_err(|problem| Trouble::usage(problem.to_string()))?,
+        )),
+        None => None,
+    };
+    let listener = listen(SocketAddr::new(config.host, config.port), &HOST_AND_PORT).await?;
+    let mut doors = vec![Door { listener, tls, rooms: Rooms::All }];
+    if let Some(address) = config.phones_listen {
+        let listener = listen(address, &PHONES_LISTEN).await?;
+        doors.push(Door { listener, tls: None, rooms: Rooms::Phones });
+    }
+    Ok(doors)
+}
+
+/// How an address can be changed.
+struct Ways {
+    settings: &'static str,
+    host: &'static str,
+    port: &'static str,
+}
+
+const HOST_AND_PORT: Ways =
+    Ways { settings: "HOST and PORT", host: "--host or HOST", port: "--port or PORT" };
+const PHONES_LISTEN: Ways =
+    Ways { settings: "PHONES_LISTEN", host: "PHONES_LISTEN", port: "PHONES_LISTEN" };
+
+async fn listen(address: SocketAddr, ways: &Ways) -> Result<TcpListener, Trouble> {
     TcpListener::bind(address).await.map_err(|error| {
-        let Config { host, port, .. } = config;
+        let (host, port) = (address.ip(), address.port());
+        let Ways { settings, host: other_host, port: other_port } = ways;
         Trouble::usage(match error.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "port {port} is taken by another program, perhaps by another ringbook; \
-                 stop that one, or choose a port with --port or PORT"
+                 stop that one, or choose a port with {other_port}"
             ),
             io::ErrorKind::AddrNotAvailable => format!(
-                "{host} is no address of this machine; choose one with --host or HOST \
+                "{host} is no address of this machine; choose one with {other_host} \
                  (0.0.0.0 for all of them)"
             ),
             io::ErrorKind::PermissionDenied => format!(
-                "port {port} is for the superuser only; choose one above 1023 with --port or PORT"
+                "port {port} is for the superuser only; choose one above 1023 with {other_port}"
             ),
-            _ => format!("cannot listen on {address} (HOST and PORT): {error}"),
+            _ => format!("cannot listen on {address} ({settings}): {error}"),
         })
     })
 }
@@ -111,6 +143,10 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
         String::new()
     };
     screen.say(format!("Ringbook is at {}{everywhere}", screen.paint.link(&url)))?;
+    if app.config.phones_listen.is_some() {
+        let phones = url_at(app.config.phones_address(), false);
+        screen.say(format!("Phones find their directory at {}", screen.paint.link(&phones)))?;
+    }
     let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
     if !app.connector.is_configured() {
         screen.say(

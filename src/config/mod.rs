@@ -12,7 +12,7 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ use table::{Rule, SETTINGS, Setting};
 pub struct Config {
     pub host: IpAddr,
     pub port: u16,
+    /// Certificate chain and key, when HTTPS is served.
+    pub tls: Option<TlsFiles>,
+    /// Where phones are served, and nobody else.
+    pub phones_listen: Option<SocketAddr>,
     pub database_url: DatabaseUrl,
     pub trusted_proxies: Vec<Network>,
     pub timezone: TimeZone,
@@ -84,6 +88,13 @@ pub struct Config {
     pub lease: Duration,
 
     report: Vec<ConfigLine>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// How log lines are written.
@@ -137,6 +148,16 @@ impl Config {
         resolve(layers)
     }
 
+    /// Where phones call at: an address of their own, or everybody's.
+    pub fn phones_address(&self) -> SocketAddr {
+        self.phones_listen.unwrap_or(SocketAddr::new(self.host, self.port))
+    }
+
+    /// Whether phones are spoken to over TLS.
+    pub fn phones_secure(&self) -> bool {
+        self.phones_listen.is_none() && self.tls.is_some()
+    }
+
     /// Every setting with its value in force, in the order of the documentation. Secrets are masked.
     pub fn report(&self) -> Vec<ConfigLine> {
         self.report.clone()
@@ -153,8 +174,10 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
     let mut read = Reader { values, errors, computed: BTreeMap::new() };
 
     let port = read.whole("PORT");
+    let tls = tls(&mut read);
     let google_redirect_uri = read.exact_url("GOOGLE_REDIRECT_URI").unwrap_or_else(|| {
-        let uri = format!("http://localhost:{port}/auth/callback");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let uri = format!("{scheme}://localhost:{port}/auth/callback");
         read.computed.insert("GOOGLE_REDIRECT_URI", uri.clone());
         uri
     });
@@ -171,6 +194,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
     let config = Config {
         host: read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1])),
         port,
+        tls,
+        phones_listen: read.value("PHONES_LISTEN", value::socket),
         database_url: read.database("DATABASE_URL"),
         trusted_proxies: read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default(),
         timezone: read.value("TIMEZONE", value::zone).unwrap_or(TimeZone::UTC),
@@ -225,6 +250,22 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         report: SETTINGS.iter().map(|setting| read.line(setting)).collect(),
     };
     if read.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(read.errors)) }
+}
+
+/// Both files or none.
+fn tls(read: &mut Reader) -> Option<TlsFiles> {
+    let (cert, key) = ("TLS_CERT_FILE", "TLS_KEY_FILE");
+    match (read.value(cert, value::file), read.value(key, value::file)) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+        (None, None) => None,
+        (found, _) => {
+            let (given, missing) = if found.is_some() { (cert, key) } else { (key, cert) };
+            let source = read.values.get(given).map_or(Source::Default, |raw| raw.source.clone());
+            let problem = format!("HTTPS needs {missing} as well; set both, or neither");
+            read.errors.push(ConfigError { key: given.to_owned(), source, problem });
+            None
+        }
+    }
 }
 
 fn log_format(raw: &str) -> Option<LogFormat> {

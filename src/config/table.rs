@@ -32,6 +32,10 @@ pub(super) enum Rule {
     Zone,
     Locale,
     Networks,
+    /// An address with its port.
+    Socket,
+    /// A file's path.
+    File,
     /// A country by its two letters.
     Country,
     /// Digits, at most so many.
@@ -69,6 +73,8 @@ impl fmt::Display for Rule {
             Rule::Networks => {
                 f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
             }
+            Rule::Socket => f.write_str("an IP address with a port, such as 0.0.0.0:8080 or [::]:8080"),
+            Rule::File => f.write_str("the path of a file"),
             Rule::Country => f.write_str("a country by its two letters, such as DE or GB (ISO 3166)"),
             Rule::Digits(max) => write!(f, "at most {max} digits"),
             Rule::Prefix(max) => write!(f, "at most {max} digits, with *, # and a comma for a pause"),
@@ -108,13 +114,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("PORT", "8000", Rule::Whole(1, 65_535), "port to listen on"),
     setting("DATABASE_URL", "sqlite:///./data/ringbook.db", Rule::Database, "where the directory is kept"),
     setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For is believed"),
+    setting("TLS_CERT_FILE", "", Rule::File, "certificate chain in PEM form; with TLS_KEY_FILE, HOST and PORT speak HTTPS"),
+    setting("TLS_KEY_FILE", "", Rule::File, "its private key in PEM form"),
+    setting("PHONES_LISTEN", "", Rule::Socket, "one more address, plain HTTP, for /directory and /lookup alone"),
     setting("TIMEZONE", "UTC", Rule::Zone, "time zone of what is shown, and of schedules"),
     setting("LOG_LEVEL", "info", Rule::Level, "how much is logged"),
     setting("LOG_FORMAT", "text", Rule::OneOf(&["text", "json"]), "log lines for people or for programs"),
 
     setting("GOOGLE_CLIENT_ID", "", Rule::Word, "OAuth client of your Google Cloud project"),
     setting("GOOGLE_CLIENT_SECRET", "", Rule::Secret, "its secret"),
-    setting("GOOGLE_REDIRECT_URI", "", Rule::Url, "where Google sends people back to; http://localhost:PORT/auth/callback when not set"),
+    setting("GOOGLE_REDIRECT_URI", "", Rule::Url, "where Google sends people back to; http(s)://localhost:PORT/auth/callback when not set"),
     setting("GOOGLE_API_BASE_URL", "https://people.googleapis.com", Rule::Url, "the People API"),
     setting("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth", Rule::Url, "Google's consent page"),
     setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::Url, "where Google gives out tokens"),

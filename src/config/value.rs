@@ -1,7 +1,7 @@
 //! What the values of settings mean: one parser a kind of value, and how it is shown without its secrets.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,6 +79,19 @@ pub(super) fn address(raw: &str) -> Option<IpAddr> {
         return Some(IpAddr::from([127, 0, 0, 1]));
     }
     raw.parse().ok()
+}
+
+pub(super) fn socket(raw: &str) -> Option<SocketAddr> {
+    let address = match raw.strip_prefix("localhost:") {
+        Some(port) => SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port.parse().ok()?),
+        None => raw.parse().ok()?,
+    };
+    (address.port() > 0).then_some(address)
+}
+
+/// A path that can be one. Whether there is such a file shows when it is opened.
+pub(super) fn file(raw: &str) -> Option<PathBuf> {
+    (!raw.contains('\0')).then(|| PathBuf::from(raw))
 }
 
 pub(super) fn seconds(raw: &str, min: u32, max: u32) -> Option<Duration> {

@@ -257,6 +257,10 @@ pub(crate) fn too_large() -> Problem {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// Marks requests that came over TLS, without a proxy in front.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
+
 /// Who asks, and how they want to be answered.
 pub(crate) struct Caller {
     /// For the history: a name that the program gives itself, else its address.

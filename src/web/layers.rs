@@ -70,6 +70,83 @@ fn secured(mut response: Response) -> Response {
     response
 }
 
+/// What a browser must not do with an answer. Nothing is loaded from elsewhere, nobody frames us, no script
+/// runs that we did not serve, and no address of ours, which may hold a token, is told to others.
+///
+/// No `Strict-Transport-Security`: it would count for every port of the host, and on the host of a home lab
+/// other things are served in the clear. A proxy with a name of its own can add it.
+const FOR_BROWSERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The API's explorer styles itself while it runs.
+const POLICY_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+/// Tells browsers what they must not do. Phones have no use for it, and little room.
+pub(crate) async fn restrict_browsers(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if is_for_phones(path) {
+        return next.run(request).await;
+    }
+    let docs = path.starts_with("/docs");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in FOR_BROWSERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if docs {
+        let policy = HeaderValue::from_static(POLICY_DOCS);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// Whether a path is one that phones and PBXs ask for.
+fn is_for_phones(path: &str) -> bool {
+    let path = match path.strip_prefix("/p/") {
+        // What follows the device's token.
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => path,
+    };
+    path == "/lookup" || path == "/directory" || path.starts_with("/directory/")
+}
+
+/// Behind a door for phones there is nothing else, whoever asks.
+pub(crate) async fn phones_only(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if is_for_phones(path) || path == "/health/live" {
+        return next.run(request).await;
+    }
+    let detail = "this address is for phones: there is /directory and /lookup, and nothing else";
+    secured(Problem::new(StatusCode::NOT_FOUND, detail).into_response())
+}
+
+/// For whoever speaks plain HTTP where HTTPS is spoken: the same place, said properly.
+pub(crate) async fn speak_https(request: Request) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|it| it.to_str().ok());
+    let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    let there = host.map(|host| format!("https://{host}{path}")).filter(|_| path.starts_with('/'));
+    let detail = "this port speaks HTTPS";
+    let mut response = Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
+    if let Some(there) = there.and_then(|it| HeaderValue::try_from(it).ok()) {
+        // Permanent, and with the method kept (RFC 9110, 15.4.9).
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        response.headers_mut().insert(header::LOCATION, there);
+    }
+    secured(response)
+}
+
 /// Gives answers of the framework, such as 404 and 405, the form of all other errors.
 pub(crate) async fn speak_json(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

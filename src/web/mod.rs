@@ -7,6 +7,7 @@ mod auth;
 mod contacts;
 mod dialling;
 mod events;
+mod guests;
 mod health;
 mod history;
 mod input;
@@ -22,6 +23,7 @@ mod screens;
 mod search;
 mod serve;
 mod syncs;
+mod tls;
 pub mod wire;
 
 use std::sync::Arc;
@@ -45,7 +47,8 @@ use crate::web::recent::Recent;
 use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
-pub use serve::serve;
+pub use serve::{Door, Patience, Rooms, serve};
+pub use tls::{Tls, TlsError};
 
 /// What reads strangers' words below the handlers, for those who try it with odd ones.
 #[cfg(any(test, ringbook_fuzz))]
@@ -165,6 +168,7 @@ fn assemble(web: Web) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
         .layer(from_fn(layers::guard))
+        .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))
         .layer(from_fn_with_state(web, layers::count))
 }

@@ -18,7 +18,7 @@ use crate::phone::{
 use crate::store::{ContactId, DbError};
 use crate::sync::AccountId;
 use crate::web::Web;
-use crate::web::input::{Lenient, address, from_trusted_proxy, text_of};
+use crate::web::input::{Lenient, Secure, address, from_trusted_proxy, text_of};
 use crate::web::screens::{Key, Rendered};
 
 /// How phones with enterprise firmware say what they are.
@@ -359,7 +359,8 @@ fn origin(web: &Web, parts: &Parts) -> String {
         text.split(',').next().unwrap_or_default().trim().to_owned()
     };
     let proto = first("x-forwarded-proto").to_ascii_lowercase();
-    let scheme = if forwarded && proto == "https" { "https" } else { "http" };
+    let secure = parts.extensions.get::<Secure>().is_some() || (forwarded && proto == "https");
+    let scheme = if secure { "https" } else { "http" };
     let good = |host: &String| {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
         !host.is_empty() && host.len() <= HOST_LEN_MAX && host.bytes().all(legal)
@@ -367,7 +368,6 @@ fn origin(web: &Web, parts: &Parts) -> String {
     let host = Some(first("x-forwarded-host")).filter(|host| forwarded && good(host));
     let host = host.or_else(|| Some(text_of(&parts.headers, "host")).filter(good));
     // HTTP/1.0 knows no `Host`.
-    let host =
-        host.unwrap_or_else(|| std::net::SocketAddr::new(config.host, config.port).to_string());
+    let host = host.unwrap_or_else(|| config.phones_address().to_string());
     format!("{scheme}://{host}")
 }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,30 +13,82 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::middleware::from_fn;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 use tower::Service;
 use tracing::{debug, info, warn};
 
 use crate::app::App;
-use crate::clock::after;
-use crate::web::input::Peer;
-use crate::web::{Web, assemble};
+use crate::clock::{Clock, after};
+use crate::config::Network;
+use crate::web::guests::{Guest, Guests};
+use crate::web::input::{Peer, Secure};
+use crate::web::tls::{Greeting, Tls};
+use crate::web::{Web, assemble, layers};
 
-/// Time for a request's header. A connection that is kept open for the next one waits no longer.
-const HEADER_TIME: Duration = Duration::from_secs(30);
+/// Of a request's header, all together. Browsers with many cookies send a tenth of it.
+const HEADER_MAX: usize = 64 << 10;
 /// How long open requests may go on when the server is to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed for want of file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+/// How often the certificate's files are looked at.
+const RELOAD: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 4096;
 /// Left for the database, for Google and for log files.
 const FILES_RESERVED: usize = 96;
+
+/// An address that people or phones call at.
+pub struct Door {
+    pub listener: TcpListener,
+    /// Plain HTTP where there is none.
+    pub tls: Option<Arc<Tls>>,
+    pub rooms: Rooms,
+}
+
+/// What can be reached through a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rooms {
+    All,
+    /// What phones ask for, and nothing else, whoever asks.
+    Phones,
+}
+
+impl Door {
+    /// Plain HTTP, for everybody and everything.
+    pub fn plain(listener: TcpListener) -> Door {
+        Door { listener, tls: None, rooms: Rooms::All }
+    }
+}
+
+/// How much patience clients can count on.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Time for a request's header. A connection that is kept open for the next one waits no longer.
+    pub header: Duration,
+    /// A client that takes nothing of its answer for so long has gone, or means harm.
+    pub write: Duration,
+    /// Connections of one address; a quarter of all there can be when `None`.
+    pub connections_each: Option<usize>,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            header: Duration::from_secs(30),
+            write: Duration::from_secs(60),
+            connections_each: None,
+        }
+    }
+}
 
 /// Answers requests until `shutdown` comes, then finishes those that are open, within a few seconds.
 ///
@@ -43,99 +96,193 @@ const FILES_RESERVED: usize = 96;
 /// Never, for now: a connection that fails ends alone.
 pub async fn serve(
     app: App,
-    listener: TcpListener,
+    doors: Vec<Door>,
+    patience: Patience,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (close, closing) = watch::channel(false);
-    let clock = app.clock.clone();
-    let router = assemble(Web::new(app, closing.clone()));
-    let limit = connections_max();
-    let seats = Arc::new(Semaphore::new(limit));
-    // Ticks when there are more guests than seats.
+    let seats_max = connections_max();
     let (crowd, crowded) = watch::channel(0_u64);
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        while connections.try_join_next().is_some() {}
-        let seat = match seats.clone().try_acquire_owned() {
-            Ok(seat) => seat,
-            Err(_) => {
-                // Whoever only keeps a connection open has to dial again.
-                debug!(limit, "every connection is in use; closing the idle ones");
-                crowd.send_modify(|count| *count += 1);
-                tokio::select! {
-                    seat = seats.clone().acquire_owned() => match seat {
-                        Ok(seat) => seat,
-                        Err(_) => break,
-                    },
-                    () = &mut shutdown => break,
-                }
-            }
+    let house = Arc::new(House {
+        clock: app.clock.clone(),
+        seats_max,
+        seats: Arc::new(Semaphore::new(seats_max)),
+        guests: Arc::new(Guests::new(patience.connections_each.unwrap_or((seats_max / 4).max(32)))),
+        patience,
+        trusted_proxies: app.config.trusted_proxies.clone(),
+        crowd,
+        crowded,
+        closing: closing.clone(),
+    });
+    let router = assemble(Web::new(app, closing));
+    let mut keepers = JoinSet::new();
+    for door in doors {
+        let router = match door.rooms {
+            Rooms::All => router.clone(),
+            Rooms::Phones => router.clone().layer(from_fn(layers::phones_only)),
         };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = connection(
-                    stream,
-                    Peer(peer),
-                    router.clone(),
-                    closing.clone(),
-                    crowded.clone(),
-                );
-                connections.spawn(async move {
-                    connection.await;
-                    drop(seat);
-                });
-            }
-            Err(problem) if is_the_clients(&problem) => {}
-            Err(problem) => {
-                warn!(%problem, "a connection could not be taken");
-                clock.sleep_until(after(clock.now(), BREATH)).await;
-            }
+        if let Some(tls) = &door.tls {
+            let (tls, house) = (tls.clone(), house.clone());
+            keepers.spawn(async move { house.look_after(&tls).await });
         }
+        let house = house.clone();
+        keepers.spawn(async move { house.keep(door, router).await });
     }
-    drop(listener);
+    shutdown.await;
     close.send_replace(true);
-    let all = async { while connections.join_next().await.is_some() {} };
+    let all = async { while keepers.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, all).await.is_err() {
         info!("some requests were still open and were cut off");
     }
     Ok(())
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    mut closing: watch::Receiver<bool>,
-    mut crowded: watch::Receiver<u64>,
-) {
-    // Small answers should not wait for more to come. Where this fails, they are merely later.
-    let _ = stream.set_nodelay(true);
-    crowded.mark_unchanged();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        let answer = router.clone().call(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIME)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    tokio::select! {
-        // A client that broke off is no news.
-        _ = connection.as_mut() => return,
-        _ = closing.wait_for(|closing| *closing) => {}
-        _ = crowded.changed() => {}
+/// What all doors share.
+struct House {
+    clock: Arc<dyn Clock>,
+    seats_max: usize,
+    seats: Arc<Semaphore>,
+    guests: Arc<Guests>,
+    patience: Patience,
+    trusted_proxies: Vec<Network>,
+    /// Ticks when there are more guests than seats.
+    crowd: watch::Sender<u64>,
+    crowded: watch::Receiver<u64>,
+    closing: watch::Receiver<bool>,
+}
+
+impl House {
+    /// Lets in whoever comes, until the house closes; then waits for those who are in.
+    async fn keep(self: Arc<House>, door: Door, router: Router) {
+        let mut closing = self.closing.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            let seat = tokio::select! {
+                seat = self.seat() => match seat {
+                    Some(seat) => seat,
+                    None => break,
+                },
+                _ = closing.wait_for(|closing| *closing) => break,
+            };
+            let accepted = tokio::select! {
+                accepted = door.listener.accept() => accepted,
+                _ = closing.wait_for(|closing| *closing) => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let Some(guest) = self.admit(peer.ip()) else {
+                        debug!(
+                            "an address has as many connections as it may have; closing its newest"
+                        );
+                        continue;
+                    };
+                    let (house, tls, router) = (self.clone(), door.tls.clone(), router.clone());
+                    connections.spawn(async move {
+                        house.receive(stream, Peer(peer), tls, router).await;
+                        drop((seat, guest));
+                    });
+                }
+                Err(problem) if is_the_clients(&problem) => {}
+                Err(problem) => {
+                    warn!(%problem, "a connection could not be taken");
+                    self.clock.sleep_until(after(self.clock.now(), BREATH)).await;
+                }
+            }
+        }
+        drop(door);
+        while connections.join_next().await.is_some() {}
     }
-    // Ends at once when nothing is asked, else after the answer.
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+
+    async fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(seat) = self.seats.clone().try_acquire_owned() {
+            return Some(seat);
+        }
+        // Whoever only keeps a connection open has to dial again.
+        debug!(limit = self.seats_max, "every connection is in use; closing the idle ones");
+        self.crowd.send_modify(|count| *count += 1);
+        self.seats.clone().acquire_owned().await.ok()
+    }
+
+    /// `None` for whom has enough connections already. Behind a proxy all the world has one address.
+    fn admit(&self, address: IpAddr) -> Option<Option<Guest>> {
+        let address = address.to_canonical();
+        if self.trusted_proxies.iter().any(|it| it.contains(address)) {
+            return Some(None);
+        }
+        self.guests.admit(address).map(Some)
+    }
+
+    async fn receive(&self, stream: TcpStream, peer: Peer, tls: Option<Arc<Tls>>, router: Router) {
+        // Small answers should not wait for more to come. Where this fails, they are merely later.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else { return self.converse(stream, peer, false, router).await };
+        let mut closing = self.closing.clone();
+        let greeting = tokio::select! {
+            greeting = tls.greet(stream) => greeting,
+            _ = closing.wait_for(|closing| *closing) => return,
+        };
+        match greeting {
+            Greeting::Tls(stream) => self.converse(*stream, peer, true, router).await,
+            Greeting::Plain(stream) => {
+                let router = Router::new().fallback(layers::speak_https);
+                self.converse(stream, peer, false, router).await;
+            }
+            Greeting::Noise => {}
+        }
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        peer: Peer,
+        secure: bool,
+        router: Router,
+    ) {
+        let (mut closing, mut crowded) = (self.closing.clone(), self.crowded.clone());
+        crowded.mark_unchanged();
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.patience.write));
+        let stream = Box::pin(stream);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            if secure {
+                request.extensions_mut().insert(Secure);
+            }
+            let answer = router.clone().call(request.map(Body::new));
+            async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.patience.header)
+                .max_buf_size(HEADER_MAX)
+                .serve_connection(TokioIo::new(stream), service)
+        );
+        tokio::select! {
+            // A client that broke off is no news.
+            _ = connection.as_mut() => return,
+            _ = closing.wait_for(|closing| *closing) => {}
+            _ = crowded.changed() => {}
+        }
+        // Ends at once when nothing is asked, else after the answer.
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+
+    /// Takes a new certificate when there is one.
+    async fn look_after(&self, tls: &Arc<Tls>) {
+        let mut closing = self.closing.clone();
+        loop {
+            tokio::select! {
+                () = self.clock.sleep_until(after(self.clock.now(), RELOAD)) => {}
+                _ = closing.wait_for(|closing| *closing) => return,
+            }
+            let tls = tls.clone();
+            // Files are read, from a disk that may be slow.
+            let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+        }
+    }
 }
 
 fn is_the_clients(problem: &std::io::Error) -> bool {

@@ -8,6 +8,7 @@ mod api;
 mod cli;
 mod crash;
 mod directory;
+mod doors;
 mod found;
 mod google;
 mod handset;

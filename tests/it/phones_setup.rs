@@ -148,7 +148,8 @@ async fn without_a_url_it_takes_the_setting_or_guesses_and_says_so() {
     assert!(ended.err.contains("guess") && !ended.out.contains("guess"), "{ended:?}");
 
     let ended = run(&[], &args).await;
-    ended.assert(2, &["127.0.0.1", "no phone can reach it", "HOST", "PUBLIC_URL", "--url"]);
+    ended
+        .assert(2, &["127.0.0.1", "no phone can reach it", "PHONES_LISTEN", "PUBLIC_URL", "--url"]);
     let ended = run(&[("HOST", "0.0.0.0")], &args).await;
     ended.assert(2, &["0.0.0.0", "PUBLIC_URL", "--url"]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use ringbook::web;
+use ringbook::web::{self, Door, Patience};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -50,11 +50,22 @@ impl TestApp {
             vec![("GOOGLE_REDIRECT_URI", callback.as_str()), ("DATABASE_URL", database.as_str())];
         settings.extend_from_slice(extra);
         let world = World::with(Database::Sqlite, contacts, &settings).await;
+        TestApp::at(world, vec![Door::plain(listener)], Patience::default(), folder)
+    }
+
+    /// Behind doors of one's own. The first is the one that is asked at.
+    pub(crate) fn at(
+        world: World,
+        doors: Vec<Door>,
+        patience: Patience,
+        folder: tempfile::TempDir,
+    ) -> TestApp {
+        let address = doors[0].listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let server = tokio::spawn(web::serve(world.app.clone(), listener, shutdown));
+        let server = tokio::spawn(web::serve(world.app.clone(), doors, patience, shutdown));
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         TestApp { world, address, client, stop: Some(stop), server: Some(server), _folder: folder }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Paint, Table};
-use crate::cli::{Desk, local_url};
+use crate::cli::{Desk, url_at};
 use crate::config::{self, Config};
 
 #[derive(Debug, clap::Args)]
@@ -193,7 +193,8 @@ fn make(
 
 /// Where phones find this server, without a slash at the end.
 fn base(asked: Option<&str>, config: &Config, notes: &mut Vec<String>) -> Result<String, Trouble> {
-    let loopback = config.host.is_loopback();
+    let door = config.phones_address();
+    let loopback = door.ip().is_loopback();
     let (base, named) = match (asked, config.public_url.as_deref()) {
         (Some(asked), _) => {
             let url = config::url(asked).ok_or_else(|| {
@@ -208,23 +209,24 @@ fn base(asked: Option<&str>, config: &Config, notes: &mut Vec<String>) -> Result
         (None, Some(set)) => (set.to_owned(), "PUBLIC_URL"),
         (None, None) if loopback => {
             return Err(Trouble::usage(format!(
-                "Ringbook listens on {} only, where no phone can reach it. Set HOST to this machine's \
-                 address in the phones' network (or to 0.0.0.0), and PUBLIC_URL to where phones find \
-                 it, such as http://10.0.0.5:{}; or say it now with --url",
-                config.host, config.port
+                "Ringbook listens on {} only, where no phone can reach it. Set PHONES_LISTEN to this \
+                 machine's address in the phones' network (or to 0.0.0.0:8080), and PUBLIC_URL to \
+                 where phones find it, such as http://10.0.0.5:8080; or say it now with --url",
+                door.ip()
             )));
         }
-        (None, None) if config.host.is_unspecified() => {
+        (None, None) if door.ip().is_unspecified() => {
             return Err(Trouble::usage(format!(
-                "HOST is {}, every address of this machine, so which one phones should use is not \
-                 known. Set PUBLIC_URL, such as http://10.0.0.5:{}; or say it now with --url",
-                config.host, config.port
+                "Phones are served at {door}, every address of this machine, so which one they \
+                 should use is not known. Set PUBLIC_URL, such as http://10.0.0.5:{}; or say it now \
+                 with --url",
+                door.port()
             )));
         }
         (None, None) => {
-            let guess = local_url(config);
+            let guess = url_at(door, config.phones_secure());
             notes.push(format!(
-                "{guess} is a guess from HOST and PORT; if phones find this server elsewhere, set \
+                "{guess} is a guess from where Ringbook listens; if phones find this server elsewhere, set \
                  PUBLIC_URL or say --url"
             ));
             return Ok(guess);
@@ -240,14 +242,14 @@ fn base(asked: Option<&str>, config: &Config, notes: &mut Vec<String>) -> Result
         return Err(Trouble::usage(format!(
             "the URL in {named} leads every phone to itself: {base}. Say this machine's address in \
              the phones' network, such as http://10.0.0.5:{}",
-            config.port
+            door.port()
         )));
     }
     if loopback {
         notes.push(format!(
-            "HOST is {}, so phones reach Ringbook only through a proxy on this machine; without one, \
-             set HOST to an address in the phones' network, or to 0.0.0.0",
-            config.host
+            "Ringbook listens on {} only, so phones reach it only through a proxy on this machine; \
+             without one, set PHONES_LISTEN to an address in the phones' network",
+            door.ip()
         ));
     }
     Ok(base)

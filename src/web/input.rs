@@ -230,21 +230,39 @@ impl FromRequest<Web> for Body {
                 format!("`Content-Type`: found `{}`; allowed is application/json", shown(found)),
             ));
         }
-        let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
-        let bytes = match tokio::time::timeout(BODY_TIME, read).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(_)) => return Err(too_large()),
-            Err(_) => {
-                let detail = "the body took too long to come";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
-            }
-        };
+        let bytes = whole_body(request).await?;
         if bytes.is_empty() {
             return Err(Problem::unreadable("the body is missing; send a JSON object"));
         }
         serde_json::from_slice(&bytes)
             .map(Body)
             .map_err(|error| Problem::unreadable(format!("the body is not JSON: {error}")))
+    }
+}
+
+async fn whole_body(request: Request) -> Result<axum::body::Bytes, Problem> {
+    let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
+    match tokio::time::timeout(BODY_TIME, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => {
+            let detail = "the body took too long to come";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+        }
+    }
+}
+
+/// What a form of ours sends (`application/x-www-form-urlencoded`).
+pub(crate) struct Form(pub(crate) Query);
+
+impl FromRequest<Web> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Web) -> Result<Form, Problem> {
+        let bytes = whole_body(request).await?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Problem::unreadable("the form is not what a browser sends"))?;
+        Query::parse(text).map(Form)
     }
 }
 

@@ -13,6 +13,7 @@ mod history;
 mod input;
 mod layers;
 mod openapi;
+mod pages;
 mod phones;
 mod problem;
 pub mod read;
@@ -160,6 +161,7 @@ fn assemble(web: Web) -> Router {
         .split_for_parts();
     openapi::complete(&mut document);
     routes
+        .merge(pages::routes())
         .route("/directory", get(phones::screen))
         .route("/directory/", get(phones::screen))
         .route("/directory/{*path}", get(phones::screen))

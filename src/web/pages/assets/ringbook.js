@@ -1,0 +1,73 @@
+// Makes the pages livelier. Without it everything works, too.
+"use strict";
+
+// Times are told from now, and now moves on.
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
+function tellTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+    if (!Number.isFinite(seconds) || Math.abs(seconds) < 5) continue;
+    const far = Math.abs(seconds);
+    const [unit, length] = units.find(([name, length]) => far >= (name === "day" ? 2 * length : length)) ?? units[3];
+    time.textContent = relative.format(Math.trunc(seconds / length), unit);
+  }
+}
+
+// A part of the page that shows what is going on: asked for again when the server says that something
+// has changed, at most twice a second. What the server sends is put in place of what differs only, so
+// that neither the keyboard's place nor an open list is lost.
+function refresh(part) {
+  let asking = false;
+  let again = false;
+  return async function ask() {
+    if (asking) { again = true; return; }
+    asking = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-part": part.id } });
+      if (answer.ok) {
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const found = fresh.getElementById(part.id);
+        if (found) { mend(part, found); tellTimes(part); }
+      }
+    } catch { /* The stream tells when the server is there again. */ }
+    setTimeout(() => { asking = false; if (again) { again = false; ask(); } }, 500);
+  };
+}
+
+function mend(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  const alike = old.nodeName === fresh.nodeName && old.id === fresh.id;
+  if (!alike) { old.replaceWith(fresh); return; }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, at) => {
+    if (at < before.length) mend(before[at], node); else old.append(node);
+  });
+  before.slice(after.length).forEach((node) => node.remove());
+}
+
+const live = document.querySelector("[data-live]");
+if (live) {
+  const ask = refresh(live);
+  const events = new EventSource("/api/sync/events");
+  events.addEventListener("progress", ask);
+  events.addEventListener("run", ask);
+  // After a break the truth may be another.
+  events.addEventListener("open", ask);
+  addEventListener("pagehide", () => events.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+tellTimes(document);
+setInterval(() => tellTimes(document), 10_000);

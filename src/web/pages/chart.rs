@@ -1,0 +1,123 @@
+//! The last runs as a picture: one bar each, its height the time it took, its colour the outcome, and a
+//! line for the size of the mirror.
+
+use crate::clock::between;
+use crate::store::RunRow;
+use crate::sync::Outcome;
+use crate::web::Web;
+use crate::web::pages::language::{Language, said};
+use crate::web::pages::overview::Tone;
+use crate::web::pages::{Moment, Visit};
+
+/// The picture's size, in its own units.
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 150.0;
+/// Room above for the largest value's text.
+const TOP: f64 = 18.0;
+
+/// One run, for the picture and for the table behind it.
+pub(crate) struct Bar {
+    pub(crate) href: String,
+    pub(crate) at: Moment,
+    pub(crate) outcome: &'static str,
+    pub(crate) tone: Tone,
+    pub(crate) took: String,
+    pub(crate) changes: String,
+    pub(crate) contacts: Option<String>,
+    seconds: f64,
+    size: Option<u64>,
+}
+
+pub(crate) struct Chart {
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) drawn: Vec<Drawn>,
+    /// The size of the mirror, as the points of a line.
+    pub(crate) line: String,
+    pub(crate) longest: String,
+    pub(crate) sizes: String,
+}
+
+/// A bar in its place.
+pub(crate) struct Drawn {
+    pub(crate) x: String,
+    pub(crate) y: String,
+    pub(crate) width: String,
+    pub(crate) height: String,
+    pub(crate) tone: Tone,
+    pub(crate) title: String,
+}
+
+impl Bar {
+    pub(crate) fn of(web: &Web, visit: &Visit, run: &RunRow) -> Bar {
+        let language = visit.language;
+        let took = between(run.started_at, run.ended_at.unwrap_or(visit.now));
+        let counts = &run.counts;
+        // A restored contact is among the updated ones.
+        let changes = counts.created + counts.updated + counts.deleted;
+        let (tone, outcome) = outcome(run.outcome);
+        Bar {
+            href: format!("/runs/{}", web.out.run(run.id).0),
+            at: visit.ago(&run.started_at),
+            outcome: language.say(outcome),
+            tone,
+            took: language.duration(took),
+            changes: language.number(changes),
+            contacts: run.after_live.map(|it| language.number(it)),
+            seconds: took.as_secs_f64(),
+            size: run.after_live,
+        }
+    }
+}
+
+/// How a run ended, in words.
+pub(crate) fn outcome(outcome: Option<Outcome>) -> (Tone, &'static str) {
+    match outcome {
+        None => (Tone::Busy, said("in progress")),
+        Some(Outcome::Succeeded) => (Tone::Good, said("succeeded")),
+        Some(Outcome::Partial) => (Tone::Good, said("succeeded, some set aside")),
+        Some(Outcome::Failed) => (Tone::Bad, said("failed")),
+        Some(Outcome::Cancelled) => (Tone::Warn, said("cancelled")),
+        Some(Outcome::Interrupted) => (Tone::Warn, said("interrupted")),
+        Some(Outcome::Held) => (Tone::Warn, said("on hold")),
+        Some(Outcome::Rejected) => (Tone::Warn, said("rejected")),
+    }
+}
+
+impl Chart {
+    /// Oldest first.
+    pub(crate) fn of(language: Language, bars: Vec<Bar>) -> Chart {
+        let step = WIDTH / bars.len().max(1) as f64;
+        let longest = bars.iter().map(|it| it.seconds).fold(0.001, f64::max);
+        let drawn = bars.iter().enumerate().map(|(at, bar)| {
+            // A run of a millisecond is a run, too, and so are those beside one of an hour.
+            let share = (bar.seconds / longest).sqrt();
+            let height = (share * (HEIGHT - TOP)).max(3.0);
+            Drawn {
+                x: format!("{:.1}", at as f64 * step + step * 0.15),
+                y: format!("{:.1}", HEIGHT - height),
+                width: format!("{:.1}", step * 0.7),
+                height: format!("{height:.1}"),
+                tone: bar.tone,
+                title: format!("{}: {}, {}", bar.outcome, bar.took, bar.changes),
+            }
+        });
+        let drawn = drawn.collect();
+        let known = || bars.iter().enumerate().filter_map(|(at, bar)| Some((at, bar.size?)));
+        let least = known().map(|(_, size)| size).min().unwrap_or(0);
+        let most = known().map(|(_, size)| size).max().unwrap_or(0);
+        let span = (most - least).max(1) as f64;
+        let point = |(at, size): (usize, u64)| {
+            let x = (at as f64 + 0.5) * step;
+            let y = HEIGHT - 8.0 - (size - least) as f64 / span * (HEIGHT - TOP - 16.0);
+            format!("{x:.1},{y:.1}")
+        };
+        let line = known().map(point).collect::<Vec<_>>().join(" ");
+        let sizes = match (least, most) {
+            (least, most) if least == most => language.count(most, "{} contact", "{} contacts"),
+            (least, most) => language
+                .fill("{} to {} contacts", &[&language.number(least), &language.number(most)]),
+        };
+        let longest = language.duration(std::time::Duration::from_secs_f64(longest));
+        Chart { bars, drawn, line, longest, sizes }
+    }
+}

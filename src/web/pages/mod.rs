@@ -1,0 +1,162 @@
+//! The dashboard: pages for people, made on the server.
+//!
+//! Every page works without scripts: links lead on, forms act and lead back. A small script of ours makes
+//! it livelier, by asking for a part of the page again when something has changed.
+
+mod acts;
+pub(crate) mod assets;
+mod chart;
+pub(crate) mod language;
+mod overview;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use tracing::error;
+
+use crate::web::Web;
+use crate::web::input::text_of;
+use crate::web::problem::Problem;
+use language::Language;
+
+/// The pages' routes.
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/", get(overview::overview))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/language/{code}", get(acts::language))
+        .route("/do/sync", post(acts::sync))
+        .route("/do/cancel", post(acts::cancel))
+        .route("/do/pause", post(acts::pause))
+}
+
+/// Where a page stands in the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On none of the menu's pages.
+    Nowhere,
+    Overview,
+    History,
+    Contacts,
+    Phones,
+    Accounts,
+    Settings,
+    Health,
+}
+
+/// What every page needs: who reads it, in which language, and what time it is.
+pub(crate) struct Visit {
+    pub(crate) language: Language,
+    pub(crate) now: Timestamp,
+    zone: jiff::tz::TimeZone,
+    /// Where the reader is, so that a form can lead back here.
+    pub(crate) path: String,
+}
+
+impl FromRequestParts<Web> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Visit, Problem> {
+        let cookies = text_of(&parts.headers, header::COOKIE.as_str());
+        let chosen = cookies.split(';').find_map(|it| it.trim().strip_prefix("language="));
+        let wished = text_of(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
+        let language =
+            chosen.and_then(Language::parse).unwrap_or_else(|| Language::wished(&wished));
+        let path = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        Ok(Visit { language, now: web.now(), zone: web.app.config.timezone.clone(), path })
+    }
+}
+
+impl Visit {
+    /// Shorthand for the templates.
+    pub(crate) fn say(&self, english: &'static str) -> &'static str {
+        self.language.say(english)
+    }
+
+    /// A moment as people say it, with the exact time on hover and for programs.
+    pub(crate) fn ago(&self, at: &Timestamp) -> Moment {
+        Moment {
+            machine: at.to_string(),
+            exact: self.language.exact(*at, &self.zone),
+            words: self.language.relative(*at, self.now),
+        }
+    }
+
+    pub(crate) fn menu(&self, here: &Place) -> Vec<MenuItem> {
+        let item = |place, href, text| MenuItem { href, text, here: place == *here };
+        vec![
+            item(Place::Overview, "/", self.say("Overview")),
+            item(Place::Contacts, "/contacts", self.say("Contacts")),
+            item(Place::History, "/history", self.say("History")),
+            item(Place::Phones, "/phones", self.say("Phones")),
+            item(Place::Accounts, "/accounts", self.say("Accounts")),
+            item(Place::Settings, "/settings", self.say("Settings")),
+            item(Place::Health, "/system", self.say("Health")),
+        ]
+    }
+}
+
+pub(crate) struct MenuItem {
+    pub(crate) href: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) here: bool,
+}
+
+/// `<time>` in a page.
+pub(crate) struct Moment {
+    machine: String,
+    exact: String,
+    words: String,
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Nothing in here comes from outside, so nothing has to be escaped.
+        let Moment { machine, exact, words } = self;
+        write!(f, "<time datetime=\"{machine}\" title=\"{exact}\">{words}</time>")
+    }
+}
+
+impl askama::filters::HtmlSafe for Moment {}
+
+/// Something that was not possible, as a page.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    visit: Visit,
+    here: Place,
+    detail: String,
+    back: String,
+}
+
+/// What went wrong, for a person, with the way back.
+fn problem_page(visit: Visit, problem: &Problem, back: String) -> Response {
+    let detail = problem.detail.clone();
+    let here = Place::Nowhere;
+    let mut response = page(&ProblemPage { visit, here, detail, back });
+    *response.status_mut() = problem.status;
+    response
+}
+
+/// Fills a template in.
+fn page(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => {
+            let mut response = Html(text).into_response();
+            // The same address answers in several languages.
+            let vary = HeaderValue::from_static("accept-language, cookie");
+            response.headers_mut().insert(header::VARY, vary);
+            response
+        }
+        Err(problem) => {
+            error!(%problem, "a page could not be made");
+            let detail = "this page could not be made; the log says why";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+        }
+    }
+}

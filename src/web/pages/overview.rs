@@ -1,0 +1,243 @@
+//! The first page: is it working, what is it doing, and what must I do?
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::store::HistoryQuery;
+use crate::sync::{AccountId, Outcome, Phase};
+use crate::web::pages::chart::{Bar, Chart};
+use crate::web::pages::language::{Language, said};
+use crate::web::pages::{Moment, Place, Visit, page};
+use crate::web::problem::Problem;
+use crate::web::wire::{Progress, Sight};
+use crate::web::{Web, read};
+
+/// So many runs are drawn.
+const RUNS: u32 = 40;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    visit: Visit,
+    here: Place,
+    troubles: Vec<Trouble>,
+    cards: Vec<Card>,
+    chart: Option<Chart>,
+}
+
+/// Something that a person has to see to.
+struct Trouble {
+    tone: Tone,
+    what: String,
+    detail: String,
+    /// Where the way out is, and what it is called.
+    way: Option<(String, &'static str)>,
+}
+
+/// One account.
+struct Card {
+    id: String,
+    name: String,
+    tone: Tone,
+    state: &'static str,
+    /// How it stands, in a sentence.
+    sentence: String,
+    contacts: String,
+    last: Option<Moment>,
+    next: Option<Moment>,
+    paused: bool,
+    connected: bool,
+    live: Option<Live>,
+}
+
+/// A run in progress.
+struct Live {
+    words: &'static str,
+    percent: Option<f64>,
+    counts: String,
+    rate: String,
+    left: Option<String>,
+    waiting: Option<String>,
+    cancelling: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Busy,
+    Warn,
+    Bad,
+}
+
+impl std::fmt::Display for Tone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Tone::Good => "good",
+            Tone::Busy => "busy",
+            Tone::Warn => "warn",
+            Tone::Bad => "bad",
+        })
+    }
+}
+
+impl askama::filters::HtmlSafe for Tone {}
+
+pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+    let sights = read::sights(&web.app).await?;
+    let mut cards = Vec::new();
+    for sight in &sights {
+        let live = match sight.running {
+            Some(_) => {
+                let it = read::progress(&web.app, &web.out, Some(sight.account.id)).await?;
+                Some(it).filter(|it| it.running).map(|it| live(visit.language, &it))
+            }
+            None => None,
+        };
+        cards.push(card(&web, &visit, sight, live));
+    }
+    let query = HistoryQuery { account: None, before: None, limit: RUNS };
+    let runs = web.app.store.history(&query).await?;
+    let bars = runs.iter().rev().map(|run| Bar::of(&web, &visit, run)).collect();
+    let chart = (runs.len() > 1).then(|| Chart::of(visit.language, bars));
+    let troubles = sights.iter().flat_map(|sight| troubles(&web, &visit, sight)).collect();
+    Ok(page(&Overview { visit, here: Place::Overview, troubles, cards, chart }))
+}
+
+fn card(web: &Web, visit: &Visit, sight: &Sight, live: Option<Live>) -> Card {
+    let it = &sight.account;
+    let language = visit.language;
+    let (tone, state) = state(sight, live.is_some());
+    Card {
+        id: web.out.account(it.id).0,
+        name: it.name.clone(),
+        tone,
+        state: language.say(state),
+        sentence: sentence(visit, sight),
+        contacts: language.count(it.counts.live, "{} contact", "{} contacts"),
+        last: it.last_success_at.map(|at| visit.ago(&at)),
+        next: sight.next_due.map(|at| visit.ago(&at)),
+        paused: it.schedule.paused,
+        connected: it.grant.is_some() && it.needs_reauth.is_none(),
+        live,
+    }
+}
+
+/// In one word.
+fn state(sight: &Sight, running: bool) -> (Tone, &'static str) {
+    let it = &sight.account;
+    let failed = it.latest_run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Failed));
+    if it.grant.is_none() || it.needs_reauth.is_some() {
+        (Tone::Bad, said("Not connected"))
+    } else if running {
+        (Tone::Busy, said("Syncing"))
+    } else if it.held_run.is_some() {
+        (Tone::Warn, said("On hold"))
+    } else if failed {
+        (Tone::Bad, said("Failing"))
+    } else if it.schedule.paused {
+        (Tone::Warn, said("Paused"))
+    } else if it.last_success_at.is_none() {
+        (Tone::Warn, said("Never synced"))
+    } else {
+        (Tone::Good, said("In step"))
+    }
+}
+
+/// How an account stands: the state, when it was checked, and what changed.
+fn sentence(visit: &Visit, sight: &Sight) -> String {
+    let it = &sight.account;
+    let language = visit.language;
+    if let Some(reauth) = &it.needs_reauth {
+        return reauth.reason.clone();
+    }
+    if it.grant.is_none() {
+        return language.say("There is no permission from Google.").to_owned();
+    }
+    if sight.running.is_some() {
+        return language.say("A sync is in progress.").to_owned();
+    }
+    let Some(at) = it.last_success_at else {
+        return language.say("Nothing has been synced yet.").to_owned();
+    };
+    let ago = language.relative(at, visit.now);
+    language.fill("Checked {}.", &[&ago])
+}
+
+fn live(language: Language, it: &Progress) -> Live {
+    let words = match it.phase {
+        Some(Phase::Starting) | None => said("Starting"),
+        Some(Phase::Verifying) => said("Asking Google about contacts it did not list"),
+        Some(Phase::Finishing) => said("Finishing"),
+        Some(_) => said("Listing contacts"),
+    };
+    let contacts = language.number(it.contacts);
+    let counts = match it.total {
+        Some(total) => language.fill("{} of {} contacts", &[&contacts, &language.number(total)]),
+        None => language.count(it.contacts, "{} contact", "{} contacts"),
+    };
+    let per_second = language.number(it.rate_per_second.round() as u64);
+    let left = it.eta_seconds.map(|seconds| {
+        let left = std::time::Duration::from_secs(seconds as u64);
+        language.fill("about {} left", &[&language.duration(left)])
+    });
+    Live {
+        words: language.say(words),
+        percent: it.percent,
+        counts,
+        rate: language.fill("{} per second", &[&per_second]),
+        left,
+        waiting: it.waiting.as_ref().map(|it| it.message.clone()),
+        cancelling: it.cancelling,
+    }
+}
+
+/// What is wrong with an account, each with the way out.
+fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
+    let it = &sight.account;
+    let language = visit.language;
+    let mut troubles = Vec::new();
+    let name = it.name.as_str();
+    if let Some(reauth) = &it.needs_reauth {
+        troubles.push(Trouble {
+            tone: Tone::Bad,
+            what: language.fill("{} has to be connected again", &[name]),
+            detail: reauth.reason.clone(),
+            way: Some((connect(web, it.id), language.say("Connect again"))),
+        });
+    } else if it.grant.is_none() {
+        troubles.push(Trouble {
+            tone: Tone::Bad,
+            what: language.fill("{} is not connected", &[name]),
+            detail: language.say("Its contacts are kept, and not brought up to date.").to_owned(),
+            way: Some((connect(web, it.id), language.say("Connect"))),
+        });
+    }
+    if let Some(run) = it.held_run {
+        troubles.push(Trouble {
+            tone: Tone::Warn,
+            what: language.fill("A sync of {} is on hold", &[name]),
+            detail: language
+                .say("It would delete suspiciously many contacts, and waits for your word.")
+                .to_owned(),
+            way: Some((format!("/runs/{}", web.out.run(run).0), language.say("Look and decide"))),
+        });
+    }
+    if let Some(since) = it.failing_since {
+        let run = it.latest_run.as_ref();
+        let since = language.relative(since, visit.now);
+        troubles.push(Trouble {
+            tone: Tone::Bad,
+            what: language.fill("Syncs of {} have been failing since {}", &[name, &since]),
+            detail: run.and_then(|it| it.error_message.clone()).unwrap_or_default(),
+            way: run.map(|it| {
+                (format!("/runs/{}", web.out.run(it.id).0), language.say("What happened"))
+            }),
+        });
+    }
+    troubles
+}
+
+fn connect(web: &Web, account: AccountId) -> String {
+    format!("/auth/google?account={}", web.out.account(account).0)
+}

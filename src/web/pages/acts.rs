@@ -76,6 +76,28 @@ pub(crate) async fn pause(State(web): State<Web>, visit: Visit, Form(form): Form
     after(acted.await, visit, &form)
 }
 
+/// `POST /do/decide`: the word on a run that is on hold, `word=approve` or `word=reject`.
+pub(crate) async fn decide(
+    State(web): State<Web>,
+    visit: Visit,
+    caller: Caller,
+    Form(form): Form,
+) -> Response {
+    let acted = async {
+        let named = form.text("run")?.unwrap_or_default();
+        let run = web.out.ids().parse_run(named);
+        let run = run.ok_or_else(|| Problem::missing("run", named))?;
+        let supervisor = &web.app.supervisor;
+        let approve = form.one_of("word", &[("approve", true), ("reject", false)], false)?;
+        let decided = match approve {
+            true => supervisor.approve(run, &caller.by).await.map(|_| ()),
+            false => supervisor.reject(run, &caller.by).await,
+        };
+        decided.map_err(|problem| Problem::decision(&web.out, problem))
+    };
+    after(acted.await, visit, &form)
+}
+
 async fn account(web: &Web, form: &Query) -> Result<Account, Problem> {
     let named = form.account(web)?;
     let account = web.account(named).await?;

@@ -69,6 +69,11 @@ impl Language {
         }
     }
 
+    /// A text that another part of the program said in English; that may be one that no file has.
+    pub(crate) fn say_known(self, english: &'static str) -> &'static str {
+        self.say(english)
+    }
+
     /// A text with values in place of its `{}`.
     pub(crate) fn fill(self, english: &'static str, values: &[&str]) -> String {
         let mut parts = self.say(english).split("{}");

@@ -6,8 +6,10 @@
 mod acts;
 pub(crate) mod assets;
 mod chart;
+mod history;
 pub(crate) mod language;
 mod overview;
+mod run;
 
 use askama::Template;
 use axum::Router;
@@ -28,11 +30,14 @@ use language::Language;
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
         .route("/", get(overview::overview))
+        .route("/history", get(history::history))
+        .route("/runs/{id}", get(run::run))
         .route("/assets/{name}", get(assets::asset))
         .route("/language/{code}", get(acts::language))
         .route("/do/sync", post(acts::sync))
         .route("/do/cancel", post(acts::cancel))
         .route("/do/pause", post(acts::pause))
+        .route("/do/decide", post(acts::decide))
 }
 
 /// Where a page stands in the menu.

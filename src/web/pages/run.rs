@@ -1,0 +1,223 @@
+//! One run: why it started, how it went, what it changed; and the word on one that is on hold.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::store::{ChangeRow, ContactId, RunRow};
+use crate::sync::{ChangeKind, Outcome};
+use crate::web::input::{Query, RunInPath};
+use crate::web::pages::chart::outcome;
+use crate::web::pages::history::{kind, why};
+use crate::web::pages::language::{Language, said};
+use crate::web::pages::overview::Tone;
+use crate::web::pages::{Moment, Place, Visit, page};
+use crate::web::problem::Problem;
+use crate::web::{Web, read};
+
+/// So many changes, or contacts on hold, stand on one page.
+const ROWS: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    visit: Visit,
+    here: Place,
+    id: String,
+    account: String,
+    kind: &'static str,
+    why: String,
+    full_reason: Option<&'static str>,
+    tone: Tone,
+    outcome: &'static str,
+    error: Option<String>,
+    started: Moment,
+    took: String,
+    waited: Option<String>,
+    retries: String,
+    requests: String,
+    holder: String,
+    resumed: bool,
+    running: bool,
+    cancelled_by: Option<String>,
+    decided_by: Option<String>,
+    listed: Vec<Count>,
+    mirror: Vec<Count>,
+    held: Option<Held>,
+    aside: Vec<Aside>,
+    changes: Vec<Change>,
+    more: Option<String>,
+}
+
+/// One line of the books.
+struct Count {
+    what: &'static str,
+    /// `=`, `+` or `−`; empty for the first.
+    sign: &'static str,
+    number: String,
+}
+
+struct Held {
+    total: String,
+    contacts: Vec<(String, String)>,
+    more: Option<String>,
+}
+
+struct Aside {
+    name: String,
+    reason: String,
+}
+
+struct Change {
+    href: String,
+    name: String,
+    tone: Tone,
+    kind: &'static str,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: String,
+    before: String,
+    after: String,
+}
+
+pub(crate) async fn run(
+    State(web): State<Web>,
+    visit: Visit,
+    RunInPath(id): RunInPath,
+    query: Query,
+) -> Result<Response, Problem> {
+    let store = &web.app.store;
+    let shown = web.out.run(id).0;
+    let Some(row) = store.run(id).await? else { return Err(Problem::missing("run", &shown)) };
+    let after = i64::try_from(query.whole("after", 0..=u64::MAX, 0)?).unwrap_or(i64::MAX);
+    let changes = store.changes(id, after, ROWS + 1).await?;
+    let (changes, next) = read::part(changes, ROWS, |it| it.seq);
+    let aside = store.set_aside(id, 0, ROWS).await?;
+    let held = match row.outcome {
+        Some(Outcome::Held) => Some(held(&web, &visit, &row, &query).await?),
+        _ => None,
+    };
+    let account = store.account(id.account()).await?.map(|it| it.name).unwrap_or_default();
+    let language = visit.language;
+    let (tone, outcome) = outcome(row.outcome);
+    let until = row.ended_at.unwrap_or(visit.now);
+    let (listed, mirror) = books(language, &row);
+    Ok(page(&RunPage {
+        here: Place::History,
+        account,
+        kind: language.say(kind(row.kind)),
+        why: why(&visit, &row),
+        full_reason: row.full_reason.map(|it| language.say_known(it.in_words())),
+        tone,
+        outcome: language.say(outcome),
+        error: row.error_message.clone(),
+        started: visit.ago(&row.started_at),
+        took: language.duration(crate::clock::between(row.started_at, until)),
+        waited: (row.waited_ms > 0)
+            .then(|| language.duration(std::time::Duration::from_millis(row.waited_ms))),
+        retries: language.number(row.retries),
+        requests: language.number(row.requests),
+        holder: row.holder.clone(),
+        resumed: row.resumed,
+        running: row.outcome.is_none(),
+        cancelled_by: row.cancel_by.clone(),
+        decided_by: row.decided_by.clone(),
+        listed,
+        mirror,
+        held,
+        aside: aside
+            .into_iter()
+            .map(|it| Aside { name: it.resource_name.unwrap_or_default(), reason: it.reason })
+            .collect(),
+        changes: changes.into_iter().map(|it| change(&web, language, it)).collect(),
+        more: next.map(|after| format!("/runs/{shown}?after={after}#changes")),
+        id: shown,
+        visit,
+    }))
+}
+
+/// The two equations that every run has to fulfil.
+fn books(language: Language, row: &RunRow) -> (Vec<Count>, Vec<Count>) {
+    let it = &row.counts;
+    let count = |what, sign, number| Count {
+        what: language.say(what),
+        sign,
+        number: language.number(number),
+    };
+    let listed = vec![
+        count(said("Listed by Google"), "", it.listed),
+        count(said("created"), "=", it.created),
+        count(said("updated"), "+", it.updated),
+        count(said("unchanged"), "+", it.unchanged),
+        count(said("set aside"), "+", it.set_aside),
+    ];
+    let mut mirror = vec![
+        count(said("In the mirror before"), "", row.before_live),
+        count(said("created"), "+", it.created),
+        count(said("restored"), "+", it.restored),
+        count(said("deleted"), "−", it.deleted),
+    ];
+    if let Some(after) = row.after_live {
+        mirror.push(count(said("after"), "=", after));
+    }
+    (listed, mirror)
+}
+
+async fn held(web: &Web, visit: &Visit, row: &RunRow, query: &Query) -> Result<Held, Problem> {
+    let after = query.text("held")?.and_then(|it| web.out.ids().parse_contact(it));
+    let after = after.unwrap_or(ContactId(0)).0;
+    let rows = web.app.store.held(row.id, after, ROWS + 1).await?;
+    let (rows, next) = read::part(rows, ROWS, |it| web.out.contact(it.contact).0);
+    let contacts = rows.into_iter().map(|it| (web.out.contact(it.contact).0, it.display_name));
+    Ok(Held {
+        total: visit.language.count(row.counts.to_delete, "{} contact", "{} contacts"),
+        contacts: contacts.collect(),
+        more: next.map(|next| format!("/runs/{}?held={next}#held", web.out.run(row.id).0)),
+    })
+}
+
+fn change(web: &Web, language: Language, row: ChangeRow) -> Change {
+    let (tone, kind) = match row.kind {
+        ChangeKind::Created => (Tone::Good, said("created")),
+        ChangeKind::Updated => (Tone::Busy, said("updated")),
+        ChangeKind::Deleted => (Tone::Bad, said("deleted")),
+        ChangeKind::Restored => (Tone::Good, said("restored")),
+    };
+    Change {
+        href: format!("/contacts/{}", web.out.contact(row.contact).0),
+        name: row.display_name,
+        tone,
+        kind: language.say(kind),
+        fields: row
+            .fields
+            .into_iter()
+            .map(|it| Field {
+                name: it.field.replace('_', " "),
+                before: it.before.as_ref().map(plain).unwrap_or_default(),
+                after: it.after.as_ref().map(plain).unwrap_or_default(),
+            })
+            .collect(),
+    }
+}
+
+/// A value of a contact as a person reads it: what it holds, without brackets and quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "✓".to_owned(),
+        Value::Bool(false) => "–".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(" · "),
+        Value::Object(fields) => fields
+            .values()
+            .filter(|it| !it.is_null() && **it != Value::Bool(false))
+            .map(plain)
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::access::Access;
 use crate::clock::{Clock, SystemClock, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{Connector, LazyPeople};
@@ -34,6 +35,7 @@ pub struct App {
     pub supervisor: Supervisor,
     pub directory: Arc<Directory>,
     pub metrics: Arc<Metrics>,
+    pub access: Arc<Access>,
 }
 
 /// Why the program could not start.
@@ -80,8 +82,9 @@ impl App {
             region: config.dial.region(),
         };
         let directory = Arc::new(Directory::new(store.clone(), rules));
+        let access = Arc::new(Access::new(store.clone(), &config));
         let config = Arc::new(config);
-        Ok(App { config, clock, store, connector, supervisor, directory, metrics })
+        Ok(App { access, config, clock, store, connector, supervisor, directory, metrics })
     }
 }
 

@@ -4,6 +4,7 @@
 //! decides and acts, where the contacts come from, where they are kept, the directory made of them, what a
 //! phone can show, and the faces.
 
+pub mod access;
 pub mod app;
 pub mod clock;
 pub mod config;

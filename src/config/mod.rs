@@ -40,6 +40,16 @@ pub struct Config {
     pub phones_listen: Option<SocketAddr>,
     pub database_url: DatabaseUrl,
     pub trusted_proxies: Vec<Network>,
+    /// Who may read the directory without a token.
+    pub phone_networks: Vec<Network>,
+    /// Requests a second; 0 without a limit.
+    pub phone_rate: u32,
+    pub session_idle: Duration,
+    pub session_max: Duration,
+    /// In lower case.
+    pub auth_proxy_header: Option<String>,
+    /// Everybody when empty.
+    pub auth_proxy_admins: Vec<String>,
     pub timezone: TimeZone,
     /// A filter in tracing's words.
     pub log_level: String,
@@ -175,6 +185,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
 
     let port = read.whole("PORT");
     let tls = tls(&mut read);
+    let trusted_proxies = read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default();
+    let auth_proxy_header = auth_proxy_header(&mut read, !trusted_proxies.is_empty());
     let google_redirect_uri = read.exact_url("GOOGLE_REDIRECT_URI").unwrap_or_else(|| {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let uri = format!("{scheme}://localhost:{port}/auth/callback");
@@ -197,7 +209,13 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         tls,
         phones_listen: read.value("PHONES_LISTEN", value::socket),
         database_url: read.database("DATABASE_URL"),
-        trusted_proxies: read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default(),
+        trusted_proxies,
+        phone_networks: read.value("PHONE_NETWORKS", value::networks_or_none).unwrap_or_default(),
+        phone_rate: read.whole("PHONE_RATE_PER_SECOND"),
+        session_idle: read.hours("SESSION_IDLE_HOURS"),
+        session_max: 24 * read.hours("SESSION_MAX_DAYS"),
+        auth_proxy_header,
+        auth_proxy_admins: names(&read.text("AUTH_PROXY_ADMINS")),
         timezone: read.value("TIMEZONE", value::zone).unwrap_or(TimeZone::UTC),
         log_level: read.value("LOG_LEVEL", value::level).unwrap_or_default(),
         log_format: read.value("LOG_FORMAT", log_format).unwrap_or(LogFormat::Text),
@@ -250,6 +268,25 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         report: SETTINGS.iter().map(|setting| read.line(setting)).collect(),
     };
     if read.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(read.errors)) }
+}
+
+/// A header counts only from proxies that are trusted, so without one it is a mistake.
+fn auth_proxy_header(read: &mut Reader, has_proxies: bool) -> Option<String> {
+    let key = "AUTH_PROXY_HEADER";
+    let header = read.value(key, value::header)?;
+    if has_proxies {
+        return Some(header);
+    }
+    let source = read.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
+    let problem =
+        "counts only from the proxies in TRUSTED_PROXIES; set that to the proxy's address";
+    read.errors.push(ConfigError { key: key.to_owned(), source, problem: problem.to_owned() });
+    None
+}
+
+/// Names with commas between them.
+fn names(raw: &str) -> Vec<String> {
+    raw.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
 /// Both files or none.

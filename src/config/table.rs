@@ -32,6 +32,10 @@ pub(super) enum Rule {
     Zone,
     Locale,
     Networks,
+    /// The same, or `none`.
+    NetworksOrNone,
+    /// The name of a header.
+    Header,
     /// An address with its port.
     Socket,
     /// A file's path.
@@ -73,6 +77,10 @@ impl fmt::Display for Rule {
             Rule::Networks => {
                 f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
             }
+            Rule::NetworksOrNone => f.write_str(
+                "addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16; or none",
+            ),
+            Rule::Header => f.write_str("the name of an HTTP header, such as Remote-User"),
             Rule::Socket => f.write_str("an IP address with a port, such as 0.0.0.0:8080 or [::]:8080"),
             Rule::File => f.write_str("the path of a file"),
             Rule::Country => f.write_str("a country by its two letters, such as DE or GB (ISO 3166)"),
@@ -117,6 +125,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("TLS_CERT_FILE", "", Rule::File, "certificate chain in PEM form; with TLS_KEY_FILE, HOST and PORT speak HTTPS"),
     setting("TLS_KEY_FILE", "", Rule::File, "its private key in PEM form"),
     setting("PHONES_LISTEN", "", Rule::Socket, "one more address, plain HTTP, for /directory and /lookup alone"),
+    setting("PHONE_NETWORKS", "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10", Rule::NetworksOrNone, "who may read the directory without a token"),
+    setting("PHONE_RATE_PER_SECOND", "20", Rule::Whole(0, 10_000), "requests of one phone; 0: as many as it likes"),
+    setting("SESSION_IDLE_HOURS", "12", Rule::Whole(1, 720), "after so long without a click people sign in again"),
+    setting("SESSION_MAX_DAYS", "30", Rule::Whole(1, 365), "after so long they sign in again in any case"),
+    setting("AUTH_PROXY_HEADER", "", Rule::Header, "header in which a proxy of TRUSTED_PROXIES says who is signed in, such as Remote-User"),
+    setting("AUTH_PROXY_ADMINS", "", Rule::Text(2000), "who of them may administer, with commas; all when not set"),
     setting("TIMEZONE", "UTC", Rule::Zone, "time zone of what is shown, and of schedules"),
     setting("LOG_LEVEL", "info", Rule::Level, "how much is logged"),
     setting("LOG_FORMAT", "text", Rule::OneOf(&["text", "json"]), "log lines for people or for programs"),

@@ -66,6 +66,17 @@ pub(super) fn networks(raw: &str) -> Option<Vec<Network>> {
     raw.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Network::parse).collect()
 }
 
+/// No network where it says `none`.
+pub(super) fn networks_or_none(raw: &str) -> Option<Vec<Network>> {
+    if raw.eq_ignore_ascii_case("none") { Some(Vec::new()) } else { networks(raw) }
+}
+
+/// The name of a header (RFC 9110, 5.6.2), in lower case.
+pub(super) fn header(raw: &str) -> Option<String> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    (raw.len() <= 100 && raw.bytes().all(legal)).then(|| raw.to_ascii_lowercase())
+}
+
 pub(super) fn switch(raw: &str) -> Option<bool> {
     match raw.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),

@@ -4,6 +4,7 @@
 //! text serves SQLite and PostgreSQL. Every transaction that writes synced data checks the fencing
 //! token of its run first.
 
+mod access;
 mod accounts;
 mod contacts;
 mod db;
@@ -23,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use access::{Act, AuditRow, DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow};
 pub use accounts::{Account, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::DbError;

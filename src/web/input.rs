@@ -15,6 +15,7 @@ use crate::contact::clean;
 use crate::store::ContactId;
 use crate::sync::{AccountId, RunId};
 use crate::web::Web;
+use crate::web::entrance::Guest;
 use crate::web::problem::{Problem, shown};
 
 /// Bodies are small here; a larger one is refused before it is read.
@@ -259,10 +260,19 @@ impl FromRequest<Web> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Web) -> Result<Form, Problem> {
+        let owed = request.extensions().get::<Guest>().filter(|it| it.owes_proof).cloned();
         let bytes = whole_body(request).await?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Problem::unreadable("the form is not what a browser sends"))?;
-        Query::parse(text).map(Form)
+        let form = Query::parse(text)?;
+        if let Some(session) = owed.and_then(|it| it.session)
+            && form.text("csrf")? != Some(session.csrf.as_str())
+        {
+            let detail =
+                "this form was not one of ours, or is from another session; load the page again";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        Ok(Form(form))
     }
 }
 
@@ -294,8 +304,15 @@ impl FromRequestParts<Web> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Caller, Problem> {
         let headers = &parts.headers;
-        let name = clean(&text_of(headers, "x-requested-by"), 100);
-        let by = if name.is_empty() { address(parts, web) } else { name };
+        let said = clean(&text_of(headers, "x-requested-by"), 100);
+        let proved = parts.extensions.get::<Guest>().and_then(|it| it.who.name());
+        // A name that was proved counts more than one that was said.
+        let by = match (proved, said.is_empty()) {
+            (Some(proved), true) => proved.to_owned(),
+            (Some(proved), false) => format!("{proved} ({said})"),
+            (None, false) => said,
+            (None, true) => address(parts, web),
+        };
         let preferences = headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
         let respond_async = preferences
             .flat_map(|it| it.split([',', ';']))
@@ -326,6 +343,37 @@ pub(crate) fn address(parts: &Parts, web: &Web) -> String {
 
 fn is_trusted(ip: IpAddr, web: &Web) -> bool {
     web.app.config.trusted_proxies.iter().any(|it| it.contains(ip))
+}
+
+/// Whether a request came by HTTPS: to us, or to a proxy whose word counts.
+pub(crate) fn is_secure(parts: &Parts, web: &Web) -> bool {
+    let forwarded = || {
+        let proto = text_of(&parts.headers, "x-forwarded-proto");
+        let proto = proto.split(',').next().unwrap_or_default().trim();
+        proto.eq_ignore_ascii_case("https") && from_trusted_proxy(parts, web)
+    };
+    parts.extensions.get::<Secure>().is_some() || forwarded()
+}
+
+/// The same, for handlers.
+pub(crate) struct Secured(pub(crate) bool);
+
+impl FromRequestParts<Web> for Secured {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Secured, Problem> {
+        Ok(Secured(is_secure(parts, web)))
+    }
+}
+
+/// A text that a body has to have.
+pub(crate) fn field(body: &Value, name: &str) -> Result<String, Problem> {
+    match body.get(name) {
+        Some(Value::String(text)) if text.len() <= 4096 => Ok(text.clone()),
+        Some(Value::String(_)) => Err(Problem::unreadable(format!("`{name}` is too long"))),
+        Some(_) => Err(Problem::unreadable(format!("`{name}` has to be a text"))),
+        None => Err(Problem::unreadable(format!("`{name}` is missing"))),
+    }
 }
 
 /// Where the connection comes from.

@@ -113,7 +113,7 @@ pub(crate) async fn restrict_browsers(request: Request, next: Next) -> Response 
 }
 
 /// Whether a path is one that phones and PBXs ask for.
-fn is_for_phones(path: &str) -> bool {
+pub(crate) fn is_for_phones(path: &str) -> bool {
     let path = match path.strip_prefix("/p/") {
         // What follows the device's token.
         Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),

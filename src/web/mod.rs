@@ -6,6 +6,7 @@
 mod auth;
 mod contacts;
 mod dialling;
+pub(crate) mod entrance;
 mod events;
 mod guests;
 mod health;
@@ -158,6 +159,23 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(
+            entrance::people::session,
+            entrance::people::sign_in,
+            entrance::people::sign_out
+        ))
+        .routes(routes!(entrance::people::set_up))
+        .routes(routes!(entrance::people::sessions))
+        .routes(routes!(entrance::people::end))
+        .routes(routes!(entrance::people::list, entrance::people::add))
+        .routes(routes!(entrance::people::password))
+        .routes(routes!(entrance::people::remove))
+        .routes(routes!(entrance::tokens::list, entrance::tokens::add))
+        .routes(routes!(entrance::tokens::revoke))
+        .routes(routes!(entrance::devices::list, entrance::devices::add))
+        .routes(routes!(entrance::devices::rename, entrance::devices::revoke))
+        .routes(routes!(entrance::devices::renew))
+        .routes(routes!(entrance::audit::audit))
         .split_for_parts();
     openapi::complete(&mut document);
     routes
@@ -165,8 +183,13 @@ fn assemble(web: Web) -> Router {
         .route("/directory", get(phones::screen))
         .route("/directory/", get(phones::screen))
         .route("/directory/{*path}", get(phones::screen))
+        .route("/p/{token}/directory", get(phones::screen))
+        .route("/p/{token}/directory/", get(phones::screen))
+        .route("/p/{token}/directory/{*path}", get(phones::screen))
+        .route("/p/{token}/lookup", get(search::lookup))
         .with_state(web.clone())
         .merge(SwaggerUi::new("/docs").url("/api/openapi.json", document))
+        .layer(from_fn_with_state(web.clone(), entrance::admit))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
         .layer(from_fn(layers::guard))

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::access::Who;
 use crate::config::EmptyGroups;
 use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
 use crate::directory::{Hit, Scope, Snapshot, View};
@@ -18,11 +19,13 @@ use crate::phone::{
 use crate::store::{ContactId, DbError};
 use crate::sync::AccountId;
 use crate::web::Web;
-use crate::web::input::{Lenient, Secure, address, from_trusted_proxy, text_of};
-use crate::web::screens::{Key, Rendered};
+use crate::web::entrance::{Guest, device_token};
+use crate::web::input::{Lenient, address, from_trusted_proxy, is_secure, text_of};
+use crate::web::layers::is_for_phones;
+use crate::web::screens::{ANY_TOKEN, Key, Rendered};
 
 /// How phones with enterprise firmware say what they are.
-const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
+pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
 /// What stands behind the address in every link.
 const ROOT: &str = "/directory";
 /// A longer name of a server leaves too little room in a link.
@@ -33,19 +36,26 @@ const ASKED_MAX: usize = 60;
 /// Any screen of the directory.
 pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
     let config = &web.app.config;
+    let token = device_token(parts.uri.path());
+    // Links lead back to where the phone came in. What is kept for all phones holds a stand-in for the token.
+    let prefix = token.map(|_| format!("/p/{ANY_TOKEN}")).unwrap_or_default();
     let desk = Desk {
         phone: phone(&parts.headers),
-        base: format!("{}{ROOT}", origin(&web, &parts)),
+        base: format!("{}{prefix}{ROOT}", origin(&web, &parts)),
         title: config.directory_title.clone(),
         per_page: config.directory_max_entries_per_page,
     };
     let query = Lenient::of(parts.uri.query());
-    let path = parts.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
+    let path = match token {
+        Some(token) => parts.uri.path().get("/p/".len() + token.len()..).unwrap_or_default(),
+        None => parts.uri.path(),
+    };
+    let path = path.strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
     let charset = charset(&parts.headers);
     let device = device(&web, &parts, &query);
     let visit = Visit { web: &web, desk: &desk, query: &query, device };
     match visit.rendered(path, charset).await {
-        Ok(screen) => screen.answer(),
+        Ok(screen) => screen.answer_for(token),
         Err(problem) => {
             tracing::error!(%problem, "a screen could not be made");
             let text = "The directory cannot be read at the moment. Please try again in a minute, or \
@@ -57,7 +67,8 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
 
 /// Whatever goes wrong around the screens, such as a path too long, is a screen as well.
 pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with(ROOT) {
+    let path = request.uri().path();
+    if !is_for_phones(path) || path.ends_with("/lookup") {
         return next.run(request).await;
     }
     let asked = request.headers();
@@ -83,6 +94,13 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
         }
     }
     screen
+}
+
+/// A screen that says why a phone is shown nothing.
+pub(crate) fn refusal(headers: &HeaderMap, title: &str, text: &str) -> Response {
+    let desk =
+        Desk { phone: phone(headers), base: String::new(), title: String::new(), per_page: 1 };
+    Rendered::of(&desk.words(title, text), charset(headers)).answer()
 }
 
 /// One request of a phone.
@@ -341,6 +359,9 @@ fn known<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 /// Who asks: by the name that phones put behind the address, else by where they are. It can be made up,
 /// and is good enough to tell recent searches apart.
 fn device(web: &Web, parts: &Parts, query: &Lenient) -> String {
+    if let Some(Who::Device { id, .. }) = parts.extensions.get::<Guest>().map(|it| &it.who) {
+        return id.clone();
+    }
     match query.text("name").filter(|it| !it.is_empty()) {
         Some(name) => name.chars().take(32).collect(),
         None => address(parts, web),
@@ -348,19 +369,17 @@ fn device(web: &Web, parts: &Parts, query: &Lenient) -> String {
 }
 
 /// How the phone finds us: as configured, else as it found us now.
-fn origin(web: &Web, parts: &Parts) -> String {
+pub(crate) fn origin(web: &Web, parts: &Parts) -> String {
     let config = &web.app.config;
     if let Some(url) = &config.public_url {
         return url.clone();
     }
     let forwarded = from_trusted_proxy(parts, web);
+    let scheme = if is_secure(parts, web) { "https" } else { "http" };
     let first = |name: &str| {
         let text = text_of(&parts.headers, name);
         text.split(',').next().unwrap_or_default().trim().to_owned()
     };
-    let proto = first("x-forwarded-proto").to_ascii_lowercase();
-    let secure = parts.extensions.get::<Secure>().is_some() || (forwarded && proto == "https");
-    let scheme = if secure { "https" } else { "http" };
     let good = |host: &String| {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
         !host.is_empty() && host.len() <= HOST_LEN_MAX && host.bytes().all(legal)

@@ -47,6 +47,12 @@ impl Problem {
         Problem { retry_after: Some(wait), ..problem }
     }
 
+    /// It was asked for too often.
+    pub(crate) fn too_many(detail: impl Into<String>, wait: Duration) -> Problem {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Problem { retry_after: Some(wait), ..problem }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Problem {
         if let Ok(value) = serde_json::to_value(value) {
             self.fields.insert(name.to_owned(), value);

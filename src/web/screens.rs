@@ -27,6 +27,11 @@ pub(crate) struct Key {
     pub(crate) page: usize,
 }
 
+/// Stands in the links of a screen where a phone's own token will be, and is as long. So phones with tokens
+/// share their screens, too. It cannot be a token, nor is it escaped anywhere.
+pub(crate) const ANY_TOKEN: &str = "~~~~~~~~~~~~~~~~~~~~~~";
+const _: () = assert!(ANY_TOKEN.len() == crate::access::DEVICE_LEN);
+
 /// Shared screens of the newest directory. At five kilobytes each they take as many megabytes.
 const KEPT: usize = 1000;
 
@@ -47,6 +52,36 @@ impl Rendered {
             charset,
             refresh: refresh.and_then(|next| format!("0; url={}", next.as_str()).try_into().ok()),
             keep: body.keep,
+        }
+    }
+
+    /// As a phone with this token gets it: with its own token in the links.
+    pub(crate) fn answer_for(&self, token: Option<&str>) -> Response {
+        match token {
+            None => self.answer(),
+            Some(token) => self.with_token(token).answer(),
+        }
+    }
+
+    fn with_token(&self, token: &str) -> Rendered {
+        let finder = memchr::memmem::Finder::new(ANY_TOKEN);
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let mut rest: &[u8] = &self.bytes;
+        while let Some(at) = finder.find(rest) {
+            bytes.extend_from_slice(&rest[..at]);
+            bytes.extend_from_slice(token.as_bytes());
+            rest = &rest[at + ANY_TOKEN.len()..];
+        }
+        bytes.extend_from_slice(rest);
+        let own = |refresh: &HeaderValue| {
+            let text = refresh.to_str().ok()?.replace(ANY_TOKEN, token);
+            HeaderValue::try_from(text).ok()
+        };
+        Rendered {
+            bytes: bytes.into(),
+            charset: self.charset,
+            refresh: self.refresh.as_ref().and_then(own),
+            keep: self.keep,
         }
     }
 

@@ -1,0 +1,403 @@
+//! Keeps what access depends on: who there is, who has guessed wrong, who asks how often.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::access::{
+    PasswordError, Passwords, Rates, Secret, SecretHash, SetupCode, TOKEN_PREFIX, Throttle,
+};
+use crate::clock::{Clock, between};
+use crate::config::Config;
+use crate::contact::clean;
+use crate::store::{Act, DbError, DeviceRow, PeopleError, SessionRow, Store, TokenRow};
+
+/// How long an answer of the database about access is good for. So long a token that another process has
+/// revoked may still open something.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How often it is noted that somebody was seen.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
+/// Devices that are remembered between two questions.
+const DEVICES_KNOWN: usize = 10_000;
+/// Phones without a token that are remembered, by address.
+const ASKERS_KNOWN: usize = 1000;
+/// Characters of a name of a person, a program or a phone.
+pub const NAME_LEN_MAX: usize = 100;
+
+/// The keeper of the doors.
+pub struct Access {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+    throttle: Throttle,
+    /// By device, or by address.
+    pub rates: Rates<String>,
+    /// A proxy says who somebody is.
+    has_proxy: bool,
+    session_idle: Duration,
+    session_max: Duration,
+    setup: Mutex<Option<SetupCode>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    people: Option<(Timestamp, bool)>,
+    devices: HashMap<SecretHash, (Timestamp, Option<DeviceRow>)>,
+    noted: HashMap<String, Timestamp>,
+    askers: HashMap<String, Asker>,
+}
+
+/// A phone that asked without a token, from the phones' networks.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub address: String,
+    pub model: String,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub requests: u64,
+}
+
+/// Why somebody could not be signed in, or could not be made an administrator.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    #[error("the name or the password is wrong")]
+    Wrong,
+    #[error("that is not the code that was printed when this server started")]
+    WrongCode,
+    #[error("too many wrong guesses; wait {} s", .0.as_secs().max(1))]
+    Wait(Duration),
+    #[error("`name`: allowed are 1 to {NAME_LEN_MAX} characters, none of them a control character")]
+    Name,
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error("this machine has no random numbers")]
+    NoChance,
+}
+
+impl From<DbError> for SignInError {
+    fn from(problem: DbError) -> SignInError {
+        SignInError::People(problem.into())
+    }
+}
+
+impl From<getrandom::Error> for SignInError {
+    fn from(_: getrandom::Error) -> SignInError {
+        SignInError::NoChance
+    }
+}
+
+/// Where a request to sign in comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    pub address: &'a str,
+    pub agent: &'a str,
+}
+
+impl Access {
+    pub fn new(store: Store, config: &Config) -> Access {
+        Access {
+            clock: store.clock().clone(),
+            store,
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            rates: Rates::new(config.phone_rate),
+            has_proxy: config.auth_proxy_header.is_some(),
+            session_idle: config.session_idle,
+            session_max: config.session_max,
+            setup: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anybody is there who may administer, by password or through a trusted proxy.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_admin(&self) -> Result<bool, DbError> {
+        if self.has_proxy {
+            return Ok(true);
+        }
+        let now = self.clock.now();
+        let known = self.state().people;
+        if let Some((at, has)) = known
+            && at <= now
+            && between(at, now) < GOOD_FOR
+        {
+            return Ok(has);
+        }
+        let has = self.store.has_people().await?;
+        self.state().people = Some((now, has));
+        Ok(has)
+    }
+
+    /// Forgets what was remembered, for when this process has changed it.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.people = None;
+        state.devices.clear();
+    }
+
+    /// The code for the first administrator: made when it is first asked for, good as long as this process
+    /// runs and there is no administrator. `None` when the machine has no random numbers.
+    pub fn setup_code(&self) -> Option<String> {
+        let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        if setup.is_none() {
+            *setup = SetupCode::new().ok();
+        }
+        setup.as_ref().map(|code| code.expose().to_owned())
+    }
+
+    /// Makes the first administrator, for whoever knows the code.
+    ///
+    /// # Errors
+    /// When the code is wrong, or there is an administrator already.
+    pub async fn set_up(
+        &self,
+        code: &str,
+        name: &str,
+        password: &SecretString,
+        from: Origin<'_>,
+    ) -> Result<(Secret, SessionRow), SignInError> {
+        let keys = [from.address, "the set-up code"];
+        self.guess(&keys)?;
+        let right = {
+            let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+            setup.as_ref().is_some_and(|known| known.is(code))
+        };
+        if !right {
+            return Err(SignInError::WrongCode);
+        }
+        self.throttle.forgive(&keys);
+        let name = self::name(name)?;
+        let hash = self.passwords.hash(&name, password).await?;
+        let person = self.store.add_person(&name, &hash, true).await?;
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forget();
+        self.begin(&person, from).await
+    }
+
+    /// Signs somebody in.
+    ///
+    /// # Errors
+    /// When the name or the password is wrong, or there were too many wrong ones before.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &SecretString,
+        from: Origin<'_>,
+    ) -> Result<(Secret, SessionRow), SignInError> {
+        let named = format!("name {}", clean(name, NAME_LEN_MAX).to_lowercase());
+        let keys = [from.address, named.as_str()];
+        self.guess(&keys)?;
+        let person = self.store.person_named(name).await?;
+        let kept = person.as_ref().map(|it| it.password.clone());
+        let right = self.passwords.check(kept, password).await?;
+        let Some(person) = person.filter(|_| right) else { return Err(SignInError::Wrong) };
+        self.throttle.forgive(&keys);
+        self.begin(&person.id, from).await
+    }
+
+    /// Counts a guess, unless it has to wait.
+    fn guess(&self, keys: &[&str]) -> Result<(), SignInError> {
+        let now = self.clock.now();
+        if let Some(wait) = self.throttle.wait(keys, now) {
+            return Err(SignInError::Wait(wait));
+        }
+        self.throttle.note(keys, now);
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        person: &str,
+        from: Origin<'_>,
+    ) -> Result<(Secret, SessionRow), SignInError> {
+        let secret = Secret::for_session()?;
+        let (idle, begun) = self.since();
+        let (address, agent) = (clean(from.address, 100), clean(from.agent, 200));
+        self.store.begin_session(secret.hash(), person, &address, &agent, idle).await?;
+        let session = self.store.session(secret.hash(), idle, begun).await?;
+        Ok((secret, session.ok_or(SignInError::Wrong)?))
+    }
+
+    /// When a session must have been used last, and have begun, to be good now.
+    pub fn since(&self) -> (Timestamp, Timestamp) {
+        let now = self.clock.now();
+        let before = |span| now.saturating_sub(span).unwrap_or(Timestamp::MIN);
+        (before(self.session_idle), before(self.session_max))
+    }
+
+    pub fn session_max(&self) -> Duration {
+        self.session_max
+    }
+
+    /// The session that a browser shows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, shown: &str) -> Result<Option<SessionRow>, DbError> {
+        let (idle, begun) = self.since();
+        let session = self.store.session(SecretHash::of(shown), idle, begun).await?;
+        if let Some(session) = &session
+            && let Some(now) = self.is_news(&session.id)
+        {
+            let (store, id) = (self.store.clone(), session.id.clone());
+            tokio::spawn(async move { store.touch_session(&id, now).await });
+        }
+        Ok(session)
+    }
+
+    /// The program that shows this token, if it is good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn program(&self, shown: &str, from: &str) -> Result<Option<TokenRow>, DbError> {
+        if !shown.starts_with(TOKEN_PREFIX) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let token = self.store.token(SecretHash::of(shown)).await?;
+        let good =
+            |it: &TokenRow| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at);
+        let token = token.filter(good);
+        if let Some(token) = &token
+            && let Some(now) = self.is_news(&token.id)
+        {
+            let (store, id, from) = (self.store.clone(), token.id.clone(), from.to_owned());
+            tokio::spawn(async move { store.touch_token(&id, &from, now).await });
+        }
+        Ok(token)
+    }
+
+    /// The phone whose token stands in the address, if it is good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn device(
+        &self,
+        shown: &str,
+        from: &str,
+        model: &str,
+    ) -> Result<Option<DeviceRow>, DbError> {
+        let hash = SecretHash::of(shown);
+        let now = self.clock.now();
+        let known = {
+            let state = self.state();
+            let good =
+                |it: &&(Timestamp, Option<DeviceRow>)| it.0 <= now && between(it.0, now) < GOOD_FOR;
+            state.devices.get(&hash).filter(good).map(|it| it.1.clone())
+        };
+        let device = match known {
+            Some(device) => device,
+            None => {
+                let device = self.store.device(hash).await?;
+                let device = device.filter(|it| it.revoked_at.is_none());
+                let mut state = self.state();
+                if state.devices.len() >= DEVICES_KNOWN {
+                    state.devices.clear();
+                }
+                state.devices.insert(hash, (now, device.clone()));
+                device
+            }
+        };
+        if let Some(device) = &device
+            && let Some(now) = self.is_news(&device.id)
+        {
+            let (store, id) = (self.store.clone(), device.id.clone());
+            let (from, model) = (from.to_owned(), clean(model, 100));
+            tokio::spawn(async move { store.touch_device(&id, &from, &model, now).await });
+        }
+        Ok(device)
+    }
+
+    /// Whether it is time to note that somebody was seen, and if so, when that is.
+    fn is_news(&self, id: &str) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(noted) = state.noted.get(id)
+            && *noted <= now
+            && between(*noted, now) < NOTED_EVERY
+        {
+            return None;
+        }
+        if state.noted.len() >= DEVICES_KNOWN {
+            state.noted.clear();
+        }
+        state.noted.insert(id.to_owned(), now);
+        Some(now)
+    }
+
+    /// Notes a phone that asked without a token.
+    pub fn note_asker(&self, address: &str, model: &str) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(asker) = state.askers.get_mut(address) {
+            asker.last_seen = now;
+            asker.requests += 1;
+            if asker.model != model {
+                asker.model = clean(model, 100);
+            }
+            return;
+        }
+        if state.askers.len() >= ASKERS_KNOWN {
+            let oldest = state.askers.values().min_by_key(|it| it.last_seen);
+            if let Some(oldest) = oldest.map(|it| it.address.clone()) {
+                state.askers.remove(&oldest);
+            }
+        }
+        let asker = Asker {
+            address: address.to_owned(),
+            model: clean(model, 100),
+            first_seen: now,
+            last_seen: now,
+            requests: 1,
+        };
+        state.askers.insert(address.to_owned(), asker);
+    }
+
+    /// Phones that asked without a token since this process started, latest first.
+    pub fn askers(&self) -> Vec<Asker> {
+        let mut askers: Vec<Asker> = self.state().askers.values().cloned().collect();
+        askers.sort_by_key(|it| std::cmp::Reverse(it.last_seen));
+        askers
+    }
+
+    /// Hashes a new password for somebody.
+    ///
+    /// # Errors
+    /// When it is too weak.
+    pub async fn hash(&self, name: &str, password: &SecretString) -> Result<String, PasswordError> {
+        self.passwords.hash(name, password).await
+    }
+
+    /// Writes down what was administered. An act is not undone because it could not be written down, but the
+    /// log says so.
+    pub async fn note(&self, act: Act) {
+        if let Err(problem) = self.store.note_act(&act).await {
+            tracing::error!(%problem, act = act.act, "an act could not be noted");
+        }
+    }
+}
+
+/// A name that people can read and tell apart.
+///
+/// # Errors
+/// When it is empty, too long or has control characters.
+pub fn name(raw: &str) -> Result<String, SignInError> {
+    let name = raw.trim();
+    let count = name.chars().count();
+    if count == 0 || count > NAME_LEN_MAX || name.chars().any(char::is_control) {
+        return Err(SignInError::Name);
+    }
+    Ok(name.to_owned())
+}

@@ -1,0 +1,179 @@
+//! Who may do what. Phones, programs and people have three separate rights, and nobody has one by
+//! accident.
+//!
+//! Everything here decides; who somebody is, is found out where requests come in.
+
+mod keeper;
+mod password;
+mod rate;
+mod throttle;
+mod token;
+
+use std::net::IpAddr;
+
+use crate::sync::words;
+
+pub use keeper::{Access, Asker, NAME_LEN_MAX, Origin, SignInError, name};
+pub use password::{PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
+pub use rate::Rates;
+pub use throttle::Throttle;
+pub use token::{DEVICE_LEN, Secret, SecretHash, SetupCode, TOKEN_PREFIX};
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// Nothing: it tells nothing, or asks for a proof of its own.
+    Open,
+    /// What phones are shown, and callers' names.
+    Phones,
+    /// Everything about contacts and syncs, and no secret.
+    Read,
+    /// Starting and stopping syncs, and the word on those on hold.
+    Sync,
+    /// Everything.
+    Admin,
+}
+
+words! {
+    /// How far a program's token reaches. Each scope has what the ones before it have.
+    Scope {
+        Read = "read",
+        Sync = "sync",
+        Admin = "admin",
+    }
+}
+
+impl Scope {
+    fn right(self) -> Right {
+        match self {
+            Scope::Read => Right::Read,
+            Scope::Sync => Right::Sync,
+            Scope::Admin => Right::Admin,
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Signed in with a password, or by a proxy that is trusted with that.
+    Person {
+        name: String,
+    },
+    /// A token of the API.
+    Program {
+        name: String,
+        scope: Scope,
+    },
+    /// A phone with a token in its address.
+    Device {
+        id: String,
+        name: String,
+    },
+    /// A phone, or whatever else is in the phones' networks.
+    PhoneNetwork,
+    /// Somebody on this machine, while there is no administrator yet.
+    Local,
+    Stranger,
+}
+
+impl Who {
+    /// The highest right they have. Each right includes those before it.
+    pub fn right(&self) -> Right {
+        match self {
+            Who::Person { .. } | Who::Local => Right::Admin,
+            Who::Program { scope, .. } => scope.right(),
+            Who::Device { .. } | Who::PhoneNetwork => Right::Phones,
+            Who::Stranger => Right::Open,
+        }
+    }
+
+    pub fn may(&self, right: Right) -> bool {
+        self.right() >= right
+    }
+
+    /// Their name, if they have proved one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Who::Person { name } | Who::Program { name, .. } | Who::Device { name, .. } => {
+                Some(name)
+            }
+            Who::PhoneNetwork | Who::Local | Who::Stranger => None,
+        }
+    }
+}
+
+/// Whether a request may count as one from this machine itself: the other end of the connection is on it,
+/// nobody forwarded it, and it was meant for this machine by name. Else a proxy here would make the whole
+/// world local, and so would a web page whose name an attacker has pointed at 127.0.0.1 (DNS rebinding).
+pub fn is_local(peer: IpAddr, was_forwarded: bool, host: Option<&str>, own: Option<&str>) -> bool {
+    peer.to_canonical().is_loopback()
+        && !was_forwarded
+        && host.is_none_or(|host| is_our_name(host, own))
+}
+
+/// A name that no stranger can have pointed at us: an address, `localhost`, or the configured one.
+fn is_our_name(host: &str, own: Option<&str>) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// The name in a URL.
+pub fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split('/').next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_right_includes_the_ones_before_it_and_no_other() {
+        let program = |scope| Who::Program { name: "x".to_owned(), scope };
+        let rights = [Right::Open, Right::Phones, Right::Read, Right::Sync, Right::Admin];
+        let can = |who: Who| rights.map(|right| who.may(right));
+        assert_eq!(can(Who::Stranger), [true, false, false, false, false]);
+        assert_eq!(can(Who::PhoneNetwork), [true, true, false, false, false]);
+        assert_eq!(can(program(Scope::Read)), [true, true, true, false, false]);
+        assert_eq!(can(program(Scope::Sync)), [true, true, true, true, false]);
+        assert_eq!(can(program(Scope::Admin)), [true; 5]);
+        assert_eq!(can(Who::Person { name: "Ada".to_owned() }), [true; 5]);
+    }
+
+    #[test]
+    fn a_request_is_local_only_if_nothing_stands_between() {
+        let here = IpAddr::from([127, 0, 0, 1]);
+        assert!(is_local(here, false, Some("localhost:8000"), None));
+        assert!(is_local(here, false, Some("127.0.0.1"), None));
+        assert!(is_local("::1".parse().unwrap(), false, Some("[::1]:8000"), None));
+        assert!(is_local("::ffff:127.0.0.1".parse().unwrap(), false, None, None));
+        assert!(is_local(here, false, Some("pbx.example:80"), Some("pbx.example")));
+        assert!(!is_local(here, true, Some("localhost"), None), "a proxy sent it");
+        assert!(!is_local(here, false, Some("evil.example"), None), "a rebound name");
+        assert!(!is_local(here, false, Some("localhost.evil.example"), None));
+        assert!(!is_local(IpAddr::from([10, 0, 0, 1]), false, Some("localhost"), None));
+    }
+
+    #[test]
+    fn the_host_of_a_url_is_found() {
+        for (url, host) in [
+            ("https://pbx.example:8443/x", "pbx.example"),
+            ("http://[fd00::1]:8000", "fd00::1"),
+            ("http://a:b@host/", "host"),
+        ] {
+            assert_eq!(host_of(url), Some(host));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Passwords of people, hashed with argon2id (RFC 9106).
+
+use std::sync::Arc;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+/// Characters that a password has to have at least (NIST SP 800-63B, 5.1.1.2 asks for 8).
+pub const PASSWORD_LEN_MIN: usize = 10;
+/// Nobody types more, and hashing a book would only keep the machine busy.
+pub const PASSWORD_LEN_MAX: usize = 256;
+
+/// Each hash takes 19 MiB and tens of milliseconds on purpose; more at once would be an attack.
+const AT_ONCE: usize = 2;
+/// Those that wait for their turn. Whoever comes when it is full is refused.
+const WAITING_MAX: usize = 16;
+
+/// Hashes and checks passwords, a few at a time.
+#[derive(Debug)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    /// Of a password that nobody has, to be checked where there is no such person: a stranger must not
+    /// learn from the time it takes who exists.
+    nobodys: tokio::sync::OnceCell<String>,
+}
+
+/// Why a password could not be taken or checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    #[error("a password needs at least {PASSWORD_LEN_MIN} characters")]
+    TooShort,
+    #[error("a password has at most {PASSWORD_LEN_MAX} characters")]
+    TooLong,
+    #[error("a password cannot be the name of its owner")]
+    IsTheName,
+    #[error("too many people sign in at once; try again in a few seconds")]
+    Busy,
+    #[error("the password could not be hashed")]
+    Broken,
+}
+
+impl Default for Passwords {
+    fn default() -> Passwords {
+        Passwords {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Arc::new(Semaphore::new(WAITING_MAX)),
+            nobodys: tokio::sync::OnceCell::new(),
+        }
+    }
+}
+
+impl Passwords {
+    /// What to keep of a new password, as a PHC string.
+    ///
+    /// # Errors
+    /// When it is too short, too long or the person's own name.
+    pub async fn hash(&self, name: &str, password: &SecretString) -> Result<String, PasswordError> {
+        let text = password.expose_secret();
+        match text.chars().count() {
+            ..PASSWORD_LEN_MIN => return Err(PasswordError::TooShort),
+            PASSWORD_LEN_MIN..=PASSWORD_LEN_MAX => {}
+            _ => return Err(PasswordError::TooLong),
+        }
+        if text.eq_ignore_ascii_case(name) {
+            return Err(PasswordError::IsTheName);
+        }
+        let password = password.clone();
+        self.work(move || {
+            let hash = Argon2::default().hash_password(password.expose_secret().as_bytes());
+            hash.map(|it| it.to_string()).map_err(|_| PasswordError::Broken)
+        })
+        .await?
+    }
+
+    /// Is this the password that was hashed? Takes as long where nobody has one.
+    ///
+    /// # Errors
+    /// When too many are being checked already.
+    pub async fn check(
+        &self,
+        kept: Option<String>,
+        password: &SecretString,
+    ) -> Result<bool, PasswordError> {
+        if password.expose_secret().len() > 4 * PASSWORD_LEN_MAX {
+            return Ok(false);
+        }
+        let exists = kept.is_some();
+        let kept = match kept {
+            Some(kept) => kept,
+            None => self.nobodys().await?,
+        };
+        let password = password.clone();
+        let right = self
+            .work(move || {
+                let Ok(parsed) = PasswordHash::new(&kept) else { return false };
+                let shown = password.expose_secret().as_bytes();
+                Argon2::default().verify_password(shown, &parsed).is_ok()
+            })
+            .await?;
+        Ok(right && exists)
+    }
+
+    async fn nobodys(&self) -> Result<String, PasswordError> {
+        let made = self.nobodys.get_or_try_init(|| async {
+            let password = SecretString::from("nobody has this password");
+            self.hash("", &password).await
+        });
+        made.await.cloned()
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let _place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| PasswordError::Broken)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|_| PasswordError::Broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_opens_and_nothing_else_does() {
+        let passwords = Passwords::default();
+        let secret = |text: &str| SecretString::from(text.to_owned());
+        let kept = passwords.hash("Ada", &secret("correct horse")).await.unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$") && !kept.contains("correct"));
+        assert!(passwords.check(Some(kept.clone()), &secret("correct horse")).await.unwrap());
+        for wrong in ["correct hors", "Correct horse", "", "nobody has this password"] {
+            assert!(!passwords.check(Some(kept.clone()), &secret(wrong)).await.unwrap(), "{wrong}");
+        }
+        assert!(!passwords.check(None, &secret("nobody has this password")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn weak_passwords_are_refused() {
+        let passwords = Passwords::default();
+        let hash = async |name: &str, text: String| {
+            passwords.hash(name, &SecretString::from(text)).await.unwrap_err()
+        };
+        assert_eq!(hash("Ada", "123456789".to_owned()).await, PasswordError::TooShort);
+        assert_eq!(hash("Ada", "x".repeat(257)).await, PasswordError::TooLong);
+        assert_eq!(
+            hash("administrator", "Administrator".to_owned()).await,
+            PasswordError::IsTheName
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Phones: those with a token of their own, and those that asked without one.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::{self, Asker, Secret, SignInError};
+use crate::store::DeviceRow;
+use crate::web::Web;
+use crate::web::entrance::{Guest, actor};
+use crate::web::input::{Body, field, uuid};
+use crate::web::phones::origin;
+use crate::web::problem::Problem;
+use crate::web::wire::{Moment, Outward, ProblemBody};
+
+/// A phone with a token of its own, without the token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Device {
+    #[schema(format = "uuid")]
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) created_at: Moment,
+    pub(crate) created_by: String,
+    pub(crate) revoked_at: Option<Moment>,
+    /// To the minute.
+    pub(crate) last_seen_at: Option<Moment>,
+    pub(crate) last_seen_from: Option<String>,
+    /// What it says it is.
+    pub(crate) model: Option<String>,
+}
+
+impl Device {
+    pub(crate) fn of(out: &Outward, row: DeviceRow) -> Device {
+        Device {
+            id: row.id,
+            name: row.name,
+            created_at: out.time(row.created_at),
+            created_by: row.created_by,
+            revoked_at: row.revoked_at.map(|at| out.time(at)),
+            last_seen_at: row.seen_at.map(|at| out.time(at)),
+            last_seen_from: row.seen_from,
+            model: row.model,
+        }
+    }
+}
+
+/// A phone that asked without a token, from PHONE_NETWORKS.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AskerSeen {
+    address: String,
+    model: String,
+    first_seen_at: Moment,
+    last_seen_at: Moment,
+    requests: u64,
+}
+
+impl AskerSeen {
+    fn of(out: &Outward, it: Asker) -> AskerSeen {
+        AskerSeen {
+            address: it.address,
+            model: it.model,
+            first_seen_at: out.time(it.first_seen),
+            last_seen_at: out.time(it.last_seen),
+            requests: it.requests,
+        }
+    }
+}
+
+/// Which phones there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Devices {
+    pub(crate) devices: Vec<Device>,
+    /// Phones that this server has seen without a token, since it started.
+    pub(crate) askers: Vec<AskerSeen>,
+}
+
+/// A phone's new token, and the addresses to enter in it: they are shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NewDevice {
+    pub(crate) token: String,
+    /// For the phone's directory.
+    pub(crate) directory_url: String,
+    /// For a switchboard's caller names.
+    pub(crate) lookup_url: String,
+    #[serde(flatten)]
+    pub(crate) about: Device,
+}
+
+impl NewDevice {
+    pub(crate) fn of(out: &Outward, base: &str, secret: &Secret, row: DeviceRow) -> NewDevice {
+        let token = secret.expose().to_owned();
+        NewDevice {
+            directory_url: format!("{base}/p/{token}/directory"),
+            lookup_url: format!("{base}/p/{token}/lookup?number="),
+            token,
+            about: Device::of(out, row),
+        }
+    }
+}
+
+/// What a phone is called.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Named {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+}
+
+/// Which phones there are, and when they asked last
+#[utoipa::path(
+    get, path = "/api/devices", tag = "access", operation_id = "list_devices",
+    responses((status = 200, body = Devices)),
+)]
+pub(crate) async fn list(State(web): State<Web>) -> Result<Json<Devices>, Problem> {
+    let rows = web.app.store.devices().await?;
+    let devices = rows.into_iter().map(|it| Device::of(&web.out, it)).collect();
+    let askers = web.app.access.askers().into_iter();
+    let askers = askers.map(|it| AskerSeen::of(&web.out, it)).collect();
+    Ok(Json(Devices { devices, askers }))
+}
+
+/// Give a phone a token of its own
+///
+/// The token is shown this once; what is kept of it opens nothing.
+#[utoipa::path(
+    post, path = "/api/devices", tag = "access", operation_id = "add_device", request_body = Named,
+    responses((status = 201, body = NewDevice)),
+)]
+pub(crate) async fn add(
+    State(web): State<Web>,
+    guest: Guest,
+    Base(base): Base,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let name = access::name(&field(&body, "name")?)?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    let row = web.app.store.add_device(secret.hash(), &name, &actor(&guest)).await?;
+    // It may be tried before this process would look again.
+    web.app.access.forget();
+    let body = NewDevice::of(&web.out, &base, &secret, row);
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Call a phone something else
+#[utoipa::path(
+    patch, path = "/api/devices/{id}", tag = "access", operation_id = "rename_device",
+    params(("id" = String, Path, format = "uuid")), request_body = Named,
+    responses((status = 204, description = "Renamed"), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn rename(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    let name = access::name(&field(&body, "name")?)?;
+    match web.app.store.rename_device(&id, &name).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::missing("phone", &id)),
+    }
+}
+
+/// Give a phone another token
+///
+/// The one before opens nothing any more. A phone whose token was revoked is let in again.
+#[utoipa::path(
+    post, path = "/api/devices/{id}/renew", tag = "access", operation_id = "renew_device",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = NewDevice), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn renew(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Base(base): Base,
+) -> Result<Json<NewDevice>, Problem> {
+    uuid("id", &id)?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    let renewed = web.app.store.renew_device(&id, secret.hash()).await?;
+    web.app.access.forget();
+    let row = web.app.store.devices().await?.into_iter().find(|it| renewed && it.id == id);
+    let row = row.ok_or_else(|| Problem::missing("phone", &id))?;
+    Ok(Json(NewDevice::of(&web.out, &base, &secret, row)))
+}
+
+/// Revoke a phone's token
+#[utoipa::path(
+    delete, path = "/api/devices/{id}", tag = "access", operation_id = "revoke_device",
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 204, description = "It opens nothing any more"),
+        (status = 404, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn revoke(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    let revoked = web.app.store.revoke_device(&id).await?;
+    web.app.access.forget();
+    match revoked {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::missing("phone with a token in use", &id)),
+    }
+}
+
+/// Where phones find us, as far as this request tells.
+pub(crate) struct Base(pub(crate) String);
+
+impl axum::extract::FromRequestParts<Web> for Base {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Base, Problem> {
+        Ok(Base(origin(web, parts)))
+    }
+}

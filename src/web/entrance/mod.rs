@@ -1,0 +1,355 @@
+//! The entrance: finds out who asks, and lets nobody further than they may go.
+//!
+//! Everything passes [`admit`]; what it found out travels with the request as a [`Guest`].
+
+pub(crate) mod audit;
+pub(crate) mod devices;
+pub(crate) mod people;
+mod table;
+pub(crate) mod tokens;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::access::{Right, SecretHash, Who, host_of, is_local};
+use crate::config::Network;
+use crate::store::{Act, DbError};
+use crate::web::Web;
+use crate::web::guests::household;
+use crate::web::input::{Peer, address, from_trusted_proxy, is_secure, text_of};
+use crate::web::layers::is_for_phones;
+use crate::web::phones;
+use crate::web::problem::Problem;
+
+#[cfg(test)]
+pub(crate) use table::ROUTES;
+
+/// Who asks, as far as it was found out.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    pub(crate) who: Who,
+    /// Where from; behind a trusted proxy, where that says.
+    pub(crate) address: String,
+    /// Of the session that a browser shows.
+    pub(crate) session: Option<Session>,
+    /// A form of ours that has to prove, in its body, that it is one.
+    pub(crate) owes_proof: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    /// What changing requests have to send along.
+    pub(crate) csrf: String,
+}
+
+impl FromRequestParts<Web> for Guest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Guest, Problem> {
+        parts.extensions.get::<Guest>().cloned().ok_or_else(|| {
+            // No request gets past the entrance without one.
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody looked who is asking")
+        })
+    }
+}
+
+/// What browsers send along, when they are at it, and what we ask of programs with a session.
+const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
+/// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
+const COOKIE: &str = "ringbook";
+const COOKIE_SECURE: &str = "__Host-ringbook";
+/// What proxies add. Whoever sends one is not on this machine, or is somebody else's voice.
+const FORWARDED: [&str; 5] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+
+/// Lets in who may come in, and tells the others why not.
+pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
+    // What matches nothing is nothing: the answer says so.
+    let Some(route) = matched else { return next.run(request).await };
+    let (mut parts, body) = request.into_parts();
+    let right = table::right(&parts.method, &route);
+    let found = match find_out(&web, &parts).await {
+        Ok(found) => found,
+        Err(problem) if is_for_phones(parts.uri.path()) => {
+            tracing::error!(%problem, "who is asking could not be found out");
+            return phones::refusal(&parts.headers, "Out of order", OUT_OF_ORDER);
+        }
+        Err(problem) => return Problem::from(problem).into_response(),
+    };
+    let guest = match found {
+        Found::Guest(guest) => guest,
+        Found::Bad(why) => return refuse(&parts, StatusCode::UNAUTHORIZED, why),
+    };
+    if !guest.who.may(right) {
+        return match &guest.who {
+            Who::Stranger if right > Right::Phones => {
+                refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
+            }
+            Who::Stranger => refuse(&parts, StatusCode::FORBIDDEN, NOT_A_PHONE),
+            Who::PhoneNetwork | Who::Device { .. } => {
+                refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
+            }
+            Who::Program { scope, .. } => {
+                let why = format!("this token may `{}`, and this takes more", scope.as_str());
+                refuse(&parts, StatusCode::FORBIDDEN, &why)
+            }
+            Who::Person { .. } | Who::Local => refuse(&parts, StatusCode::FORBIDDEN, SIGN_IN),
+        };
+    }
+    if right == Right::Phones && !within_rate(&web, &guest) {
+        return too_often(&parts);
+    }
+    let changes = changes(&parts.method);
+    let mut guest = guest;
+    if let (true, Some(session)) = (changes, &guest.session) {
+        let shown = parts.headers.get(CSRF);
+        let proven = shown.is_some_and(|it| it.as_bytes() == session.csrf.as_bytes());
+        // A form cannot send a header. Its handler looks into the body before it does anything.
+        guest.owes_proof = !proven;
+        if !proven && !route.starts_with("/do/") {
+            return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
+        }
+    }
+    let note = (changes && right >= Right::Sync).then(|| Act {
+        actor: actor(&guest),
+        address: Some(guest.address.clone()),
+        act: format!("{} {route}", parts.method),
+        subject: subject(&parts, &route),
+        succeeded: true,
+    });
+    parts.extensions.insert(guest);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(act) = note {
+        let succeeded = response.status().is_success() || response.status().is_redirection();
+        web.app.access.note(Act { succeeded, ..act }).await;
+    }
+    response
+}
+
+const SIGN_IN: &str =
+    "sign in, or send a token (`Authorization: Bearer rbk_…`; `ringbook tokens add` makes one)";
+const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its network there, or give the \
+    phone a token of its own (`ringbook phones add`)";
+const NO_CSRF: &str =
+    "the header `X-CSRF-Token` is missing or wrong; `GET /api/session` says what it has to be";
+const BAD_TOKEN: &str =
+    "this token is not known, was revoked or has expired; `ringbook tokens add` makes another";
+const BAD_DEVICE: &str = "This phone's address holds a token that is not valid any more. Please tell \
+    whoever looks after the phones: `ringbook phones add` makes another.";
+const OUT_OF_ORDER: &str =
+    "The directory cannot be read at the moment. Please try again in a minute.";
+
+enum Found {
+    Guest(Guest),
+    /// Something was shown that opens nothing.
+    Bad(&'static str),
+}
+
+async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
+    let access = &web.app.access;
+    let address = address(parts, web);
+    let guest = |who| Guest { who, address: address.clone(), session: None, owes_proof: false };
+    let found = |who| Ok(Found::Guest(guest(who)));
+
+    if let Some(token) = device_token(parts.uri.path()) {
+        let device = access.device(token, &address, &model(&parts.headers)).await?;
+        return match device {
+            Some(device) => found(Who::Device { id: device.id, name: device.name }),
+            None => Ok(Found::Bad(BAD_DEVICE)),
+        };
+    }
+    let shown = text_of(&parts.headers, header::AUTHORIZATION.as_str());
+    if let Some((scheme, token)) = shown.split_once(' ')
+        && scheme.eq_ignore_ascii_case("bearer")
+    {
+        return match access.program(token.trim(), &address).await? {
+            Some(token) => found(Who::Program { name: token.name, scope: token.scope }),
+            None => Ok(Found::Bad(BAD_TOKEN)),
+        };
+    }
+    if let Some(shown) = session_cookie(parts, web)
+        && let Some(session) = access.session(&shown).await?
+    {
+        let csrf = SecretHash::csrf(&shown);
+        return Ok(Found::Guest(Guest {
+            session: Some(Session { id: session.id, csrf }),
+            ..guest(Who::Person { name: session.name })
+        }));
+    }
+    if let Some(name) = named_by_proxy(web, parts) {
+        return found(Who::Person { name });
+    }
+    let peer = parts.extensions.get::<Peer>().map(|it| it.0.ip());
+    if peer.is_some_and(|peer| is_here(web, parts, peer)) && !access.has_admin().await? {
+        return found(Who::Local);
+    }
+    let from: Option<IpAddr> = address.parse().ok();
+    let is_within =
+        |networks: &[Network]| from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip)));
+    if is_within(&web.app.config.phone_networks) && !is_somebody_elses_voice(web, parts) {
+        if is_for_phones(parts.uri.path()) {
+            access.note_asker(&address, &model(&parts.headers));
+        }
+        return found(Who::PhoneNetwork);
+    }
+    found(Who::Stranger)
+}
+
+/// Whether the request was made on this machine, for this machine.
+fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
+    let forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
+    let host = text_of(&parts.headers, header::HOST.as_str());
+    let host = Some(host.as_str()).filter(|it| !it.is_empty());
+    let own = web.app.config.public_url.as_deref().and_then(host_of);
+    is_local(peer, forwarded, host, own)
+}
+
+/// A proxy that is not trusted speaks for somebody whom we do not know: its own address says nothing.
+fn is_somebody_elses_voice(web: &Web, parts: &Parts) -> bool {
+    !from_trusted_proxy(parts, web)
+        && FORWARDED.iter().any(|name| parts.headers.contains_key(*name))
+}
+
+/// Who is signed in at the proxy, if it is one that is trusted with that.
+fn named_by_proxy(web: &Web, parts: &Parts) -> Option<String> {
+    let config = &web.app.config;
+    let header = config.auth_proxy_header.as_deref()?;
+    if !from_trusted_proxy(parts, web) {
+        return None;
+    }
+    let name = crate::contact::clean(&text_of(&parts.headers, header), 100);
+    let admins = &config.auth_proxy_admins;
+    let may = admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(&name));
+    (!name.is_empty() && may).then_some(name)
+}
+
+/// The token in `/p/{token}/…`.
+pub(crate) fn device_token(path: &str) -> Option<&str> {
+    path.strip_prefix("/p/")?.split('/').next()
+}
+
+fn model(headers: &HeaderMap) -> String {
+    let model = text_of(headers, phones::MODEL.as_str());
+    if model.is_empty() { text_of(headers, header::USER_AGENT.as_str()) } else { model }
+}
+
+fn session_cookie(parts: &Parts, web: &Web) -> Option<String> {
+    let name = if is_secure(parts, web) { COOKIE_SECURE } else { COOKIE };
+    let cookies = text_of(&parts.headers, header::COOKIE.as_str());
+    let found = cookies.split(';').find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='));
+    found.filter(|it| !it.is_empty()).map(str::to_owned)
+}
+
+/// The cookie that signs a browser in, or out when there is no secret.
+pub(crate) fn cookie(secure: bool, secret: Option<&str>, lasts: Duration) -> Option<HeaderValue> {
+    let (name, flags) = match secure {
+        true => (COOKIE_SECURE, "; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        false => (COOKIE, "; Path=/; HttpOnly; SameSite=Lax"),
+    };
+    let seconds = if secret.is_some() { lasts.as_secs() } else { 0 };
+    let value = secret.unwrap_or_default();
+    HeaderValue::try_from(format!("{name}={value}{flags}; Max-Age={seconds}")).ok()
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// For the record of acts.
+pub(crate) fn actor(guest: &Guest) -> String {
+    match &guest.who {
+        Who::Person { name } => name.clone(),
+        Who::Program { name, .. } => format!("token `{name}`"),
+        Who::Device { name, .. } => format!("phone `{name}`"),
+        Who::Local => "this machine".to_owned(),
+        Who::PhoneNetwork | Who::Stranger => "nobody".to_owned(),
+    }
+}
+
+/// What an act was about: the id in its path, or the account that is named.
+fn subject(parts: &Parts, route: &str) -> Option<String> {
+    let path = parts.uri.path();
+    let at = route.split('/').position(|step| step == "{id}");
+    let id = at.and_then(|at| path.split('/').nth(at)).map(str::to_owned);
+    let account = || {
+        let pairs = parts.uri.query().unwrap_or_default().split('&');
+        pairs.filter_map(|it| it.strip_prefix("account=")).next().map(str::to_owned)
+    };
+    id.or_else(account).map(|it| crate::contact::clean(&it, 100))
+}
+
+/// Whether this phone has asked no more often than it may. This machine asks as often as it likes: it is a
+/// switchboard, or whoever measures.
+fn within_rate(web: &Web, guest: &Guest) -> bool {
+    let asker = match &guest.who {
+        Who::Device { id, .. } => id.clone(),
+        Who::PhoneNetwork | Who::Stranger => match guest.address.parse::<IpAddr>() {
+            Ok(ip) if ip.is_loopback() => return true,
+            Ok(ip) => household(ip).to_string(),
+            Err(_) => guest.address.clone(),
+        },
+        Who::Person { .. } | Who::Program { .. } | Who::Local => return true,
+    };
+    web.app.access.rates.take(asker, web.now())
+}
+
+fn too_often(parts: &Parts) -> Response {
+    if is_screen(parts) {
+        let text = "This phone asks too often. Please wait a few seconds.";
+        return phones::refusal(&parts.headers, "Please wait", text);
+    }
+    let mut response =
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a few seconds")
+            .into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+fn is_screen(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    is_for_phones(path) && !path.ends_with("/lookup")
+}
+
+/// Says no, in the language of whoever asks: a screen, a page to sign in at, or JSON.
+fn refuse(parts: &Parts, status: StatusCode, why: &str) -> Response {
+    if is_screen(parts) {
+        let text = match why {
+            NOT_A_PHONE => {
+                "This phone may not read the directory. Please tell whoever looks after the phones: \
+                 its network is not in PHONE_NETWORKS."
+            }
+            other => other,
+        };
+        return phones::refusal(&parts.headers, "Not allowed", text);
+    }
+    let wants_page = text_of(&parts.headers, header::ACCEPT.as_str()).contains("text/html");
+    let path = parts.uri.path();
+    let is_page = !path.starts_with("/api/") && path != "/lookup" && path != "/metrics";
+    if status == StatusCode::UNAUTHORIZED && wants_page && is_page && parts.method == Method::GET {
+        let back = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+        let back: String = back.bytes().map(percent).collect();
+        return Redirect::to(&format!("/sign-in?back={back}")).into_response();
+    }
+    let mut response = Problem::new(status, why).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"Ringbook\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn percent(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}

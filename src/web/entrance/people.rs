@@ -1,0 +1,443 @@
+//! People: the first administrator, signing in and out, sessions.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::{self, Origin, Right, Secret, SecretHash, SignInError, Who};
+use crate::store::{Act, PeopleError, SessionRow};
+use crate::web::Web;
+use crate::web::entrance::{Guest, actor, cookie};
+use crate::web::input::{Body, Secured, field, text_of, uuid};
+use crate::web::problem::Problem;
+use crate::web::wire::{Id, Moment, ProblemBody};
+
+impl From<SignInError> for Problem {
+    fn from(problem: SignInError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            SignInError::Wrong | SignInError::WrongCode => {
+                Problem::new(StatusCode::UNAUTHORIZED, detail)
+            }
+            SignInError::Wait(wait) => Problem::too_many(detail, wait),
+            SignInError::Name => Problem::unreadable(detail),
+            SignInError::Password(access::PasswordError::Busy) | SignInError::NoChance => {
+                Problem::later(detail, std::time::Duration::from_secs(5))
+            }
+            SignInError::Password(access::PasswordError::Broken) => {
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
+            SignInError::Password(_) => Problem::unreadable(format!("`password`: {detail}")),
+            SignInError::People(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<PeopleError> for Problem {
+    fn from(problem: PeopleError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            PeopleError::NameTaken | PeopleError::NotTheFirst | PeopleError::TheLast => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
+            PeopleError::Db(problem) => problem.into(),
+        }
+    }
+}
+
+/// Who is asking, as Ringbook sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Whoami {
+    /// `person`, `program`, `device`, `network`, `local` or `stranger`.
+    kind: &'static str,
+    name: Option<String>,
+    address: String,
+    /// What may be done: some of `phones`, `read`, `sync` and `admin`.
+    rights: Vec<&'static str>,
+    /// Changing requests of a browser send this as `X-CSRF-Token`.
+    csrf_token: Option<String>,
+    /// There is no administrator yet.
+    needs_setup: bool,
+}
+
+async fn whoami(web: &Web, guest: &Guest) -> Result<Whoami, Problem> {
+    let kind = match guest.who {
+        Who::Person { .. } => "person",
+        Who::Program { .. } => "program",
+        Who::Device { .. } => "device",
+        Who::PhoneNetwork => "network",
+        Who::Local => "local",
+        Who::Stranger => "stranger",
+    };
+    let rights = [
+        ("phones", Right::Phones),
+        ("read", Right::Read),
+        ("sync", Right::Sync),
+        ("admin", Right::Admin),
+    ];
+    Ok(Whoami {
+        kind,
+        name: guest.who.name().map(str::to_owned),
+        address: guest.address.clone(),
+        rights: rights.iter().filter(|it| guest.who.may(it.1)).map(|it| it.0).collect(),
+        csrf_token: guest.session.as_ref().map(|it| it.csrf.clone()),
+        needs_setup: !web.app.access.has_admin().await?,
+    })
+}
+
+/// Who is asking, and what they may do
+#[utoipa::path(
+    get, path = "/api/session", tag = "access", operation_id = "get_session",
+    responses((status = 200, body = Whoami)),
+)]
+pub(crate) async fn session(State(web): State<Web>, guest: Guest) -> Result<Json<Whoami>, Problem> {
+    Ok(Json(whoami(&web, &guest).await?))
+}
+
+/// A name and a password.
+// Only the document uses it: serde's words for what does not fit name no field.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Credentials {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+}
+
+/// Sign in
+///
+/// Answers with a cookie, which browsers send along from then on. Wrong guesses have to wait, longer each
+/// time.
+#[utoipa::path(
+    post, path = "/api/session", tag = "access", operation_id = "sign_in", request_body = Credentials,
+    responses(
+        (status = 200, body = Whoami, headers(("set-cookie" = String))),
+        (status = 401, body = ProblemBody, description = "The name or the password is wrong"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody, description = "Too many people sign in at once"),
+    ),
+)]
+pub(crate) async fn sign_in(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let name = field(&body, "name")?;
+    let password = SecretString::from(field(&body, "password")?);
+    let (secret, session) = enter(&web, &guest, &headers, &name, &password).await?;
+    welcome(&web, guest, secure, &secret, session).await
+}
+
+/// Signs in, and writes down how that went.
+pub(crate) async fn enter(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    name: &str,
+    password: &SecretString,
+) -> Result<(Secret, SessionRow), SignInError> {
+    let agent = text_of(headers, header::USER_AGENT.as_str());
+    let origin = Origin { address: &guest.address, agent: &agent };
+    let entered = web.app.access.sign_in(name, password, origin).await;
+    // What was typed as a name may be a password by mistake: only names that are somebody's are written down.
+    let named = entered.as_ref().map_or("somebody", |(_, session)| session.name.as_str());
+    note(web, guest, named, "sign in", entered.is_ok()).await;
+    entered
+}
+
+/// Makes the first administrator, and writes down how that went.
+pub(crate) async fn found(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    code: &str,
+    name: &str,
+    password: &SecretString,
+) -> Result<(Secret, SessionRow), SignInError> {
+    let agent = text_of(headers, header::USER_AGENT.as_str());
+    let origin = Origin { address: &guest.address, agent: &agent };
+    let founded = web.app.access.set_up(code, name, password, origin).await;
+    let named = founded.as_ref().map_or("somebody", |(_, session)| session.name.as_str());
+    note(web, guest, named, "set up", founded.is_ok()).await;
+    founded
+}
+
+pub(crate) async fn note(web: &Web, guest: &Guest, actor: &str, act: &str, succeeded: bool) {
+    let act = Act {
+        actor: actor.to_owned(),
+        address: Some(guest.address.clone()),
+        act: act.to_owned(),
+        subject: None,
+        succeeded,
+    };
+    web.app.access.note(act).await;
+}
+
+async fn welcome(
+    web: &Web,
+    guest: Guest,
+    secure: bool,
+    secret: &Secret,
+    session: SessionRow,
+) -> Result<Response, Problem> {
+    let csrf = SecretHash::csrf(secret.expose());
+    let guest = Guest {
+        who: Who::Person { name: session.name },
+        session: Some(super::Session { id: session.id, csrf }),
+        ..guest
+    };
+    let mut response = Json(whoami(web, &guest).await?).into_response();
+    set_cookie(&mut response, web, secure, Some(secret));
+    Ok(response)
+}
+
+pub(crate) fn set_cookie(
+    response: &mut Response,
+    web: &Web,
+    secure: bool,
+    secret: Option<&Secret>,
+) {
+    let lasts = web.app.access.session_max();
+    if let Some(cookie) = cookie(secure, secret.map(Secret::expose), lasts) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Sign out
+#[utoipa::path(
+    delete, path = "/api/session", tag = "access", operation_id = "sign_out",
+    responses(
+        (status = 204, description = "Signed out"),
+        (status = 403, body = ProblemBody, description = "`X-CSRF-Token` is missing"),
+    ),
+)]
+pub(crate) async fn sign_out(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+) -> Result<Response, Problem> {
+    leave(&web, &guest).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookie(&mut response, &web, secure, None);
+    Ok(response)
+}
+
+pub(crate) async fn leave(web: &Web, guest: &Guest) -> Result<(), Problem> {
+    if let Some(session) = &guest.session {
+        web.app.store.end_session(&session.id).await?;
+        note(web, guest, &actor(guest), "sign out", true).await;
+    }
+    Ok(())
+}
+
+/// What makes the first administrator.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Founding {
+    /// As it was printed when the server started.
+    #[schema(example = "ABCD-EFGH-JKLM")]
+    code: String,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+}
+
+/// Make the first administrator
+///
+/// Takes the code that the server prints when it starts without one. Signs them in, too.
+#[utoipa::path(
+    post, path = "/api/setup", tag = "access", operation_id = "set_up", request_body = Founding,
+    responses(
+        (status = 200, body = Whoami, headers(("set-cookie" = String))),
+        (status = 401, body = ProblemBody, description = "The code is wrong"),
+        (status = 409, body = ProblemBody, description = "There is an administrator already"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody, description = "Too many people sign in at once"),
+    ),
+)]
+pub(crate) async fn set_up(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let (code, name) = (field(&body, "code")?, field(&body, "name")?);
+    let password = SecretString::from(field(&body, "password")?);
+    let (secret, session) = found(&web, &guest, &headers, &code, &name, &password).await?;
+    welcome(&web, guest, secure, &secret, session).await
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionSeen {
+    #[schema(format = "uuid")]
+    id: String,
+    name: String,
+    created_at: Moment,
+    last_used_at: Moment,
+    address: Option<String>,
+    user_agent: Option<String>,
+    /// The one that asks.
+    current: bool,
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Sessions {
+    sessions: Vec<SessionSeen>,
+}
+
+/// Who is signed in
+#[utoipa::path(
+    get, path = "/api/sessions", tag = "access",
+    responses((status = 200, body = Sessions)),
+)]
+pub(crate) async fn sessions(
+    State(web): State<Web>,
+    guest: Guest,
+) -> Result<Json<Sessions>, Problem> {
+    let (idle, begun) = web.app.access.since();
+    let rows = web.app.store.sessions(idle, begun).await?;
+    let own = guest.session.as_ref().map(|it| it.id.as_str());
+    let seen = |it: SessionRow| SessionSeen {
+        current: own == Some(it.id.as_str()),
+        id: it.id,
+        name: it.name,
+        created_at: web.out.time(it.created_at),
+        last_used_at: web.out.time(it.seen_at),
+        address: it.address,
+        user_agent: it.agent,
+    };
+    Ok(Json(Sessions { sessions: rows.into_iter().map(seen).collect() }))
+}
+
+/// Sign somebody out
+#[utoipa::path(
+    delete, path = "/api/sessions/{id}", tag = "access",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 204, description = "Ended"), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn end(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    match web.app.store.end_session(&id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::missing("session", &id)),
+    }
+}
+
+/// Somebody who may administer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    id: Id,
+    name: String,
+    created_at: Moment,
+    password_changed_at: Moment,
+}
+
+/// Those who may administer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct People {
+    people: Vec<Person>,
+}
+
+/// Who may administer
+#[utoipa::path(
+    get, path = "/api/people", tag = "access",
+    responses((status = 200, body = People)),
+)]
+pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem> {
+    let people = web.app.store.people().await?;
+    let people = people.into_iter().map(|it| Person {
+        id: Id(it.id),
+        name: it.name,
+        created_at: web.out.time(it.created_at),
+        password_changed_at: web.out.time(it.changed_at),
+    });
+    Ok(Json(People { people: people.collect() }))
+}
+
+/// Let somebody else administer, too
+#[utoipa::path(
+    post, path = "/api/people", tag = "access", request_body = Credentials,
+    responses(
+        (status = 201, body = People),
+        (status = 409, body = ProblemBody, description = "There is somebody of that name"),
+        (status = 503, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Response, Problem> {
+    let name = access::name(&field(&body, "name")?)?;
+    let password = SecretString::from(field(&body, "password")?);
+    let hash = web.app.access.hash(&name, &password).await.map_err(SignInError::from)?;
+    web.app.store.add_person(&name, &hash, false).await?;
+    web.app.access.forget();
+    Ok((StatusCode::CREATED, list(State(web)).await?).into_response())
+}
+
+/// A new password.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewPassword {
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+}
+
+/// Give somebody another password
+///
+/// Ends their sessions, except the one that asks.
+#[utoipa::path(
+    put, path = "/api/people/{id}/password", tag = "access", request_body = NewPassword,
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn password(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    guest: Guest,
+    Body(body): Body,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    let password = SecretString::from(field(&body, "password")?);
+    let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
+    let person = person.ok_or_else(|| Problem::missing("person", &id))?;
+    let hash = web.app.access.hash(&person.name, &password).await.map_err(SignInError::from)?;
+    let own = guest.session.as_ref().map(|it| it.id.as_str());
+    web.app.store.set_password(&id, &hash, own).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Let somebody administer no longer
+#[utoipa::path(
+    delete, path = "/api/people/{id}", tag = "access",
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 204, description = "Removed"),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "Nobody else would be left"),
+    ),
+)]
+pub(crate) async fn remove(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    if !web.app.store.people().await?.iter().any(|it| it.id == id) {
+        return Err(Problem::missing("person", &id));
+    }
+    web.app.store.remove_person(&id, false).await?;
+    web.app.access.forget();
+    Ok(StatusCode::NO_CONTENT)
+}

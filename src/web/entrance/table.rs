@@ -1,0 +1,108 @@
+//! What each route needs. A route without a row is for administrators, and a test wants a row for each.
+
+use axum::http::Method;
+
+use crate::access::Right;
+use crate::access::Right::{Admin, Open, Phones, Read, Sync};
+
+/// Method, path as the router writes it, and the right that it takes.
+pub(crate) const ROUTES: &[(&str, &str, Right)] = &[
+    // What answers without telling anything.
+    ("GET", "/health", Open),
+    ("GET", "/health/live", Open),
+    ("GET", "/health/ready", Open),
+    ("GET", "/api/openapi.json", Open),
+    ("GET", "/docs", Open),
+    ("GET", "/docs/", Open),
+    ("GET", "/docs/{*rest}", Open),
+    ("GET", "/assets/{name}", Open),
+    ("GET", "/language/{code}", Open),
+    // What asks for a proof of its own: a password, a code, a state that only one browser has.
+    ("GET", "/sign-in", Open),
+    ("POST", "/do/sign-in", Open),
+    ("POST", "/do/sign-out", Open),
+    ("GET", "/setup", Open),
+    ("POST", "/do/setup", Open),
+    ("POST", "/api/setup", Open),
+    ("GET", "/api/session", Open),
+    ("POST", "/api/session", Open),
+    ("DELETE", "/api/session", Open),
+    ("GET", "/auth/callback", Open),
+    // What phones and switchboards ask.
+    ("GET", "/directory", Phones),
+    ("GET", "/directory/", Phones),
+    ("GET", "/directory/{*path}", Phones),
+    ("GET", "/lookup", Phones),
+    ("GET", "/p/{token}/directory", Phones),
+    ("GET", "/p/{token}/directory/", Phones),
+    ("GET", "/p/{token}/directory/{*path}", Phones),
+    ("GET", "/p/{token}/lookup", Phones),
+    // Everything about contacts and syncs.
+    ("GET", "/metrics", Read),
+    ("GET", "/api/sync/status", Read),
+    ("GET", "/api/sync/needs-sync", Read),
+    ("GET", "/api/sync/progress", Read),
+    ("GET", "/api/sync/events", Read),
+    ("GET", "/api/sync/history", Read),
+    ("GET", "/api/sync/statistics", Read),
+    ("GET", "/api/sync/runs/{id}", Read),
+    ("GET", "/api/sync/runs/{id}/changes", Read),
+    ("GET", "/api/sync/runs/{id}/errors", Read),
+    ("GET", "/api/sync/runs/{id}/held", Read),
+    ("GET", "/api/sync/schedule", Read),
+    ("GET", "/api/contacts", Read),
+    ("GET", "/api/contacts/stats", Read),
+    ("GET", "/api/contacts/{id}", Read),
+    ("GET", "/api/contacts/search", Read),
+    ("GET", "/api/contacts/search/by-name", Read),
+    ("GET", "/api/contacts/search/by-phone", Read),
+    ("GET", "/api/search", Read),
+    ("GET", "/api/dial", Read),
+    ("GET", "/auth/status", Read),
+    ("GET", "/", Read),
+    ("GET", "/history", Read),
+    ("GET", "/runs/{id}", Read),
+    // Starting and stopping syncs, and the word on those on hold.
+    ("POST", "/api/sync", Sync),
+    ("POST", "/api/sync/full", Sync),
+    ("POST", "/api/sync/incremental", Sync),
+    ("POST", "/api/sync/safe", Sync),
+    ("POST", "/api/sync/cancel", Sync),
+    ("POST", "/api/sync/runs/{id}/approve", Sync),
+    ("POST", "/api/sync/runs/{id}/reject", Sync),
+    ("POST", "/do/sync", Sync),
+    ("POST", "/do/cancel", Sync),
+    ("POST", "/do/decide", Sync),
+    // The rest is administration.
+    ("PUT", "/api/sync/schedule", Admin),
+    ("DELETE", "/api/sync/history", Admin),
+    ("GET", "/auth/url", Admin),
+    ("GET", "/auth/google", Admin),
+    ("POST", "/auth/refresh", Admin),
+    ("POST", "/auth/revoke", Admin),
+    ("POST", "/auth/disconnect", Admin),
+    ("POST", "/do/pause", Admin),
+    ("GET", "/api/sessions", Admin),
+    ("DELETE", "/api/sessions/{id}", Admin),
+    ("GET", "/api/people", Admin),
+    ("POST", "/api/people", Admin),
+    ("PUT", "/api/people/{id}/password", Admin),
+    ("DELETE", "/api/people/{id}", Admin),
+    ("GET", "/api/tokens", Admin),
+    ("POST", "/api/tokens", Admin),
+    ("DELETE", "/api/tokens/{id}", Admin),
+    ("GET", "/api/devices", Admin),
+    ("POST", "/api/devices", Admin),
+    ("PATCH", "/api/devices/{id}", Admin),
+    ("POST", "/api/devices/{id}/renew", Admin),
+    ("DELETE", "/api/devices/{id}", Admin),
+    ("GET", "/api/audit", Admin),
+];
+
+/// What a request needs, by the pattern of its route.
+pub(crate) fn right(method: &Method, path: &str) -> Right {
+    // HEAD gets what GET gets, without the body; OPTIONS is answered like any method that is not there.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let row = ROUTES.iter().find(|(known, pattern, _)| *known == method && *pattern == path);
+    row.map_or(Admin, |(.., right)| *right)
+}

@@ -1,0 +1,148 @@
+//! Programs' tokens.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::{self, Scope, Secret, SignInError};
+use crate::store::TokenRow;
+use crate::web::Web;
+use crate::web::entrance::{Guest, actor};
+use crate::web::input::{Body, field, uuid};
+use crate::web::problem::Problem;
+use crate::web::wire::{Moment, Outward, ProblemBody};
+
+/// A program's token, without the token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Token {
+    #[schema(format = "uuid")]
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) scope: Scope,
+    pub(crate) created_at: Moment,
+    pub(crate) created_by: String,
+    /// Null: never.
+    pub(crate) expires_at: Option<Moment>,
+    pub(crate) revoked_at: Option<Moment>,
+    /// To the minute.
+    pub(crate) last_used_at: Option<Moment>,
+    pub(crate) last_used_from: Option<String>,
+}
+
+impl Token {
+    pub(crate) fn of(out: &Outward, row: TokenRow) -> Token {
+        Token {
+            id: row.id,
+            name: row.name,
+            scope: row.scope,
+            created_at: out.time(row.created_at),
+            created_by: row.created_by,
+            expires_at: row.expires_at.map(|at| out.time(at)),
+            revoked_at: row.revoked_at.map(|at| out.time(at)),
+            last_used_at: row.used_at.map(|at| out.time(at)),
+            last_used_from: row.used_from,
+        }
+    }
+}
+
+/// Programs' tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Tokens {
+    pub(crate) tokens: Vec<Token>,
+}
+
+/// A new token, with the token: it is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NewToken {
+    #[schema(example = "rbk_…")]
+    pub(crate) token: String,
+    #[serde(flatten)]
+    pub(crate) about: Token,
+}
+
+/// A token to be.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Wish {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// `read` unless given.
+    scope: Option<Scope>,
+    /// Never expires unless given.
+    #[schema(minimum = 1, maximum = 3650)]
+    expires_in_days: Option<u64>,
+}
+
+/// Programs' tokens, newest first
+#[utoipa::path(
+    get, path = "/api/tokens", tag = "access", operation_id = "list_tokens",
+    responses((status = 200, body = Tokens)),
+)]
+pub(crate) async fn list(State(web): State<Web>) -> Result<Json<Tokens>, Problem> {
+    let rows = web.app.store.tokens().await?;
+    Ok(Json(Tokens { tokens: rows.into_iter().map(|it| Token::of(&web.out, it)).collect() }))
+}
+
+/// Make a token for a program
+///
+/// The token is shown this once; what is kept of it opens nothing.
+#[utoipa::path(
+    post, path = "/api/tokens", tag = "access", operation_id = "add_token", request_body = Wish,
+    responses((status = 201, body = NewToken)),
+)]
+pub(crate) async fn add(
+    State(web): State<Web>,
+    guest: Guest,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let name = access::name(&field(&body, "name")?)?;
+    let scope = match body.get("scope") {
+        None | Some(serde_json::Value::Null) => Scope::Read,
+        Some(value) => {
+            let word = value.as_str().unwrap_or_default();
+            let known = Scope::ALL.iter().find(|it| it.as_str() == word);
+            *known
+                .ok_or_else(|| Problem::value("scope", &value.to_string(), "read, sync or admin"))?
+        }
+    };
+    let days = match body.get("expires_in_days") {
+        None | Some(serde_json::Value::Null) => None,
+        Some(value) => {
+            let days = value.as_u64().filter(|days| (1..=3650).contains(days));
+            let allowed = "a whole number from 1 to 3650";
+            Some(
+                days.ok_or_else(|| Problem::value("expires_in_days", &value.to_string(), allowed))?,
+            )
+        }
+    };
+    let lasts = |days: u64| std::time::Duration::from_secs(86_400 * days);
+    let expires_at = days.map(|days| crate::clock::after(web.now(), lasts(days)));
+    let secret = Secret::for_program().map_err(SignInError::from)?;
+    let row =
+        web.app.store.add_token(secret.hash(), &name, scope, &actor(&guest), expires_at).await?;
+    let token = secret.expose().to_owned();
+    let body = NewToken { token, about: Token::of(&web.out, row) };
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Revoke a program's token
+#[utoipa::path(
+    delete, path = "/api/tokens/{id}", tag = "access", operation_id = "revoke_token",
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 204, description = "It opens nothing any more"),
+        (status = 404, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn revoke(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    uuid("id", &id)?;
+    match web.app.store.revoke_token(&id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::missing("token in use", &id)),
+    }
+}

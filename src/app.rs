@@ -10,11 +10,11 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::access::Access;
 use crate::clock::{Clock, SystemClock, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
+use crate::doorkeeper::Access;
 use crate::google::{SetupError, request_fingerprint};
 use crate::store::{Account, Beginning, OpenError, Retention, RunRow, Settings, Store};
 use crate::sync::backoff::RetryPolicy;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod connect;
 pub mod contact;
 pub mod directory;
+pub mod doorkeeper;
 pub mod google;
 pub mod number;
 pub mod phone;

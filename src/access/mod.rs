@@ -3,7 +3,6 @@
 //!
 //! Everything here decides; who somebody is, is found out where requests come in.
 
-mod keeper;
 mod password;
 mod rate;
 mod throttle;
@@ -13,7 +12,6 @@ use std::net::IpAddr;
 
 use crate::sync::words;
 
-pub use keeper::{Access, Asker, NAME_LEN_MAX, Origin, SignInError, name};
 pub use password::{PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
 pub use rate::Rates;
 pub use throttle::Throttle;
@@ -112,14 +110,16 @@ pub fn is_local(peer: IpAddr, was_forwarded: bool, host: Option<&str>, own: Opti
         && host.is_none_or(|host| is_our_name(host, own))
 }
 
-/// A name that no stranger can have pointed at us: an address, `localhost`, or the configured one.
+/// A name that no stranger can have pointed at us: an address, `localhost` and others without a dot, or the
+/// configured one.
 fn is_our_name(host: &str, own: Option<&str>) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     name.parse::<IpAddr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
+        // Names without a dot are given out by this network alone.
+        || !name.contains('.')
         || name.to_ascii_lowercase().ends_with(".localhost")
         || own.is_some_and(|own| own.eq_ignore_ascii_case(name))
 }

@@ -3,6 +3,7 @@
 //! Each command works on the database itself and goes through the same gate as the server, so it needs
 //! no server to be running, and does no harm when one is.
 
+mod access;
 mod decide;
 mod demo;
 mod dial;
@@ -190,6 +191,34 @@ back, q ends. With --url everything comes over HTTP, as for a phone; without it 
     #[command(subcommand)]
     Phones(phones::PhonesCommand),
 
+    /// Who may administer; add, remove, give another password
+    #[command(after_help = "\
+Examples:
+  ringbook admins
+  ringbook admins add ada
+  echo 'correct horse battery' | ringbook admins add ada")]
+    Admins {
+        #[command(subcommand)]
+        command: Option<access::AdminsCommand>,
+    },
+
+    /// What programs show to get in; make one, revoke one
+    #[command(after_help = "\
+Examples:
+  ringbook tokens
+  ringbook tokens add prometheus --scope read
+  ringbook tokens revoke prometheus")]
+    Tokens {
+        #[command(subcommand)]
+        command: Option<access::TokensCommand>,
+    },
+
+    /// What was administered: who, what, when, from where
+    #[command(after_help = "\
+Example:
+  ringbook audit --limit 20")]
+    Audit(access::AuditArgs),
+
     /// What is wrong, and how to mend it
     #[command(after_help = "\
 Example:
@@ -287,7 +316,10 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Search(args)) => find::search(desk, args).await,
         Some(Command::Export(args)) => export::export(desk, args).await,
         Some(Command::Phone(args)) => phone::phone(desk, args).await,
-        Some(Command::Phones(command)) => phones::phones(&desk, command),
+        Some(Command::Phones(command)) => phones::phones(&desk, command).await,
+        Some(Command::Admins { command }) => access::admins(desk, command).await,
+        Some(Command::Tokens { command }) => access::tokens(desk, command).await,
+        Some(Command::Audit(args)) => access::audit(desk, args).await,
         Some(Command::Doctor) => doctor::doctor(desk).await,
         Some(Command::Config) => config(desk),
         Some(Command::SimulateGoogle(args)) => serve::simulate(desk, args).await,

@@ -30,6 +30,11 @@ impl Screen {
         writeln!(io::stdout(), "{}", line.as_ref())
     }
 
+    /// What is not part of the answer: it goes to standard error.
+    pub(crate) fn remark(&self, line: impl AsRef<str>) -> io::Result<()> {
+        writeln!(io::stderr(), "{}", line.as_ref())
+    }
+
     /// What `--json` prints: indented for eyes, in one line for programs.
     pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
         let mut out = io::stdout().lock();

@@ -32,6 +32,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
     let app = App::open(config).await?;
+    refuse_open_doors(&app).await?;
     greet(&app, desk.screen).await?;
 
     let supervisor = app.supervisor.clone();
@@ -79,6 +80,20 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
 pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     // A sender that is gone cannot tell us to go on either.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Administration must not be open to a network before somebody has been made an administrator.
+async fn refuse_open_doors(app: &App) -> Result<(), Trouble> {
+    let host = app.config.host;
+    if host.to_canonical().is_loopback() || app.access.has_admin().await? {
+        return Ok(());
+    }
+    Err(Trouble::usage(format!(
+        "HOST={host} opens administration to the network, and there is no administrator yet. Make one \
+         with `ringbook admins add NAME`, then start again. Or leave HOST on loopback and give the \
+         phones an address of their own with PHONES_LISTEN={}",
+        SocketAddr::new(host, app.config.port)
+    )))
 }
 
 /// Where the server will be called at.
@@ -135,7 +150,11 @@ async fn listen(address: SocketAddr, ways: &Ways) -> Result<TcpListener, Trouble
 async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
     let url = local_url(&app.config);
     if screen.json {
-        return Ok(screen.json(&json!({ "url": url }))?);
+        let code = match app.access.has_admin().await? {
+            true => None,
+            false => app.access.setup_code(),
+        };
+        return Ok(screen.json(&json!({ "url": url, "setup_code": code }))?);
     }
     let everywhere = if app.config.host.is_unspecified() {
         format!(", and on port {} of every address of this machine", app.config.port)
@@ -146,6 +165,15 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
     if app.config.phones_listen.is_some() {
         let phones = url_at(app.config.phones_address(), false);
         screen.say(format!("Phones find their directory at {}", screen.paint.link(&phones)))?;
+    }
+    if !app.access.has_admin().await?
+        && let Some(code) = app.access.setup_code()
+    {
+        let link = screen.paint.link(&format!("{url}/setup"));
+        screen.say(format!(
+            "First: make an administrator at {link} with the code {}",
+            screen.paint.bold(&code)
+        ))?;
     }
     let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
     if !app.connector.is_configured() {

@@ -28,9 +28,9 @@ fn the_defaults_are_a_working_configuration() {
     let config = Config::of(&[]).unwrap();
     assert!(config.report().iter().all(|line| line.source == "default"));
     expect![[r#"
-        HOST                            127.0.0.1                                     default  address to listen on
-        PORT                            8000                                          default  port to listen on
-        DATABASE_URL                    sqlite:///./data/ringbook.db                  default  where the directory is kept
+        HOST                            127.0.0.1                                         default  address to listen on
+        PORT                            8000                                              default  port to listen on
+        DATABASE_URL                    sqlite:///./data/ringbook.db                      default  where the directory is kept
     "#]]
     .assert_eq(&ConfigTable(&config.report()).to_string().split_inclusive('\n').take(3).collect::<String>());
     assert_eq!(config.google_redirect_uri, "http://localhost:8000/auth/callback");

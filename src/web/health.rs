@@ -8,9 +8,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
+use crate::access::Right;
 use crate::clock::between;
 use crate::store::DbError;
 use crate::telemetry::{LeaseState, Metrics};
+use crate::web::entrance::Guest;
 use crate::web::problem::Problem;
 use crate::web::wire::{Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight};
 use crate::web::{Web, read};
@@ -25,12 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(3);
     get, path = "/health", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = Health)),
 )]
-pub(crate) async fn health(State(web): State<Web>) -> Response {
+pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
     let sights = match tokio::time::timeout(PATIENCE, read::sights(&web.app)).await {
         Ok(sights) => sights.map_err(|problem| problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
-    let health = diagnose(&web, sights);
+    let mut health = diagnose(&web, sights);
+    if !guest.who.may(Right::Read) {
+        // Whoever watches needs to know that something is wrong, and not what.
+        let Checks { database, sync, google } = &mut health.checks;
+        for check in [database, sync, google] {
+            check.message = "sign in, or send a token, to read more".to_owned();
+        }
+    }
     let status = match health.status {
         HealthState::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         HealthState::Ok | HealthState::Degraded => StatusCode::OK,

@@ -30,9 +30,9 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use axum::{Extension, Router};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -44,11 +44,13 @@ use crate::app::App;
 use crate::store::Account;
 use crate::sync::AccountId;
 use crate::web::auth::Pending;
+use crate::web::entrance::Inside;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
 use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
+pub use entrance::ROUTES;
 pub use serve::{Door, Patience, Rooms, serve};
 pub use tls::{Tls, TlsError};
 
@@ -111,12 +113,12 @@ impl Web {
     }
 }
 
-/// All routes. Streams of events end only with their connection; [`serve()`] ends them itself.
+/// All routes, for whoever asks within this process: no server is in front, and everything is allowed. Streams of events end only with their connection; [`serve()`] ends them itself.
 pub fn router(app: App) -> Router {
     let (sender, closing) = watch::channel(false);
     // Without a server nobody closes; the channel stays open as long as somebody listens.
     drop(sender);
-    assemble(Web::new(app, closing))
+    assemble(Web::new(app, closing)).layer(Extension(Inside))
 }
 
 fn assemble(web: Web) -> Router {

@@ -1,15 +1,21 @@
 //! The document of the API: what the routes cannot say about themselves.
 
+use axum::http::Method;
 use jiff::tz;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
     Schema, Type,
 };
 use utoipa::{OpenApi as _, PartialSchema};
 
+use crate::access::Right;
 use crate::web::contacts::SortWord;
+use crate::web::entrance::right;
 use crate::web::wire::ProblemBody;
 
 #[derive(utoipa::OpenApi)]
@@ -26,6 +32,7 @@ use crate::web::wire::ProblemBody;
         (name = "contacts", description = "The directory"),
         (name = "dialling", description = "What phones dial"),
         (name = "auth", description = "Google's permission"),
+        (name = "access", description = "Who may get in"),
         (name = "operations", description = "Health and metrics"),
     ),
     components(schemas(ProblemBody, SortWord)),
@@ -38,18 +45,27 @@ pub(crate) fn beginning() -> OpenApi {
 
 /// Adds what holds for all operations alike, and the time zones that this build knows.
 pub(crate) fn complete(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let methods = [
-            (&mut item.get, false),
-            (&mut item.post, true),
-            (&mut item.put, true),
-            (&mut item.delete, true),
+            (&mut item.get, Method::GET),
+            (&mut item.post, Method::POST),
+            (&mut item.put, Method::PUT),
+            (&mut item.patch, Method::PATCH),
+            (&mut item.delete, Method::DELETE),
         ];
-        for (operation, changes) in methods {
+        for (operation, method) in methods {
             if let Some(operation) = operation {
-                amend(operation, changes);
+                amend(operation, method != Method::GET);
+                guard(operation, right(&method, path));
             }
         }
+    }
+    if let Some(components) = &mut document.components {
+        let token =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("rbk_…").build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("ringbook"));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     }
     if let Some(components) = &mut document.components
         && let Some(RefOr::T(Schema::Object(by_cron))) = components.schemas.get_mut("ByCron")
@@ -85,6 +101,45 @@ fn amend(operation: &mut Operation, changes: bool) {
             responses.insert(status.to_owned(), RefOr::T(problem(words, status == "503")));
         }
     }
+}
+
+/// Says who may, and what the others are told.
+fn guard(operation: &mut Operation, right: Right) {
+    let refusals: &[(&str, &str)] = match right {
+        Right::Open => &[],
+        Right::Phones => &[
+            ("401", "A token was sent that is not valid"),
+            ("403", "Neither from PHONE_NETWORKS nor with a token"),
+            ("429", "This phone asks too often"),
+        ],
+        Right::Read | Right::Sync | Right::Admin => &[
+            ("401", "Not signed in, and no token"),
+            ("403", "The token does not reach so far, or a page of another site sent this"),
+        ],
+    };
+    for (status, words) in refusals {
+        let responses = &mut operation.responses.responses;
+        if !responses.contains_key(*status) {
+            responses.insert((*status).to_owned(), RefOr::T(problem(words, false)));
+        }
+    }
+    let word = match right {
+        Right::Open => return,
+        Right::Phones => "phones",
+        Right::Read => "read",
+        Right::Sync => "sync",
+        Right::Admin => "admin",
+    };
+    let description = operation.description.take().unwrap_or_default();
+    operation.description =
+        Some(format!("{description}\n\nTakes the right `{word}`.").trim().to_owned());
+    let none: [&str; 0] = [];
+    operation.security = Some(vec![
+        SecurityRequirement::new("token", none),
+        SecurityRequirement::new("session", none),
+        // From this machine while there is no administrator, and for phones by their network.
+        SecurityRequirement::default(),
+    ]);
 }
 
 /// What may be left out of an address is not null when it is there, whatever its Rust type says.

@@ -93,6 +93,18 @@ const PARTS: &[Part] = &[
         why: "what a contact is depends on nothing: Google, phones and databases depend on it",
     },
     Part {
+        path: "access",
+        ours: &["clock", "sync"],
+        crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
+        why: "who may do what is decided without asking anybody",
+    },
+    Part {
+        path: "doorkeeper",
+        ours: &["access", "clock", "config", "contact", "store"],
+        crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
+        why: "the doorkeeper brings access and the store together; how people ask is the faces' business",
+    },
+    Part {
         path: "number",
         ours: &[],
         crates: Crates::Only(PURE_CRATES),
@@ -137,7 +149,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "store",
-        ours: &["clock", "config", "contact", "sync"],
+        ours: &["access", "clock", "config", "contact", "sync"],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
         why: "the store keeps what it is given, and knows neither Google nor any face",
     },
@@ -162,6 +174,8 @@ const PARTS: &[Part] = &[
     Part {
         path: "web",
         ours: &[
+            "access",
+            "doorkeeper",
             "app",
             "clock",
             "config",
@@ -181,6 +195,7 @@ const PARTS: &[Part] = &[
     Part {
         path: "app",
         ours: &[
+            "doorkeeper",
             "clock",
             "config",
             "connect",

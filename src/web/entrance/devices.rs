@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{self, Asker, Secret, SignInError};
+use crate::access::Secret;
+use crate::doorkeeper::{self, Asker, SignInError};
 use crate::store::DeviceRow;
 use crate::web::Web;
 use crate::web::entrance::{Guest, actor};
@@ -135,7 +136,7 @@ pub(crate) async fn add(
     Base(base): Base,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = access::name(&field(&body, "name")?)?;
+    let name = doorkeeper::name(&field(&body, "name")?)?;
     let secret = Secret::for_device().map_err(SignInError::from)?;
     let row = web.app.store.add_device(secret.hash(), &name, &actor(&guest)).await?;
     // It may be tried before this process would look again.
@@ -156,7 +157,7 @@ pub(crate) async fn rename(
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     uuid("id", &id)?;
-    let name = access::name(&field(&body, "name")?)?;
+    let name = doorkeeper::name(&field(&body, "name")?)?;
     match web.app.store.rename_device(&id, &name).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::missing("phone", &id)),

@@ -27,8 +27,14 @@ use crate::web::layers::is_for_phones;
 use crate::web::phones;
 use crate::web::problem::Problem;
 
-#[cfg(test)]
-pub(crate) use table::ROUTES;
+// The command line answers in the same shapes.
+pub(crate) use audit::Entry;
+pub(crate) use devices::{Device, Devices, NewDevice};
+pub(crate) use people::{People, Person};
+pub(crate) use tokens::{NewToken, Token, Tokens};
+
+pub use table::ROUTES;
+pub(crate) use table::right;
 
 /// Who asks, as far as it was found out.
 #[derive(Clone, Debug)]
@@ -40,6 +46,8 @@ pub(crate) struct Guest {
     pub(crate) session: Option<Session>,
     /// A form of ours that has to prove, in its body, that it is one.
     pub(crate) owes_proof: bool,
+    /// Somebody unknown, through a proxy that is not trusted.
+    by_a_strange_proxy: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +68,10 @@ impl FromRequestParts<Web> for Guest {
     }
 }
 
+/// Marks a request that never left this process: whoever started it asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inside;
+
 /// What browsers send along, when they are at it, and what we ask of programs with a session.
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
@@ -75,7 +87,7 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
     // What matches nothing is nothing: the answer says so.
     let Some(route) = matched else { return next.run(request).await };
     let (mut parts, body) = request.into_parts();
-    let right = table::right(&parts.method, &route);
+    let needed = right(&parts.method, &route);
     let found = match find_out(&web, &parts).await {
         Ok(found) => found,
         Err(problem) if is_for_phones(parts.uri.path()) => {
@@ -88,10 +100,13 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         Found::Guest(guest) => guest,
         Found::Bad(why) => return refuse(&parts, StatusCode::UNAUTHORIZED, why),
     };
-    if !guest.who.may(right) {
+    if !guest.who.may(needed) {
         return match &guest.who {
-            Who::Stranger if right > Right::Phones => {
+            Who::Stranger if needed > Right::Phones => {
                 refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
+            }
+            Who::Stranger if guest.by_a_strange_proxy => {
+                refuse(&parts, StatusCode::FORBIDDEN, STRANGE_PROXY)
             }
             Who::Stranger => refuse(&parts, StatusCode::FORBIDDEN, NOT_A_PHONE),
             Who::PhoneNetwork | Who::Device { .. } => {
@@ -104,7 +119,7 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             Who::Person { .. } | Who::Local => refuse(&parts, StatusCode::FORBIDDEN, SIGN_IN),
         };
     }
-    if right == Right::Phones && !within_rate(&web, &guest) {
+    if needed == Right::Phones && !within_rate(&web, &guest) {
         return too_often(&parts);
     }
     let changes = changes(&parts.method);
@@ -118,7 +133,7 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
         }
     }
-    let note = (changes && right >= Right::Sync).then(|| Act {
+    let note = (changes && needed >= Right::Sync).then(|| Act {
         actor: actor(&guest),
         address: Some(guest.address.clone()),
         act: format!("{} {route}", parts.method),
@@ -138,6 +153,8 @@ const SIGN_IN: &str =
     "sign in, or send a token (`Authorization: Bearer rbk_…`; `ringbook tokens add` makes one)";
 const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its network there, or give the \
     phone a token of its own (`ringbook phones add`)";
+const STRANGE_PROXY: &str = "this request came through a proxy that is not in TRUSTED_PROXIES, so who \
+    asks is not known; add the proxy's address there";
 const NO_CSRF: &str =
     "the header `X-CSRF-Token` is missing or wrong; `GET /api/session` says what it has to be";
 const BAD_TOKEN: &str =
@@ -156,9 +173,18 @@ enum Found {
 async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let access = &web.app.access;
     let address = address(parts, web);
-    let guest = |who| Guest { who, address: address.clone(), session: None, owes_proof: false };
+    let guest = |who| Guest {
+        who,
+        address: address.clone(),
+        session: None,
+        owes_proof: false,
+        by_a_strange_proxy: false,
+    };
     let found = |who| Ok(Found::Guest(guest(who)));
 
+    if parts.extensions.get::<Inside>().is_some() {
+        return found(Who::Local);
+    }
     if let Some(token) = device_token(parts.uri.path()) {
         let device = access.device(token, &address, &model(&parts.headers)).await?;
         return match device {
@@ -194,7 +220,10 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let from: Option<IpAddr> = address.parse().ok();
     let is_within =
         |networks: &[Network]| from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip)));
-    if is_within(&web.app.config.phone_networks) && !is_somebody_elses_voice(web, parts) {
+    if is_within(&web.app.config.phone_networks) {
+        if is_somebody_elses_voice(web, parts) {
+            return Ok(Found::Guest(Guest { by_a_strange_proxy: true, ..guest(Who::Stranger) }));
+        }
         if is_for_phones(parts.uri.path()) {
             access.note_asker(&address, &model(&parts.headers));
         }
@@ -214,8 +243,8 @@ fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
 
 /// A proxy that is not trusted speaks for somebody whom we do not know: its own address says nothing.
 fn is_somebody_elses_voice(web: &Web, parts: &Parts) -> bool {
-    !from_trusted_proxy(parts, web)
-        && FORWARDED.iter().any(|name| parts.headers.contains_key(*name))
+    const FOR: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+    !from_trusted_proxy(parts, web) && FOR.iter().any(|name| parts.headers.contains_key(*name))
 }
 
 /// Who is signed in at the proxy, if it is one that is trusted with that.
@@ -325,6 +354,10 @@ fn refuse(parts: &Parts, status: StatusCode, why: &str) -> Response {
             NOT_A_PHONE => {
                 "This phone may not read the directory. Please tell whoever looks after the phones: \
                  its network is not in PHONE_NETWORKS."
+            }
+            STRANGE_PROXY => {
+                "This request came through a proxy that is not trusted. Please tell whoever looks after \
+                 the phones: its address belongs into TRUSTED_PROXIES."
             }
             other => other,
         };

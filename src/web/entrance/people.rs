@@ -8,13 +8,14 @@ use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{self, Origin, Right, Secret, SecretHash, SignInError, Who};
-use crate::store::{Act, PeopleError, SessionRow};
+use crate::access::{PasswordError, Right, Secret, SecretHash, Who};
+use crate::doorkeeper::{self, Origin, SignInError};
+use crate::store::{Act, PeopleError, PersonRow, SessionRow};
 use crate::web::Web;
 use crate::web::entrance::{Guest, actor, cookie};
 use crate::web::input::{Body, Secured, field, text_of, uuid};
 use crate::web::problem::Problem;
-use crate::web::wire::{Id, Moment, ProblemBody};
+use crate::web::wire::{Id, Moment, Outward, ProblemBody};
 
 impl From<SignInError> for Problem {
     fn from(problem: SignInError) -> Problem {
@@ -25,10 +26,10 @@ impl From<SignInError> for Problem {
             }
             SignInError::Wait(wait) => Problem::too_many(detail, wait),
             SignInError::Name => Problem::unreadable(detail),
-            SignInError::Password(access::PasswordError::Busy) | SignInError::NoChance => {
+            SignInError::Password(PasswordError::Busy) | SignInError::NoChance => {
                 Problem::later(detail, std::time::Duration::from_secs(5))
             }
-            SignInError::Password(access::PasswordError::Broken) => {
+            SignInError::Password(PasswordError::Broken) => {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
             SignInError::Password(_) => Problem::unreadable(format!("`password`: {detail}")),
@@ -344,10 +345,21 @@ pub(crate) struct Person {
     password_changed_at: Moment,
 }
 
+impl Person {
+    pub(crate) fn of(out: &Outward, row: PersonRow) -> Person {
+        Person {
+            id: Id(row.id),
+            name: row.name,
+            created_at: out.time(row.created_at),
+            password_changed_at: out.time(row.changed_at),
+        }
+    }
+}
+
 /// Those who may administer.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct People {
-    people: Vec<Person>,
+    pub(crate) people: Vec<Person>,
 }
 
 /// Who may administer
@@ -357,13 +369,7 @@ pub(crate) struct People {
 )]
 pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem> {
     let people = web.app.store.people().await?;
-    let people = people.into_iter().map(|it| Person {
-        id: Id(it.id),
-        name: it.name,
-        created_at: web.out.time(it.created_at),
-        password_changed_at: web.out.time(it.changed_at),
-    });
-    Ok(Json(People { people: people.collect() }))
+    Ok(Json(People { people: people.into_iter().map(|it| Person::of(&web.out, it)).collect() }))
 }
 
 /// Let somebody else administer, too
@@ -371,12 +377,21 @@ pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem
     post, path = "/api/people", tag = "access", request_body = Credentials,
     responses(
         (status = 201, body = People),
-        (status = 409, body = ProblemBody, description = "There is somebody of that name"),
+        (status = 409, body = ProblemBody, description = "There is somebody of that name, or nobody at all yet"),
         (status = 503, body = ProblemBody),
     ),
 )]
-pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Response, Problem> {
-    let name = access::name(&field(&body, "name")?)?;
+pub(crate) async fn add(
+    State(web): State<Web>,
+    guest: Guest,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    if guest.who == Who::Local {
+        let detail = "the first administrator is made with the code that was printed when this server \
+                      started (`POST /api/setup`), or on the command line (`ringbook admins add`)";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    let name = doorkeeper::name(&field(&body, "name")?)?;
     let password = SecretString::from(field(&body, "password")?);
     let hash = web.app.access.hash(&name, &password).await.map_err(SignInError::from)?;
     web.app.store.add_person(&name, &hash, false).await?;

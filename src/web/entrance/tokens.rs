@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{self, Scope, Secret, SignInError};
+use crate::access::{Scope, Secret};
+use crate::doorkeeper::{self, SignInError};
 use crate::store::TokenRow;
 use crate::web::Web;
 use crate::web::entrance::{Guest, actor};
@@ -97,7 +98,7 @@ pub(crate) async fn add(
     guest: Guest,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = access::name(&field(&body, "name")?)?;
+    let name = doorkeeper::name(&field(&body, "name")?)?;
     let scope = match body.get("scope") {
         None | Some(serde_json::Value::Null) => Scope::Read,
         Some(value) => {

@@ -118,7 +118,7 @@ fn back_to(asked: Option<&str>) -> Response {
 }
 
 /// A place of ours. Whatever could lead elsewhere leads to the overview.
-fn place(asked: Option<&str>) -> &str {
+pub(crate) fn place(asked: Option<&str>) -> &str {
     let ours = |path: &&str| {
         path.starts_with('/')
             && !path.starts_with("//")

@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-const STYLE: &[u8] = include_bytes!("assets/ringbook.css");
-const SCRIPT: &[u8] = include_bytes!("assets/ringbook.js");
-const ICON: &[u8] = include_bytes!("assets/icon.svg");
+const STYLE: &[u8] = include_bytes!("files/ringbook.css");
+const SCRIPT: &[u8] = include_bytes!("files/ringbook.js");
+const ICON: &[u8] = include_bytes!("files/icon.svg");
 
 /// Part of the assets' addresses, so that a browser may keep them for ever and still gets new ones.
 static VERSION: LazyLock<String> = LazyLock::new(|| {

@@ -6,6 +6,7 @@
 mod acts;
 pub(crate) mod assets;
 mod chart;
+mod entrance;
 mod history;
 pub(crate) mod language;
 mod overview;
@@ -21,7 +22,9 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use tracing::error;
 
+use crate::access::Who;
 use crate::web::Web;
+use crate::web::entrance::Guest;
 use crate::web::input::text_of;
 use crate::web::problem::Problem;
 use language::Language;
@@ -33,6 +36,11 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/history", get(history::history))
         .route("/runs/{id}", get(run::run))
         .route("/assets/{name}", get(assets::asset))
+        .route("/sign-in", get(entrance::sign_in_page))
+        .route("/setup", get(entrance::setup_page))
+        .route("/do/sign-in", post(entrance::sign_in))
+        .route("/do/setup", post(entrance::set_up))
+        .route("/do/sign-out", post(entrance::sign_out))
         .route("/language/{code}", get(acts::language))
         .route("/do/sync", post(acts::sync))
         .route("/do/cancel", post(acts::cancel))
@@ -47,11 +55,6 @@ pub(crate) enum Place {
     Nowhere,
     Overview,
     History,
-    Contacts,
-    Phones,
-    Accounts,
-    Settings,
-    Health,
 }
 
 /// What every page needs: who reads it, in which language, and what time it is.
@@ -61,6 +64,12 @@ pub(crate) struct Visit {
     zone: jiff::tz::TimeZone,
     /// Where the reader is, so that a form can lead back here.
     pub(crate) path: String,
+    /// What every form sends along, to prove that it is ours; empty where nobody is signed in.
+    pub(crate) csrf: String,
+    /// Who is signed in.
+    pub(crate) reader: Option<String>,
+    /// There is no administrator yet.
+    pub(crate) needs_setup: bool,
 }
 
 impl FromRequestParts<Web> for Visit {
@@ -73,7 +82,19 @@ impl FromRequestParts<Web> for Visit {
         let language =
             chosen.and_then(Language::parse).unwrap_or_else(|| Language::wished(&wished));
         let path = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
-        Ok(Visit { language, now: web.now(), zone: web.app.config.timezone.clone(), path })
+        let guest = Guest::from_request_parts(parts, web).await?;
+        let csrf = guest.session.as_ref().map(|it| it.csrf.clone()).unwrap_or_default();
+        let reader = guest.who.name().map(str::to_owned);
+        let needs_setup = guest.who == Who::Local;
+        Ok(Visit {
+            csrf,
+            reader,
+            needs_setup,
+            language,
+            now: web.now(),
+            zone: web.app.config.timezone.clone(),
+            path,
+        })
     }
 }
 
@@ -96,12 +117,7 @@ impl Visit {
         let item = |place, href, text| MenuItem { href, text, here: place == *here };
         vec![
             item(Place::Overview, "/", self.say("Overview")),
-            item(Place::Contacts, "/contacts", self.say("Contacts")),
             item(Place::History, "/history", self.say("History")),
-            item(Place::Phones, "/phones", self.say("Phones")),
-            item(Place::Accounts, "/accounts", self.say("Accounts")),
-            item(Place::Settings, "/settings", self.say("Settings")),
-            item(Place::Health, "/system", self.say("Health")),
         ]
     }
 }

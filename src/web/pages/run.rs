@@ -60,7 +60,7 @@ struct Count {
 
 struct Held {
     total: String,
-    contacts: Vec<(String, String)>,
+    contacts: Vec<String>,
     more: Option<String>,
 }
 
@@ -70,7 +70,6 @@ struct Aside {
 }
 
 struct Change {
-    href: String,
     name: String,
     tone: Tone,
     kind: &'static str,
@@ -132,7 +131,7 @@ pub(crate) async fn run(
             .into_iter()
             .map(|it| Aside { name: it.resource_name.unwrap_or_default(), reason: it.reason })
             .collect(),
-        changes: changes.into_iter().map(|it| change(&web, language, it)).collect(),
+        changes: changes.into_iter().map(|it| change(language, it)).collect(),
         more: next.map(|after| format!("/runs/{shown}?after={after}#changes")),
         id: shown,
         visit,
@@ -171,7 +170,7 @@ async fn held(web: &Web, visit: &Visit, row: &RunRow, query: &Query) -> Result<H
     let after = after.unwrap_or(ContactId(0)).0;
     let rows = web.app.store.held(row.id, after, ROWS + 1).await?;
     let (rows, next) = read::part(rows, ROWS, |it| web.out.contact(it.contact).0);
-    let contacts = rows.into_iter().map(|it| (web.out.contact(it.contact).0, it.display_name));
+    let contacts = rows.into_iter().map(|it| it.display_name);
     Ok(Held {
         total: visit.language.count(row.counts.to_delete, "{} contact", "{} contacts"),
         contacts: contacts.collect(),
@@ -179,7 +178,7 @@ async fn held(web: &Web, visit: &Visit, row: &RunRow, query: &Query) -> Result<H
     })
 }
 
-fn change(web: &Web, language: Language, row: ChangeRow) -> Change {
+fn change(language: Language, row: ChangeRow) -> Change {
     let (tone, kind) = match row.kind {
         ChangeKind::Created => (Tone::Good, said("created")),
         ChangeKind::Updated => (Tone::Busy, said("updated")),
@@ -187,7 +186,6 @@ fn change(web: &Web, language: Language, row: ChangeRow) -> Change {
         ChangeKind::Restored => (Tone::Good, said("restored")),
     };
     Change {
-        href: format!("/contacts/{}", web.out.contact(row.contact).0),
         name: row.display_name,
         tone,
         kind: language.say(kind),

@@ -1,4 +1,6 @@
-//! Keeps what access depends on: who there is, who has guessed wrong, who asks how often.
+//! The doorkeeper: knows who there is, who has guessed wrong and who asks how often.
+//!
+//! `access` decides and `store` remembers; this is where they meet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

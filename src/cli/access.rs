@@ -1,0 +1,387 @@
+//! Who may get in: administrators, programs' tokens, phones' tokens, and the record of what was done.
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::access::{Scope, Secret};
+use crate::app::App;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::Screen;
+use crate::cli::{Desk, Times, url_at, whoami};
+use crate::clock::after;
+use crate::doorkeeper::{self, SignInError};
+use crate::store::{Act, PeopleError};
+use crate::web::entrance::{
+    Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
+};
+use crate::web::wire::Outward;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminsCommand {
+    /// Let somebody administer; asks for a password
+    Add {
+        /// What they sign in with
+        name: String,
+    },
+    /// Give somebody another password; asks for it
+    Password { name: String },
+    /// Let somebody administer no longer, and end their sessions
+    Remove { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// Make a token for a program; it is shown this once
+    Add {
+        /// What it is for
+        name: String,
+        /// How far it reaches; each scope has what the ones before it have
+        #[arg(long, value_enum, default_value_t = ScopeArg::Read)]
+        scope: ScopeArg,
+        /// Days after which it opens nothing any more; never unless given
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3650))]
+        expires_in_days: Option<u64>,
+    },
+    /// Revoke a token, by its id or its name
+    Revoke { token: String },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ScopeArg {
+    /// Contacts, syncs, metrics
+    Read,
+    /// Starting and stopping syncs, too
+    Sync,
+    /// Everything
+    Admin,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditArgs {
+    /// How many acts to show, latest first
+    #[arg(long, default_value_t = 50, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+impl From<PeopleError> for Trouble {
+    fn from(problem: PeopleError) -> Trouble {
+        match problem {
+            PeopleError::Db(problem) => problem.into(),
+            other => Trouble::usage(other.to_string()),
+        }
+    }
+}
+
+impl From<SignInError> for Trouble {
+    fn from(problem: SignInError) -> Trouble {
+        match problem {
+            SignInError::People(problem) => problem.into(),
+            other => Trouble::usage(other.to_string()),
+        }
+    }
+}
+
+pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    match command {
+        None => list_admins(&app, screen).await,
+        Some(AdminsCommand::Add { name }) => {
+            let name = doorkeeper::name(&name)?;
+            let hash = password(&app, &name).await?;
+            app.store.add_person(&name, &hash, false).await?;
+            note(&app, "admins add", &name).await;
+            done(screen, format!("`{name}` may administer now, and sign in at the dashboard."))
+        }
+        Some(AdminsCommand::Password { name }) => {
+            let person = person(&app, &name).await?;
+            let hash = password(&app, &person.name).await?;
+            app.store.set_password(&person.id, &hash, None).await?;
+            note(&app, "admins password", &person.name).await;
+            done(screen, format!("`{}` has another password, and is signed out.", person.name))
+        }
+        Some(AdminsCommand::Remove { name }) => {
+            let person = person(&app, &name).await?;
+            app.store.remove_person(&person.id, true).await?;
+            note(&app, "admins remove", &person.name).await;
+            let rest = match app.store.has_people().await? {
+                true => "",
+                false => " Nobody else does: until somebody is added, only this machine may.",
+            };
+            done(screen, format!("`{}` administers no longer.{rest}", person.name))
+        }
+    }
+}
+
+async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
+    let out = Outward::new(&app.store, &app.config);
+    let people = app.store.people().await?;
+    if screen.json {
+        let people = people.into_iter().map(|it| Person::of(&out, it)).collect();
+        screen.json(&People { people })?;
+        return Ok(Exit::Ok);
+    }
+    if people.is_empty() {
+        screen.say("There is no administrator yet; `ringbook admins add NAME` makes one.")?;
+    }
+    let times = Times::of(app);
+    for person in people {
+        screen.say(format!("{:<24} since {}", person.name, times.say(person.created_at)))?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn person(app: &App, name: &str) -> Result<crate::store::PersonRow, Trouble> {
+    let found = app.store.person_named(name).await?;
+    found.ok_or_else(|| {
+        Trouble::usage(format!("there is no administrator `{name}`; `ringbook admins` lists them"))
+    })
+}
+
+/// Asks for a new password twice where somebody types; reads it once from elsewhere.
+async fn password(app: &App, name: &str) -> Result<String, Trouble> {
+    let typed = if io::stdin().is_terminal() {
+        let first = SecretString::from(rpassword::prompt_password("Password: ")?);
+        let again = SecretString::from(rpassword::prompt_password("Once more: ")?);
+        if first.expose_secret() != again.expose_secret() {
+            return Err(Trouble::usage("the two passwords are not the same; nothing was changed"));
+        }
+        first
+    } else {
+        let mut text = String::new();
+        io::stdin().take(4096).read_to_string(&mut text)?;
+        SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    let hashed = app.access.hash(name, &typed).await;
+    hashed.map_err(|problem| Trouble::usage(problem.to_string()))
+}
+
+pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let out = Outward::new(&app.store, &app.config);
+    match command {
+        None => {
+            let rows = app.store.tokens().await?;
+            if screen.json {
+                let tokens = rows.into_iter().map(|it| Token::of(&out, it)).collect();
+                screen.json(&Tokens { tokens })?;
+                return Ok(Exit::Ok);
+            }
+            if rows.is_empty() {
+                screen.say("There are no tokens; `ringbook tokens add NAME` makes one.")?;
+            }
+            let times = Times::of(&app);
+            for row in rows {
+                let state = match (row.revoked_at, row.expires_at) {
+                    (Some(at), _) => format!("revoked {}", times.say(at)),
+                    (None, Some(at)) if at <= app.clock.now() => {
+                        format!("expired {}", times.say(at))
+                    }
+                    (None, Some(at)) => format!("expires {}", times.say(at)),
+                    (None, None) => "never expires".to_owned(),
+                };
+                let used = row.used_at.map_or("never used".to_owned(), |at| {
+                    format!("used {} from {}", times.say(at), row.used_from.unwrap_or_default())
+                });
+                let (name, scope) = (row.name, row.scope.as_str());
+                screen.say(format!("{}  {name:<20} {scope:<6} {state}, {used}", row.id))?;
+            }
+            Ok(Exit::Ok)
+        }
+        Some(TokensCommand::Add { name, scope, expires_in_days }) => {
+            let name = doorkeeper::name(&name)?;
+            let scope = match scope {
+                ScopeArg::Read => Scope::Read,
+                ScopeArg::Sync => Scope::Sync,
+                ScopeArg::Admin => Scope::Admin,
+            };
+            let secret = Secret::for_program().map_err(SignInError::from)?;
+            let day = |days: u64| std::time::Duration::from_secs(86_400 * days);
+            let expires_at = expires_in_days.map(|days| after(app.clock.now(), day(days)));
+            let by = whoami();
+            let row = app.store.add_token(secret.hash(), &name, scope, &by, expires_at).await?;
+            note(&app, "tokens add", &row.id).await;
+            let token = secret.expose().to_owned();
+            if screen.json {
+                screen.json(&NewToken { token, about: Token::of(&out, row) })?;
+                return Ok(Exit::Ok);
+            }
+            screen.say(&token)?;
+            screen.remark(
+                "This is the token; it is not shown again. Programs send it as \
+                 `Authorization: Bearer …`.",
+            )?;
+            Ok(Exit::Ok)
+        }
+        Some(TokensCommand::Revoke { token }) => {
+            let rows = app.store.tokens().await?;
+            let good: Vec<_> = rows
+                .into_iter()
+                .filter(|it| it.revoked_at.is_none() && (it.id == token || it.name == token))
+                .collect();
+            let [only] = good.as_slice() else {
+                return Err(Trouble::usage(match good.len() {
+                    0 => {
+                        format!("there is no token `{token}` in use; `ringbook tokens` lists them")
+                    }
+                    _ => format!("several tokens are called `{token}`; say which by its id"),
+                }));
+            };
+            app.store.revoke_token(&only.id).await?;
+            note(&app, "tokens revoke", &only.id).await;
+            done(screen, format!("The token `{}` opens nothing any more.", only.name))
+        }
+    }
+}
+
+pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let rows = app.store.acts(None, args.limit).await?;
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let acts: Vec<Entry> = rows.into_iter().map(|it| Entry::of(&out, it)).collect();
+        screen.json(&json!({ "acts": acts }))?;
+        return Ok(Exit::Ok);
+    }
+    if rows.is_empty() {
+        screen.say("Nothing was administered yet.")?;
+    }
+    let times = Times::of(&app);
+    for row in rows {
+        let from = row.address.map(|it| format!(" from {it}")).unwrap_or_default();
+        let about = row.subject.map(|it| format!(" ({it})")).unwrap_or_default();
+        let failed = if row.succeeded { "" } else { ", in vain" };
+        let at = times.exact(row.at);
+        screen.say(format!("{at}  {}{from}: {}{about}{failed}", row.actor, row.act))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// `phones add`
+pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let name = doorkeeper::name(name)?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    let row = app.store.add_device(secret.hash(), &name, &whoami()).await?;
+    note(&app, "phones add", &row.id).await;
+    show_phone(&app, desk.screen, &secret, row, url)
+}
+
+/// `phones renew`
+pub(crate) async fn renew_phone(
+    desk: &Desk,
+    phone: &str,
+    url: Option<&str>,
+) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let row = phone_named(&app, phone).await?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    app.store.renew_device(&row.id, secret.hash()).await?;
+    note(&app, "phones renew", &row.id).await;
+    show_phone(&app, desk.screen, &secret, row, url)
+}
+
+fn show_phone(
+    app: &App,
+    screen: Screen,
+    secret: &Secret,
+    row: crate::store::DeviceRow,
+    url: Option<&str>,
+) -> Result<Exit, Trouble> {
+    let out = Outward::new(&app.store, &app.config);
+    let config = &app.config;
+    let guess = url_at(config.phones_address(), config.phones_secure());
+    let base = url.or(config.public_url.as_deref()).unwrap_or(&guess).trim_end_matches('/');
+    let new = NewDevice::of(&out, base, secret, row);
+    if screen.json {
+        screen.json(&new)?;
+        return Ok(Exit::Ok);
+    }
+    screen.say(&new.directory_url)?;
+    screen.remark(
+        "This is the phone's directory URL; its token is not shown again. `ringbook phones snippet \
+         --url` with everything before `/directory` prints it ready to paste.",
+    )?;
+    if config.public_url.is_none() && url.is_none() {
+        screen
+            .remark("Its beginning is a guess; PUBLIC_URL or --url says where phones find us.")?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// `phones list`
+pub(crate) async fn list_phones(desk: &Desk) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let rows = app.store.devices().await?;
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let devices = rows.into_iter().map(|it| Device::of(&out, it)).collect();
+        screen.json(&Devices { devices, askers: Vec::new() })?;
+        return Ok(Exit::Ok);
+    }
+    if rows.is_empty() {
+        screen.say("No phone has a token of its own; `ringbook phones add NAME` gives it one.")?;
+    }
+    let times = Times::of(&app);
+    for row in rows {
+        let state = if row.revoked_at.is_some() { "revoked" } else { "in use" };
+        let seen = row.seen_at.map_or("never seen".to_owned(), |at| {
+            let (from, model) = (row.seen_from.unwrap_or_default(), row.model.unwrap_or_default());
+            format!("seen {} from {from}, {model}", times.say(at))
+        });
+        screen.say(format!("{}  {:<24} {state:<8} {seen}", row.id, row.name))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// `phones revoke`
+pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let row = phone_named(&app, phone).await?;
+    app.store.revoke_device(&row.id).await?;
+    note(&app, "phones revoke", &row.id).await;
+    done(desk.screen, format!("The token of `{}` opens nothing any more.", row.name))
+}
+
+async fn phone_named(app: &App, named: &str) -> Result<crate::store::DeviceRow, Trouble> {
+    let rows = app.store.devices().await?;
+    let mut found: Vec<_> =
+        rows.into_iter().filter(|it| it.id == named || it.name == named).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (Some(_), false) => {
+            Err(Trouble::usage(format!("several phones are called `{named}`; say which by its id")))
+        }
+        (None, _) => Err(Trouble::usage(format!(
+            "there is no phone `{named}`; `ringbook phones list` has them"
+        ))),
+    }
+}
+
+fn done(screen: Screen, text: String) -> Result<Exit, Trouble> {
+    if screen.json {
+        screen.json(&json!({ "success": true, "message": text }))?;
+    } else {
+        screen.say(text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Writes down what was done at this terminal.
+pub(crate) async fn note(app: &App, act: &str, subject: &str) {
+    let act = Act {
+        actor: whoami(),
+        address: None,
+        act: act.to_owned(),
+        subject: Some(subject.to_owned()),
+        succeeded: true,
+    };
+    app.access.note(act).await;
+}

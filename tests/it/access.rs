@@ -1,0 +1,566 @@
+//! Who may do what: every route, asked by every kind of caller.
+
+use std::net::IpAddr;
+
+use reqwest::{Client, Method, RequestBuilder};
+use ringbook::access::{Right, Scope, Secret};
+use ringbook::web::ROUTES;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::support::app::{Answer, TestApp};
+
+/// Kinds of callers, each with the highest right that it has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Caller {
+    PhoneNetwork,
+    StrangeNetwork,
+    Device,
+    RevokedDevice,
+    Token(Scope),
+    RevokedToken,
+    ExpiredToken,
+    MadeUpToken,
+    Session,
+    SessionWithoutCsrf,
+    EndedSession,
+    /// From a peer that is nobody's proxy.
+    ForgedForwardedFor,
+    ForgedProxyHeader,
+    ProxiedPerson,
+    ProxiedNobody,
+}
+
+const CALLERS: &[Caller] = &[
+    Caller::PhoneNetwork,
+    Caller::StrangeNetwork,
+    Caller::Device,
+    Caller::RevokedDevice,
+    Caller::Token(Scope::Read),
+    Caller::Token(Scope::Sync),
+    Caller::Token(Scope::Admin),
+    Caller::RevokedToken,
+    Caller::ExpiredToken,
+    Caller::MadeUpToken,
+    Caller::Session,
+    Caller::SessionWithoutCsrf,
+    Caller::EndedSession,
+    Caller::ForgedForwardedFor,
+    Caller::ForgedProxyHeader,
+    Caller::ProxiedPerson,
+    Caller::ProxiedNobody,
+];
+
+/// The proxy's address; the server believes what it says.
+const PROXY: &str = "127.0.0.9";
+/// In no network of phones.
+const STRANGE: &str = "127.0.0.77";
+const PHONE: &str = "127.0.0.1";
+
+/// An installation with an administrator and one of everything.
+struct House {
+    app: TestApp,
+    device: String,
+    revoked_device: String,
+    tokens: Vec<(Scope, String)>,
+    revoked: String,
+    expired: String,
+    cookie: String,
+    csrf: String,
+    ended: String,
+}
+
+impl House {
+    async fn new() -> House {
+        let settings = [
+            ("PHONE_NETWORKS", "127.0.0.1"),
+            ("TRUSTED_PROXIES", "127.0.0.9"),
+            ("AUTH_PROXY_HEADER", "Remote-User"),
+            ("AUTH_PROXY_ADMINS", "grace"),
+            ("PHONE_RATE_PER_SECOND", "0"),
+        ];
+        let app = TestApp::with(5, &settings).await;
+        let store = app.world.app.store.clone();
+        let access = app.world.app.access.clone();
+        let password = SecretString::from("correct horse battery");
+        let hash = access.hash("ada", &password).await.unwrap();
+        store.add_person("ada", &hash, true).await.unwrap();
+
+        let device = Secret::for_device().unwrap();
+        store.add_device(device.hash(), "desk", "test").await.unwrap();
+        let revoked_device = Secret::for_device().unwrap();
+        let row = store.add_device(revoked_device.hash(), "old desk", "test").await.unwrap();
+        store.revoke_device(&row.id).await.unwrap();
+
+        let mut tokens = Vec::new();
+        for scope in Scope::ALL {
+            let token = Secret::for_program().unwrap();
+            store.add_token(token.hash(), "program", *scope, "test", None).await.unwrap();
+            tokens.push((*scope, token.expose().to_owned()));
+        }
+        let revoked = Secret::for_program().unwrap();
+        let row = store.add_token(revoked.hash(), "x", Scope::Admin, "test", None).await.unwrap();
+        store.revoke_token(&row.id).await.unwrap();
+        let expired = Secret::for_program().unwrap();
+        let past = Some(app.world.app.clock.now());
+        store.add_token(expired.hash(), "x", Scope::Admin, "test", past).await.unwrap();
+        access.forget();
+
+        let sign_in = async || {
+            let body = r#"{"name":"Ada","password":"correct horse battery"}"#;
+            let json = [("content-type", "application/json")];
+            let answer = app.send(Method::POST, "/api/session", &json, Some(body)).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let cookie = answer.headers["set-cookie"].to_str().unwrap().to_owned();
+            let cookie = cookie.split(';').next().unwrap().to_owned();
+            (cookie, answer.json["csrf_token"].as_str().unwrap().to_owned())
+        };
+        let (ended, csrf) = sign_in().await;
+        let headers = [("cookie", ended.as_str()), ("x-csrf-token", csrf.as_str())];
+        let answer = app.send(Method::DELETE, "/api/session", &headers, None).await;
+        assert_eq!(answer.status, 204);
+        let (cookie, csrf) = sign_in().await;
+        House {
+            device: device.expose().to_owned(),
+            revoked_device: revoked_device.expose().to_owned(),
+            revoked: revoked.expose().to_owned(),
+            expired: expired.expose().to_owned(),
+            app,
+            tokens,
+            cookie,
+            csrf,
+            ended,
+        }
+    }
+
+    /// A request as this caller makes it; `None` where such a caller cannot make it.
+    fn request(&self, caller: Caller, method: &Method, route: &str) -> Option<RequestBuilder> {
+        let with_token = route.starts_with("/p/{token}/");
+        let token = match caller {
+            Caller::Device => &self.device,
+            Caller::RevokedDevice => &self.revoked_device,
+            // Whoever else comes this way has no token that is good.
+            _ => "AAAAAAAAAAAAAAAAAAAAAA",
+        };
+        if matches!(caller, Caller::Device | Caller::RevokedDevice) && !with_token {
+            return None;
+        }
+        let path = route
+            .replace("{token}", token)
+            .replace("{id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{name}", "ringbook.css")
+            .replace("{code}", "en")
+            .replace("{*path}", "help")
+            .replace("{*rest}", "index.html");
+        let from: IpAddr = match caller {
+            Caller::StrangeNetwork | Caller::ForgedForwardedFor | Caller::ForgedProxyHeader => {
+                STRANGE
+            }
+            Caller::ProxiedPerson | Caller::ProxiedNobody => PROXY,
+            _ => PHONE,
+        }
+        .parse()
+        .unwrap();
+        let client = Client::builder()
+            .local_address(from)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let request = client.request(method.clone(), self.app.url(&path));
+        let bearer = |token: &str| format!("Bearer {token}");
+        Some(match caller {
+            Caller::PhoneNetwork | Caller::StrangeNetwork => request,
+            Caller::Device | Caller::RevokedDevice => request,
+            Caller::Token(scope) => {
+                let (_, token) = self.tokens.iter().find(|it| it.0 == scope).unwrap();
+                request.header("authorization", bearer(token))
+            }
+            Caller::RevokedToken => request.header("authorization", bearer(&self.revoked)),
+            Caller::ExpiredToken => request.header("authorization", bearer(&self.expired)),
+            Caller::MadeUpToken => request.header("authorization", "Bearer rbk_made_up"),
+            Caller::Session => {
+                request.header("cookie", &self.cookie).header("x-csrf-token", &self.csrf)
+            }
+            Caller::SessionWithoutCsrf => request.header("cookie", &self.cookie),
+            Caller::EndedSession => {
+                request.header("cookie", &self.ended).header("x-csrf-token", &self.csrf)
+            }
+            Caller::ForgedForwardedFor => request.header("x-forwarded-for", "127.0.0.1"),
+            Caller::ForgedProxyHeader => request.header("remote-user", "grace"),
+            Caller::ProxiedPerson => {
+                request.header("x-forwarded-for", "203.0.113.9").header("remote-user", "grace")
+            }
+            Caller::ProxiedNobody => {
+                request.header("x-forwarded-for", "203.0.113.9").header("remote-user", "mallory")
+            }
+        })
+    }
+}
+
+/// The highest right of a caller, on a route; `None` where what is shown is refused for itself.
+fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
+    let with_token = route.starts_with("/p/{token}/");
+    Some(match caller {
+        Caller::Device => Right::Phones,
+        // A wrong token in the address is refused, whoever comes with it.
+        _ if with_token => return None,
+        Caller::RevokedDevice => return None,
+        Caller::RevokedToken | Caller::ExpiredToken | Caller::MadeUpToken => return None,
+        Caller::Token(Scope::Read) => Right::Read,
+        Caller::Token(Scope::Sync) => Right::Sync,
+        Caller::Token(Scope::Admin) | Caller::Session | Caller::ProxiedPerson => Right::Admin,
+        Caller::SessionWithoutCsrf if changes => return None,
+        Caller::SessionWithoutCsrf => Right::Admin,
+        Caller::PhoneNetwork | Caller::EndedSession => Right::Phones,
+        Caller::StrangeNetwork
+        | Caller::ForgedForwardedFor
+        | Caller::ForgedProxyHeader
+        | Caller::ProxiedNobody => Right::Open,
+    })
+}
+
+/// An answer; of a stream, which has no end, only that it began.
+async fn heads(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let kind = response.headers().get("content-type").map(|it| it.as_bytes());
+    if kind == Some(b"text/event-stream") {
+        let (status, headers) = (response.status(), response.headers().clone());
+        return Answer { status, headers, text: String::new(), json: Value::Null };
+    }
+    Answer::of(response).await
+}
+
+fn is_screen(route: &str) -> bool {
+    route.contains("/directory")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_lets_in_whom_it_should_and_nobody_else() {
+    let house = House::new().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for &(method, route, needed) in ROUTES {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        // These end what the others ask with; they are tried apart, below.
+        if route == "/api/session" && method == Method::DELETE || route == "/do/sign-out" {
+            continue;
+        }
+        for &caller in CALLERS {
+            let Some(request) = house.request(caller, &method, route) else { continue };
+            let changes = method != Method::GET;
+            let answer = heads(request).await;
+            asked += 1;
+            let allowed = right_of(caller, route, changes).is_some_and(|right| right >= needed);
+            let status = answer.status.as_u16();
+            let refused = if is_screen(route) {
+                status == 200 && (answer.text.contains("Not allowed"))
+            } else {
+                // Some routes have a 401 of their own: nothing is connected, a wrong password.
+                matches!(status, 401 | 403)
+                    && [
+                        "sign in, or",
+                        "this token",
+                        "X-CSRF-Token",
+                        "PHONE_NETWORKS",
+                        "proxy that is not",
+                        "not one of ours",
+                        "token that is not valid",
+                    ]
+                    .iter()
+                    .any(|it| answer.text.contains(it))
+            };
+            if allowed == refused {
+                wrong.push(format!(
+                    "{caller:?} {method} {route}: allowed is {allowed}, but got {status} {}",
+                    answer.text.chars().take(160).collect::<String>()
+                ));
+            }
+            if !allowed {
+                let told = ["resource_name", "contact_count", "client_secret", "rbk_made"];
+                assert!(!told.iter().any(|it| answer.text.contains(it)), "{caller:?} {route}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(asked > 1000, "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_without_a_row_in_the_table_is_found() {
+    let app = TestApp::new(0).await;
+    let document = app.get("/api/openapi.json").await.is(200);
+    let has = |method: &str, path: &str| {
+        ROUTES.iter().any(|it| it.0.eq_ignore_ascii_case(method) && it.1 == path)
+    };
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            assert!(has(method, path), "add {method} {path} to src/web/entrance/table.rs");
+        }
+    }
+    // What is not in the document stands in the source as `.route("…", get(…))`.
+    for file in ["src/web/mod.rs", "src/web/pages/mod.rs"] {
+        let source = std::fs::read_to_string(file).unwrap();
+        for part in source.split(".route(\"").skip(1) {
+            let (path, rest) = part.split_once('"').unwrap();
+            let method = rest.trim_start_matches([',', ' ', '\n']).split('(').next().unwrap();
+            assert!(has(method, path), "add {method} {path} to src/web/entrance/table.rs");
+        }
+    }
+    // Nor is there a row for what is not there.
+    for &(method, path, _) in ROUTES {
+        let path = path
+            .replace("{id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{token}", "AAAAAAAAAAAAAAAAAAAAAA")
+            .replace("{name}", "icon.svg")
+            .replace("{code}", "en")
+            .replace("{*path}", "help")
+            .replace("{*rest}", "index.html");
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        if method == Method::GET {
+            let answer = heads(app.client.get(app.url(&path))).await;
+            let missing =
+                answer.json["detail"].as_str().is_some_and(|it| it.contains("there is nothing at"));
+            assert!(!missing, "{path}: {answer:?}");
+        } else {
+            let answer = app.send(Method::OPTIONS, &path, &[], None).await;
+            let allow = answer.headers.get("allow").map(|it| it.to_str().unwrap().to_owned());
+            assert!(
+                allow.unwrap_or_default().contains(method.as_str()),
+                "{method} {path}: {answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_there_is_an_administrator_only_this_machine_administers() {
+    let app = TestApp::with(3, &[("PHONE_NETWORKS", "127.0.0.0/8")]).await;
+    assert_eq!(app.get("/api/sync/status").await.status, 200);
+    let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-host"];
+    for name in forwarded {
+        let answer = app.send(Method::GET, "/api/sync/status", &[(name, "127.0.0.1")], None).await;
+        assert_eq!(answer.status, 401, "a proxy on this machine speaks for the world: {name}");
+    }
+    let rebound =
+        app.send(Method::GET, "/api/sync/status", &[("host", "evil.example")], None).await;
+    assert_eq!(rebound.status, 401, "a name that leads here is not this machine's");
+    let me = app.get("/api/session").await.is(200);
+    assert_eq!((&me["kind"], &me["needs_setup"]), (&json!("local"), &json!(true)));
+    // Not even this machine makes the first one without the code: other people may work on it.
+    let body = r#"{"name":"mallory","password":"correct horse battery"}"#;
+    let json = [("content-type", "application/json")];
+    let answer = app.send(Method::POST, "/api/people", &json, Some(body)).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_printed_code_makes_the_first_administrator_and_no_second_one() {
+    let app = TestApp::new(3).await;
+    let json = [("content-type", "application/json")];
+    let set_up = async |code: &str, name: &str| {
+        let body = json!({"code": code, "name": name, "password": "correct horse battery"});
+        app.send(Method::POST, "/api/setup", &json, Some(&body.to_string())).await
+    };
+    let code = app.world.app.access.setup_code().unwrap();
+    assert_eq!(set_up("AAAA-BBBB-CCCC", "ada").await.status, 401);
+    let answer = set_up(&code.to_lowercase(), "ada").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    assert!(!cookie.contains("Secure"), "this came by plain HTTP");
+    assert_eq!(answer.json["kind"], "person");
+    assert_ne!(set_up(&code, "eve").await.status, 200);
+    assert_eq!(
+        app.get("/api/sync/status").await.status,
+        401,
+        "this machine is one like others now"
+    );
+    let shown = [("cookie", cookie.split(';').next().unwrap())];
+    let status = app.send(Method::GET, "/api/sync/status", &shown, None);
+    assert_eq!(status.await.status, 200);
+    let acts = app.world.app.store.acts(None, 10).await.unwrap();
+    let told: Vec<(&str, &str, bool)> =
+        acts.iter().map(|it| (it.actor.as_str(), it.act.as_str(), it.succeeded)).collect();
+    assert!(
+        told.contains(&("ada", "set up", true)) && told.contains(&("somebody", "set up", false)),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_passwords_have_to_wait_and_an_unknown_name_is_answered_like_a_known_one() {
+    let house = House::new().await;
+    let json = [("content-type", "application/json")];
+    let guess = async |name: &str, password: &str| {
+        let body = json!({"name": name, "password": password}).to_string();
+        house.app.send(Method::POST, "/api/session", &json, Some(&body)).await
+    };
+    let known = guess("ada", "wrong password").await;
+    let unknown = guess("nobody", "wrong password").await;
+    assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
+    assert_eq!(known.status, 401);
+    let mut last = known;
+    for _ in 0..6 {
+        last = guess("ada", "wrong password").await;
+    }
+    assert_eq!(last.status, 429, "{last:?}");
+    assert!(last.headers.contains_key("retry-after"));
+    // From elsewhere the name is still throttled: the guesser may have many addresses.
+    assert_eq!(guess("ada", "correct horse battery").await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_password_ends_the_other_sessions_and_the_last_administrator_stays() {
+    let house = House::new().await;
+    let app = &house.app;
+    let own = [("cookie", house.cookie.as_str()), ("x-csrf-token", house.csrf.as_str())];
+    let people = app.send(Method::GET, "/api/people", &own, None).await.is(200);
+    let id = people["people"][0]["id"].as_str().unwrap().to_owned();
+    let json = [own[0], own[1], ("content-type", "application/json")];
+    let sign_in = r#"{"name":"ada","password":"correct horse battery"}"#;
+    let other = app.send(Method::POST, "/api/session", &json[2..], Some(sign_in)).await;
+    let other = other.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let path = format!("/api/people/{id}/password");
+    let weak = app.send(Method::PUT, &path, &json, Some(r#"{"password":"short"}"#)).await;
+    assert_eq!(weak.status, 422, "{weak:?}");
+    let body = r#"{"password":"another horse battery"}"#;
+    assert_eq!(app.send(Method::PUT, &path, &json, Some(body)).await.status, 204);
+    let ask = async |cookie: &str| {
+        app.send(Method::GET, "/api/people", &[("cookie", cookie)], None).await.status
+    };
+    assert_eq!((ask(&other).await.as_u16(), ask(&house.cookie).await.as_u16()), (401, 200));
+    let removed = app.send(Method::DELETE, &format!("/api/people/{id}"), &own, None).await;
+    assert_eq!(removed.status, 409, "{removed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_with_a_token_stays_behind_it_and_is_seen() {
+    let house = House::new().await;
+    let app = &house.app;
+    app.post_sync(&house).await;
+    let base = format!("/p/{}/directory", house.device);
+    let model = [("x-ciscoipphonemodelname", "CP-8845")];
+    for path in [
+        base.clone(),
+        format!("{base}/help"),
+        format!("{base}/groups/2ABC"),
+        format!("{base}/search?q=a"),
+    ] {
+        let screen = app.send(Method::GET, &path, &model, None).await;
+        assert_eq!(screen.status, 200);
+        for link in screen.text.split("http://").skip(1) {
+            let link = link.split(['<', '"']).next().unwrap();
+            assert!(link.contains(&base), "{path} leads to {link}");
+            assert!(link.len() < 249, "{link}");
+        }
+        assert!(!screen.text.contains("~~~"), "{}", screen.text);
+    }
+    let shared = app.get("/directory").await;
+    assert!(!shared.text.contains("/p/"), "{}", shared.text);
+    let lookup = app.get(&format!("/p/{}/lookup?number=000", house.device)).await;
+    assert_eq!((lookup.status.as_u16(), lookup.text.as_str()), (200, ""));
+    // It is noted behind the answer, and soon.
+    let seen = async || {
+        loop {
+            let devices = app.world.app.store.devices().await.unwrap();
+            let desk = devices.into_iter().find(|it| it.name == "desk").unwrap();
+            if desk.seen_at.is_some() {
+                return desk;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let desk = seen().await;
+    assert_eq!(
+        (desk.model.as_deref(), desk.seen_from.as_deref()),
+        (Some("CP-8845"), Some("127.0.0.1"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_revoked_by_another_process_opens_nothing_within_a_second() {
+    let house = House::new().await;
+    let store = &house.app.world.app.store;
+    let path = format!("/p/{}/directory", house.device);
+    assert!(!house.app.get(&path).await.text.contains("Not allowed"));
+    let id = store.devices().await.unwrap().into_iter().find(|it| it.name == "desk").unwrap().id;
+    let begun = house.app.world.app.clock.now();
+    store.revoke_device(&id).await.unwrap();
+    while !house.app.get(&path).await.text.contains("Not allowed") {
+        let now = house.app.world.app.clock.now();
+        assert!(now.duration_since(begun).as_secs() < 5, "still let in");
+    }
+    let text = house.app.get(&path).await.text;
+    assert!(text.contains("whoever looks after the phones"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_from_one_phone_is_a_screen_that_asks_to_wait() {
+    let settings = [("PHONE_NETWORKS", "127.0.0.0/8"), ("PHONE_RATE_PER_SECOND", "1")];
+    let app = TestApp::with(3, &settings).await;
+    let secret = Secret::for_device().unwrap();
+    app.world.app.store.add_device(secret.hash(), "desk", "test").await.unwrap();
+    let base = format!("/p/{}", secret.expose());
+    let mut answers = Vec::new();
+    for _ in 0..12 {
+        answers.push(app.get(&format!("{base}/directory")).await);
+    }
+    let last = answers.last().unwrap();
+    assert_eq!(last.status, 200);
+    assert!(last.text.contains("asks too often"), "{}", last.text);
+    assert!(!answers[0].text.contains("asks too often"));
+    let lookup = app.get(&format!("{base}/lookup?number=1")).await;
+    assert_eq!(lookup.status, 429);
+    assert!(!app.get("/directory").await.text.contains("asks too often"), "this machine may");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_administered_is_written_down_without_secrets() {
+    let house = House::new().await;
+    let app = &house.app;
+    let own = [
+        ("cookie", house.cookie.as_str()),
+        ("x-csrf-token", house.csrf.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let token = app.send(Method::POST, "/api/tokens", &own, Some(r#"{"name":"metrics"}"#)).await;
+    let token = token.is(201);
+    let id = token["id"].as_str().unwrap();
+    assert_eq!(
+        app.send(Method::DELETE, &format!("/api/tokens/{id}"), &own, None).await.status,
+        204
+    );
+    assert_eq!(
+        app.send(Method::DELETE, &format!("/api/tokens/{id}"), &own, None).await.status,
+        404
+    );
+    let audit = app.send(Method::GET, "/api/audit", &own, None).await.is(200);
+    let acts: Vec<(&str, &str, &Value, bool)> = audit["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .take(3)
+        .map(|it| {
+            let text = |name: &str| it[name].as_str().unwrap();
+            (text("actor"), text("act"), &it["subject"], it["succeeded"].as_bool().unwrap())
+        })
+        .collect();
+    let subject = json!(id);
+    assert_eq!(acts[0], ("ada", "DELETE /api/tokens/{id}", &subject, false));
+    assert_eq!(acts[1], ("ada", "DELETE /api/tokens/{id}", &subject, true));
+    assert_eq!(acts[2], ("ada", "POST /api/tokens", &Value::Null, true));
+    let text = audit.to_string();
+    for secret in [token["token"].as_str().unwrap(), "correct horse", &house.csrf] {
+        assert!(!text.contains(secret));
+    }
+}
+
+impl TestApp {
+    async fn post_sync(&self, house: &House) {
+        let (_, token) = house.tokens.iter().find(|it| it.0 == Scope::Sync).unwrap();
+        let bearer = format!("Bearer {token}");
+        let answer =
+            self.send(Method::POST, "/api/sync", &[("authorization", &bearer)], None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json["run"]["asked_by"], "program");
+    }
+}

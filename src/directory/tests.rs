@@ -291,6 +291,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         keypad: Keypad::of_folded("zero"),
         starred: false,
         has_phone: true,
+        off_phones: false,
         fields: vec!["0 ".repeat(60).trim_end().to_owned()],
         numbers: Vec::new(),
         labels: Vec::new(),

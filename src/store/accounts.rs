@@ -43,8 +43,7 @@ impl Account {
     /// What the account's state depends on. `configured`: what it takes to ask Google is set.
     pub fn condition(&self, configured: bool) -> Condition<'_> {
         let latest = self.latest_run.as_ref();
-        let misconfigured =
-            latest.filter(|run| run.error_code == Some(FailureCode::Misconfigured));
+        let misconfigured = latest.filter(|run| run.error_code == Some(FailureCode::Misconfigured));
         Condition {
             configured,
             has_grant: self.grant.is_some(),
@@ -72,6 +71,21 @@ pub struct Counts {
     pub emails: u64,
     pub with_phone: u64,
     pub with_email: u64,
+}
+
+impl Counts {
+    pub fn sum<'a>(parts: impl IntoIterator<Item = &'a Counts>) -> Counts {
+        let mut sum = Counts::default();
+        for part in parts {
+            sum.live += part.live;
+            sum.deleted += part.deleted;
+            sum.phones += part.phones;
+            sum.emails += part.emails;
+            sum.with_phone += part.with_phone;
+            sum.with_email += part.with_email;
+        }
+        sum
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -270,10 +284,7 @@ impl Store {
     }
 
     /// The labels of an account: resource name, name, and whether it is one of Google's own.
-    pub async fn labels(
-        &self,
-        account: AccountId,
-    ) -> Result<Vec<(String, String, bool)>, DbError> {
+    pub async fn labels(&self, account: AccountId) -> Result<Vec<(String, String, bool)>, DbError> {
         const LABELS: &str = "select resource_name, name, system from label where account = $1
             order by name, resource_name";
         let rows = self.db.rows(LABELS, &[int(account.0)]).await?;

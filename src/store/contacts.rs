@@ -95,9 +95,8 @@ impl Store {
             Sort::Name => "name_key, id",
             Sort::Recent => "updated_at desc, id desc",
         };
-        let sql = format!(
-            "select id from contact where {wanted} order by {order} limit $1 offset $2"
-        );
+        let sql =
+            format!("select id from contact where {wanted} order by {order} limit $1 offset $2");
         let rows = self.db.rows(&sql, &args).await?;
         let total = match query.initial {
             None => {
@@ -125,6 +124,22 @@ impl Store {
         let sql =
             format!("{CONTACT} where c.id > $1 and c.deleted_at is null order by c.id limit $2");
         self.db.rows(&sql, &[after.0.into(), int(limit)]).await?.iter().map(contact).collect()
+    }
+
+    /// As [`Store::contacts_after`], of one account or of all.
+    pub async fn contacts_of(
+        &self,
+        account: Option<AccountId>,
+        after: ContactId,
+        limit: u32,
+    ) -> Result<Vec<ContactRow>, DbError> {
+        let sql = format!(
+            "{CONTACT} where c.id > $1 and c.id < $2 and c.deleted_at is null order by c.id limit $3"
+        );
+        let end = account.map_or(i64::MAX, |it| ContactId::new(AccountId(it.0 + 1), 0).0);
+        let after = account.map_or(after, |it| after.max(ContactId::new(it, 0)));
+        let args = [after.0.into(), end.into(), int(limit)];
+        self.db.rows(&sql, &args).await?.iter().map(contact).collect()
     }
 
     /// How many live contacts of an account have each label.
@@ -235,16 +250,7 @@ impl Store {
 
     /// The counters of all accounts together.
     pub async fn totals(&self) -> Result<Counts, DbError> {
-        let mut sum = Counts::default();
-        for account in self.accounts().await? {
-            sum.live += account.counts.live;
-            sum.deleted += account.counts.deleted;
-            sum.phones += account.counts.phones;
-            sum.emails += account.counts.emails;
-            sum.with_phone += account.counts.with_phone;
-            sum.with_email += account.counts.with_email;
-        }
-        Ok(sum)
+        Ok(Counts::sum(self.accounts().await?.iter().map(|it| &it.counts)))
     }
 }
 

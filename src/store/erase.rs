@@ -29,7 +29,11 @@ impl Store {
     ///
     /// # Errors
     /// When there is no such account, or the database fails.
-    pub async fn begin_erasing(&self, account: AccountId, what: Erasing) -> Result<(), AccountError> {
+    pub async fn begin_erasing(
+        &self,
+        account: AccountId,
+        what: Erasing,
+    ) -> Result<(), AccountError> {
         const MARK: &str = "
             update account set erasing = case when erasing = 'account' then erasing else $2 end,
                 sync_token = null, token_request = null, token_grant = null, token_full_at = null,
@@ -200,13 +204,7 @@ async fn parts(tx: &Tx, account: AccountId) -> Result<VecDeque<(RunId, i64, i64)
 
 /// Clears a part of a run's change log of what it tells about people, or takes it away; and with its last
 /// part the run.
-async fn clear_log(
-    tx: &Tx,
-    what: Erasing,
-    run: RunId,
-    from: i64,
-    to: i64,
-) -> Result<(), DbError> {
+async fn clear_log(tx: &Tx, what: Erasing, run: RunId, from: i64, to: i64) -> Result<(), DbError> {
     const CLEAR: [&str; 2] = [
         "update change set name_before = null, name_after = null, before_content = null,
             after_content = null

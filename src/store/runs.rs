@@ -236,7 +236,9 @@ impl Store {
             sums.join(", ")
         );
         let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
-        let Some(row) = self.db.row(&sql, &[low.into(), high.into()]).await? else { return Ok(RunSums::default()) };
+        let Some(row) = self.db.row(&sql, &[low.into(), high.into()]).await? else {
+            return Ok(RunSums::default());
+        };
         Ok(RunSums {
             runs: row.count(0)?,
             counts: RunCounts {

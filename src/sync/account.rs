@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn a_name_can_be_read_and_is_no_id() {
-        for good in ["Office", "  Zoë's phone ", "Büro 2", "山田", "♥", "1 Main St", &"x".repeat(100)] {
+        for good in
+            ["Office", "  Zoë's phone ", "Büro 2", "山田", "♥", "1 Main St", &"x".repeat(100)]
+        {
             assert_eq!(AccountName::parse(good).unwrap().as_str(), good.trim());
         }
         for bad in ["", "  ", "a\u{0}b", "a\nb", "\u{1b}[0m", &"x".repeat(101)] {

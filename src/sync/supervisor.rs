@@ -435,10 +435,7 @@ impl Supervisor {
         match self.begin(&wish, slot, follow_up).await {
             Ok(_) => {}
             Err(
-                Refusal::Busy(_)
-                | Refusal::AlreadyServed
-                | Refusal::Erasing
-                | Refusal::Closing,
+                Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Erasing | Refusal::Closing,
             ) => {
                 debug!(account = account.id.0, "somebody else was faster");
             }

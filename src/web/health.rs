@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::clock::between;
 use crate::store::DbError;
+use crate::sync::account::AccountState;
 use crate::telemetry::{LeaseState, Metrics};
 use crate::web::problem::Problem;
 use crate::web::wire::{Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight};
@@ -26,7 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
     responses((status = 200, body = Health), (status = 503, body = Health)),
 )]
 pub(crate) async fn health(State(web): State<Web>) -> Response {
-    let sights = match tokio::time::timeout(PATIENCE, read::sights(&web.app)).await {
+    let look = async { read::sights(&web.app, web.app.store.accounts().await?).await };
+    let sights: Result<Result<Vec<Sight>, DbError>, _> = tokio::time::timeout(PATIENCE, look).await;
+    let sights = match sights {
         Ok(sights) => sights.map_err(|problem| problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
@@ -51,7 +54,9 @@ fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
     let sync = sync(web, &sights, database.status, now);
     let status = [&database, &sync, &google].map(|check| check.status);
     let status = status.into_iter().max().unwrap_or(HealthState::Ok);
-    let ever = sights.iter().all(|it| it.account.last_success_at.is_some());
+    // One that was added and never connected is no silent part of the directory.
+    let mut connected = sights.iter().filter(|it| !it.account.waits_for_its_first_grant());
+    let ever = connected.all(|it| it.account.last_success_at.is_some());
     let oldest = sights.iter().filter_map(|it| it.account.last_success_at).min();
     let last_success = oldest.filter(|_| ever);
     Health {
@@ -67,11 +72,20 @@ fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
 const UNKNOWN: &str = "unknown while the database does not answer";
 
 fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
-    let dead = sights.iter().find_map(|it| it.account.needs_reauth.as_ref());
+    let dead = || sights.iter().filter_map(|it| it.account.needs_reauth.as_ref());
+    let stuck = |it: &&Sight| it.account.condition(true).state() == AccountState::Misconfigured;
     if database == HealthState::Unhealthy {
         Check::new(HealthState::Degraded, UNKNOWN)
-    } else if let Some(dead) = dead {
-        let message = format!("connect the account again at /auth/google: {}", dead.reason);
+    } else if let Some(first) = dead().next() {
+        // Whoever asks here need not know what the accounts are called.
+        let which = match (dead().count(), sights.len()) {
+            (_, 1) => "the account".to_owned(),
+            (dead, all) => format!("{dead} of {all} accounts"),
+        };
+        let message = format!("connect {which} again at /auth/google: {}", first.reason);
+        Check::new(HealthState::Degraded, message)
+    } else if let Some(stuck) = sights.iter().find(stuck) {
+        let message = stuck.account.condition(true).in_words("/auth/google");
         Check::new(HealthState::Degraded, message)
     } else if sights.iter().any(|it| it.account.grant.is_some()) {
         Check::new(HealthState::Ok, "connected")
@@ -153,7 +167,9 @@ pub(crate) async fn metrics(State(web): State<Web>) -> Result<Response, Problem>
 /// What others may have changed is read when somebody looks.
 async fn measure(web: &Web) -> Result<(), DbError> {
     let metrics = &web.app.metrics;
-    for account in web.app.store.accounts().await? {
+    let accounts = web.app.store.accounts().await?;
+    metrics.keep_only(accounts.iter().map(|it| it.id));
+    for account in accounts {
         metrics.contacts(account.id, "active", account.counts.live);
         metrics.contacts(account.id, "deleted", account.counts.deleted);
         if let Some(at) = account.last_success_at {

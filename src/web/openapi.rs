@@ -23,6 +23,7 @@ use crate::web::wire::ProblemBody;
     tags(
         (name = "sync", description = "Asking for syncs and watching them"),
         (name = "runs", description = "What one sync did, and the word on one that is on hold"),
+        (name = "accounts", description = "The Google accounts that are mirrored"),
         (name = "contacts", description = "The directory"),
         (name = "dialling", description = "What phones dial"),
         (name = "auth", description = "Google's permission"),
@@ -43,6 +44,7 @@ pub(crate) fn complete(document: &mut OpenApi) {
             (&mut item.get, false),
             (&mut item.post, true),
             (&mut item.put, true),
+            (&mut item.patch, true),
             (&mut item.delete, true),
         ];
         for (operation, changes) in methods {

@@ -47,6 +47,11 @@ impl Problem {
         Problem { retry_after: Some(wait), ..problem }
     }
 
+    /// The same in other words.
+    pub(crate) fn saying(self, detail: String) -> Problem {
+        Problem { detail, ..self }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Problem {
         if let Ok(value) = serde_json::to_value(value) {
             self.fields.insert(name.to_owned(), value);

@@ -9,6 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{OpenApi as _, PartialSchema};
 
+use crate::web::accounts::KeepWord;
 use crate::web::contacts::SortWord;
 use crate::web::wire::ProblemBody;
 
@@ -29,7 +30,7 @@ use crate::web::wire::ProblemBody;
         (name = "auth", description = "Google's permission"),
         (name = "operations", description = "Health and metrics"),
     ),
-    components(schemas(ProblemBody, SortWord)),
+    components(schemas(ProblemBody, SortWord, KeepWord)),
 )]
 struct Document;
 

@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::both::on_both;
 use crate::support::never::NEVER;
-use crate::support::world::{World, until};
+use crate::support::program::{Ended, Program};
+use crate::support::world::{Database, World, until};
 
 const BOB: &str = "bob@example.com";
 
@@ -746,4 +747,81 @@ async fn who_is_kept_off_the_phones_is_found_by_programs_alone() {
     let body = json!({"labels_shown": null}).to_string();
     app.send(Method::PATCH, &here, &kind, Some(&body)).await.is(200);
     assert!(app.get("/directory").await.text.contains("2 contacts"));
+}
+
+/// What the program says and answers, as it is called at a terminal.
+async fn call(world: &World, args: &[&str]) -> Ended {
+    Program::start(world.folder.path(), &world.settings, args).ended().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_command_line_accounts_are_managed_and_synced_together() {
+    let world = World::new(Database::Sqlite, 12).await;
+    let bob = world.google.of(BOB);
+    bob.generate(5);
+    call(&world, &["accounts", "add", "Bob"])
+        .await
+        .assert(0, &["Added Bob", "/auth/google?account="]);
+    call(&world, &["accounts", "add", "BOB"]).await.assert(2, &["`Bob` already"]);
+    call(&world, &["accounts", "add", "12"]).await.assert(2, &["taken for the id"]);
+    call(&world, &["sync"]).await.assert(0, &["Full sync done", "12 created"]);
+    call(&world, &["sync", "--account", "Bob"]).await.assert(4, &["connect"]);
+    let id = world.app.store.account_named("bob").await.unwrap().unwrap().id;
+    world.app.store.connect(Some(id), None, &tokens(&bob)).await.unwrap();
+    let ended = call(&world, &["sync"]).await;
+    ended.assert(0, &["Google", "Incremental sync done", "Bob", "Full sync done", "5 created"]);
+    let answer = call(&world, &["sync", "--json"]).await.json();
+    assert_eq!(answer["message"], "2 of 2 accounts synced successfully");
+    assert_eq!(answer["accounts"].as_array().unwrap().len(), 2);
+    call(&world, &["sync", "--dry-run"]).await.assert(0, &["Google", "Bob", "Nothing was changed"]);
+    let status = call(&world, &["status", "--json", "--account", "Bob"]).await.json();
+    assert_eq!(status["contact_count"], 5);
+    call(&world, &["status"]).await.assert(0, &["Google", "12 contacts", "Bob", "5 contacts"]);
+    call(&world, &["history"]).await.assert(0, &["ACCOUNT", "Google", "Bob"]);
+    let statistics = call(&world, &["statistics", "--json"]).await.json();
+    assert_eq!(statistics["contacts"]["active"], 17);
+    let export = call(&world, &["export", "--account", "bob"]).await.json();
+    assert_eq!(export.as_array().unwrap().len(), 5);
+
+    call(&world, &["accounts", "rename", "Bob", "Büro"]).await.assert(0, &["Büro"]);
+    call(&world, &["accounts", "pause", "buro"]).await.assert(0, &["paused"]);
+    let accounts = call(&world, &["accounts", "--json"]).await.json();
+    let over_http = accounts["accounts"][1].clone();
+    assert_eq!((&over_http["name"], &over_http["state"]), (&json!("Büro"), &json!("paused")));
+    call(&world, &["accounts"]).await.assert(0, &["STATE", "connected", "paused", "Büro"]);
+    call(&world, &["accounts", "resume", "buro"]).await.assert(0, &["SYNC_SCHEDULER_ENABLED"]);
+    call(&world, &["accounts", "labels", "buro", "--show", "Nonesuch"])
+        .await
+        .assert(2, &["`Nonesuch`"]);
+    let labels =
+        call(&world, &["accounts", "labels", "buro", "--show", "starred", "--json"]).await.json();
+    assert_eq!(labels["all_shown"], false);
+    call(&world, &["accounts", "labels", "buro", "--all"]).await.assert(0, &["All contacts reach"]);
+    call(&world, &["doctor"]).await.assert(0, &["Büro: ", "Google: "]);
+
+    call(&world, &["accounts", "disconnect", "buro", "--contacts", "erase"])
+        .await
+        .assert(2, &["--yes"]);
+    let ended =
+        call(&world, &["accounts", "disconnect", "buro", "--contacts", "erase", "--yes"]).await;
+    ended.assert(0, &["erased"]);
+    assert!(mirrored(&world.app, id).await.is_empty());
+    call(&world, &["accounts", "remove", "buro"]).await.assert(2, &["--yes"]);
+    call(&world, &["accounts", "remove", "buro", "--yes"]).await.assert(0, &["removed"]);
+    call(&world, &["status", "--account", "buro"]).await.assert(2, &["no account `buro`"]);
+    call(&world, &["status"]).await.assert(0, &["in step", "12 contacts"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_command_line_a_failure_of_one_account_is_the_exit_code_and_others_are_synced() {
+    let world = World::new(Database::Sqlite, 12).await;
+    second(&world, "Bob", 5).await;
+    world.google.add_fault(scope_missing());
+    let ended = call(&world, &["sync"]).await;
+    ended.assert(4, &["Full sync done", "12 created", "Bob", "Full sync failed"]);
+    let refused = call(&world, &["sync", "--json"]).await;
+    let answer = refused.json();
+    assert!(answer["detail"].as_str().unwrap().contains("`Bob`"), "{answer}");
+    assert_eq!(answer["accounts"][0]["status"], "success");
+    refused.assert(4, &[]);
 }

@@ -72,8 +72,10 @@ impl World {
         let mut lines = head.split(|byte| *byte == b'\n');
         let [method, target] = parts(lines.next()?, b' ');
         let method = Method::from_bytes(method).ok()?;
-        // The only request that makes the next ones see something else.
-        let forgets = method == Method::DELETE && target.starts_with(b"/api/sync/history");
+        // The only requests that make the next ones see something else.
+        let forgets = (method == Method::DELETE && target.starts_with(b"/api/sync/history"))
+            || (matches!(method, Method::DELETE | Method::POST)
+                && target.starts_with(b"/api/accounts"));
         let mut request = Request::builder().method(method).uri(target);
         for line in lines {
             let [name, value] = parts(line, b':');

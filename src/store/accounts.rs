@@ -56,6 +56,13 @@ impl Account {
         }
     }
 
+    /// Whether its silence is an alarm. An account that nobody wants synced by itself may well be silent,
+    /// unless its syncs fail; and so may one that waits to be connected.
+    pub fn is_expected_to_succeed(&self, planned: bool) -> bool {
+        let wanted = self.standing.failures > 0 || self.needs_reauth.is_some() || planned;
+        wanted && !self.waits_for_its_first_grant()
+    }
+
     /// It was added, and nothing more: there is nothing that could be in step or not.
     pub fn waits_for_its_first_grant(&self) -> bool {
         self.grant.is_none() && self.latest_run.is_none() && self.last_success_at.is_none()

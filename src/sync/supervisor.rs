@@ -448,10 +448,8 @@ impl Supervisor {
         let inner = &self.0;
         let since = account.last_success_at.unwrap_or(account.created_at);
         let silent = between(since, now) >= inner.options.alert_after;
-        // An account that nobody wants synced by itself may well be silent, unless its syncs fail.
-        let expected = account.standing.failures > 0
-            || account.needs_reauth.is_some()
-            || self.plan(account).is_some_and(|plan| !plan.paused);
+        let planned = self.plan(account).is_some_and(|plan| !plan.paused);
+        let expected = account.is_expected_to_succeed(planned);
         if silent
             && expected
             && account.alerted_at.is_none()

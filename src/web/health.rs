@@ -103,10 +103,9 @@ fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> C
     let silent = sights.iter().find_map(|sight| {
         let account = &sight.account;
         let since = account.last_success_at.unwrap_or(account.created_at);
-        // As for the alarm: an account that nobody wants synced by itself may well be silent.
-        let expected = account.standing.failures > 0
-            || account.needs_reauth.is_some()
-            || web.app.supervisor.plan(account).is_some_and(|plan| !plan.paused);
+        // As for the alarm.
+        let planned = web.app.supervisor.plan(account).is_some_and(|plan| !plan.paused);
+        let expected = account.is_expected_to_succeed(planned);
         (expected && between(since, now) >= web.app.config.alert_after).then_some(since)
     });
     let failing = sights.iter().find_map(|it| it.account.failing_since);

@@ -370,7 +370,7 @@ on_both! {
         world.converge(None).await;
         assert_eq!(on_phones(app).await, ("Ada Cy Fay".to_owned(), 1));
         other.store.set_labels_shown(world.account, Some(&[])).await.unwrap();
-        while on_phones(app).await.0 != "" {
+        while !on_phones(app).await.0.is_empty() {
             tokio::task::yield_now().await;
         }
         app.store.set_labels_shown(world.account, None).await.unwrap();

@@ -26,7 +26,7 @@ const LIMIT_MAX: u64 = 500;
 #[utoipa::path(
     get, path = "/api/search", tag = "contacts", operation_id = "search",
     params(
-        ("q" = String, Query, min_length = 2, max_length = 200,
+        ("q" = String, Query, min_length = 2, max_length = 200, pattern = "\\S",
             description = "Parts of names or companies in any order, or a part of a number. Accents, case and script do not matter."),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "The setting SEARCH_RESULTS_LIMIT unless given"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
@@ -58,7 +58,7 @@ pub(crate) async fn search(
 #[utoipa::path(
     get, path = "/api/contacts/search", tag = "contacts", operation_id = "search_contacts",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "As in `/api/search`"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "As in `/api/search`"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
@@ -76,7 +76,7 @@ pub(crate) async fn contacts(
 #[utoipa::path(
     get, path = "/api/contacts/search/by-name", tag = "contacts", operation_id = "search_contacts_by_name",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "Parts of names or companies, in any order"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "Parts of names or companies, in any order"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
@@ -94,7 +94,7 @@ pub(crate) async fn by_name(
 #[utoipa::path(
     get, path = "/api/contacts/search/by-phone", tag = "contacts", operation_id = "search_contacts_by_phone",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "At least three digits in a row of the number; from its beginning, if it starts with a country"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "At least three digits in a row of the number; from its beginning, if it starts with a country"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),

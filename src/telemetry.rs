@@ -4,7 +4,7 @@
 //! wire are held back here, whatever the filter says. Metrics live in a [`Metrics`] that is handed
 //! around; nothing is global, so that tests do not see each other's counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::IsTerminal;
@@ -140,6 +140,8 @@ pub struct Metrics {
     http: Family<ByRequest, Counter>,
     http_seconds: Family<ByRoute, Histogram>,
     last_success: Mutex<BTreeMap<AccountId, Timestamp>>,
+    /// Accounts that were told about last.
+    known: Mutex<BTreeSet<AccountId>>,
 }
 
 impl Default for Metrics {
@@ -175,6 +177,7 @@ impl Metrics {
             run_seconds: run_seconds.clone(),
             http_seconds: http_seconds.clone(),
             last_success: Mutex::default(),
+            known: Mutex::default(),
             registry: Registry::default(),
         };
         registry.register_with_unit(
@@ -246,6 +249,16 @@ impl Metrics {
         for state in ["active", "deleted"] {
             self.contacts.remove(&ByAccountState { account: account.0, state });
         }
+    }
+
+    /// Stops telling about the state of all accounts but these: another process may have removed some.
+    pub fn keep_only(&self, accounts: impl IntoIterator<Item = AccountId>) {
+        let kept: BTreeSet<AccountId> = accounts.into_iter().collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in known.difference(&kept) {
+            self.forget(*gone);
+        }
+        *known = kept;
     }
 
     /// All of it as OpenMetrics text, as of `now`.

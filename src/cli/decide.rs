@@ -3,11 +3,13 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::status::run_id;
-use crate::cli::{Desk, account, whoami, words};
+use crate::cli::{Desk, Whose, not_connected, whoami, words};
 use crate::clock::{after, between};
 use crate::store::RunRow;
 use crate::sync::{Outcome, RunId};
@@ -16,9 +18,8 @@ use crate::web::wire::{self, Outward};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CancelArgs {
-    /// Which account, if there are several
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,40 +42,65 @@ const STOPPED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
-    let account = account(&app, args.account.as_deref()).await?;
+    let accounts = args.whose.accounts(&app).await?;
+    if accounts.is_empty() {
+        return Err(not_connected(&app));
+    }
+    let several = accounts.len() > 1;
     let asked_at = app.clock.now();
-    let Some(run) = app.supervisor.cancel(account.id, &whoami()).await? else {
+    let mut asked = Vec::new();
+    for account in accounts {
+        if let Some(run) = app.supervisor.cancel(account.id, &whoami()).await? {
+            asked.push((account, run));
+        }
+    }
+    if asked.is_empty() {
         return Err(Trouble::failed("nothing to cancel: no sync is in progress"));
-    };
+    }
+    let out = Outward::new(&app.store, &app.config);
+    let mut cancelled = Vec::new();
+    for (account, run) in asked {
+        let Some(row) = stopped(&app, run, asked_at).await? else {
+            return Err(Trouble::failed("the sync is over and was removed"));
+        };
+        let took = words::duration(between(asked_at, app.clock.now()));
+        let said = match row.outcome {
+            None => {
+                format!(
+                    "{} was asked to stop, and has not yet; it looks at every step.",
+                    row.holder
+                )
+            }
+            Some(Outcome::Cancelled) => format!(
+                "Stopped after {took}. {} had been listed; the next sync makes good for the rest.",
+                words::many(row.counts.listed, "contact")
+            ),
+            Some(outcome) => format!("Too late: the sync had just ended ({outcome})."),
+        };
+        let whose = if several { format!("{}: ", account.name) } else { String::new() };
+        desk.screen.say(format!("{whose}{said}"))?;
+        let run = wire::Run::of(&out, &row, app.clock.now());
+        cancelled.push(wire::CancelledRun { id: out.account(account.id), name: account.name, run });
+    }
+    if let Some(first) = cancelled.first().filter(|_| desk.screen.json) {
+        desk.screen.json(&wire::Cancelled { run: first.run.clone(), accounts: cancelled })?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The run once it has stopped, or as it is when nobody wants to wait any longer.
+async fn stopped(app: &App, run: RunId, asked_at: Timestamp) -> Result<Option<RunRow>, Trouble> {
     let end_at = after(asked_at, STOPPED);
-    let row = loop {
+    loop {
         let row = app.store.run(run).await?;
         let now = app.clock.now();
         match row {
             Some(row) if row.outcome.is_none() && now < end_at => {
                 app.clock.sleep_until(after(now, Duration::from_millis(50))).await;
             }
-            row => break row,
+            row => return Ok(row),
         }
-    };
-    let Some(row) = row else { return Err(Trouble::failed("the sync is over and was removed")) };
-    let took = words::duration(between(asked_at, app.clock.now()));
-    let said = match row.outcome {
-        None => {
-            format!("{} was asked to stop, and has not yet; it looks at every step.", row.holder)
-        }
-        Some(Outcome::Cancelled) => format!(
-            "Stopped after {took}. {} had been listed; the next sync makes good for the rest.",
-            words::many(row.counts.listed, "contact")
-        ),
-        Some(outcome) => format!("Too late: the sync had just ended ({outcome})."),
-    };
-    if desk.screen.json {
-        let out = Outward::new(&app.store, &app.config);
-        desk.screen.json(&wire::Run::of(&out, &row, app.clock.now()))?;
     }
-    desk.screen.say(said)?;
-    Ok(Exit::Ok)
 }
 
 /// The run that is meant: the one that is named, or the only one on hold.
@@ -136,7 +162,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
     decided(&app, row.id, message, deleted, screen).await
 }
 
-fn confirmed(question: &str) -> io::Result<bool> {
+pub(crate) fn confirmed(question: &str) -> io::Result<bool> {
     print!("{question}");
     io::stdout().flush()?;
     let mut answer = String::new();

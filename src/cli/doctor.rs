@@ -128,7 +128,10 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
         report.add(unconnected(&app))?;
     }
     for account in &accounts {
-        for finding in examine(&app, account).await? {
+        for mut finding in examine(&app, account).await? {
+            if accounts.len() > 1 {
+                finding.message = format!("{}: {}", account.name, finding.message);
+            }
             report.add(finding)?;
         }
     }
@@ -271,7 +274,10 @@ async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> 
     let mut found = Vec::new();
 
     match (app.store.grant(account.id).await?, &account.needs_reauth) {
-        (None, _) => found.push(unconnected(app)),
+        (None, _) => {
+            let what = account.condition(true).in_words(&format!("{url}/auth/google"));
+            found.push(bad("account", what, reconnect));
+        }
         (_, Some(dead)) => {
             let message = format!(
                 "Google's permission is gone: {}; since {}",

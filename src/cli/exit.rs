@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::app::StartError;
 use crate::config::ConfigErrors;
 use crate::connect::ConnectProblem;
-use crate::store::{DbError, DecisionError, OpenError, Refusal};
+use crate::store::{AccountError, DbError, DecisionError, OpenError, Refusal};
 use crate::sync::{FailureCode, Outcome};
 use crate::telemetry::TelemetryError;
 
@@ -118,12 +118,22 @@ impl From<DbError> for Trouble {
     }
 }
 
+impl From<AccountError> for Trouble {
+    fn from(error: AccountError) -> Trouble {
+        match error {
+            AccountError::Db(error) => error.into(),
+            AccountError::Gone => Trouble::failed(error.to_string()),
+            other => Trouble::usage(other.to_string()),
+        }
+    }
+}
+
 impl From<Refusal> for Trouble {
     fn from(refusal: Refusal) -> Trouble {
         let exit = match &refusal {
             Refusal::Busy(_) | Refusal::AlreadyServed => Exit::Busy,
             Refusal::NotConnected | Refusal::NeedsReauth { .. } => Exit::NotConnected,
-            Refusal::Closing | Refusal::Db(_) => Exit::Failed,
+            Refusal::Erasing | Refusal::Closing | Refusal::Db(_) => Exit::Failed,
         };
         Trouble::new(exit, refusal.to_string())
     }

@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::find::{PART, every, labels};
-use crate::cli::{Desk, words};
+use crate::cli::{Desk, Whose, words};
 use crate::contact::Content;
 use crate::store::{ContactId, ContactRow};
+use crate::sync::AccountId;
 use crate::web::wire::{self, LabelNames, Outward};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     /// Where to; standard output when not said
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,10 +47,11 @@ pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         return Err(Trouble::usage("--json is for --format json; leave one of them out"));
     }
     let app = desk.open().await?;
+    let account = args.whose.only(&app).await?;
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let Some(path) = output else {
         let mut out = BufWriter::new(io::stdout().lock());
-        write(&app, args.format, &mut out).await?;
+        write(&app, account, args.format, &mut out).await?;
         out.flush()?;
         return Ok(Exit::Ok);
     };
@@ -56,7 +60,7 @@ pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     };
     let draft = Draft::beside(path).map_err(unwritable)?;
     let mut out = BufWriter::new(&draft.file);
-    let count = write(&app, args.format, &mut out).await?;
+    let count = write(&app, account, args.format, &mut out).await?;
     out.flush().map_err(unwritable)?;
     drop(out);
     draft.publish(path).map_err(unwritable)?;
@@ -98,11 +102,16 @@ impl Drop for Draft {
     }
 }
 
-async fn write(app: &App, format: Format, out: &mut impl Write) -> Result<u64, Trouble> {
+async fn write(
+    app: &App,
+    account: Option<AccountId>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<u64, Trouble> {
     let labels = labels(app).await?;
     let outward = Outward::new(&app.store, &app.config);
     let sheet = match format {
-        Format::Csv => Some(Sheet::measured(app).await?),
+        Format::Csv => Some(Sheet::measured(app, account).await?),
         _ => None,
     };
     match (format, &sheet) {
@@ -113,7 +122,7 @@ async fn write(app: &App, format: Format, out: &mut impl Write) -> Result<u64, T
     let mut count = 0;
     let mut last = ContactId(0);
     loop {
-        let part = app.store.contacts_after(last, PART).await?;
+        let part = app.store.contacts_of(account, last, PART).await?;
         let Some(end) = part.last() else { break };
         last = end.id;
         for row in &part {
@@ -164,9 +173,9 @@ impl Sheet {
     const PHONES_MAX: usize = 10;
     const EMAILS_MAX: usize = 5;
 
-    async fn measured(app: &App) -> Result<Sheet, Trouble> {
+    async fn measured(app: &App, account: Option<AccountId>) -> Result<Sheet, Trouble> {
         let mut sheet = Sheet { phones: 1, emails: 1 };
-        every(app, |row| {
+        every(app, account, |row| {
             sheet.phones = sheet.phones.max(row.content.phones.len()).min(Sheet::PHONES_MAX);
             sheet.emails = sheet.emails.max(row.content.emails.len()).min(Sheet::EMAILS_MAX);
             true

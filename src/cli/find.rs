@@ -6,10 +6,11 @@
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
-use crate::cli::{Desk, words};
+use crate::cli::{Desk, Whose, words};
 use crate::clock::between;
 use crate::directory::Scope;
 use crate::store::{ContactId, ContactRow, DbError};
+use crate::sync::AccountId;
 use crate::web::read;
 use crate::web::wire::{self, Outward, SearchResults};
 
@@ -28,6 +29,8 @@ pub(crate) struct SearchArgs {
     /// The most that is shown
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// This many contacts are in memory at a time.
@@ -65,8 +68,9 @@ pub(crate) async fn search(desk: Desk, args: SearchArgs) -> Result<Exit, Trouble
     let began = app.clock.now();
     let out = Outward::new(&app.store, &app.config);
     let asked = args.text.trim();
+    let account = args.whose.only(&app).await?;
     let (results, total) =
-        read::search(&app, &out, asked, Scope::Everything, 0, args.limit).await?;
+        read::search(&app, &out, asked, Scope::Everything, account, (0, args.limit)).await?;
     let none = results.is_empty();
     if desk.screen.json {
         let elapsed_ms = between(began, app.clock.now()).as_secs_f64() * 1000.0;
@@ -92,14 +96,15 @@ pub(crate) async fn search(desk: Desk, args: SearchArgs) -> Result<Exit, Trouble
     Ok(if none { Exit::Failed } else { Exit::Ok })
 }
 
-/// Hands over every contact, a part at a time, until `each` has seen enough.
+/// Hands over every contact, of one account or of all, a part at a time, until `each` has seen enough.
 pub(crate) async fn every(
     app: &App,
+    account: Option<AccountId>,
     mut each: impl FnMut(ContactRow) -> bool,
 ) -> Result<(), DbError> {
     let mut last = ContactId(0);
     loop {
-        let part = app.store.contacts_after(last, PART).await?;
+        let part = app.store.contacts_of(account, last, PART).await?;
         let Some(end) = part.last() else { return Ok(()) };
         last = end.id;
         for row in part {

@@ -4,6 +4,7 @@
 //! no server to be running, and does no harm when one is.
 
 mod access;
+mod accounts;
 mod decide;
 mod demo;
 mod dial;
@@ -34,6 +35,7 @@ use crate::app::App;
 use crate::config::{Config, ConfigTable, Flags};
 use crate::store::{Account, Store};
 use crate::sync::AccountId;
+use crate::sync::account::same_name;
 use crate::telemetry;
 
 use exit::{Exit, Trouble};
@@ -88,8 +90,9 @@ Examples:
   ringbook sync              what is right: the changes if that is possible, else everything
   ringbook sync --dry-run    say what would happen, and change nothing
   ringbook sync --full       list everything anew
+  ringbook sync --account Office
 
-Works beside a running server and without one: there is never more than one sync of an account at
+Several accounts are synced side by side, those that are not connected left out. Works beside a running server and without one: there is never more than one sync of an account at
 a time. Ctrl-C cancels; what was stored until then stays, and the next sync makes good for the rest.")]
     Sync(sync::Args),
 
@@ -100,7 +103,7 @@ Example:
 
 Exits with 1 when the last sync failed, 4 when the account must be connected, 5 when a sync is on
 hold; so a script needs no more than `ringbook status || …`.")]
-    Status,
+    Status(Whose),
 
     /// The syncs that were, newest first; or one of them in full
     #[command(after_help = "\
@@ -113,7 +116,7 @@ Examples:
     #[command(after_help = "\
 Example:
   ringbook statistics --json | jq .contacts.active")]
-    Statistics,
+    Statistics(Whose),
 
     /// Stop the sync in progress, in whichever process it runs
     #[command(after_help = "\
@@ -137,11 +140,14 @@ Example:
   ringbook reject")]
     Reject(decide::RejectArgs),
 
-    /// The connected Google accounts
+    /// The Google accounts; or add, name, pause, disconnect and remove one
     #[command(after_help = "\
-Example:
-  ringbook accounts")]
-    Accounts,
+Examples:
+  ringbook accounts
+  ringbook accounts add Office
+  ringbook accounts labels Office --show Customers --show Suppliers
+  ringbook accounts disconnect Office --contacts erase")]
+    Accounts(accounts::Args),
 
     /// Whose number is this?
     #[command(after_help = "\
@@ -304,13 +310,13 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Serve) => serve::serve(desk).await,
         Some(Command::Demo(args)) => demo::demo(desk, args).await,
         Some(Command::Sync(args)) => sync::sync(desk, args).await,
-        Some(Command::Status) => status::status(desk).await,
+        Some(Command::Status(whose)) => status::status(desk, whose).await,
         Some(Command::History(args)) => status::history(desk, args).await,
-        Some(Command::Statistics) => status::statistics(desk).await,
+        Some(Command::Statistics(whose)) => status::statistics(desk, whose).await,
         Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
-        Some(Command::Accounts) => status::accounts(desk).await,
+        Some(Command::Accounts(args)) => accounts::accounts(desk, args).await,
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
         Some(Command::Dial(args)) => dial::dial(desk, args),
         Some(Command::Search(args)) => find::search(desk, args).await,
@@ -421,11 +427,37 @@ async fn account(app: &App, named: Option<&str>) -> Result<Account, Trouble> {
     })
 }
 
+/// Which accounts a command is about.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Whose {
+    /// Only this account: its name, number or id; all unless named
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+}
+
+impl Whose {
+    /// The accounts that are meant, oldest first.
+    async fn accounts(&self, app: &App) -> Result<Vec<Account>, Trouble> {
+        match &self.account {
+            Some(named) => Ok(vec![account(app, Some(named)).await?]),
+            None => Ok(app.store.accounts().await?),
+        }
+    }
+
+    /// The one account that is named.
+    async fn only(&self, app: &App) -> Result<Option<AccountId>, Trouble> {
+        match &self.account {
+            Some(named) => Ok(Some(account(app, Some(named)).await?.id)),
+            None => Ok(None),
+        }
+    }
+}
+
 /// By its id, its number or its name.
 fn is_named(store: &Store, account: &Account, named: &str) -> bool {
     store.ids().parse_account(named) == Some(account.id)
         || named.parse().ok().map(AccountId) == Some(account.id)
-        || account.name.eq_ignore_ascii_case(named)
+        || same_name(&account.name, named)
 }
 
 /// Who sits at this terminal, for the history.

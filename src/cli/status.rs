@@ -9,10 +9,10 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{doing, title};
 use crate::cli::screen::Table;
 use crate::cli::sync::{changes, summary};
-use crate::cli::{Desk, Times, local_url, words};
+use crate::cli::{Desk, Times, Whose, local_url, words};
 use crate::clock::between;
-use crate::store::{Account, HistoryQuery, RunRow};
-use crate::sync::{Outcome, RunId};
+use crate::store::{Account, Counts, HistoryQuery, RunRow};
+use crate::sync::{AccountId, Outcome, RunId};
 use crate::web::read;
 use crate::web::wire::{self, Outward};
 
@@ -24,15 +24,17 @@ pub(crate) struct HistoryArgs {
     /// How many, 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
+    #[command(flatten)]
+    whose: Whose,
 }
 
-pub(crate) async fn status(desk: Desk) -> Result<Exit, Trouble> {
+pub(crate) async fn status(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
-    let accounts = app.store.accounts().await?;
+    let accounts = whose.accounts(&app).await?;
     if screen.json {
         let out = Outward::new(&app.store, &app.config);
-        screen.json(&read::status(&app, &out).await?)?;
+        screen.json(&read::status(&app, &out, accounts.clone()).await?)?;
     } else if accounts.is_empty() {
         return Err(super::not_connected(&app));
     }
@@ -46,7 +48,9 @@ pub(crate) async fn status(desk: Desk) -> Result<Exit, Trouble> {
         }
         let (facts, of_account) = standing(&app, account, screen).await?;
         screen.facts(&facts)?;
-        if exit == Exit::Ok {
+        // One that was added and never connected is no trouble of the others.
+        let counts = accounts.len() == 1 || !account.waits_for_its_first_grant();
+        if exit == Exit::Ok && counts {
             exit = of_account;
         }
     }
@@ -137,10 +141,11 @@ async fn standing(
 pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     if let Some(named) = &args.run {
-        let run = run_named(&app, named).await?;
+        let run = run_named(&app, named, args.whose.only(&app).await?).await?;
         return one(&app, run, desk.screen).await;
     }
-    let query = HistoryQuery { limit: args.limit, ..HistoryQuery::default() };
+    let account = args.whose.only(&app).await?;
+    let query = HistoryQuery { account, limit: args.limit, ..HistoryQuery::default() };
     if desk.screen.json {
         let out = Outward::new(&app.store, &app.config);
         desk.screen.json(&read::history(&app, &out, query).await?)?;
@@ -152,9 +157,14 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         desk.screen.say("There was no sync yet. The first: ringbook sync")?;
         return Ok(Exit::Ok);
     }
-    let mut table = Table::new(&[
-        "WHEN", "STARTED", "KIND", "BY", "OUTCOME", ">TOOK", ">LISTED", "CHANGES", "RUN",
-    ]);
+    let names: Vec<(AccountId, String)> =
+        app.store.accounts().await?.into_iter().map(|it| (it.id, it.name)).collect();
+    let mut heads =
+        vec!["WHEN", "STARTED", "KIND", "BY", "OUTCOME", ">TOOK", ">LISTED", "CHANGES", "RUN"];
+    if names.len() > 1 {
+        heads.insert(2, "ACCOUNT");
+    }
+    let mut table = Table::new(&heads);
     for run in &runs {
         let end = run.ended_at.unwrap_or(times.now);
         let outcome = run.outcome.map_or("running", Outcome::as_str);
@@ -164,7 +174,7 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         } else if run.outcome == Some(Outcome::Held) {
             said = format!("{} to delete", words::count(run.counts.to_delete));
         }
-        table.row(vec![
+        let mut cells = vec![
             words::relative(run.started_at, times.now),
             times.exact(run.started_at),
             run.kind.to_string(),
@@ -174,7 +184,12 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
             words::count(run.counts.listed),
             said,
             app.store.ids().run(run.id),
-        ]);
+        ];
+        if names.len() > 1 {
+            let name = names.iter().find(|(id, _)| *id == run.id.account());
+            cells.insert(2, name.map(|(_, name)| name.clone()).unwrap_or_default());
+        }
+        table.row(cells);
     }
     desk.screen.table(&table)?;
     Ok(Exit::Ok)
@@ -189,9 +204,9 @@ fn shortened(text: &str, length: usize) -> String {
 }
 
 /// The run that is meant by an id, or by `latest`.
-async fn run_named(app: &App, named: &str) -> Result<RunRow, Trouble> {
+async fn run_named(app: &App, named: &str, account: Option<AccountId>) -> Result<RunRow, Trouble> {
     let run = if named == "latest" {
-        let query = HistoryQuery { limit: 1, ..HistoryQuery::default() };
+        let query = HistoryQuery { account, limit: 1, ..HistoryQuery::default() };
         app.store.history(&query).await?.into_iter().next()
     } else {
         let id = run_id(app, named)?;
@@ -275,16 +290,17 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
     Ok(Exit::Ok)
 }
 
-pub(crate) async fn statistics(desk: Desk) -> Result<Exit, Trouble> {
+pub(crate) async fn statistics(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
+    let accounts = whose.accounts(&app).await?;
     if screen.json {
         let out = Outward::new(&app.store, &app.config);
-        screen.json(&read::statistics(&app, &out).await?)?;
+        screen.json(&read::statistics(&app, &out, accounts).await?)?;
         return Ok(Exit::Ok);
     }
-    let totals = app.store.totals().await?;
-    let outcomes = app.store.outcomes(None).await?;
+    let totals = Counts::sum(accounts.iter().map(|it| &it.counts));
+    let outcomes = app.store.outcomes(whose.only(&app).await?).await?;
     let with = |number: u64| {
         let share = if totals.live == 0 { 0.0 } else { number as f64 * 100.0 / totals.live as f64 };
         format!("{} ({share:.0} %)", words::count(number))
@@ -309,57 +325,6 @@ pub(crate) async fn statistics(desk: Desk) -> Result<Exit, Trouble> {
             words::count(*number)
         ))?;
     }
-    Ok(Exit::Ok)
-}
-
-pub(crate) async fn accounts(desk: Desk) -> Result<Exit, Trouble> {
-    let app = desk.open().await?;
-    let accounts = app.store.accounts().await?;
-    let times = Times::of(&app);
-    if desk.screen.json {
-        let out = Outward::new(&app.store, &app.config);
-        let mut answers = Vec::with_capacity(accounts.len());
-        for account in &accounts {
-            let grant = app.store.grant(account.id).await?;
-            let grant = grant.as_ref().map(|grant| (account.id, grant));
-            let configured = app.connector.is_configured();
-            answers.push(json!({
-                "id": out.account(account.id),
-                "name": account.name,
-                "google_id": account.google_id,
-                "created_at": out.time(account.created_at),
-                "contacts": account.counts.live,
-                "last_sync_at": account.last_success_at.map(|at| out.time(at)),
-                "auth": wire::AuthStatus::of(&out, grant, configured, times.now),
-                "schedule": read::schedule(&app, &out, Some(account)),
-            }));
-        }
-        desk.screen.json(&json!({ "accounts": answers }))?;
-        return Ok(Exit::Ok);
-    }
-    if accounts.is_empty() {
-        return Err(super::not_connected(&app));
-    }
-    let mut table =
-        Table::new(&["NAME", "GOOGLE", ">CONTACTS", "CONNECTED", "LAST SUCCESS", "SCHEDULE", "ID"]);
-    for account in &accounts {
-        let connected = match (&account.grant, &account.needs_reauth) {
-            (None, _) => "no".to_owned(),
-            (_, Some(_)) => "must be connected again".to_owned(),
-            _ => "yes".to_owned(),
-        };
-        let last = account.last_success_at.map(|at| words::relative(at, times.now));
-        table.row(vec![
-            account.name.clone(),
-            account.google_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            words::count(account.counts.live),
-            connected,
-            last.unwrap_or_else(|| "never".to_owned()),
-            schedule(&app, account),
-            app.store.ids().account(account.id),
-        ]);
-    }
-    desk.screen.table(&table)?;
     Ok(Exit::Ok)
 }
 

@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{Progress, title};
 use crate::cli::screen::Screen;
 use crate::cli::signals::{Asked, Signals};
-use crate::cli::{Desk, Times, account, whoami, words};
+use crate::cli::{Desk, Times, Whose, whoami, words};
 use crate::clock::{after, between};
 use crate::connect::{ConnectProblem, LazyPeople};
 use crate::store::{Account, Holder, Refusal, RunRow};
@@ -17,7 +17,9 @@ use crate::sync::engine::Finished;
 use crate::sync::preview::{Preview, PreviewError, preview};
 use crate::sync::schedule::FullReason;
 use crate::sync::supervisor::{FOLLOW_UP_BY, Started, Wish};
-use crate::sync::{FailureCode, Kind, Outcome, Trigger};
+use crate::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
+use crate::web::wire::synced::{Attempt, Synced, fate_of};
+use crate::web::wire::together::{Fate, deciding};
 use crate::web::wire::{self, Outward};
 
 #[derive(Debug, clap::Args)]
@@ -34,9 +36,8 @@ pub(crate) struct Args {
     /// When another sync is in progress, watch it and start afterwards
     #[arg(long)]
     wait: bool,
-    /// Which account, if there are several
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 impl Args {
@@ -54,68 +55,174 @@ const PARK: Duration = Duration::from_secs(8);
 
 pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
-    let account = account(&app, args.account.as_deref()).await?;
+    let accounts = meant(&app, &args.whose).await?;
     if args.dry_run {
-        return rehearse(&app, &account, args.kind(), desk.screen).await;
+        return rehearse(&app, &accounts, args.kind(), desk.screen).await;
     }
     if !app.connector.is_configured() {
         // It could only fail, and would leave its mark in the history.
         return Err(ConnectProblem::NotConfigured.into());
     }
+    let several = accounts.len() > 1;
     let mut signals = Signals::listen()?;
-    let wish = Wish {
-        account: account.id,
-        kind: args.kind(),
-        trigger: Trigger::Cli,
-        asked_by: Some(whoami()),
-    };
-    let started = loop {
-        match app.supervisor.start(&wish).await {
-            Ok(started) => break started,
-            Err(Refusal::Busy(holder)) if args.wait || follows_up(&app, &holder).await? => {
-                if let Some(asked) =
-                    wait(&app, &account, &holder, &mut signals, desk.screen).await?
-                {
-                    return Ok(asked.exit());
+    // All begin at once; they are watched one after the other.
+    let mut begun = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let started = app.supervisor.start(&wish(account.id, args.kind())).await;
+        begun.push((account, started));
+    }
+    let mut attempts = Vec::with_capacity(begun.len());
+    let mut ended: Option<Asked> = None;
+    for (account, started) in begun {
+        if several {
+            desk.screen.say(desk.screen.paint.bold(&account.name))?;
+        }
+        let seen = watch(&app, &account, started, &args, ended, &mut signals, desk.screen).await?;
+        match seen {
+            Seen::Over { row, asked } => {
+                let (fate, problem) = fate_of(&row);
+                if several || !desk.screen.json {
+                    tell(&app, &row, desk.screen)?;
                 }
+                attempts.push(Attempt { account, fate, row: Some(*row), problem });
+                ended = ended.or(asked);
             }
-            Err(refusal) => return Err(refused(&app, refusal)),
-        }
-    };
-    let mut exit = match attend(&app, started, &mut signals, desk.screen).await? {
-        Attended::Over { row, asked } => {
-            tell(&app, &row, desk.screen).await?;
-            let of_signal =
-                asked.filter(|_| row.outcome != Some(Outcome::Succeeded)).map(Asked::exit);
-            let outcome = row.outcome.unwrap_or(Outcome::Interrupted);
-            let exit = of_signal.unwrap_or_else(|| Exit::of(outcome, row.error_code));
-            if exit != Exit::Ok || asked.is_some() || row.kind != Kind::Full {
-                return Ok(exit);
+            Seen::Refused(trouble) if several => {
+                desk.screen.say(format!("{}\n", trouble.message))?;
+                let fate = match trouble.exit {
+                    Exit::Busy => Fate::Busy,
+                    Exit::NotConnected => Fate::Failed(401),
+                    _ => Fate::Failed(503),
+                };
+                let problem = Some(trouble.message);
+                attempts.push(Attempt { account, fate, row: None, problem });
             }
-            exit
+            Seen::Refused(trouble) => return Err(trouble),
+            Seen::Left(asked) => return Ok(asked.exit()),
         }
-        Attended::Left(asked) => return Ok(asked.exit()),
-    };
+    }
+    if desk.screen.json {
+        answer(&app, &attempts, desk.screen)?;
+    }
+    let exit = exit_of(&attempts, ended);
+    if ended.is_some() {
+        return Ok(exit);
+    }
     // What changed at Google while the pages were being listed. If a server runs, it may be faster,
     // and that is as good.
-    let by = Some(FOLLOW_UP_BY.to_owned());
-    let wish = Wish { kind: Some(Kind::Incremental), asked_by: by, ..wish };
-    if let Ok(started) = app.supervisor.start(&wish).await {
-        match attend(&app, started, &mut signals, desk.screen).await? {
-            Attended::Over { row, .. } => match row.outcome {
-                Some(Outcome::Succeeded) if row.counts.listed == 0 => {
-                    desk.screen.say("Nothing changed at Google meanwhile.")?;
-                }
-                Some(Outcome::Succeeded) => {
-                    desk.screen.say(format!("Changed at Google meanwhile: {}.", changes(&row)))?;
-                }
-                // The full sync is done all the same; the next run asks again.
-                _ => desk.screen.say("What changed meanwhile will come with the next sync.")?,
-            },
-            Attended::Left(asked) => exit = asked.exit(),
+    for attempt in &attempts {
+        let Some(row) = attempt.row.as_ref().filter(|row| row.kind == Kind::Full) else { continue };
+        if attempt.fate != Fate::Done {
+            continue;
+        }
+        let by = Some(FOLLOW_UP_BY.to_owned());
+        let wish = Wish { asked_by: by, ..wish(row.id.account(), Some(Kind::Incremental)) };
+        if let Ok(started) = app.supervisor.start(&wish).await
+            && let Some(asked) = follow_up(&app, started, &mut signals, desk.screen).await?
+        {
+            return Ok(asked.exit());
         }
     }
     Ok(exit)
+}
+
+/// The accounts that are to be synced: the one that is named, the only one, or all that are connected.
+async fn meant(app: &App, whose: &Whose) -> Result<Vec<Account>, Trouble> {
+    let mut accounts = whose.accounts(app).await?;
+    if accounts.len() > 1 {
+        // One that was disconnected on purpose does not spoil the sync of the others.
+        accounts.retain(|it| it.grant.is_some());
+    }
+    if accounts.is_empty() { Err(super::not_connected(app)) } else { Ok(accounts) }
+}
+
+fn wish(account: AccountId, kind: Option<Kind>) -> Wish {
+    Wish { account, kind, trigger: Trigger::Cli, asked_by: Some(whoami()) }
+}
+
+/// How the sync of one account came to an end, from here.
+enum Seen {
+    Over { row: Box<RunRow>, asked: Option<Asked> },
+    Refused(Trouble),
+    Left(Asked),
+}
+
+/// Watches a run that was to begin until it is over, and begins it after another's if that is wanted.
+/// `ended` is the signal that was given before.
+async fn watch(
+    app: &App,
+    account: &Account,
+    mut started: Result<Started, Refusal>,
+    args: &Args,
+    ended: Option<Asked>,
+    signals: &mut Signals,
+    screen: Screen,
+) -> Result<Seen, Trouble> {
+    let started = loop {
+        match started {
+            Ok(started) => break started,
+            Err(Refusal::Busy(holder))
+                if ended.is_none() && (args.wait || follows_up(app, &holder).await?) =>
+            {
+                if let Some(asked) = wait(app, account, &holder, signals, screen).await? {
+                    return Ok(Seen::Left(asked));
+                }
+                started = app.supervisor.start(&wish(account.id, args.kind())).await;
+            }
+            Err(refusal) => return Ok(Seen::Refused(refused(app, refusal))),
+        }
+    };
+    if ended == Some(Asked::Interrupt) {
+        // Who stops one of several means all of them.
+        app.supervisor.cancel(account.id, &whoami()).await?;
+    }
+    match attend(app, started, signals, screen).await {
+        Ok(Attended::Over { row, asked }) => Ok(Seen::Over { row, asked }),
+        Ok(Attended::Left(asked)) => Ok(Seen::Left(asked)),
+        Err(trouble) => Ok(Seen::Refused(trouble)),
+    }
+}
+
+/// Of several the one that decides, as in the API.
+fn exit_of(attempts: &[Attempt], ended: Option<Asked>) -> Exit {
+    let done =
+        |it: &Attempt| it.row.as_ref().is_some_and(|row| row.outcome == Some(Outcome::Succeeded));
+    if let Some(asked) = ended
+        && !attempts.iter().all(done)
+    {
+        return asked.exit();
+    }
+    let fates: Vec<Fate> = attempts.iter().map(|it| it.fate).collect();
+    let Some(it) = deciding(&fates).map(|at| &attempts[at]) else { return Exit::Ok };
+    match (&it.row, it.fate) {
+        (Some(row), _) => Exit::of(row.outcome.unwrap_or(Outcome::Interrupted), row.error_code),
+        (None, Fate::Busy) => Exit::Busy,
+        (None, Fate::Failed(401)) => Exit::NotConnected,
+        (None, _) => Exit::Failed,
+    }
+}
+
+/// Shows the follow-up of a full sync. Returns the signal that ended it, if one did.
+async fn follow_up(
+    app: &App,
+    started: Started,
+    signals: &mut Signals,
+    screen: Screen,
+) -> Result<Option<Asked>, Trouble> {
+    match attend(app, started, signals, screen).await? {
+        Attended::Over { row, .. } => match row.outcome {
+            Some(Outcome::Succeeded) if row.counts.listed == 0 => {
+                screen.say("Nothing changed at Google meanwhile.")?;
+            }
+            Some(Outcome::Succeeded) => {
+                screen.say(format!("Changed at Google meanwhile: {}.", changes(&row)))?;
+            }
+            // The full sync is done all the same; the next run asks again.
+            _ => screen.say("What changed meanwhile will come with the next sync.")?,
+        },
+        Attended::Left(asked) => return Ok(Some(asked)),
+    }
+    Ok(None)
 }
 
 /// Nobody asked for this run, it is over in a moment, and nobody is to be refused because of it.
@@ -243,22 +350,24 @@ pub(crate) async fn attend(
     }
 }
 
-async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
-    if screen.json {
-        let out = Outward::new(&app.store, &app.config);
-        let now = app.clock.now();
-        match row.outcome {
-            Some(Outcome::Succeeded | Outcome::Partial | Outcome::Held) => {
-                screen.json(&wire::SyncResult::of(&out, row, now))?;
-            }
-            _ => {
-                let detail = summary(row, screen).swap_remove(0);
-                let run = Some(wire::Run::of(&out, row, now));
-                screen.json(&wire::RunProblem { detail, run })?;
-            }
+/// What became of all, in the shapes of the API.
+fn answer(app: &App, attempts: &[Attempt], screen: Screen) -> Result<(), Trouble> {
+    let out = Outward::new(&app.store, &app.config);
+    let now = app.clock.now();
+    match Synced::of(&out, attempts, now) {
+        None => Ok(()),
+        Some(Synced::Good { result, .. }) => Ok(screen.json(&result)?),
+        Some(Synced::Bad { decides, detail, told }) => {
+            let row = attempts[decides].row.as_ref();
+            let of_row = row.filter(|_| attempts.len() == 1);
+            let detail = of_row.map_or(detail, |row| summary(row, screen).swap_remove(0));
+            let run = row.map(|row| wire::Run::of(&out, row, now));
+            Ok(screen.json(&wire::RunProblem { detail, run, accounts: told })?)
         }
-        return Ok(());
     }
+}
+
+fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     for line in summary(row, screen) {
         screen.say(line)?;
     }
@@ -397,10 +506,48 @@ pub(crate) fn changes(row: &RunRow) -> String {
 /// `--dry-run`.
 async fn rehearse(
     app: &App,
-    account: &Account,
+    accounts: &[Account],
     kind: Option<Kind>,
     screen: Screen,
 ) -> Result<Exit, Trouble> {
+    let mut signals = Signals::listen()?;
+    let (mut told, mut exit) = (Vec::new(), Exit::Ok);
+    for account in accounts {
+        if accounts.len() > 1 {
+            screen.say(screen.paint.bold(&account.name))?;
+        }
+        let it = match preview_of(app, account, kind, &mut signals, screen).await? {
+            Ok(it) => it,
+            Err(asked) => return Ok(asked.exit()),
+        };
+        imagine(&it, screen)?;
+        let mut json = rehearsed(&it);
+        if accounts.len() > 1 {
+            json["id"] = json!(app.store.ids().account(account.id));
+            json["name"] = json!(account.name);
+        }
+        told.push(json);
+        if it.held {
+            exit = Exit::Held;
+        }
+    }
+    if screen.json {
+        match told.as_slice() {
+            [only] => screen.json(only)?,
+            several => screen.json(&json!({ "dry_run": true, "accounts": several }))?,
+        }
+    }
+    Ok(exit)
+}
+
+/// What a sync of one account would do, or the signal that ended the look.
+async fn preview_of(
+    app: &App,
+    account: &Account,
+    kind: Option<Kind>,
+    signals: &mut Signals,
+    screen: Screen,
+) -> Result<Result<Preview, Asked>, Trouble> {
     let options = app.supervisor.options();
     let orders = app
         .store
@@ -413,22 +560,16 @@ async fn rehearse(
         progress.note("Listing everything at Google, and writing nothing ...");
     }
     let book = LazyPeople { connector: app.connector.clone(), account: account.id };
-    let mut signals = Signals::listen()?;
     let seen = tokio::select! {
         seen = preview(&app.store, &book, account.id, orders, chance) => seen,
-        asked = signals.next() => return Ok(asked.exit()),
+        asked = signals.next() => return Ok(Err(asked)),
     };
     let it = match seen {
         Ok(it) => it,
         Err(PreviewError::Failed(message)) => return Err(Trouble::failed(message)),
         Err(PreviewError::Db(problem)) => return Err(problem.into()),
     };
-    if screen.json {
-        screen.json(&rehearsed(&it))?;
-    } else {
-        imagine(&it, screen)?;
-    }
-    Ok(if it.held { Exit::Held } else { Exit::Ok })
+    Ok(Ok(it))
 }
 
 fn rehearsed(it: &Preview) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! Keeps the newest snapshot. It is made when somebody asks for the first time, and after that from what
 //! has changed; so every process on a database shows the same, whoever writes to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -94,10 +94,15 @@ impl Rules {
 /// Names of labels by account and resource name.
 pub type Labels = BTreeMap<(AccountId, String), String>;
 
+/// The labels of an account whose contacts reach the phones; `None`: all contacts do.
+type Shown = Option<BTreeSet<String>>;
+
 /// The directory at one moment.
 pub struct View {
     pub contacts: Snapshot,
     pub labels: Labels,
+    /// By account the labels whose contacts reach the phones, where not all do.
+    shown: BTreeMap<AccountId, Shown>,
     /// Counts the views of this process.
     pub number: u64,
     versions: Vec<Version>,
@@ -249,9 +254,12 @@ impl Directory {
             base = Some(lost);
         }
         let mut labels = Labels::new();
+        let mut shown = BTreeMap::new();
         let mut next = None;
         for version in &versions {
             let account = version.account;
+            let only = self.store.labels_shown(account).await?;
+            let only: Shown = only.map(|it| it.into_iter().collect());
             for (resource, name) in self.store.label_names(account).await? {
                 labels.insert((account, resource), name);
             }
@@ -259,10 +267,12 @@ impl Directory {
             match known(account).filter(|_| !whole) {
                 Some(old) if old.version == version.version => {}
                 Some(old) => {
-                    self.follow(account, old.version, last, &mut next, &mut gone).await?;
+                    let from = (account, old.version);
+                    self.follow(from, &only, last, &mut next, &mut gone).await?;
                 }
-                None => self.read(account, last, &mut next, &mut gone).await?,
+                None => self.read(account, &only, last, &mut next, &mut gone).await?,
             }
+            shown.insert(account, only);
         }
         let contacts = match (next, last) {
             (Some(next), _) if gone.is_empty() => next,
@@ -274,7 +284,8 @@ impl Directory {
         };
         let at = self.store.clock().now();
         let number = self.last().map_or(0, |it| it.number) + 1;
-        let view = View { contacts, labels, number, versions, at, took: between(began, at) };
+        let took = between(began, at);
+        let view = View { contacts, labels, shown, number, versions, at, took };
         debug!(
             contacts = view.contacts.len(),
             took_ms = view.took.as_millis() as u64,
@@ -290,8 +301,8 @@ impl Directory {
     /// Takes up what changed in an account after a version.
     async fn follow(
         &self,
-        account: AccountId,
-        version: i64,
+        (account, version): (AccountId, i64),
+        shown: &Shown,
         last: Option<&View>,
         next: &mut Option<Snapshot>,
         gone: &mut HashSet<i64>,
@@ -304,7 +315,7 @@ impl Directory {
             for it in changed {
                 gone.insert(it.id.0);
                 match &it.content {
-                    Some(content) => records.insert(it.id.0, self.record(it.id, content)),
+                    Some(content) => records.insert(it.id.0, self.record(it.id, content, shown)),
                     // Deleted since it was read a moment ago.
                     None => records.remove(&it.id.0),
                 };
@@ -324,6 +335,7 @@ impl Directory {
     async fn read(
         &self,
         account: AccountId,
+        shown: &Shown,
         last: Option<&View>,
         next: &mut Option<Snapshot>,
         gone: &mut HashSet<i64>,
@@ -335,7 +347,7 @@ impl Directory {
             let part = self.store.contents_after(account, after, PART).await?;
             let Some((end, _)) = part.last() else { break };
             after = *end;
-            records.extend(part.iter().map(|(id, content)| self.record(*id, content)));
+            records.extend(part.iter().map(|(id, content)| self.record(*id, content, shown)));
             let there = next.as_ref().map_or(0, Snapshot::len);
             if records.len() >= (there / 2).clamp(PART as usize, BATCH) {
                 self.add(std::mem::take(&mut records), last, next, gone);
@@ -362,7 +374,7 @@ impl Directory {
         *next = Some(made);
     }
 
-    fn record(&self, id: ContactId, content: &Content) -> Record {
+    fn record(&self, id: ContactId, content: &Content, shown: &Shown) -> Record {
         let named = self.rules.naming.name(content);
         let folded = |text: &str| Some(fold(text, FIELD_MAX)).filter(|it| !it.is_empty());
         // The name stands first even where it folds to nothing, such as a heart.
@@ -374,6 +386,7 @@ impl Directory {
         fields.truncate(FIELDS_MAX);
         let number = |it: &Phone| self.rules.digits_of(&it.value, it.canonical.as_deref());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
+        let labels = labels.filter(|it| shown.as_ref().is_none_or(|shown| shown.contains(*it)));
         Record {
             id: id.0,
             account: id.account().0,
@@ -382,6 +395,7 @@ impl Directory {
             keypad: named.keypad,
             starred: content.is_starred(),
             has_phone: !content.phones.is_empty(),
+            off_phones: !reaches_phones(content, shown),
             fields,
             numbers: content.phones.iter().filter_map(number).collect(),
             labels: labels.cloned().collect(),
@@ -389,7 +403,18 @@ impl Directory {
     }
 }
 
+/// One label that is shown is enough.
+fn reaches_phones(content: &Content, shown: &Shown) -> bool {
+    let shown = shown.as_ref();
+    shown.is_none_or(|shown| content.labels.iter().any(|label| shown.contains(label)))
+}
+
 impl View {
+    /// Whether a contact may be shown on phones. Those of accounts that are no more are not.
+    pub fn shows(&self, account: AccountId, content: &Content) -> bool {
+        self.shown.get(&account).is_some_and(|shown| reaches_phones(content, shown))
+    }
+
     fn is_of(&self, versions: &[Version]) -> bool {
         self.versions.len() == versions.len()
             && self

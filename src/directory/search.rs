@@ -281,10 +281,12 @@ impl Snapshot {
         best.filter(|_| !ambiguous).map(|(_, _, whose)| whose)
     }
 
+    /// Numbers of contacts that reach the phones.
     fn ending(&self, number: Digits, count: usize) -> impl Iterator<Item = &(Digits, u32)> {
         let (low, high) = number.ending_alike(count);
         let first = self.numbers.partition_point(|(other, _)| *other < low);
-        self.numbers[first..].iter().take_while(move |(other, _)| *other <= high)
+        let alike = self.numbers[first..].iter().take_while(move |(other, _)| *other <= high);
+        alike.filter(|(_, whose)| !self.is_off_phones(*whose))
     }
 }
 

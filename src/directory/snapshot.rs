@@ -23,6 +23,8 @@ pub struct Record {
     pub starred: bool,
     /// It has something that is meant to be a number.
     pub has_phone: bool,
+    /// It has none of the labels that reach the phones: programs find it, phones do not.
+    pub off_phones: bool,
     /// Folded texts that it is found by, the displayed name first.
     pub fields: Vec<String>,
     pub numbers: Vec<Digits>,
@@ -76,8 +78,16 @@ struct Entry {
     keypad: Keypad,
     starred: bool,
     has_phone: bool,
+    /// None of its labels reaches the phones.
+    off_phones: bool,
     /// Shown with another one of the same person.
     hidden: bool,
+}
+
+impl Entry {
+    fn is_on_phones(&self) -> bool {
+        self.has_phone && !self.off_phones && !self.hidden
+    }
 }
 
 /// The packed contacts. A contact is known by its place: the first has place 0.
@@ -216,6 +226,7 @@ impl Snapshot {
             keypad: record.keypad,
             starred: record.starred,
             has_phone: record.has_phone,
+            off_phones: record.off_phones,
             hidden: false,
         });
     }
@@ -272,7 +283,13 @@ impl Snapshot {
                 continue;
             }
             for (at, (_, whose)) in same.iter().enumerate() {
-                let first = same[..at].iter().map(|(_, other)| *other).find(|other| {
+                // Who is kept off the phones lends nobody a number, and takes nobody's place.
+                if self.entries[*whose as usize].off_phones {
+                    continue;
+                }
+                let others = same[..at].iter().map(|(_, other)| *other);
+                let mut others = others.filter(|it| !self.entries[*it as usize].off_phones);
+                let first = others.find(|other| {
                     let (a, b) = (&self.entries[*other as usize], &self.entries[*whose as usize]);
                     a.account != b.account && self.share_a_word(*other, *whose)
                 });
@@ -312,16 +329,17 @@ impl Snapshot {
         let mut starred = Vec::new();
         let mut labelled: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (place, entry) in (0..).zip(&self.entries) {
-            if entry.has_phone && !entry.hidden {
+            if entry.is_on_phones() {
                 self.lists.with_phone += 1;
                 self.lists.keypad[entry.keypad.digit()].push(place);
             }
-            if entry.has_phone && entry.starred {
+            if entry.has_phone && entry.starred && !entry.off_phones {
                 starred.push(self.shown_for(place));
             }
         }
         for (place, label) in &self.labelled {
-            if self.entries[*place as usize].has_phone {
+            let entry = &self.entries[*place as usize];
+            if entry.has_phone && !entry.off_phones {
                 labelled.entry(*label).or_default().push(self.shown_for(*place));
             }
         }
@@ -371,8 +389,12 @@ impl Snapshot {
     }
 
     pub fn is_on_phones(&self, place: u32) -> bool {
-        let entry = &self.entries[place as usize];
-        entry.has_phone && !entry.hidden
+        self.entries[place as usize].is_on_phones()
+    }
+
+    /// Whether none of its labels reaches the phones.
+    pub(super) fn is_off_phones(&self, place: u32) -> bool {
+        self.entries[place as usize].off_phones
     }
 
     pub fn keypad(&self, key: Keypad) -> &[u32] {

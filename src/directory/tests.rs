@@ -49,8 +49,8 @@ fn record() -> impl Strategy<Value = Record> {
     let fields = prop::collection::vec(text(), 1..4);
     let numbers = prop::collection::vec(digits(), 0..3);
     let labels = prop::collection::vec(prop::sample::select(vec!["x", "y", "z"]), 0..3);
-    (1..12_i64, 0..3_i64, fields, numbers, labels, any::<(bool, bool)>()).prop_map(
-        |(id, account, fields, numbers, mut labels, (starred, has_phone))| {
+    (1..12_i64, 0..3_i64, fields, numbers, labels, any::<(bool, bool, bool)>()).prop_map(
+        |(id, account, fields, numbers, mut labels, (starred, has_phone, off_phones))| {
             labels.sort_unstable();
             labels.dedup();
             let id = account * 100 + id;
@@ -62,6 +62,7 @@ fn record() -> impl Strategy<Value = Record> {
                 keypad: Keypad::of_folded(&fields[0]),
                 starred,
                 has_phone,
+                off_phones,
                 fields,
                 numbers: numbers
                     .iter()
@@ -175,13 +176,13 @@ fn fit_of_keys(record: &Record, keys: &str) -> Option<Fit> {
             }
         }
     }
-    best.filter(|_| record.has_phone)
+    best.filter(|_| record.has_phone && !record.off_phones)
 }
 
 /// Whose number it is, by the words of [`Snapshot::who_has`].
 fn naive_who_has(records: &[Record], asked: Digits, digits_min: usize) -> Option<u32> {
     let all = || {
-        let places = (0_u32..).zip(records);
+        let places = (0_u32..).zip(records).filter(|(_, it)| !it.off_phones);
         places.flat_map(|(place, it)| it.numbers.iter().map(move |number| (*number, place)))
     };
     if let Some((_, place)) = all().find(|(number, _)| number.same(asked)) {
@@ -281,6 +282,40 @@ proptest! {
     }
 }
 
+/// What phones see of a snapshot: contacts by their ids.
+fn on_phones(it: &Snapshot, asked: &str, number: Digits) -> String {
+    let ids = |places: &[u32]| places.iter().map(|at| it.id(*at)).collect::<Vec<_>>();
+    let hits = |hits: Vec<Hit>| hits.iter().map(|(fit, at)| (*fit, it.id(*at))).collect::<Vec<_>>();
+    let mut labels: Vec<_> =
+        it.labels().map(|(account, name, places)| (account, name, ids(places))).collect();
+    labels.sort();
+    let keys: Vec<_> = Keypad::ALL.iter().map(|key| ids(it.keypad(*key))).collect();
+    let merged: Vec<_> = (0..it.len() as u32)
+        .filter(|at| it.is_on_phones(*at))
+        .map(|at| (it.id(at), it.merged_with(at).collect::<Vec<_>>()))
+        .collect();
+    let found = hits(it.on_phones(it.search(asked, Scope::Everything)));
+    let by_keys = hits(it.search_by_keys("5673"));
+    let whose = it.who_has(number, 6).map(|at| it.id(at));
+    let lists = (ids(it.starred()), it.with_phone(), keys, labels);
+    format!("{lists:?} {merged:?} {found:?} {by_keys:?} {whose:?}")
+}
+
+proptest! {
+    /// Nothing on a phone tells whether there is somebody who is kept off it.
+    #[test]
+    fn who_is_kept_off_the_phones_is_as_good_as_not_there(
+        records in records(), asked in text(), (number, abroad) in digits(), merge in any::<bool>(),
+    ) {
+        let Some(number) = Digits::of(&number, abroad) else { return Ok(()) };
+        let without: Vec<Record> = records.iter().filter(|it| !it.off_phones).cloned().collect();
+        prop_assert_eq!(
+            on_phones(&snapshot(&records, merge), &asked, number),
+            on_phones(&snapshot(&without, merge), &asked, number)
+        );
+    }
+}
+
 #[test]
 fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
     let mut record = Record {
@@ -291,6 +326,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         keypad: Keypad::of_folded("zero"),
         starred: false,
         has_phone: true,
+        off_phones: false,
         fields: vec!["0 ".repeat(60).trim_end().to_owned()],
         numbers: Vec::new(),
         labels: Vec::new(),

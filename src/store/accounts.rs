@@ -1,12 +1,14 @@
-//! Accounts: which there are, how they stand, and their schedules.
+//! Accounts: which there are, what they are called, how they stand, and what was set for them.
 
 use jiff::Timestamp;
 
 use crate::contact::ResourceName;
 use crate::store::Store;
-use crate::store::db::{DbError, Row, int};
+use crate::store::db::{DbError, Row, Tx, int};
+use crate::store::page::next_version;
+use crate::sync::account::{AccountName, BadName, Condition, same_name};
 use crate::sync::schedule::{Standing, TokenFacts};
-use crate::sync::{AccountId, Kind, Outcome, RunId};
+use crate::sync::{AccountId, FailureCode, Kind, Outcome, RunId};
 
 /// An account and how it stands. Everything here is one indexed read.
 #[derive(Clone, Debug)]
@@ -29,6 +31,42 @@ pub struct Account {
     pub grant: Option<i64>,
     pub needs_reauth: Option<NeedsReauth>,
     pub latest_run: Option<LatestRun>,
+    /// What is mirrored: `contacts` unless another kind of source was chosen.
+    pub source: String,
+    /// The labels whose contacts reach the phones; `None`: all contacts do.
+    pub labels_shown: Option<Vec<String>>,
+    /// Its contacts are being erased; no run starts meanwhile.
+    pub erasing: bool,
+}
+
+impl Account {
+    /// What the account's state depends on. `configured`: what it takes to ask Google is set.
+    pub fn condition(&self, configured: bool) -> Condition<'_> {
+        let latest = self.latest_run.as_ref();
+        let misconfigured = latest.filter(|run| run.error_code == Some(FailureCode::Misconfigured));
+        Condition {
+            configured,
+            has_grant: self.grant.is_some(),
+            was_connected: !self.waits_for_its_first_grant(),
+            dead_because: self.needs_reauth.as_ref().map(|it| it.reason.as_str()),
+            misconfigured_because: misconfigured
+                .map(|run| run.error_message.as_deref().unwrap_or("Google refuses the request")),
+            held: self.held_run.is_some(),
+            paused: self.schedule.paused,
+        }
+    }
+
+    /// Whether its silence is an alarm. An account that nobody wants synced by itself may well be silent,
+    /// unless its syncs fail; and so may one that waits to be connected.
+    pub fn is_expected_to_succeed(&self, planned: bool) -> bool {
+        let wanted = self.standing.failures > 0 || self.needs_reauth.is_some() || planned;
+        wanted && !self.waits_for_its_first_grant()
+    }
+
+    /// It was added, and nothing more: there is nothing that could be in step or not.
+    pub fn waits_for_its_first_grant(&self) -> bool {
+        self.grant.is_none() && self.latest_run.is_none() && self.last_success_at.is_none()
+    }
 }
 
 /// How many contacts an account has.
@@ -40,6 +78,21 @@ pub struct Counts {
     pub emails: u64,
     pub with_phone: u64,
     pub with_email: u64,
+}
+
+impl Counts {
+    pub fn sum<'a>(parts: impl IntoIterator<Item = &'a Counts>) -> Counts {
+        let mut sum = Counts::default();
+        for part in parts {
+            sum.live += part.live;
+            sum.deleted += part.deleted;
+            sum.phones += part.phones;
+            sum.emails += part.emails;
+            sum.with_phone += part.with_phone;
+            sum.with_email += part.with_email;
+        }
+        sum
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +107,21 @@ pub struct LatestRun {
     pub id: RunId,
     /// `None` while it is open.
     pub outcome: Option<Outcome>,
+    pub error_code: Option<FailureCode>,
     pub error_message: Option<String>,
+}
+
+/// Why an account could not be added or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error(transparent)]
+    Name(#[from] BadName),
+    #[error("there is an account `{0}` already; choose another name")]
+    Taken(String),
+    #[error("there is no such account any more")]
+    Gone,
+    #[error(transparent)]
+    Db(#[from] DbError),
 }
 
 /// A schedule as it was set for one account; what is `None` comes from the configuration.
@@ -74,7 +141,7 @@ const ACCOUNT: &str = "
         a.interruptions, a.not_before, a.follow_up_at, a.alerted_at, a.held_run, held.kind,
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
-        r.id, r.outcome, r.error_message
+        r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing
     from account a
     left join oauth_grant g on g.account = a.id
     left join run held on held.id = a.held_run
@@ -83,18 +150,96 @@ const ACCOUNT: &str = "
 impl Store {
     /// All accounts, oldest first.
     pub async fn accounts(&self) -> Result<Vec<Account>, DbError> {
-        let sql = format!("{ACCOUNT} order by a.id");
+        let sql = format!("{ACCOUNT} where {STAYS} order by a.id");
         self.db.rows(&sql, &[]).await?.iter().map(account).collect()
     }
 
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, DbError> {
-        let sql = format!("{ACCOUNT} where a.id = $1");
+        let sql = format!("{ACCOUNT} where a.id = $1 and {STAYS}");
         self.db.row(&sql, &[id.0.into()]).await?.as_ref().map(account).transpose()
     }
 
-    pub async fn set_schedule(
+    /// The account of a name; case and accents do not matter.
+    pub async fn account_named(&self, name: &str) -> Result<Option<Account>, DbError> {
+        let accounts = self.accounts().await?;
+        Ok(accounts.into_iter().find(|it| same_name(&it.name, name)))
+    }
+
+    /// Adds an account that waits to be connected.
+    ///
+    /// # Errors
+    /// When the name is none, or another account has it.
+    pub async fn create_account(&self, name: &str) -> Result<AccountId, AccountError> {
+        let name = AccountName::parse(name)?;
+        let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        let now = tx.now(&*self.clock).await?;
+        check_free(&tx, &name, None).await?;
+        let id = add(&tx, name.as_str(), None, now).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(id)
+    }
+
+    /// # Errors
+    /// When the name is none, or another account has it, or there is no such account.
+    pub async fn rename_account(&self, id: AccountId, name: &str) -> Result<(), AccountError> {
+        const RENAME: &str = "update account set name = $2
+            where id = $1 and coalesce(erasing, '') <> 'account'";
+        let name = AccountName::parse(name)?;
+        let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        check_free(&tx, &name, Some(id)).await?;
+        if tx.exec(RENAME, &[id.0.into(), name.as_str().into()]).await? == 0 {
+            return Err(AccountError::Gone);
+        }
+        tx.commit().await?;
+        self.tick();
+        Ok(())
+    }
+
+    /// Pauses an account, or resumes it. What Ringbook does by itself stops meanwhile, also the follow-up
+    /// of a full sync; what somebody asks for is still done.
+    pub async fn set_paused(&self, id: AccountId, paused: bool) -> Result<(), DbError> {
+        const PAUSE: &str = "update account set schedule_paused = $2 where id = $1";
+        let tx = self.db.begin_durable().await?;
+        tx.exec(PAUSE, &[id.0.into(), paused.into()]).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(())
+    }
+
+    /// Sets the labels whose contacts reach the phones; `None`: all contacts do. Takes a version of its
+    /// own, after which whoever keeps a copy makes it anew.
+    pub async fn set_labels_shown(
         &self,
-        account: AccountId,
+        id: AccountId,
+        labels: Option<&[String]>,
+    ) -> Result<(), DbError> {
+        const SET: &str = "update account set labels_shown = $2, rows_vanished = version
+            where id = $1";
+        let tx = self.db.begin_durable().await?;
+        next_version(&tx, id).await?;
+        let json = labels.map(encoded);
+        tx.exec(SET, &[id.0.into(), json.into()]).await?;
+        tx.commit().await?;
+        self.tick();
+        Ok(())
+    }
+
+    /// The labels whose contacts reach the phones; `None`: all contacts do.
+    pub async fn labels_shown(&self, id: AccountId) -> Result<Option<Vec<String>>, DbError> {
+        const SHOWN: &str = "select labels_shown from account where id = $1";
+        match self.db.row(SHOWN, &[id.0.into()]).await? {
+            Some(row) => row.opt_text(0)?.map(decoded).transpose(),
+            None => Ok(None),
+        }
+    }
+
+    /// Gives accounts a schedule: all of them or none.
+    pub async fn set_schedules(
+        &self,
+        accounts: &[AccountId],
         schedule: &ScheduleRow,
     ) -> Result<(), DbError> {
         const SET: &str = "
@@ -102,18 +247,28 @@ impl Store {
                 schedule_paused = $5
             where id = $1";
         let tx = self.db.begin_durable().await?;
-        tx.exec(
-            SET,
-            &[
-                account.0.into(),
-                schedule.minutes.into(),
-                schedule.cron.as_deref().into(),
-                schedule.zone.as_deref().into(),
-                schedule.paused.into(),
-            ],
-        )
-        .await?;
+        for account in accounts {
+            tx.exec(
+                SET,
+                &[
+                    account.0.into(),
+                    schedule.minutes.into(),
+                    schedule.cron.as_deref().into(),
+                    schedule.zone.as_deref().into(),
+                    schedule.paused.into(),
+                ],
+            )
+            .await?;
+        }
         tx.commit().await
+    }
+
+    pub async fn set_schedule(
+        &self,
+        account: AccountId,
+        schedule: &ScheduleRow,
+    ) -> Result<(), DbError> {
+        self.set_schedules(&[account], schedule).await
     }
 
     /// Notes that the alarm about this account was given. Only the first of several gets `true`.
@@ -135,6 +290,16 @@ impl Store {
         tx.commit().await
     }
 
+    /// The labels of an account: resource name, name, and whether it is one of Google's own.
+    pub async fn labels(&self, account: AccountId) -> Result<Vec<(String, String, bool)>, DbError> {
+        const LABELS: &str = "select resource_name, name, system from label where account = $1
+            order by name, resource_name";
+        let rows = self.db.rows(LABELS, &[int(account.0)]).await?;
+        rows.iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.flag(2)?)))
+            .collect()
+    }
+
     /// The labels of an account: resource name and name.
     pub async fn label_names(&self, account: AccountId) -> Result<Vec<(String, String)>, DbError> {
         const LABELS: &str = "select resource_name, name from label where account = $1
@@ -142,6 +307,63 @@ impl Store {
         let rows = self.db.rows(LABELS, &[int(account.0)]).await?;
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
     }
+}
+
+/// What is true of every account but one that is being removed.
+const STAYS: &str = "coalesce(a.erasing, '') <> 'account'";
+
+/// Adds an account under the next number. Numbers of removed accounts are not given out again, since
+/// public ids are made of them.
+pub(crate) async fn add(
+    tx: &Tx,
+    name: &str,
+    google_id: Option<&str>,
+    now: Timestamp,
+) -> Result<AccountId, DbError> {
+    const NEXT: &str = "update install set accounts_issued = accounts_issued + 1
+        returning accounts_issued";
+    const ADD: &str = "insert into account (id, name, google_id, created_at)
+        values ($1, $2, $3, $4)";
+    let row = tx.row(NEXT, &[]).await?;
+    let id = row.ok_or(DbError::Shape { column: 0, expected: "an installation" })?.int(0)?;
+    tx.exec(ADD, &[id.into(), name.into(), google_id.into(), now.into()]).await?;
+    Ok(AccountId(id))
+}
+
+/// A name for an account that nobody has named: `Google`, `Google 2`, ….
+pub(crate) async fn free_name(tx: &Tx) -> Result<String, DbError> {
+    let names = names(tx).await?;
+    let taken = |name: &str| names.iter().any(|(_, known)| same_name(known, name));
+    let numbered = (2..).map(|number| format!("Google {number}"));
+    let mut candidates = std::iter::once("Google".to_owned()).chain(numbered);
+    Ok(candidates.find(|name| !taken(name)).unwrap_or_default())
+}
+
+async fn check_free(
+    tx: &Tx,
+    name: &AccountName,
+    own: Option<AccountId>,
+) -> Result<(), AccountError> {
+    let names = names(tx).await?;
+    let mut others = names.iter().filter(|(id, _)| Some(*id) != own);
+    match others.find(|(_, known)| same_name(known, name.as_str())) {
+        Some((_, known)) => Err(AccountError::Taken(known.clone())),
+        None => Ok(()),
+    }
+}
+
+async fn names(tx: &Tx) -> Result<Vec<(AccountId, String)>, DbError> {
+    let sql = format!("select a.id, a.name from account a where {STAYS}");
+    let rows = tx.rows(&sql, &[]).await?;
+    rows.iter().map(|row| Ok((AccountId(row.int(0)?), row.text(1)?.to_owned()))).collect()
+}
+
+fn encoded(labels: &[String]) -> String {
+    serde_json::Value::from(labels.to_vec()).to_string()
+}
+
+fn decoded(json: &str) -> Result<Vec<String>, DbError> {
+    serde_json::from_str(json).map_err(|_| DbError::Word(json.to_owned()))
 }
 
 pub(crate) fn needs_reauth(row: &Row, column: usize) -> Result<Option<NeedsReauth>, DbError> {
@@ -161,6 +383,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
         Some(id) => Some(LatestRun {
             id: RunId(id),
             outcome: row.opt_word(33)?,
+            error_code: row.opt_word(35)?,
             error_message: row.opt_text(34)?.map(str::to_owned),
         }),
         None => None,
@@ -209,5 +432,8 @@ fn account(row: &Row) -> Result<Account, DbError> {
         grant: row.opt_int(29)?,
         needs_reauth,
         latest_run,
+        source: row.text(36)?.to_owned(),
+        labels_shown: row.opt_text(37)?.map(decoded).transpose()?,
+        erasing: row.opt_text(38)?.is_some(),
     })
 }

@@ -1,5 +1,7 @@
 //! Reads of the mirror. Deleted contacts never show here.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::contact::{Content, Initial, ResourceName};
@@ -56,6 +58,8 @@ pub enum Sort {
 pub struct ContactQuery {
     pub sort: Sort,
     pub initial: Option<Initial>,
+    /// Only of this account.
+    pub account: Option<AccountId>,
     pub offset: u64,
     pub limit: u32,
 }
@@ -72,31 +76,38 @@ impl Store {
 
     /// One part of the list, and how many there are in all.
     pub async fn contacts(&self, query: &ContactQuery) -> Result<(Vec<ContactRow>, u64), DbError> {
-        // The ids are found in an index alone, so that a far offset does not read what it skips.
-        const BY_NAME: &str = "select id from contact where deleted_at is null
-            order by name_key, id limit $1 offset $2";
-        const BY_UPDATE: &str = "select id from contact where deleted_at is null
-            order by updated_at desc, id desc limit $1 offset $2";
-        const OF_INITIAL: &str = "select id from contact where deleted_at is null and initial = $3
-            order by name_key, id limit $1 offset $2";
-        const OF_INITIAL_BY_UPDATE: &str = "select id from contact
-            where deleted_at is null and initial = $3
-            order by updated_at desc, id desc limit $1 offset $2";
-        const ALL: &str = "select cast(coalesce(sum(live), 0) as bigint) from account";
-        const ALL_OF_INITIAL: &str =
-            "select count(*) from contact where deleted_at is null and initial = $1";
+        const LIVE: &str = "select cast(coalesce(sum(live), 0) as bigint) from account
+            where id between $1 and $2";
+        // The ids are found in an index alone, so that a far offset does not read what it skips. Ids of
+        // one account lie side by side, and the index holds them.
         let mut args = vec![int(query.limit), int(query.offset)];
-        let (total, rows) = match query.initial {
+        let mut wanted = "deleted_at is null".to_owned();
+        if let Some(initial) = query.initial {
+            args.push(initial.as_str().into());
+            wanted.push_str(&format!(" and initial = ${}", args.len()));
+        }
+        if let Some(account) = query.account {
+            args.push(ContactId::new(account, 0).0.into());
+            args.push(ContactId::new(AccountId(account.0 + 1), 0).0.into());
+            wanted.push_str(&format!(" and id >= ${} and id < ${}", args.len() - 1, args.len()));
+        }
+        let order = match query.sort {
+            Sort::Name => "name_key, id",
+            Sort::Recent => "updated_at desc, id desc",
+        };
+        let sql =
+            format!("select id from contact where {wanted} order by {order} limit $1 offset $2");
+        let rows = self.db.rows(&sql, &args).await?;
+        let total = match query.initial {
             None => {
-                let sql = if query.sort == Sort::Name { BY_NAME } else { BY_UPDATE };
-                (self.db.row(ALL, &[]).await?, self.db.rows(sql, &args).await?)
+                let (low, high) = query.account.map_or((0, i64::MAX), |it| (it.0, it.0));
+                self.db.row(LIVE, &[low.into(), high.into()]).await?
             }
-            Some(initial) => {
-                args.push(initial.as_str().into());
-                let by_name = query.sort == Sort::Name;
-                let sql = if by_name { OF_INITIAL } else { OF_INITIAL_BY_UPDATE };
-                let total = self.db.row(ALL_OF_INITIAL, &[initial.as_str().into()]).await?;
-                (total, self.db.rows(sql, &args).await?)
+            Some(_) => {
+                // Its parameters are counted from $1, and the first two are of the page.
+                let wanted = wanted.replace("$3", "$1").replace("$4", "$2").replace("$5", "$3");
+                let sql = format!("select count(*) from contact where {wanted}");
+                self.db.row(&sql, &args[2..]).await?
             }
         };
         let total = total.map_or(Ok(0), |row| row.count(0))?;
@@ -115,13 +126,46 @@ impl Store {
         self.db.rows(&sql, &[after.0.into(), int(limit)]).await?.iter().map(contact).collect()
     }
 
-    /// Which version of the contacts each account has, in the order of the accounts.
+    /// As [`Store::contacts_after`], of one account or of all.
+    pub async fn contacts_of(
+        &self,
+        account: Option<AccountId>,
+        after: ContactId,
+        limit: u32,
+    ) -> Result<Vec<ContactRow>, DbError> {
+        let sql = format!(
+            "{CONTACT} where c.id > $1 and c.id < $2 and c.deleted_at is null order by c.id limit $3"
+        );
+        let end = account.map_or(i64::MAX, |it| ContactId::new(AccountId(it.0 + 1), 0).0);
+        let after = account.map_or(after, |it| after.max(ContactId::new(it, 0)));
+        let args = [after.0.into(), end.into(), int(limit)];
+        self.db.rows(&sql, &args).await?.iter().map(contact).collect()
+    }
+
+    /// How many live contacts of an account have each label.
+    pub async fn label_counts(&self, account: AccountId) -> Result<BTreeMap<String, u64>, DbError> {
+        const PART: u32 = 2000;
+        let mut counts = BTreeMap::new();
+        let mut last = ContactId::new(account, 0);
+        loop {
+            let part = self.contents_after(account, last, PART).await?;
+            let Some((end, _)) = part.last() else { return Ok(counts) };
+            last = *end;
+            for label in part.into_iter().flat_map(|(_, content)| content.labels) {
+                *counts.entry(label).or_insert(0) += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Which version of the contacts each account has, in the order of the accounts. One whose contacts
+    /// are being erased is not among them: nobody shall see a half of them.
     pub async fn versions(&self) -> Result<Vec<Version>, DbError> {
         const VERSIONS: &str = "
             select a.id, a.version, a.rows_vanished,
                 case when exists (select 1 from lease l where l.account = a.id and l.holder is not null)
                     then 1 else 0 end
-            from account a order by a.id";
+            from account a where a.erasing is null order by a.id";
         let rows = self.db.rows(VERSIONS, &[]).await?;
         let version = |row: &Row| {
             Ok(Version {
@@ -206,16 +250,7 @@ impl Store {
 
     /// The counters of all accounts together.
     pub async fn totals(&self) -> Result<Counts, DbError> {
-        let mut sum = Counts::default();
-        for account in self.accounts().await? {
-            sum.live += account.counts.live;
-            sum.deleted += account.counts.deleted;
-            sum.phones += account.counts.phones;
-            sum.emails += account.counts.emails;
-            sum.with_phone += account.counts.with_phone;
-            sum.with_email += account.counts.with_email;
-        }
-        Ok(sum)
+        Ok(Counts::sum(self.accounts().await?.iter().map(|it| &it.counts)))
     }
 }
 

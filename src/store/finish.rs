@@ -428,7 +428,7 @@ async fn fail(
     Ok(())
 }
 
-async fn forget_listing(tx: &Tx, account: AccountId) -> Result<(), DbError> {
+pub(super) async fn forget_listing(tx: &Tx, account: AccountId) -> Result<(), DbError> {
     const DOOMED: &str = "delete from doomed where account = $1";
     const SEEN: &str = "delete from seen where account = $1";
     const LISTING: &str = "

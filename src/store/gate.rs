@@ -87,6 +87,9 @@ pub enum Refusal {
     Closing,
     #[error("the Google account needs to be connected again: {reason}")]
     NeedsReauth { reason: String },
+    /// It is over in seconds.
+    #[error("the contacts of this account are being erased; try again in a moment")]
+    Erasing,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -526,10 +529,14 @@ struct Facts {
     full_run_held: bool,
     token: Option<(SyncToken, TokenFacts)>,
     listing: Option<Listing>,
+    erasing: bool,
 }
 
 impl Facts {
     fn check_connected(&self) -> Result<(), Refusal> {
+        if self.erasing {
+            return Err(Refusal::Erasing);
+        }
         match (&self.grant, &self.needs_reauth) {
             (None, _) => Err(Refusal::NotConnected),
             (_, Some(reason)) => Err(Refusal::NeedsReauth { reason: reason.clone() }),
@@ -587,7 +594,7 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         select a.live, a.google_id, g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
-            a.listing_seen
+            a.listing_seen, a.erasing
         from account a
         left join oauth_grant g on g.account = a.id
         left join run held on held.id = a.held_run
@@ -622,5 +629,6 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         full_run_held: row.opt_word::<Kind>(6)? == Some(Kind::Full),
         token,
         listing,
+        erasing: row.opt_text(17)?.is_some(),
     }))
 }

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::contact::ResourceName;
 use crate::store::Store;
-use crate::store::accounts::{NeedsReauth, needs_reauth};
+use crate::store::accounts::{NeedsReauth, add, free_name, needs_reauth};
 use crate::store::db::{Arg, DbError};
 use crate::store::gate::take_away;
 use crate::sync::AccountId;
@@ -44,6 +44,8 @@ pub enum ConnectError {
          changed. Choose the same account at Google, or use another database for this one"
     )]
     DifferentAccount,
+    #[error("this account was removed meanwhile; nothing was changed")]
+    Gone,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -62,10 +64,8 @@ impl Store {
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
     ) -> Result<AccountId, ConnectError> {
-        const EXPECTED: &str = "select google_id from account where id = $1";
-        const NEXT: &str = "select coalesce(max(id), 0) + 1 from account";
-        const ADD: &str = "insert into account (id, name, google_id, created_at)
-            values ($1, $2, $3, $4)";
+        const EXPECTED: &str = "select google_id from account
+            where id = $1 and coalesce(erasing, '') <> 'account'";
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
                 failures = 0, interruptions = 0, not_before = null where id = $1";
         // Both counters start from the time, so that they grow over a disconnection, too.
@@ -85,10 +85,8 @@ impl Store {
         let id = match account {
             Some(id) => {
                 let row = tx.row(EXPECTED, &[id.0.into()]).await?;
-                let expected = match &row {
-                    Some(row) => row.opt_text(0)?.and_then(ResourceName::parse),
-                    None => None,
-                };
+                let row = row.ok_or(ConnectError::Gone)?;
+                let expected = row.opt_text(0)?.and_then(ResourceName::parse);
                 if let (Some(expected), Some(found)) = (&expected, google_id)
                     && expected != found
                 {
@@ -98,12 +96,8 @@ impl Store {
                 id
             }
             None => {
-                let row = tx.row(NEXT, &[]).await?;
-                let id = AccountId(row.map_or(Ok(1), |row| row.int(0))?);
-                let name = if id.0 == 1 { "Google".to_owned() } else { format!("Google {}", id.0) };
-                let google_id = google_id.map(ResourceName::as_str);
-                tx.exec(ADD, &[id.0.into(), name.into(), google_id.into(), now.into()]).await?;
-                id
+                let name = free_name(&tx).await?;
+                add(&tx, &name, google_id.map(ResourceName::as_str), now).await?
             }
         };
         tx.exec(LEARN, &[id.0.into(), google_id.map(ResourceName::as_str).into()]).await?;

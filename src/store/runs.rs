@@ -146,6 +146,15 @@ impl Store {
         self.db.row(&sql, &[account.0.into()]).await?.as_ref().map(run).transpose()
     }
 
+    /// Of each account the run in progress, or the one that ended last.
+    pub async fn latest_runs(&self) -> Result<Vec<RunRow>, DbError> {
+        let sql = format!(
+            "{RUN} where id in (select (select max(r.id) from run r where r.account = a.id)
+                from account a where coalesce(a.erasing, '') <> 'account') order by id"
+        );
+        self.db.rows(&sql, &[]).await?.iter().map(run).collect()
+    }
+
     /// All runs that nobody has closed.
     pub async fn open_runs(&self) -> Result<Vec<RunRow>, DbError> {
         // Each account's newest run only: an open one always is.
@@ -195,6 +204,11 @@ impl Store {
 
     /// The sum over all runs that are over.
     pub async fn run_sums(&self) -> Result<RunSums, DbError> {
+        self.run_sums_of(None).await
+    }
+
+    /// The sum over all runs that are over, of one account or of all.
+    pub async fn run_sums_of(&self, account: Option<AccountId>) -> Result<RunSums, DbError> {
         // PostgreSQL sums integers to a type that is no integer.
         const COLUMNS: [&str; 14] = [
             "pages",
@@ -217,9 +231,14 @@ impl Store {
             .iter()
             .map(|column| format!("cast(coalesce(sum({column}), 0) as bigint)"))
             .collect();
-        let sql =
-            format!("select count(*), {} from run where outcome is not null", sums.join(", "));
-        let Some(row) = self.db.row(&sql, &[]).await? else { return Ok(RunSums::default()) };
+        let sql = format!(
+            "select count(*), {} from run where outcome is not null and account between $1 and $2",
+            sums.join(", ")
+        );
+        let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
+        let Some(row) = self.db.row(&sql, &[low.into(), high.into()]).await? else {
+            return Ok(RunSums::default());
+        };
         Ok(RunSums {
             runs: row.count(0)?,
             counts: RunCounts {
@@ -298,17 +317,27 @@ impl Store {
     /// Deletes ended runs from the history with all that belongs to them: in steps, so that nobody
     /// waits long. Runs in progress and on hold stay. Returns how many went.
     pub async fn clear_history(&self, keep_latest: bool) -> Result<u64, DbError> {
+        self.clear_history_of(None, keep_latest).await
+    }
+
+    /// As [`Store::clear_history`], of one account or of all.
+    pub async fn clear_history_of(
+        &self,
+        account: Option<AccountId>,
+        keep_latest: bool,
+    ) -> Result<u64, DbError> {
         const DOOMED: &str = "
             select id from run
-            where outcome is not null
+            where outcome is not null and account between $2 and $3
                 and not exists
                 (select 1 from hold h where h.account = run.account and h.run <= run.id)
                 and ($1 = 0 or id not in
                     (select max(id) from run where outcome is not null group by account))
             order by id limit 100";
+        let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
         let mut cleared = 0;
         loop {
-            let rows = self.db.rows(DOOMED, &[keep_latest.into()]).await?;
+            let rows = self.db.rows(DOOMED, &[keep_latest.into(), low.into(), high.into()]).await?;
             let runs = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
             if runs.is_empty() {
                 return Ok(cleared);

@@ -1,8 +1,9 @@
 //! Sync orchestration: what the whole program exists for.
 //!
-//! [`run`] decides, [`engine`] acts, [`supervisor`] starts. [`schedule`], [`backoff`] and
+//! [`run`] decides, [`engine`] acts, [`supervisor`] starts. [`schedule`], [`backoff`], [`account`] and
 //! [`guard`] answer one question each. The deciding parts are pure: no clock, no chance, no I/O.
 
+pub mod account;
 pub mod backoff;
 pub mod book;
 pub mod engine;

@@ -4,7 +4,7 @@
 //! It keeps no plan in memory. Each second it reads how the accounts stand and starts what is due, so
 //! that a change made by another process, a restart or a laptop's sleep need no special care.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::{after, between};
 use crate::store::{
-    Account, Beginning, DbError, DecisionError, Refusal, Request, Retention, RunRow, Settings,
-    Slot, Store,
+    Account, AccountError, Beginning, DbError, DecisionError, Erasing, Refusal, Request, Retention,
+    RunRow, Settings, Slot, Store,
 };
 use crate::sync::engine::Finished;
 use crate::sync::run::Stop;
@@ -93,6 +93,8 @@ struct Inner {
     observer: Arc<dyn Observer>,
     options: Options,
     running: Mutex<HashMap<AccountId, Running>>,
+    /// Accounts whose contacts this process is taking away.
+    erasing: Mutex<HashSet<AccountId>>,
     nudge: Notify,
     /// Set once; no run starts after it.
     closing: watch::Sender<bool>,
@@ -129,6 +131,7 @@ impl Supervisor {
             observer,
             options,
             running: Mutex::default(),
+            erasing: Mutex::default(),
             nudge: Notify::new(),
             closing: watch::Sender::new(false),
         }))
@@ -262,6 +265,50 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Erases an account's contacts, or removes the account with all that belongs to it. Returns how many
+    /// contacts went. Once begun it is gone on with, also if nobody waits for its end.
+    ///
+    /// # Errors
+    /// When there is no such account, or the database fails.
+    pub async fn erase(&self, account: AccountId, what: Erasing) -> Result<u64, AccountError> {
+        self.0.store.begin_erasing(account, what).await?;
+        // Its lease is gone already; this spares it a last request to Google.
+        if let Some(it) = self.running().get(&account) {
+            it.stop.send_replace(Some(Stop::Shutdown));
+        }
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.go_on_erasing(account, move |done| drop(tell.send(done)));
+        match told.await {
+            Ok(erased) => Ok(erased?),
+            Err(_) => Err(DbError::Timeout.into()),
+        }
+    }
+
+    /// Beside everything else: an account with many contacts must not keep others from being synced.
+    fn go_on_erasing(
+        &self,
+        account: AccountId,
+        told: impl FnOnce(Result<u64, DbError>) + Send + 'static,
+    ) {
+        self.erasing().insert(account);
+        let this = self.clone();
+        tokio::spawn(async move {
+            let done = this.0.store.erasure(account).finish().await;
+            this.erasing().remove(&account);
+            match &done {
+                Ok(contacts) => {
+                    info!(account = account.0, contacts, "{contacts} contacts were erased");
+                }
+                Err(problem) => warn!(account = account.0, %problem, "contacts stay to be erased"),
+            }
+            told(done);
+        });
+    }
+
+    fn erasing(&self) -> std::sync::MutexGuard<'_, HashSet<AccountId>> {
+        self.0.erasing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Looks at the accounts again at once, for instance after one was connected.
     pub fn nudge(&self) {
         self.0.nudge.notify_one();
@@ -330,7 +377,16 @@ impl Supervisor {
     /// When the accounts cannot be read.
     pub async fn look(&self) -> Result<(), DbError> {
         let inner = &self.0;
+        for account in inner.store.erasures().await? {
+            // Another process's, or nobody's any more; two do no harm.
+            if !self.erasing().contains(&account) {
+                self.go_on_erasing(account, drop);
+            }
+        }
         for mut account in inner.store.accounts().await? {
+            if account.erasing {
+                continue;
+            }
             let open = account.latest_run.as_ref().is_some_and(|run| run.outcome.is_none());
             if open {
                 if self.running().contains_key(&account.id) {
@@ -354,6 +410,10 @@ impl Supervisor {
     }
 
     async fn start_due(&self, account: &Account, now: Timestamp) {
+        // Also the follow-up, which belongs to no plan.
+        if account.schedule.paused {
+            return;
+        }
         // The follow-up's time is a due time like others: of two processes one serves it.
         let standing = &account.standing;
         let follow_up_at = standing.follow_up_at.map(|at| after(at, FOLLOW_UP)).filter(|at| {
@@ -374,7 +434,9 @@ impl Supervisor {
         let slot = slot.map(|at| Slot { at, after });
         match self.begin(&wish, slot, follow_up).await {
             Ok(_) => {}
-            Err(Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Closing) => {
+            Err(
+                Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Erasing | Refusal::Closing,
+            ) => {
                 debug!(account = account.id.0, "somebody else was faster");
             }
             Err(problem) => warn!(account = account.id.0, %problem, "a due run could not start"),
@@ -386,10 +448,8 @@ impl Supervisor {
         let inner = &self.0;
         let since = account.last_success_at.unwrap_or(account.created_at);
         let silent = between(since, now) >= inner.options.alert_after;
-        // An account that nobody wants synced by itself may well be silent, unless its syncs fail.
-        let expected = account.standing.failures > 0
-            || account.needs_reauth.is_some()
-            || self.plan(account).is_some_and(|plan| !plan.paused);
+        let planned = self.plan(account).is_some_and(|plan| !plan.paused);
+        let expected = account.is_expected_to_succeed(planned);
         if silent
             && expected
             && account.alerted_at.is_none()

@@ -19,8 +19,9 @@ use crate::web::{Web, read};
         ("sort" = Option<SortWord>, Query, description = "`name` unless given"),
         ("group" = Option<String>, Query, pattern = "^[A-Za-z#]$", min_length = 1, max_length = 1,
             description = "Only names that begin with this letter; `#` for all other names"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
-    responses((status = 200, body = Contacts)),
+    responses((status = 200, body = Contacts), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn list(State(web): State<Web>, query: Query) -> Result<Json<Contacts>, Problem> {
     let limit = u32::try_from(query.whole("limit", 1..=500, 50)?).unwrap_or(500);
@@ -36,7 +37,8 @@ pub(crate) async fn list(State(web): State<Web>, query: Query) -> Result<Json<Co
             initial => initial,
         },
     };
-    let query = ContactQuery { sort, initial, offset, limit };
+    let account = web.whom(&query).await?.named;
+    let query = ContactQuery { sort, initial, account, offset, limit };
     let (rows, total) = web.app.store.contacts(&query).await?;
     let labels = read::label_names(&web.app, rows.iter().map(|row| row.id.account())).await?;
     let contacts: Vec<Contact> =
@@ -57,10 +59,15 @@ pub(crate) enum SortWord {
 /// How big the directory is
 #[utoipa::path(
     get, path = "/api/contacts/stats", tag = "contacts", operation_id = "contact_stats",
-    responses((status = 200, body = ContactStats)),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
+    responses((status = 200, body = ContactStats), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn stats(State(web): State<Web>) -> Result<Json<ContactStats>, Problem> {
-    Ok(Json(ContactStats::of(&web.app.store.totals().await?)))
+pub(crate) async fn stats(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<ContactStats>, Problem> {
+    let whom = web.whom(&query).await?;
+    Ok(Json(ContactStats::of(&web.out, &whom.accounts)))
 }
 
 /// One contact

@@ -43,7 +43,7 @@ const RETRY: Duration = Duration::from_secs(2);
 #[utoipa::path(
     get, path = "/api/sync/events", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "All unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("last-event-id" = Option<String>, Header, description = "The id of the last event that was seen"),
     ),
     responses(
@@ -56,10 +56,7 @@ pub(crate) async fn events(
     headers: HeaderMap,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let account = query.account(&web)?;
-    if account.is_some() {
-        web.account(account).await?;
-    }
+    let account = web.whom(&query).await?.named;
     let Ok(seat) = web.followers.clone().try_acquire_owned() else {
         return Err(Problem::later("too many clients follow the events", Duration::from_secs(30)));
     };
@@ -110,12 +107,8 @@ struct Feed {
     _seat: Arc<OwnedSemaphorePermit>,
 }
 
-/// What a watcher can tell apart.
-#[derive(PartialEq)]
-struct Shown {
-    run: Option<(RunId, Timestamp, Option<Outcome>, bool)>,
-    running: bool,
-}
+/// What a watcher can tell apart, of each account.
+type Shown = Vec<(AccountId, Option<(RunId, Timestamp, Option<Outcome>, bool)>, bool)>;
 
 impl Feed {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Feed)> {
@@ -158,8 +151,8 @@ impl Feed {
 
     async fn look(&mut self) -> Result<(), DbError> {
         let (app, out) = (&self.web.app, &self.web.out);
-        let latest = read::latest(app, self.account).await?;
-        // After the look at the latest run, so that a run that it shows as ended is told first.
+        let watched = read::watched(app, self.account).await?;
+        // After the look at the latest runs, so that one that it shows as ended is told first.
         let ended = app.store.ended_since(self.seen).await?;
         let now = self.web.now();
         for row in ended {
@@ -171,21 +164,18 @@ impl Feed {
                 self.waiting.extend(event.json_data(Run::of(out, &row, now)).ok());
             }
         }
-        let (row, running) = match &latest {
-            Some((row, running)) => (Some(row), *running),
-            None => (None, false),
-        };
         let mark = |row: &RunRow| (row.id, row.updated_at, row.outcome, row.cancel_at.is_some());
-        let shown = Shown { run: row.map(mark), running };
+        let shown: Shown =
+            watched.iter().map(|it| (it.account, it.row.as_ref().map(mark), it.running)).collect();
         if self.shown.as_ref() == Some(&shown) {
             return Ok(());
         }
-        let updated = row.map_or(self.seen, |row| row.updated_at);
-        let mut event = Event::default().event("progress").id(self.id(updated));
+        let newest = watched.iter().filter_map(|it| Some(it.row.as_ref()?.updated_at)).max();
+        let mut event = Event::default().event("progress").id(self.id(newest.unwrap_or(self.seen)));
         if self.shown.is_none() {
             event = event.retry(RETRY);
         }
-        self.waiting.extend(event.json_data(Progress::of(out, row, running, now)).ok());
+        self.waiting.extend(event.json_data(Progress::of(out, &watched, now)).ok());
         self.shown = Some(shown);
         Ok(())
     }

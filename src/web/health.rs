@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::access::Right;
 use crate::clock::between;
 use crate::store::DbError;
+use crate::sync::account::AccountState;
 use crate::telemetry::{LeaseState, Metrics};
 use crate::web::entrance::Guest;
 use crate::web::problem::Problem;
@@ -28,7 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
     responses((status = 200, body = Health), (status = 503, body = Health)),
 )]
 pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
-    let sights = match tokio::time::timeout(PATIENCE, read::sights(&web.app)).await {
+    let look = async { read::sights(&web.app, web.app.store.accounts().await?).await };
+    let sights: Result<Result<Vec<Sight>, DbError>, _> = tokio::time::timeout(PATIENCE, look).await;
+    let sights = match sights {
         Ok(sights) => sights.map_err(|problem| problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
@@ -60,7 +63,9 @@ fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
     let sync = sync(web, &sights, database.status, now);
     let status = [&database, &sync, &google].map(|check| check.status);
     let status = status.into_iter().max().unwrap_or(HealthState::Ok);
-    let ever = sights.iter().all(|it| it.account.last_success_at.is_some());
+    // One that was added and never connected is no silent part of the directory.
+    let mut connected = sights.iter().filter(|it| !it.account.waits_for_its_first_grant());
+    let ever = connected.all(|it| it.account.last_success_at.is_some());
     let oldest = sights.iter().filter_map(|it| it.account.last_success_at).min();
     let last_success = oldest.filter(|_| ever);
     Health {
@@ -76,11 +81,20 @@ fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
 const UNKNOWN: &str = "unknown while the database does not answer";
 
 fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
-    let dead = sights.iter().find_map(|it| it.account.needs_reauth.as_ref());
+    let dead = || sights.iter().filter_map(|it| it.account.needs_reauth.as_ref());
+    let stuck = |it: &&Sight| it.account.condition(true).state() == AccountState::Misconfigured;
     if database == HealthState::Unhealthy {
         Check::new(HealthState::Degraded, UNKNOWN)
-    } else if let Some(dead) = dead {
-        let message = format!("connect the account again at /auth/google: {}", dead.reason);
+    } else if let Some(first) = dead().next() {
+        // Whoever asks here need not know what the accounts are called.
+        let which = match (dead().count(), sights.len()) {
+            (_, 1) => "the account".to_owned(),
+            (dead, all) => format!("{dead} of {all} accounts"),
+        };
+        let message = format!("connect {which} again at /auth/google: {}", first.reason);
+        Check::new(HealthState::Degraded, message)
+    } else if let Some(stuck) = sights.iter().find(stuck) {
+        let message = stuck.account.condition(true).in_words("/auth/google");
         Check::new(HealthState::Degraded, message)
     } else if sights.iter().any(|it| it.account.grant.is_some()) {
         Check::new(HealthState::Ok, "connected")
@@ -98,10 +112,9 @@ fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> C
     let silent = sights.iter().find_map(|sight| {
         let account = &sight.account;
         let since = account.last_success_at.unwrap_or(account.created_at);
-        // As for the alarm: an account that nobody wants synced by itself may well be silent.
-        let expected = account.standing.failures > 0
-            || account.needs_reauth.is_some()
-            || web.app.supervisor.plan(account).is_some_and(|plan| !plan.paused);
+        // As for the alarm.
+        let planned = web.app.supervisor.plan(account).is_some_and(|plan| !plan.paused);
+        let expected = account.is_expected_to_succeed(planned);
         (expected && between(since, now) >= web.app.config.alert_after).then_some(since)
     });
     let failing = sights.iter().find_map(|it| it.account.failing_since);
@@ -162,7 +175,9 @@ pub(crate) async fn metrics(State(web): State<Web>) -> Result<Response, Problem>
 /// What others may have changed is read when somebody looks.
 async fn measure(web: &Web) -> Result<(), DbError> {
     let metrics = &web.app.metrics;
-    for account in web.app.store.accounts().await? {
+    let accounts = web.app.store.accounts().await?;
+    metrics.keep_only(accounts.iter().map(|it| it.id));
+    for account in accounts {
         metrics.contacts(account.id, "active", account.counts.live);
         metrics.contacts(account.id, "deleted", account.counts.deleted);
         if let Some(at) = account.last_success_at {

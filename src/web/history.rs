@@ -16,7 +16,7 @@ use crate::web::{Web, read};
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "10 unless given"),
         ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9a-f]{15}[0-7][0-9a-f]{15}$",
             min_length = 32, max_length = 32, description = "`next_cursor` of the part before"),
-        ("account" = Option<String>, Query, format = "uuid", description = "All unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
     responses((status = 200, body = History), (status = 404, body = ProblemBody)),
 )]
@@ -32,10 +32,7 @@ pub(crate) async fn history(
             before => before,
         },
     };
-    let account = query.account(&web)?;
-    if account.is_some() {
-        web.account(account).await?;
-    }
+    let account = web.whom(&query).await?.named;
     let query = HistoryQuery { account, before, limit: u32::try_from(limit).unwrap_or(100) };
     Ok(Json(read::history(&web.app, &web.out, query).await?))
 }
@@ -45,19 +42,28 @@ pub(crate) async fn history(
 /// Runs in progress and on hold always stay.
 #[utoipa::path(
     delete, path = "/api/sync/history", tag = "sync",
-    params(("keep_latest" = Option<bool>, Query, description = "The newest of each account stays; true unless given")),
-    responses((status = 200, body = Cleared)),
+    params(
+        ("keep_latest" = Option<bool>, Query, description = "The newest of each account stays; true unless given"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
+    ),
+    responses((status = 200, body = Cleared), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn clear(State(web): State<Web>, query: Query) -> Result<Json<Cleared>, Problem> {
     let keep_latest = query.flag("keep_latest", true)?;
-    Ok(Json(Cleared::of(web.app.store.clear_history(keep_latest).await?)))
+    let account = web.whom(&query).await?.named;
+    Ok(Json(Cleared::of(web.app.store.clear_history_of(account, keep_latest).await?)))
 }
 
 /// Numbers about the directory and its syncs
 #[utoipa::path(
     get, path = "/api/sync/statistics", tag = "sync",
-    responses((status = 200, body = Statistics)),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
+    responses((status = 200, body = Statistics), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn statistics(State(web): State<Web>) -> Result<Json<Statistics>, Problem> {
-    Ok(Json(read::statistics(&web.app, &web.out).await?))
+pub(crate) async fn statistics(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<Statistics>, Problem> {
+    let whom = web.whom(&query).await?;
+    Ok(Json(read::statistics(&web.app, &web.out, whom.accounts).await?))
 }

@@ -202,6 +202,19 @@ impl FromRequestParts<Web> for RunInPath {
     }
 }
 
+/// The account that the path names.
+pub(crate) struct AccountInPath(pub(crate) AccountId);
+
+impl FromRequestParts<Web> for AccountInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<AccountInPath, Problem> {
+        let id = id_in_path(parts, web).await?;
+        let account = web.out.ids().parse_account(&id);
+        account.map(AccountInPath).ok_or_else(|| Problem::missing("account", &id))
+    }
+}
+
 /// The contact that the path names.
 pub(crate) struct ContactInPath(pub(crate) ContactId);
 

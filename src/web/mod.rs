@@ -3,6 +3,7 @@
 //! Handlers translate: in, one call, out. What is decided is decided further in. [`wire`] holds the
 //! shapes of the API and [`read`] fills them; the command line prints the same ones.
 
+mod accounts;
 mod auth;
 mod contacts;
 mod dialling;
@@ -45,6 +46,7 @@ use crate::store::Account;
 use crate::sync::AccountId;
 use crate::web::auth::Pending;
 use crate::web::entrance::Inside;
+use crate::web::input::Query;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
 use crate::web::screens::Screens;
@@ -79,6 +81,14 @@ pub(crate) struct Web {
     started_at: Timestamp,
 }
 
+/// The accounts that a request is about.
+pub(crate) struct Whom {
+    /// Oldest first.
+    pub(crate) accounts: Vec<Account>,
+    /// The only one, if it was named.
+    pub(crate) named: Option<AccountId>,
+}
+
 /// How many may follow the events at once.
 const FOLLOWERS: usize = 256;
 
@@ -106,6 +116,23 @@ impl Web {
         };
         let found = self.app.store.account(id).await?;
         found.map(Some).ok_or_else(|| Problem::missing("account", &self.out.ids().account(id)))
+    }
+
+    /// The accounts that a request is about: the one that `account` names, by its id or its name, or all.
+    async fn whom(&self, query: &Query) -> Result<Whom, Problem> {
+        let Some(text) = query.text("account")? else {
+            return Ok(Whom { accounts: self.app.store.accounts().await?, named: None });
+        };
+        if text.is_empty() {
+            return Err(Problem::value("account", text, "the id or the name of an account"));
+        }
+        let found = match self.out.ids().parse_account(text) {
+            Some(id) => self.app.store.account(id).await?,
+            None => self.app.store.account_named(text).await?,
+        };
+        let account = found.ok_or_else(|| Problem::missing("account", text))?;
+        let named = Some(account.id);
+        Ok(Whom { accounts: vec![account], named })
     }
 
     fn now(&self) -> Timestamp {
@@ -141,6 +168,10 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(runs::approve))
         .routes(routes!(runs::reject))
         .routes(routes!(schedule::get, schedule::put))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::one, accounts::change, accounts::remove))
+        .routes(routes!(accounts::disconnect))
+        .routes(routes!(accounts::labels))
         .routes(routes!(auth::url))
         .routes(routes!(auth::google))
         .routes(routes!(auth::callback))

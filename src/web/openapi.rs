@@ -14,6 +14,7 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema};
 
 use crate::access::Right;
+use crate::web::accounts::KeepWord;
 use crate::web::contacts::SortWord;
 use crate::web::entrance::right;
 use crate::web::wire::ProblemBody;
@@ -29,13 +30,14 @@ use crate::web::wire::ProblemBody;
     tags(
         (name = "sync", description = "Asking for syncs and watching them"),
         (name = "runs", description = "What one sync did, and the word on one that is on hold"),
+        (name = "accounts", description = "The Google accounts that are mirrored"),
         (name = "contacts", description = "The directory"),
         (name = "dialling", description = "What phones dial"),
         (name = "auth", description = "Google's permission"),
         (name = "access", description = "Who may get in"),
         (name = "operations", description = "Health and metrics"),
     ),
-    components(schemas(ProblemBody, SortWord)),
+    components(schemas(ProblemBody, SortWord, KeepWord)),
 )]
 struct Document;
 

@@ -240,7 +240,9 @@ impl Visit<'_> {
         };
         let store = &self.web.app.store;
         let Some(key) = self.web.out.ids().parse_contact(id) else { return Ok(gone()) };
-        let Some(row) = store.contact(key).await? else { return Ok(gone()) };
+        let row = store.contact(key).await?;
+        let row = row.filter(|it| view.shows(key.account(), &it.content));
+        let Some(row) = row else { return Ok(gone()) };
         let mut numbers = self.numbers(&row.content);
         if self.web.app.config.directory_merge_duplicates {
             let place = view.contacts.place_of(key.0);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use crate::connect::ConnectProblem;
-use crate::store::{DbError, DecisionError, Holder, Refusal};
+use crate::store::{AccountError, DbError, DecisionError, Holder, Refusal};
 use crate::web::wire::Outward;
 
 /// Why a request was not served.
@@ -53,6 +53,11 @@ impl Problem {
         Problem { retry_after: Some(wait), ..problem }
     }
 
+    /// The same in other words.
+    pub(crate) fn saying(self, detail: String) -> Problem {
+        Problem { detail, ..self }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Problem {
         if let Ok(value) = serde_json::to_value(value) {
             self.fields.insert(name.to_owned(), value);
@@ -75,6 +80,7 @@ impl Problem {
             Refusal::NotConnected | Refusal::NeedsReauth { .. } => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
             }
+            Refusal::Erasing => Problem::later(detail, Duration::from_secs(5)),
             Refusal::Closing => Problem::later(detail, Duration::from_secs(10)),
             Refusal::Db(problem) => problem.into(),
         }
@@ -105,6 +111,18 @@ impl From<DbError> for Problem {
     fn from(problem: DbError) -> Problem {
         error!(%problem, "the database failed a request");
         Problem::later("the database does not answer as it should", Duration::from_secs(5))
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(problem: AccountError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            AccountError::Name(_) => Problem::unreadable(format!("`name`: {detail}")),
+            AccountError::Taken(_) => Problem::new(StatusCode::CONFLICT, detail),
+            AccountError::Gone => Problem::new(StatusCode::NOT_FOUND, detail),
+            AccountError::Db(problem) => problem.into(),
+        }
     }
 }
 

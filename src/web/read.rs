@@ -6,22 +6,26 @@ use std::collections::HashMap;
 use crate::app::App;
 use crate::contact::{Content, fold};
 use crate::directory::{Fit, Hit, Scope};
-use crate::store::{Account, ContactRow, DbError, HistoryQuery, RunRow};
+use crate::store::{
+    Account, ContactId, ContactRow, Counts, DbError, HistoryQuery, RunRow, RunSums,
+};
 use crate::sync::schedule::{self, Circumstances};
 use crate::sync::{AccountId, Kind, RunId};
 use crate::web::wire::{
-    Contact, History, LabelNames, MatchType, NeedsSync, Outward, Progress, Run, Schedule,
-    SearchResult, Sight, Statistics, Status,
+    self, AccountNeeds, AccountNumbers, Accounts, Contact, History, LabelNames, Labels, MatchType,
+    Needs, NeedsSync, Numbers, Outward, Progress, Run, Schedule, Schedules, SearchResult, Sight,
+    Statistics, Status, Watched, together,
 };
 
 /// Characters of a search that count; nobody types more to find somebody.
 pub const SEARCHED_MAX: usize = 200;
 
-/// Every account and how it stands: one read, and one more for each run in progress.
-pub async fn sights(app: &App) -> Result<Vec<Sight>, DbError> {
+/// How these accounts stand: one more read for each run in progress.
+pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbError> {
     let now = app.clock.now();
-    let mut sights = Vec::new();
-    for account in app.store.accounts().await? {
+    let configured = app.connector.is_configured();
+    let mut sights = Vec::with_capacity(accounts.len());
+    for account in accounts {
         let open =
             account.latest_run.as_ref().filter(|run| run.outcome.is_none()).map(|run| run.id);
         let running = match open {
@@ -29,45 +33,66 @@ pub async fn sights(app: &App) -> Result<Vec<Sight>, DbError> {
             _ => None,
         };
         let next_due = app.supervisor.next_due(&account, now).map(|due| due.at);
-        sights.push(Sight { account, running, next_due });
+        sights.push(Sight { account, running, next_due, configured });
     }
     Ok(sights)
 }
 
-pub async fn status(app: &App, out: &Outward) -> Result<Status, DbError> {
-    Ok(Status::of(out, &sights(app).await?, app.clock.now()))
+pub async fn status(app: &App, out: &Outward, accounts: Vec<Account>) -> Result<Status, DbError> {
+    Ok(Status::of(out, &sights(app, accounts).await?, app.clock.now()))
 }
 
-/// The newest run, of one account or of all, and whether somebody works on it.
-pub async fn latest(
+/// Accounts in full: one more read for each, for what is known of its permission.
+pub async fn accounts(
     app: &App,
-    account: Option<AccountId>,
-) -> Result<Option<(RunRow, bool)>, DbError> {
-    let accounts: Vec<Account> = match account {
-        Some(account) => app.store.account(account).await?.into_iter().collect(),
-        None => app.store.accounts().await?,
+    out: &Outward,
+    accounts: Vec<Account>,
+) -> Result<Accounts, DbError> {
+    let now = app.clock.now();
+    let mut full = Vec::with_capacity(accounts.len());
+    for sight in sights(app, accounts).await? {
+        let grant = app.store.grant(sight.account.id).await?;
+        let schedule = schedule(app, out, Some(&sight.account));
+        full.push(wire::Account::of(out, &sight, grant.as_ref(), schedule, now));
+    }
+    Ok(Accounts { accounts: full })
+}
+
+/// One account in full, if it is still there.
+pub async fn account(
+    app: &App,
+    out: &Outward,
+    id: AccountId,
+) -> Result<Option<wire::Account>, DbError> {
+    let found = app.store.account(id).await?;
+    Ok(accounts(app, out, found.into_iter().collect()).await?.accounts.pop())
+}
+
+/// The labels of an account, with how many contacts have each. Reads all its contacts.
+pub async fn labels(app: &App, out: &Outward, account: &Account) -> Result<Labels, DbError> {
+    let known = app.store.labels(account.id).await?;
+    let counts = app.store.label_counts(account.id).await?;
+    Ok(Labels::of(out, account, known, &counts))
+}
+
+/// The newest runs, of one account or of all, and whether somebody works on each.
+pub async fn watched(app: &App, account: Option<AccountId>) -> Result<Vec<Watched>, DbError> {
+    let mut accounts = app.store.accounts().await?;
+    accounts.retain(|it| account.is_none_or(|id| id == it.id));
+    let rows = match account {
+        Some(account) => app.store.latest_run(account).await?.into_iter().collect(),
+        None => app.store.latest_runs().await?,
     };
-    let mut newest: Option<RunRow> = None;
-    for account in &accounts {
-        let open = account.latest_run.as_ref().is_some_and(|run| run.outcome.is_none());
-        if open
-            && app.store.is_leased(account.id).await?
-            && let Some(row) = app.store.latest_run(account.id).await?
-            && newest.as_ref().is_none_or(|best| row.started_at > best.started_at)
-        {
-            newest = Some(row);
-        }
+    let mut rows: HashMap<AccountId, RunRow> =
+        rows.into_iter().map(|row| (row.id.account(), row)).collect();
+    let mut watched = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let row = rows.remove(&account.id);
+        let open = row.as_ref().is_some_and(|row| row.outcome.is_none());
+        let running = open && app.store.is_leased(account.id).await?;
+        watched.push(Watched { account: account.id, name: account.name, row, running });
     }
-    if let Some(row) = newest {
-        // It may have ended between the two reads.
-        let running = row.outcome.is_none();
-        return Ok(Some((row, running)));
-    }
-    let last = accounts.iter().filter(|it| it.latest_run.is_some());
-    match last.max_by_key(|it| it.standing.last_ended) {
-        Some(account) => Ok(app.store.latest_run(account.id).await?.map(|row| (row, false))),
-        None => Ok(None),
-    }
+    Ok(watched)
 }
 
 /// The live picture.
@@ -76,11 +101,8 @@ pub async fn progress(
     out: &Outward,
     account: Option<AccountId>,
 ) -> Result<Progress, DbError> {
-    let now = app.clock.now();
-    Ok(match latest(app, account).await? {
-        Some((row, running)) => Progress::of(out, Some(&row), running, now),
-        None => Progress::of(out, None, false, now),
-    })
+    let watched = watched(app, account).await?;
+    Ok(Progress::of(out, &watched, app.clock.now()))
 }
 
 /// One run in full, as long as the history keeps it.
@@ -128,23 +150,37 @@ pub fn parse_cursor(text: &str) -> Option<(jiff::Timestamp, RunId)> {
     Some((at, RunId(run)))
 }
 
-pub async fn statistics(app: &App, out: &Outward) -> Result<Statistics, DbError> {
-    let status = status(app, out).await?;
-    let counts = app.store.totals().await?;
-    let outcomes = app.store.outcomes(None).await?;
-    let sums = app.store.run_sums().await?;
-    Ok(Statistics::of(&status, &counts, &outcomes, &sums))
+/// Numbers about these accounts. The sums are added up from the parts, so they agree.
+pub async fn statistics(
+    app: &App,
+    out: &Outward,
+    accounts: Vec<Account>,
+) -> Result<Statistics, DbError> {
+    let status = status(app, out, accounts.clone()).await?;
+    let mut parts = Vec::with_capacity(accounts.len());
+    let (mut sums, mut outcomes) = (RunSums::default(), Vec::new());
+    for (account, standing) in accounts.iter().zip(&status.accounts) {
+        let of_account = app.store.outcomes(Some(account.id)).await?;
+        let its_sums = app.store.run_sums_of(Some(account.id)).await?;
+        parts.push(AccountNumbers {
+            id: out.account(account.id),
+            name: account.name.clone(),
+            numbers: Numbers::of(&standing.standing, &account.counts, &of_account, &its_sums),
+        });
+        sums = together::both(&sums, &its_sums);
+        outcomes.push(of_account);
+    }
+    let counts = Counts::sum(accounts.iter().map(|it| &it.counts));
+    let outcomes = together::all_outcomes(outcomes);
+    let numbers = Numbers::of(&status.standing, &counts, &outcomes, &sums);
+    Ok(Statistics { numbers, accounts: parts })
 }
 
-/// Whether the next run has to list everything, for the first account that has a reason.
-pub async fn needs_sync(app: &App) -> Result<NeedsSync, DbError> {
-    let accounts = app.store.accounts().await?;
-    if accounts.is_empty() {
-        return Ok(NeedsSync::of(Some(schedule::FullReason::NeverSynced)));
-    }
+/// Whether the next runs of these accounts have to list everything: the first reason, and each.
+pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
     let now = app.clock.now();
     let options = app.supervisor.options();
-    let reason = accounts.iter().find_map(|account| {
+    let reason = |account: &Account| {
         let circumstances = Circumstances {
             request: &options.request,
             grant: account.grant.unwrap_or(0),
@@ -153,8 +189,32 @@ pub async fn needs_sync(app: &App) -> Result<NeedsSync, DbError> {
             full_after: options.settings.full_after,
         };
         schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now)
-    });
-    Ok(NeedsSync::of(reason))
+    };
+    let first = match accounts {
+        [] => Some(schedule::FullReason::NeverSynced),
+        some => {
+            // One that waits to be connected says nothing about the others.
+            let waits = some.iter().all(Account::waits_for_its_first_grant);
+            let mut counting = some.iter().filter(|it| waits || !it.waits_for_its_first_grant());
+            counting.find_map(reason)
+        }
+    };
+    let part = |account: &Account| AccountNeeds {
+        id: out.account(account.id),
+        name: account.name.clone(),
+        needs: Needs::of(reason(account)),
+    };
+    NeedsSync { needs: Needs::of(first), accounts: accounts.iter().map(part).collect() }
+}
+
+/// When accounts are synced by themselves.
+pub fn schedules(app: &App, out: &Outward, accounts: &[Account]) -> Schedules {
+    let now = app.clock.now();
+    let part = |account: &Account| {
+        let due = app.supervisor.next_due(account, now).map(|due| due.at);
+        (account.name.clone(), schedule(app, out, Some(account)), due)
+    };
+    Schedules::of(out, accounts.iter().map(part).collect(), schedule(app, out, None))
 }
 
 /// When an account is synced by itself.
@@ -181,17 +241,20 @@ pub async fn label_names(
     Ok(names)
 }
 
-/// A part of those who fit, best first, and how many there are in all.
+/// A part of those of one account or of all who fit, best first, and how many there are in all.
 pub async fn search(
     app: &App,
     out: &Outward,
     asked: &str,
     scope: Scope,
-    offset: usize,
-    limit: usize,
+    account: Option<AccountId>,
+    (offset, limit): (usize, usize),
 ) -> Result<(Vec<SearchResult>, usize), DbError> {
     let view = app.directory.view().await?;
-    let hits = view.contacts.search(asked, scope);
+    let mut hits = view.contacts.search(asked, scope);
+    if let Some(account) = account {
+        hits.retain(|(_, place)| ContactId(view.contacts.id(*place)).account() == account);
+    }
     let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
     let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
     let rows = app.store.contacts_by_id(&ids).await?;

@@ -6,31 +6,32 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::store::{Account, Refusal, ScheduleRow};
+use crate::store::{Refusal, ScheduleRow};
+use crate::sync::AccountId;
 use crate::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, ScheduleError};
 use crate::web::input::{Body, Query};
 use crate::web::problem::Problem;
-use crate::web::wire::{ProblemBody, Schedule};
+use crate::web::wire::{ProblemBody, Schedules};
 use crate::web::{Web, read};
 
-/// When an account is synced by itself
+/// When accounts are synced by themselves
 #[utoipa::path(
     get, path = "/api/sync/schedule", tag = "sync", operation_id = "get_schedule",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
-    responses((status = 200, body = Schedule), (status = 404, body = ProblemBody)),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
+    responses((status = 200, body = Schedules), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn get(State(web): State<Web>, query: Query) -> Result<Json<Schedule>, Problem> {
-    let account = web.account(query.account(&web)?).await?;
-    Ok(Json(read::schedule(&web.app, &web.out, account.as_ref())))
+pub(crate) async fn get(State(web): State<Web>, query: Query) -> Result<Json<Schedules>, Problem> {
+    let whom = web.whom(&query).await?;
+    Ok(Json(read::schedules(&web.app, &web.out, &whom.accounts)))
 }
 
-/// Change when an account is synced by itself
+/// Change when accounts are synced by themselves
 #[utoipa::path(
     put, path = "/api/sync/schedule", tag = "sync", operation_id = "put_schedule",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
     request_body = NewSchedule,
     responses(
-        (status = 200, body = Schedule),
+        (status = 200, body = Schedules),
         (status = 401, body = ProblemBody, description = "No account is connected"),
         (status = 404, body = ProblemBody),
     ),
@@ -39,16 +40,20 @@ pub(crate) async fn put(
     State(web): State<Web>,
     query: Query,
     Body(body): Body,
-) -> Result<Json<Schedule>, Problem> {
-    let named = query.account(&web)?;
+) -> Result<Json<Schedules>, Problem> {
     let zone = web.app.supervisor.options().zone.clone();
     let row = read_schedule(&body, &zone)?;
-    let account = web.account(named).await?;
-    let account = account.ok_or_else(|| Problem::refusal(&web.out, Refusal::NotConnected))?;
-    web.app.store.set_schedule(account.id, &row).await?;
+    let mut accounts = web.whom(&query).await?.accounts;
+    if accounts.is_empty() {
+        return Err(Problem::refusal(&web.out, Refusal::NotConnected));
+    }
+    let ids: Vec<AccountId> = accounts.iter().map(|it| it.id).collect();
+    web.app.store.set_schedules(&ids, &row).await?;
     web.app.supervisor.nudge();
-    let account = Account { schedule: row, ..account };
-    Ok(Json(read::schedule(&web.app, &web.out, Some(&account))))
+    for account in &mut accounts {
+        account.schedule = row.clone();
+    }
+    Ok(Json(read::schedules(&web.app, &web.out, &accounts)))
 }
 
 /// A schedule to be. What `GET` answers may be sent back.

@@ -26,11 +26,12 @@ const LIMIT_MAX: u64 = 500;
 #[utoipa::path(
     get, path = "/api/search", tag = "contacts", operation_id = "search",
     params(
-        ("q" = String, Query, min_length = 2, max_length = 200,
+        ("q" = String, Query, min_length = 2, max_length = 200, pattern = "\\S",
             description = "Parts of names or companies in any order, or a part of a number. Accents, case and script do not matter."),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "The setting SEARCH_RESULTS_LIMIT unless given"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
-    responses((status = 200, body = SearchResults), (status = 400, body = ProblemBody, description = "Fewer than two characters")),
+    responses((status = 200, body = SearchResults), (status = 404, body = ProblemBody), (status = 400, body = ProblemBody, description = "Fewer than two characters")),
 )]
 pub(crate) async fn search(
     State(web): State<Web>,
@@ -44,7 +45,10 @@ pub(crate) async fn search(
         let detail = format!("`q`: found `{asked}`; at least {ASKED_MIN} characters are needed");
         return Err(Problem::new(axum::http::StatusCode::BAD_REQUEST, detail));
     }
-    let (results, _) = read::search(&web.app, &web.out, asked, Scope::Everything, 0, limit).await?;
+    let account = web.whom(&query).await?.named;
+    let everything = Scope::Everything;
+    let (results, _) =
+        read::search(&web.app, &web.out, asked, everything, account, (0, limit)).await?;
     let count = results.len();
     let elapsed_ms = between(began, web.now()).as_secs_f64() * 1000.0;
     Ok(Json(SearchResults { results, count, query: asked.to_owned(), elapsed_ms }))
@@ -54,11 +58,12 @@ pub(crate) async fn search(
 #[utoipa::path(
     get, path = "/api/contacts/search", tag = "contacts", operation_id = "search_contacts",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "As in `/api/search`"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "As in `/api/search`"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
-    responses((status = 200, body = ContactSearch)),
+    responses((status = 200, body = ContactSearch), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn contacts(
     State(web): State<Web>,
@@ -71,11 +76,12 @@ pub(crate) async fn contacts(
 #[utoipa::path(
     get, path = "/api/contacts/search/by-name", tag = "contacts", operation_id = "search_contacts_by_name",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "Parts of names or companies, in any order"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "Parts of names or companies, in any order"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
-    responses((status = 200, body = ContactSearch)),
+    responses((status = 200, body = ContactSearch), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn by_name(
     State(web): State<Web>,
@@ -88,11 +94,12 @@ pub(crate) async fn by_name(
 #[utoipa::path(
     get, path = "/api/contacts/search/by-phone", tag = "contacts", operation_id = "search_contacts_by_phone",
     params(
-        ("q" = String, Query, min_length = 1, max_length = 200, description = "At least three digits in a row of the number; from its beginning, if it starts with a country"),
+        ("q" = String, Query, min_length = 1, max_length = 200, pattern = "\\S", description = "At least three digits in a row of the number; from its beginning, if it starts with a country"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
         ("offset" = Option<u64>, Query, minimum = 0, description = "0 unless given"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
-    responses((status = 200, body = ContactSearch)),
+    responses((status = 200, body = ContactSearch), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn by_phone(
     State(web): State<Web>,
@@ -111,8 +118,9 @@ async fn part(
     let limit = query.whole("limit", 1..=LIMIT_MAX, 50)?;
     let offset = query.whole("offset", 0..=u64::MAX, 0)?;
     let first = usize::try_from(offset).unwrap_or(usize::MAX);
-    let (results, total) =
-        read::search(&web.app, &web.out, asked, scope, first, limit as usize).await?;
+    let account = web.whom(query).await?.named;
+    let which = (first, limit as usize);
+    let (results, total) = read::search(&web.app, &web.out, asked, scope, account, which).await?;
     let has_more = offset.saturating_add(limit) < total as u64;
     Ok(Json(ContactSearch { results, total_count: total as u64, limit, offset, has_more }))
 }

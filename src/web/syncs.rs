@@ -7,33 +7,43 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::store::{Refusal, RunRow};
+use futures_util::stream::{self, StreamExt};
+
+use crate::store::{Account, Refusal};
 use crate::sync::supervisor::Wish;
-use crate::sync::{FailureCode, Kind, Outcome, Trigger};
+use crate::sync::{Kind, Outcome, Trigger};
 use crate::web::input::{Caller, Query};
 use crate::web::problem::Problem;
+use crate::web::wire::synced::{Attempt, Synced, fate_of};
+use crate::web::wire::together::Fate;
 use crate::web::wire::{
-    Busy, NeedsSync, ProblemBody, Progress, Run, RunProblem, Skipped, Status, SyncResult,
+    AccountRun, Busy, Cancelled, CancelledRun, NeedsSync, ProblemBody, Progress, Run, RunProblem,
+    Skipped, Status, SyncResult,
 };
 use crate::web::{Web, read};
 
 /// How syncing stands
 #[utoipa::path(
     get, path = "/api/sync/status", tag = "sync",
-    responses((status = 200, body = Status)),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
+    responses((status = 200, body = Status), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn status(State(web): State<Web>) -> Result<Json<Status>, Problem> {
-    Ok(Json(read::status(&web.app, &web.out).await?))
+pub(crate) async fn status(State(web): State<Web>, query: Query) -> Result<Json<Status>, Problem> {
+    let whom = web.whom(&query).await?;
+    Ok(Json(read::status(&web.app, &web.out, whom.accounts).await?))
 }
 
 /// Sync now, whichever way is right
 ///
 /// Waits for the end; a client that goes away does not stop the run. With `Prefer: respond-async` the
 /// answer comes at once.
+///
+/// Several accounts are synced side by side, those that are not connected left out. A failure of one decides
+/// the status of the answer, and `accounts` says what became of each.
 #[utoipa::path(
     post, path = "/api/sync", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "The first one unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("prefer" = Option<String>, Header, example = "respond-async"),
         ("x-requested-by" = Option<String>, Header, description = "Who asks, for the history"),
     ),
@@ -60,7 +70,7 @@ pub(crate) async fn sync(
 #[utoipa::path(
     post, path = "/api/sync/full", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "The first one unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("prefer" = Option<String>, Header, example = "respond-async"),
         ("x-requested-by" = Option<String>, Header, description = "Who asks, for the history"),
     ),
@@ -89,7 +99,7 @@ pub(crate) async fn full(
 #[utoipa::path(
     post, path = "/api/sync/incremental", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "The first one unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("prefer" = Option<String>, Header, example = "respond-async"),
         ("x-requested-by" = Option<String>, Header, description = "Who asks, for the history"),
     ),
@@ -118,7 +128,7 @@ pub(crate) async fn incremental(
 #[utoipa::path(
     post, path = "/api/sync/safe", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "The first one unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("prefer" = Option<String>, Header, example = "respond-async"),
         ("x-requested-by" = Option<String>, Header, description = "Who asks, for the history"),
     ),
@@ -139,8 +149,9 @@ pub(crate) async fn safe(
     query: Query,
 ) -> Result<Response, Problem> {
     match run_sync(&web, None, caller, query).await {
-        Err(Denied::Busy(problem)) => {
-            Ok((StatusCode::CONFLICT, Json(Skipped::because(problem.detail))).into_response())
+        Err(Denied::Busy(problem, accounts)) => {
+            let body = Skipped::because(problem.detail, accounts);
+            Ok((StatusCode::CONFLICT, Json(body)).into_response())
         }
         other => other.map_err(Denied::problem),
     }
@@ -148,15 +159,16 @@ pub(crate) async fn safe(
 
 /// Why a request to sync was denied.
 enum Denied {
-    /// Another run is in progress.
-    Busy(Problem),
+    /// Another run is in progress, in each of these accounts.
+    Busy(Problem, Vec<AccountRun>),
     Otherwise(Problem),
 }
 
 impl Denied {
     fn problem(self) -> Problem {
         match self {
-            Denied::Busy(problem) | Denied::Otherwise(problem) => problem,
+            Denied::Busy(problem, accounts) => problem.with("accounts", accounts),
+            Denied::Otherwise(problem) => problem,
         }
     }
 }
@@ -167,90 +179,116 @@ impl<E: Into<Problem>> From<E> for Denied {
     }
 }
 
+/// Runs that a request waits for at a time; each takes memory for its pages.
+const AT_A_TIME: usize = 8;
+
 async fn run_sync(
     web: &Web,
     kind: Option<Kind>,
     caller: Caller,
     query: Query,
 ) -> Result<Response, Denied> {
-    let named = query.account(web)?;
-    let account = web.account(named).await?;
-    let account = account.ok_or_else(|| Problem::refusal(&web.out, Refusal::NotConnected))?;
+    let whom = web.whom(&query).await?;
+    let mut accounts = whom.accounts;
+    if whom.named.is_none() {
+        // One that was disconnected on purpose does not spoil the sync of the others.
+        accounts.retain(|it| it.grant.is_some());
+    }
+    if accounts.is_empty() {
+        return Err(Problem::refusal(&web.out, Refusal::NotConnected).into());
+    }
+    let tries = accounts.into_iter().map(|account| attempt(web, account, kind, &caller));
+    let tried: Vec<(Attempt, Option<Problem>)> =
+        stream::iter(tries).buffered(AT_A_TIME).collect().await;
+    let (attempts, mut problems): (Vec<Attempt>, Vec<Option<Problem>>) = tried.into_iter().unzip();
+    match Synced::of(&web.out, &attempts, web.now()) {
+        None => Err(Problem::refusal(&web.out, Refusal::NotConnected).into()),
+        Some(Synced::Good { fate, result }) => Ok(good(fate, &result, caller.respond_async)),
+        Some(Synced::Bad { decides, detail, told }) => {
+            let Attempt { fate, row, .. } = &attempts[decides];
+            let problem = problems[decides].take();
+            let problem = problem.unwrap_or_else(|| Problem::new(StatusCode::CONFLICT, ""));
+            let problem = problem.saying(detail);
+            if *fate == Fate::Busy {
+                return Err(Denied::Busy(problem, told));
+            }
+            let problem = match row {
+                Some(row) => problem.with("run", Run::of(&web.out, row, web.now())),
+                None => problem,
+            };
+            Err(problem.with("accounts", told).into())
+        }
+    }
+}
+
+async fn attempt(
+    web: &Web,
+    account: Account,
+    kind: Option<Kind>,
+    caller: &Caller,
+) -> (Attempt, Option<Problem>) {
     let wish = Wish {
         account: account.id,
         kind,
         trigger: Trigger::Api,
         asked_by: Some(caller.by.clone()),
     };
-    let started = web.app.supervisor.start(&wish).await.map_err(|refusal| {
-        let busy = matches!(refusal, Refusal::Busy(_) | Refusal::AlreadyServed);
-        let problem = Problem::refusal(&web.out, refusal);
-        if busy { Denied::Busy(problem) } else { Denied::Otherwise(problem) }
-    })?;
+    let refused = |account, problem: Problem, busy| {
+        let fate = if busy { Fate::Busy } else { Fate::Failed(problem.status.as_u16()) };
+        let detail = Some(problem.detail.clone());
+        (Attempt { account, fate, row: None, problem: detail }, Some(problem))
+    };
+    let started = match web.app.supervisor.start(&wish).await {
+        Ok(started) => started,
+        Err(refusal) => {
+            let busy = matches!(refusal, Refusal::Busy(_) | Refusal::AlreadyServed);
+            return refused(account, Problem::refusal(&web.out, refusal), busy);
+        }
+    };
     let run = started.run;
     if !caller.respond_async {
         // The run is nobody's but the supervisor's: if this client goes away, it goes on.
         started.finished().await;
     }
-    let row = web.app.store.run(run).await?;
-    let row = row.ok_or_else(|| Problem::missing("run", &web.out.ids().run(run)))?;
-    Ok(answer(web, &row, caller.respond_async)?)
+    let row = match web.app.store.run(run).await {
+        Ok(Some(row)) => row,
+        Ok(None) => {
+            let problem = Problem::missing("run", &web.out.ids().run(run));
+            return refused(account, problem, false);
+        }
+        Err(problem) => return refused(account, problem.into(), false),
+    };
+    // What was not waited for is going on, even if it has just ended.
+    let at_once = caller.respond_async;
+    let (fate, why) = if at_once { (Fate::Accepted, None) } else { fate_of(&row) };
+    let problem = why.as_ref().map(|detail| {
+        let status = StatusCode::from_u16(fate.code()).unwrap_or(StatusCode::CONFLICT);
+        match (status, row.outcome) {
+            (StatusCode::SERVICE_UNAVAILABLE, Some(Outcome::Failed)) => {
+                Problem::later(detail, Duration::from_secs(60))
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, _) => Problem::later(detail, Duration::from_secs(2)),
+            _ => Problem::new(status, detail),
+        }
+    });
+    (Attempt { account, fate, row: Some(row), problem: why }, problem)
 }
 
-/// The answer that a run deserves. An error is never a 200.
-fn answer(web: &Web, row: &RunRow, at_once: bool) -> Result<Response, Problem> {
-    let now = web.now();
-    let result = || Json(SyncResult::of(&web.out, row, now));
+fn good(fate: Fate, result: &SyncResult, at_once: bool) -> Response {
+    let location = format!("/api/sync/runs/{}", result.run.id.0);
+    let status = if fate == Fate::Accepted { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let mut response = (status, Json(result)).into_response();
     if at_once {
-        let mut response = (StatusCode::ACCEPTED, result()).into_response();
         let applied = HeaderValue::from_static("respond-async");
         response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
-        locate(&mut response, web, row);
-        return Ok(response);
     }
-    let refused = |status, detail: String| {
-        Err(Problem::new(status, detail).with("run", Run::of(&web.out, row, now)))
-    };
-    let later = |detail: String, seconds| {
-        Err(Problem::later(detail, Duration::from_secs(seconds))
-            .with("run", Run::of(&web.out, row, now)))
-    };
-    match row.outcome {
-        Some(Outcome::Succeeded | Outcome::Partial) => Ok(result().into_response()),
-        Some(Outcome::Held) => {
-            let mut response = (StatusCode::ACCEPTED, result()).into_response();
-            locate(&mut response, web, row);
-            Ok(response)
-        }
-        Some(Outcome::Failed) => {
-            let detail = row.error_message.clone().unwrap_or_else(|| "the sync failed".to_owned());
-            match row.error_code.unwrap_or(FailureCode::Unavailable) {
-                FailureCode::NeedsReauth | FailureCode::DifferentAccount => {
-                    refused(StatusCode::UNAUTHORIZED, detail)
-                }
-                FailureCode::Misconfigured
-                | FailureCode::Malformed
-                | FailureCode::IncompleteListing => refused(StatusCode::BAD_GATEWAY, detail),
-                FailureCode::Unavailable | FailureCode::RateLimited | FailureCode::Storage => {
-                    later(detail, 60)
-                }
-            }
-        }
-        Some(Outcome::Cancelled) => {
-            let by = row.cancel_by.as_deref().unwrap_or("somebody");
-            refused(StatusCode::CONFLICT, format!("the sync was cancelled by {by}"))
-        }
-        Some(Outcome::Rejected) => {
-            refused(StatusCode::CONFLICT, "the sync's deletions were rejected".to_owned())
-        }
-        Some(Outcome::Interrupted) | None => {
-            later("the sync was interrupted; the next one goes on".to_owned(), 2)
-        }
+    if status == StatusCode::ACCEPTED {
+        locate(&mut response, &location);
     }
+    response
 }
 
-fn locate(response: &mut Response, web: &Web, row: &RunRow) {
-    let location = format!("/api/sync/runs/{}", web.out.ids().run(row.id));
+fn locate(response: &mut Response, location: &str) {
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -259,23 +297,28 @@ fn locate(response: &mut Response, web: &Web, row: &RunRow) {
 /// Whether the next sync has to list everything, and why
 #[utoipa::path(
     get, path = "/api/sync/needs-sync", tag = "sync",
-    responses((status = 200, body = NeedsSync)),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
+    responses((status = 200, body = NeedsSync), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn needs_sync(State(web): State<Web>) -> Result<Json<NeedsSync>, Problem> {
-    Ok(Json(read::needs_sync(&web.app).await?))
+pub(crate) async fn needs_sync(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<NeedsSync>, Problem> {
+    let whom = web.whom(&query).await?;
+    Ok(Json(read::needs_sync(&web.app, &web.out, &whom.accounts)))
 }
 
-/// Stop the run in progress, whichever process it runs in
+/// Stop the runs in progress, whichever process they run in
 ///
-/// It ends within a second, keeps what it has stored, and does not start again by itself.
+/// They end within a second, keep what they have stored, and do not start again by themselves.
 #[utoipa::path(
     post, path = "/api/sync/cancel", tag = "sync",
     params(
-        ("account" = Option<String>, Query, format = "uuid", description = "Any unless named"),
+        ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
         ("x-requested-by" = Option<String>, Header, description = "Who asks, for the history"),
     ),
     responses(
-        (status = 202, body = Run, description = "It is about to stop",
+        (status = 202, body = Cancelled, description = "It is about to stop",
             headers(("location" = String))),
         (status = 404, body = ProblemBody, description = "Nothing runs"),
     ),
@@ -285,36 +328,35 @@ pub(crate) async fn cancel(
     caller: Caller,
     query: Query,
 ) -> Result<Response, Problem> {
-    let accounts = match query.account(&web)? {
-        Some(named) => web.account(Some(named)).await?.into_iter().collect(),
-        None => web.app.store.accounts().await?,
-    };
-    for account in accounts {
+    let mut cancelled = Vec::new();
+    for account in web.whom(&query).await?.accounts {
         let Some(run) = web.app.supervisor.cancel(account.id, &caller.by).await? else { continue };
         let Some(row) = web.app.store.run(run).await? else { continue };
-        let body = Json(Run::of(&web.out, &row, web.now()));
-        let mut response = (StatusCode::ACCEPTED, body).into_response();
-        locate(&mut response, &web, &row);
-        return Ok(response);
+        let run = Run::of(&web.out, &row, web.now());
+        cancelled.push(CancelledRun { id: web.out.account(account.id), name: account.name, run });
     }
-    Err(Problem::new(StatusCode::NOT_FOUND, "no sync is in progress"))
+    let Some(first) = cancelled.first() else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no sync is in progress"));
+    };
+    let location = format!("/api/sync/runs/{}", first.run.id.0);
+    let body = Cancelled { run: first.run.clone(), accounts: cancelled };
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    locate(&mut response, &location);
+    Ok(response)
 }
 
 /// The live picture
 ///
-/// Of the run in progress, else of the one that ended last. Never waits for the run.
+/// Of the runs in progress, else of the one that ended last. Never waits for a run.
 #[utoipa::path(
     get, path = "/api/sync/progress", tag = "sync",
-    params(("account" = Option<String>, Query, format = "uuid", description = "Any unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named")),
     responses((status = 200, body = Progress), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn progress(
     State(web): State<Web>,
     query: Query,
 ) -> Result<Json<Progress>, Problem> {
-    let account = query.account(&web)?;
-    if account.is_some() {
-        web.account(account).await?;
-    }
+    let account = web.whom(&query).await?.named;
     Ok(Json(read::progress(&web.app, &web.out, account).await?))
 }

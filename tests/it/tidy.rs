@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "number",
     "phone",
     "sync/mod.rs",
+    "sync/account.rs",
     "sync/book.rs",
     "sync/run",
     "sync/schedule",

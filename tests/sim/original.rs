@@ -96,7 +96,7 @@ impl Original {
         } else {
             TABLES.map(|it| format!("delete from {it}")).join("; ")
         };
-        self.ask(&sql);
+        self.ask(&format!("{sql}; update install set accounts_issued = 0"));
         self.set_time(BEGINNING);
         self.copied.iter_mut().for_each(Vec::clear);
         self.version = 0;

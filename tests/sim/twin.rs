@@ -103,7 +103,7 @@ pub(crate) async fn read_all(store: &Store) -> Result<Vec<String>, DbError> {
     lines.push(format!("names: {:?}", store.live_names(ACCOUNT).await?));
     for sort in [Sort::Name, Sort::Recent] {
         for initial in [None, Initial::parse("n")] {
-            let query = ContactQuery { sort, initial, offset: 1, limit: 4 };
+            let query = ContactQuery { sort, initial, account: None, offset: 1, limit: 4 };
             lines.push(format!("{query:?}: {:?}", store.contacts(&query).await?));
         }
     }

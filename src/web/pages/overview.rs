@@ -10,7 +10,7 @@ use crate::web::pages::chart::{Bar, Chart};
 use crate::web::pages::language::{Language, said};
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
-use crate::web::wire::{Progress, Sight};
+use crate::web::wire::{Picture, Sight};
 use crate::web::{Web, read};
 
 /// So many runs are drawn.
@@ -84,13 +84,13 @@ impl std::fmt::Display for Tone {
 impl askama::filters::HtmlSafe for Tone {}
 
 pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
-    let sights = read::sights(&web.app).await?;
+    let sights = read::sights(&web.app, web.app.store.accounts().await?).await?;
     let mut cards = Vec::new();
     for sight in &sights {
         let live = match sight.running {
             Some(_) => {
                 let it = read::progress(&web.app, &web.out, Some(sight.account.id)).await?;
-                Some(it).filter(|it| it.running).map(|it| live(visit.language, &it))
+                Some(it.picture).filter(|it| it.running).map(|it| live(visit.language, &it))
             }
             None => None,
         };
@@ -164,7 +164,7 @@ fn sentence(visit: &Visit, sight: &Sight) -> String {
     language.fill("Checked {}.", &[&ago])
 }
 
-fn live(language: Language, it: &Progress) -> Live {
+fn live(language: Language, it: &Picture) -> Live {
     let words = match it.phase {
         Some(Phase::Starting) | None => said("Starting"),
         Some(Phase::Verifying) => said("Asking Google about contacts it did not list"),

@@ -29,6 +29,8 @@ pub struct AuthStatus {
     pub account_id: Option<Id>,
     pub connected_at: Option<Moment>,
     pub expires_at: Option<Moment>,
+    /// When Google ends the permission, if it said so: apps in "Testing" lose it after seven days.
+    pub refresh_expires_at: Option<Moment>,
     /// Only connecting again helps.
     pub needs_reauth: bool,
     pub needs_reauth_reason: Option<String>,
@@ -54,6 +56,7 @@ impl AuthStatus {
                 account_id: None,
                 connected_at: None,
                 expires_at: None,
+                refresh_expires_at: None,
                 needs_reauth: false,
                 needs_reauth_reason: None,
                 configured,
@@ -72,6 +75,7 @@ impl AuthStatus {
             account_id: Some(out.account(account)),
             connected_at: Some(out.time(grant.connected_at)),
             expires_at: Some(out.time(grant.expires_at)),
+            refresh_expires_at: out.time_of(grant.refresh_expires_at),
             needs_reauth: dead.is_some(),
             needs_reauth_reason: dead.map(|it| it.reason.clone()),
             configured,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::contact::{Content, STARRED};
-use crate::store::{ContactRow, Counts};
+use crate::store::{Account, ContactRow, Counts};
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
 
@@ -117,6 +117,22 @@ pub struct Contacts {
 /// How big the directory is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ContactStats {
+    #[serde(flatten)]
+    pub sums: ContactSums,
+    pub accounts: Vec<AccountContactStats>,
+}
+
+/// How big the part of one account is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountContactStats {
+    pub id: Id,
+    pub name: String,
+    #[serde(flatten)]
+    pub sums: ContactSums,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ContactSums {
     pub total_contacts: u64,
     pub contacts_with_phone: u64,
     pub contacts_with_email: u64,
@@ -125,8 +141,20 @@ pub struct ContactStats {
 }
 
 impl ContactStats {
-    pub fn of(counts: &Counts) -> ContactStats {
-        ContactStats {
+    pub fn of(out: &Outward, accounts: &[Account]) -> ContactStats {
+        let part = |it: &Account| AccountContactStats {
+            id: out.account(it.id),
+            name: it.name.clone(),
+            sums: ContactSums::of(&it.counts),
+        };
+        let sum = Counts::sum(accounts.iter().map(|it| &it.counts));
+        ContactStats { sums: ContactSums::of(&sum), accounts: accounts.iter().map(part).collect() }
+    }
+}
+
+impl ContactSums {
+    fn of(counts: &Counts) -> ContactSums {
+        ContactSums {
             total_contacts: counts.live,
             contacts_with_phone: counts.with_phone,
             contacts_with_email: counts.with_email,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::store::{Counts, RunSums};
 use crate::sync::Outcome;
-use crate::web::wire::{Moment, Run, Status, SyncState};
+use crate::web::wire::{Id, Moment, Run, Standing, SyncState};
 
 /// A part of the history, most recent first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -30,9 +30,25 @@ impl Cleared {
     }
 }
 
-/// Numbers about the directory and its syncs.
+/// Numbers about the directory and its syncs: of all accounts together, and of each.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Statistics {
+    #[serde(flatten)]
+    pub numbers: Numbers,
+    pub accounts: Vec<AccountNumbers>,
+}
+
+/// Numbers about one account and its syncs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountNumbers {
+    pub id: Id,
+    pub name: String,
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Numbers {
     pub contacts: ContactTotals,
     pub phone_numbers: u64,
     pub emails: u64,
@@ -76,13 +92,13 @@ pub struct RunTotals {
     pub duration_seconds: f64,
 }
 
-impl Statistics {
+impl Numbers {
     pub fn of(
-        status: &Status,
+        it: &Standing,
         counts: &Counts,
         outcomes: &[(Option<Outcome>, u64)],
         sums: &RunSums,
-    ) -> Statistics {
+    ) -> Numbers {
         let mut sync_history = BTreeMap::new();
         let mut by_outcome = BTreeMap::new();
         for (outcome, count) in outcomes {
@@ -96,8 +112,7 @@ impl Statistics {
                 by_outcome.insert(outcome.as_str().to_owned(), *count);
             }
         }
-        let it = &status.standing;
-        Statistics {
+        Numbers {
             contacts: ContactTotals {
                 total: counts.live + counts.deleted,
                 active: counts.live,

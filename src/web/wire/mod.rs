@@ -2,6 +2,7 @@
 //!
 //! Field names are a contract with programs that others wrote. Fields may be added, never renamed.
 
+mod accounts;
 mod auth;
 mod changes;
 mod contact;
@@ -13,6 +14,8 @@ mod run;
 mod schedule;
 mod search;
 mod status;
+pub(crate) mod synced;
+pub(crate) mod together;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -23,17 +26,28 @@ use crate::config::Config;
 use crate::store::{ContactId, Ids, Store};
 use crate::sync::{AccountId, RunId};
 
+pub use accounts::{Account, AccountCounts, AccountDone, Accounts, Label, Labels, connect_url};
 pub use auth::{AuthStatus, AuthUrl, Done};
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
-pub use contact::{Contact, ContactStats, Contacts, EmailAddress, LabelNames, PhoneNumber};
+pub use contact::{
+    AccountContactStats, Contact, ContactStats, ContactSums, Contacts, EmailAddress, LabelNames,
+    PhoneNumber,
+};
 pub use dialling::Dialling;
 pub use health::{Check, Checks, Health, HealthState, Liveness};
-pub use history::{Cleared, ContactTotals, History, RunTotals, Statistics, SyncTotals};
+pub use history::{
+    AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
+};
 pub use problem::{Busy, ProblemBody, RunProblem};
-pub use run::{Progress, Run, RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting};
-pub use schedule::{Schedule, ScheduleMode, ScheduleSource};
+pub use run::{
+    AccountAnswer, AccountProgress, AccountRun, Cancelled, CancelledRun, Picture, Progress, Run,
+    RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting, Watched,
+};
+pub use schedule::{AccountSchedule, Schedule, ScheduleMode, ScheduleSource, Schedules};
 pub use search::{Caller, ContactSearch, MatchType, SearchResult, SearchResults};
-pub use status::{AccountStatus, NeedsSync, Sight, Standing, Status, SyncState};
+pub use status::{
+    AccountNeeds, AccountStatus, Needs, NeedsSync, Sight, Standing, Status, SyncState,
+};
 
 /// How ids and times look from outside.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::web::wire::{Id, Moment, Run};
+use crate::web::wire::{AccountRun, Id, Moment, Run};
 
 /// Why a request was not served, in words.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,6 +27,10 @@ pub struct Busy {
     /// Set when the run did start, but was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// What became of each account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub accounts: Vec<AccountRun>,
 }
 
 /// A run that did not succeed.
@@ -36,4 +40,8 @@ pub struct RunProblem {
     /// Missing when no run could start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// What became of each account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub accounts: Vec<AccountRun>,
 }

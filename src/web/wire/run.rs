@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::clock::between;
 use crate::store::{RunCounts, RunRow};
 use crate::sync::schedule::FullReason;
-use crate::sync::{Delay, FailureCode, Kind, Outcome, Phase, Trigger, words};
+use crate::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Phase, Trigger, words};
 use crate::web::wire::{Id, Moment, Outward, SyncState};
 
 /// What a run waits for.
@@ -229,6 +229,35 @@ pub struct SyncResult {
     pub run: Run,
     /// Where to go from here.
     pub links: BTreeMap<String, String>,
+    /// What became of each account. Of several, the fields above are their sum, and `run` is the one that
+    /// decided the answer.
+    pub accounts: Vec<AccountRun>,
+}
+
+words! {
+    /// What became of one account in a request to sync.
+    AccountAnswer {
+        Success = "success",
+        Held = "held",
+        Accepted = "accepted",
+        /// Another run was in progress.
+        Skipped = "skipped",
+        Error = "error",
+    }
+}
+
+/// What became of one account in a request to sync.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountRun {
+    pub id: Id,
+    pub name: String,
+    pub status: AccountAnswer,
+    /// The status of HTTP that a request for this account alone would have got.
+    pub code: u16,
+    pub message: String,
+    /// Null when no run could start.
+    pub statistics: Option<RunStatistics>,
+    pub run: Option<Run>,
 }
 
 impl SyncResult {
@@ -251,7 +280,8 @@ impl SyncResult {
             }
         }
         let statistics = RunStatistics::of(row, now);
-        SyncResult { status, message, statistics, run: Run::of(out, row, now), links }
+        let run = Run::of(out, row, now);
+        SyncResult { status, message, statistics, run, links, accounts: Vec::new() }
     }
 }
 
@@ -271,22 +301,125 @@ pub struct Skipped {
     /// Always empty.
     pub statistics: BTreeMap<String, u64>,
     pub detail: String,
+    /// What became of each account.
+    pub accounts: Vec<AccountRun>,
 }
 
 impl Skipped {
-    pub fn because(detail: String) -> Skipped {
+    pub fn because(detail: String, accounts: Vec<AccountRun>) -> Skipped {
         Skipped {
             status: "skipped",
             message: "Sync already in progress".to_owned(),
             statistics: BTreeMap::new(),
             detail,
+            accounts,
         }
     }
 }
 
-/// The live picture of the run in progress, or of the one that ended last.
+/// Runs that are about to stop.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Cancelled {
+    /// The first of them.
+    #[serde(flatten)]
+    pub run: Run,
+    pub accounts: Vec<CancelledRun>,
+}
+
+/// A run that is about to stop, and whose it is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CancelledRun {
+    pub id: Id,
+    pub name: String,
+    pub run: Run,
+}
+
+/// The live picture: of all accounts together, and of each.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Progress {
+    #[serde(flatten)]
+    pub picture: Picture,
+    pub accounts: Vec<AccountProgress>,
+}
+
+/// How far one account is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountProgress {
+    pub id: Id,
+    pub name: String,
+    pub running: bool,
+    pub phase: Option<Phase>,
+    pub kind: Option<Kind>,
+    pub pages: u64,
+    pub contacts: u64,
+    pub total: Option<u64>,
+    #[schema(minimum = 0.0, maximum = 100.0)]
+    pub percent: Option<f64>,
+    pub rate_per_second: f64,
+    pub eta_seconds: Option<f64>,
+    pub cancelling: bool,
+    pub waiting: Option<Waiting>,
+    pub message: String,
+    pub run_id: Option<Id>,
+}
+
+/// The newest run of an account, as a watcher sees it.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub account: AccountId,
+    pub name: String,
+    pub row: Option<RunRow>,
+    /// Somebody works on it.
+    pub running: bool,
+}
+
+impl Progress {
+    pub fn of(out: &Outward, watched: &[Watched], now: Timestamp) -> Progress {
+        let picture = |it: &Watched| Picture::of(out, it.row.as_ref(), it.running, now);
+        let pictures: Vec<Picture> = watched.iter().map(picture).collect();
+        let account = |(it, picture): (&Watched, &Picture)| AccountProgress {
+            id: out.account(it.account),
+            name: it.name.clone(),
+            running: picture.running,
+            phase: picture.phase,
+            kind: picture.kind,
+            pages: picture.pages,
+            contacts: picture.contacts,
+            total: picture.total,
+            percent: picture.percent,
+            rate_per_second: picture.rate_per_second,
+            eta_seconds: picture.eta_seconds,
+            cancelling: picture.cancelling,
+            waiting: picture.waiting.clone(),
+            message: picture.message.clone(),
+            run_id: it.row.as_ref().map(|row| out.run(row.id)),
+        };
+        let accounts = watched.iter().zip(&pictures).map(account).collect();
+        let begun = |at: &usize| watched[*at].row.as_ref().map(|row| row.started_at);
+        let ended = |at: &usize| {
+            watched[*at].row.as_ref().map(|row| row.ended_at.unwrap_or(row.updated_at))
+        };
+        let running: Vec<usize> = (0..watched.len()).filter(|at| watched[*at].running).collect();
+        let newest = match running.as_slice() {
+            [] => (0..watched.len()).max_by_key(ended),
+            some => some.iter().copied().max_by_key(begun),
+        };
+        let picture = match newest {
+            None => Picture::nothing(),
+            Some(newest) if running.len() < 2 => pictures[newest].clone(),
+            Some(newest) => {
+                let parts: Vec<&Picture> = running.iter().map(|at| &pictures[*at]).collect();
+                Picture::together(&parts, &pictures[newest])
+            }
+        };
+        Progress { picture, accounts }
+    }
+}
+
+/// What a watcher sees: the run in progress, or the one that ended last. Of several in progress the sum,
+/// with the one that began last in `run`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Picture {
     pub running: bool,
     pub phase: Option<Phase>,
     pub kind: Option<Kind>,
@@ -309,10 +442,10 @@ pub struct Progress {
     pub run: Option<Run>,
 }
 
-impl Progress {
+impl Picture {
     /// `running` is false for an open run whose process is gone.
-    pub fn of(out: &Outward, row: Option<&RunRow>, running: bool, now: Timestamp) -> Progress {
-        let Some(row) = row else { return Progress::nothing() };
+    pub fn of(out: &Outward, row: Option<&RunRow>, running: bool, now: Timestamp) -> Picture {
+        let Some(row) = row else { return Picture::nothing() };
         let ended = row.outcome.is_some();
         let until = row.ended_at.unwrap_or(now);
         let elapsed = seconds(row.started_at, until);
@@ -332,7 +465,7 @@ impl Progress {
             _ => None,
         };
         let run = Run::of(out, row, now);
-        Progress {
+        Picture {
             running,
             phase: Some(row.phase),
             kind: Some(row.kind),
@@ -352,8 +485,37 @@ impl Progress {
         }
     }
 
-    fn nothing() -> Progress {
-        Progress {
+    /// Several runs in progress, as one.
+    fn together(parts: &[&Picture], newest: &Picture) -> Picture {
+        let sum = |field: fn(&Picture) -> u64| parts.iter().map(|it| field(it)).sum::<u64>();
+        let contacts = sum(|it| it.contacts);
+        let total: Option<u64> = parts.iter().map(|it| it.total).sum();
+        let percent = total.filter(|total| *total > 0).map(|total| {
+            let part = (contacts as f64 / total as f64).min(1.0);
+            (part * 1000.0).round() / 10.0
+        });
+        let longest = |field: fn(&Picture) -> Option<f64>| {
+            parts.iter().filter_map(|it| field(it)).max_by(f64::total_cmp)
+        };
+        let (count, of) = (parts.len(), total.map(|it| format!(" of {it}")).unwrap_or_default());
+        Picture {
+            pages: sum(|it| it.pages),
+            contacts,
+            total,
+            percent,
+            rate_per_second: parts.iter().map(|it| it.rate_per_second).sum(),
+            eta_seconds: longest(|it| it.eta_seconds),
+            elapsed_seconds: longest(|it| Some(it.elapsed_seconds)).unwrap_or(0.0),
+            retries: sum(|it| it.retries),
+            requests: sum(|it| it.requests),
+            cancelling: parts.iter().all(|it| it.cancelling),
+            message: format!("{count} accounts are being synced: {contacts}{of} contacts"),
+            ..newest.clone()
+        }
+    }
+
+    fn nothing() -> Picture {
+        Picture {
             running: false,
             phase: None,
             kind: None,

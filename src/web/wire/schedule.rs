@@ -39,6 +39,52 @@ pub struct Schedule {
     pub source: ScheduleSource,
 }
 
+/// When accounts are synced by themselves.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Schedules {
+    /// Of the only account, or of the one that is named. Of several: the first one's cadence, the earliest
+    /// due time, and paused when all are.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+    pub accounts: Vec<AccountSchedule>,
+}
+
+/// When one account is synced by itself.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountSchedule {
+    pub name: String,
+    #[serde(flatten)]
+    pub schedule: Schedule,
+}
+
+impl Schedules {
+    /// `parts` are of the accounts, oldest first, each with its next due time; `none` is what holds where
+    /// there is none.
+    pub fn of(
+        out: &Outward,
+        parts: Vec<(String, Schedule, Option<Timestamp>)>,
+        none: Schedule,
+    ) -> Schedules {
+        let schedule = match parts.as_slice() {
+            [] => none,
+            [(_, only, _)] => only.clone(),
+            [(_, first, _), ..] => {
+                let all = || parts.iter().map(|(_, schedule, _)| schedule);
+                Schedule {
+                    account_id: None,
+                    paused: all().all(|it| it.paused),
+                    enabled: all().any(|it| it.enabled),
+                    next_due_at: out.time_of(parts.iter().filter_map(|(.., due)| *due).min()),
+                    ..first.clone()
+                }
+            }
+        };
+        let accounts = parts.into_iter();
+        let accounts = accounts.map(|(name, schedule, _)| AccountSchedule { name, schedule });
+        Schedules { schedule, accounts: accounts.collect() }
+    }
+}
+
 impl Schedule {
     /// `cadence` is what is in force; without one, runs start only when asked for.
     pub fn of(

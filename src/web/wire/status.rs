@@ -5,9 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::store::Account;
+use crate::sync::account::AccountState;
 use crate::sync::schedule::FullReason;
 use crate::sync::{Outcome, RunId, words};
-use crate::web::wire::{Id, Moment, Outward};
+use crate::web::wire::together::worst_state;
+use crate::web::wire::{Id, Moment, Outward, connect_url};
 
 words! {
     /// How the sync of an account stands.
@@ -57,6 +59,10 @@ pub struct Standing {
 pub struct AccountStatus {
     pub id: Id,
     pub name: String,
+    /// How it is with the account; `status` says how it is with its syncs.
+    pub state: AccountState,
+    /// The state in words, with the way out.
+    pub state_message: String,
     #[serde(flatten)]
     pub standing: Standing,
 }
@@ -76,6 +82,8 @@ pub struct Sight {
     /// Its run in progress, if the process that runs it is alive.
     pub running: Option<RunId>,
     pub next_due: Option<Timestamp>,
+    /// What it takes to ask Google at all is set.
+    pub configured: bool,
 }
 
 impl Sight {
@@ -154,58 +162,94 @@ impl Standing {
 }
 
 impl Status {
+    /// Times and counts of several accounts as programs want them that know of one: `last_sync_at` says how
+    /// old the oldest part of the directory is, and is null while a part was never there.
     pub fn of(out: &Outward, sights: &[Sight], now: Timestamp) -> Status {
-        let accounts: Vec<AccountStatus> = sights
-            .iter()
-            .map(|sight| AccountStatus {
+        let account = |sight: &Sight| {
+            let condition = sight.account.condition(sight.configured);
+            AccountStatus {
                 id: out.account(sight.account.id),
                 name: sight.account.name.clone(),
+                state: condition.state(),
+                state_message: condition.in_words(&connect_url(out, &sight.account)),
                 standing: Standing::of(out, sight, now),
-            })
-            .collect();
-        let badness = |state: SyncState| match state {
-            SyncState::Error => 3,
-            SyncState::Syncing => 2,
-            SyncState::NeverSynced => 1,
-            SyncState::Idle => 0,
+            }
         };
-        let worst = accounts.iter().max_by_key(|it| badness(it.standing.status));
-        let mut standing = worst.map_or_else(Standing::nothing, |it| it.standing.clone());
-        let all = || accounts.iter().map(|it| &it.standing);
-        let first = |field: fn(&Standing) -> Option<Id>| all().find_map(field);
-        let earliest =
-            |field: fn(&Sight) -> Option<Timestamp>| sights.iter().filter_map(field).min();
-        standing.contact_count = all().map(|it| it.contact_count).sum();
-        standing.total_contacts = all().map(|it| it.total_contacts).sum();
-        standing.connected = !accounts.is_empty() && all().all(|it| it.connected);
-        standing.has_sync_token = !accounts.is_empty() && all().all(|it| it.has_sync_token);
-        standing.needs_reauth = all().any(|it| it.needs_reauth);
-        standing.needs_reauth_reason = all().find_map(|it| it.needs_reauth_reason.clone());
-        standing.held = all().any(|it| it.held);
-        standing.held_run = first(|it| it.held_run.clone());
-        standing.backing_off = all().any(|it| it.backing_off);
-        standing.current_run = first(|it| it.current_run.clone());
-        standing.failing_since = out.time_of(earliest(|it| it.account.failing_since));
-        standing.next_due_at = out.time_of(earliest(|it| it.next_due));
+        let accounts = sights.iter().map(account).collect();
+        Status { standing: Standing::together(out, sights, now), accounts }
+    }
+}
+
+impl Standing {
+    /// The worst of all accounts, and their sum. One that was added and never connected says nothing about
+    /// the directory, unless there is no other.
+    fn together(out: &Outward, sights: &[Sight], now: Timestamp) -> Standing {
+        let connected = || sights.iter().filter(|it| !it.account.waits_for_its_first_grant());
+        let none = connected().next().is_none();
+        let sights: Vec<&Sight> =
+            if none { sights.iter().collect() } else { connected().collect() };
+        let parts: Vec<Standing> = sights.iter().map(|it| Standing::of(out, it, now)).collect();
+        let Some(status) = worst_state(parts.iter().map(|it| it.status)) else {
+            return Standing::nothing();
+        };
+        let worst = parts.iter().find(|it| it.status == status);
+        let mut sum = worst.map_or_else(Standing::nothing, Clone::clone);
+        let all = || parts.iter();
+        let earliest = |field: fn(&Sight) -> Option<Timestamp>| {
+            sights.iter().filter_map(|sight| field(sight)).min()
+        };
+        sum.contact_count = all().map(|it| it.contact_count).sum();
+        sum.total_contacts = all().map(|it| it.total_contacts).sum();
+        sum.connected = all().all(|it| it.connected);
+        sum.has_sync_token = all().all(|it| it.has_sync_token);
+        sum.error_message =
+            sum.error_message.or_else(|| all().find_map(|it| it.error_message.clone()));
+        sum.needs_reauth = all().any(|it| it.needs_reauth);
+        sum.needs_reauth_reason = all().find_map(|it| it.needs_reauth_reason.clone());
+        sum.held = all().any(|it| it.held);
+        sum.held_run = all().find_map(|it| it.held_run.clone());
+        sum.backing_off = all().any(|it| it.backing_off);
+        sum.not_before =
+            out.time_of(earliest(|it| it.account.standing.not_before).filter(|at| *at > now));
+        sum.current_run = all().find_map(|it| it.current_run.clone());
+        sum.consecutive_failures = all().map(|it| it.consecutive_failures).max().unwrap_or(0);
+        sum.failing_since = out.time_of(earliest(|it| it.account.failing_since));
+        sum.next_due_at = out.time_of(earliest(|it| it.next_due));
         let ever = sights.iter().all(|it| it.account.last_success_at.is_some());
-        standing.last_sync_at =
-            out.time_of(earliest(|it| it.account.last_success_at).filter(|_| ever));
-        Status { standing, accounts }
+        sum.last_sync_at = out.time_of(earliest(|it| it.account.last_success_at).filter(|_| ever));
+        sum
     }
 }
 
 /// Whether the next run has to list everything.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct NeedsSync {
+pub struct Needs {
     pub needs_full_sync: bool,
     /// In words.
     pub reason: Option<String>,
     pub reason_code: Option<FullReason>,
 }
 
-impl NeedsSync {
-    pub fn of(reason: Option<FullReason>) -> NeedsSync {
-        NeedsSync {
+/// Whether the next run of an account has to list everything.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccountNeeds {
+    pub id: Id,
+    pub name: String,
+    #[serde(flatten)]
+    pub needs: Needs,
+}
+
+/// Whether the next run of any account has to list everything: the first reason, and each.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NeedsSync {
+    #[serde(flatten)]
+    pub needs: Needs,
+    pub accounts: Vec<AccountNeeds>,
+}
+
+impl Needs {
+    pub fn of(reason: Option<FullReason>) -> Needs {
+        Needs {
             needs_full_sync: reason.is_some(),
             reason: reason.map(|it| it.in_words().to_owned()),
             reason_code: reason,

@@ -88,7 +88,7 @@ impl Settled {
             held: set("select resource_name from held join contact on contact = id"),
             account: texts(
                 connection,
-                "select json_array(a.google_id, a.sync_token, a.token_request,
+                "select json_array(a.name, a.labels_shown, a.erasing, a.google_id, a.sync_token, a.token_request,
                     a.sync_token is null or a.token_grant = g.number, a.failures, a.interruptions,
                     a.not_before is null, a.follow_up_at is null, a.alerted_at is null,
                     a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,

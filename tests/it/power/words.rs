@@ -1,12 +1,14 @@
 //! Words of people and programs, during which the power may fail; answered, they are kept.
 
-use ringbook::store::ScheduleRow;
-use ringbook::sync::{Kind, Outcome};
+use ringbook::store::{AccountError, Erasing, ScheduleRow};
+use ringbook::sync::{AccountId, Kind, Outcome};
 
 use crate::power::machine::{ACCOUNT, Machine, tokens};
 use crate::power::syncs::{connect, connected, synced};
 use crate::power::trial::{Scenario, story};
 use crate::support::book::Book;
+
+const OTHER: AccountId = AccountId(2);
 
 /// Twenty of forty contacts were deleted at Google.
 fn depleted() -> Machine {
@@ -62,7 +64,46 @@ fn connect_again(machine: &mut Machine) {
     machine.connect("another token");
 }
 
+fn erase(machine: &mut Machine) {
+    machine.word(async |store| store.begin_erasing(ACCOUNT, Erasing::Contacts).await).unwrap();
+    machine.word(async |store| store.erasure(ACCOUNT).finish().await).unwrap();
+}
+
+/// Another account, which waits to be connected.
+fn add(machine: &mut Machine) {
+    let added = machine.word(async |store| store.create_account("Office").await);
+    assert!(matches!(added, Ok(_) | Err(AccountError::Taken(_))), "{added:?}");
+}
+
+fn with_another() -> Machine {
+    let mut machine = synced(15);
+    add(&mut machine);
+    machine
+}
+
+/// Takes the other account away, with whatever it may have by now.
+fn remove(machine: &mut Machine) {
+    let begun = machine.word(async |store| store.begin_erasing(OTHER, Erasing::Account).await);
+    assert!(matches!(begun, Ok(()) | Err(AccountError::Gone)), "{begun:?}");
+    machine.word(async |store| store.erasure(OTHER).finish().await).unwrap();
+}
+
+fn pause_and_rename(machine: &mut Machine) {
+    machine.word(async |store| store.set_paused(ACCOUNT, true).await).unwrap();
+    machine.word(async |store| store.rename_account(ACCOUNT, "Home").await).unwrap();
+    let labels = ["contactGroups/a".to_owned()];
+    machine.word(async |store| store.set_labels_shown(ACCOUNT, Some(&labels)).await).unwrap();
+}
+
 pub(super) const WORDS: &[Scenario] = &[
+    story("an erasure of all contacts", || synced(40), erase).after(erase),
+    story("an erasure of all contacts beside a hold", || held(Kind::Full), erase).after(erase),
+    story("an erasure during a sync", || connected(35), |machine| machine.sync_meanwhile(4, erase))
+        .after(erase),
+    story("an account that is added", || synced(15), add).after(add),
+    story("an account that is removed", with_another, remove).after(remove),
+    story("an account that is paused, named and filtered", || synced(15), pause_and_rename)
+        .after(pause_and_rename),
     story("an approval of what a listing misses", || held(Kind::Full), Machine::approve)
         .after(Machine::approve),
     story("an approval of tombstones", || held(Kind::Incremental), Machine::approve)

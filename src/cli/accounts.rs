@@ -1,0 +1,309 @@
+//! The accounts: which there are, and what a person wants done with one.
+
+use std::io::{self, IsTerminal};
+
+use crate::app::App;
+use crate::cli::decide::confirmed;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::screen::{Screen, Table};
+use crate::cli::status::schedule;
+use crate::cli::{Desk, Times, account, local_url, not_connected, words};
+use crate::store::{Account, Erasing};
+use crate::sync::AccountId;
+use crate::sync::account::AccountState;
+use crate::web::read;
+use crate::web::wire::{AccountDone, Labels, Outward, connect_url};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Add an account, which then waits to be connected
+    Add {
+        /// 1 to 100 characters, such as Office
+        name: String,
+    },
+    /// Give an account another name
+    Rename {
+        /// Its name, number or id
+        account: String,
+        name: String,
+    },
+    /// Stop what is done by itself for an account; what somebody asks for is still done
+    Pause {
+        /// Its name, number or id
+        account: String,
+    },
+    /// Go on with what is done by itself for an account
+    Resume {
+        /// Its name, number or id
+        account: String,
+    },
+    /// Forget Google's permission; the contacts are kept or erased
+    Disconnect {
+        /// Its name, number or id
+        account: String,
+        /// What becomes of the contacts here; Google has them still
+        #[arg(long, value_enum)]
+        contacts: Keep,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Remove an account with its contacts, its history and its settings
+    Remove {
+        /// Its name, number or id
+        account: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// The labels of an account, and which of them reach the phones
+    Labels {
+        /// Its name, number or id
+        account: String,
+        /// Only contacts with this label reach the phones, and those with others that are named so
+        #[arg(long, value_name = "LABEL", conflicts_with = "all")]
+        show: Vec<String>,
+        /// All contacts reach the phones
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Keep {
+    /// The phones go on showing them
+    Keep,
+    /// They go for good, also from the history
+    Erase,
+}
+
+pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let Some(command) = args.command else { return list(&app, screen).await };
+    match command {
+        Command::Add { name } => {
+            let id = app.store.create_account(&name).await?;
+            let added = named(&app, id).await?;
+            let at = connect_at(&app, &added);
+            let said = format!("Added {}. Connect it: ringbook serve, then {at}", added.name);
+            show(&app, id, &said, screen).await
+        }
+        Command::Rename { account: which, name } => {
+            let id = account(&app, Some(&which)).await?.id;
+            app.store.rename_account(id, &name).await?;
+            let said = format!("It is called {} now.", named(&app, id).await?.name);
+            show(&app, id, &said, screen).await
+        }
+        Command::Pause { account: which } => {
+            let it = account(&app, Some(&which)).await?;
+            app.store.set_paused(it.id, true).await?;
+            let said = format!("{} is paused; `ringbook sync` still syncs it.", it.name);
+            show(&app, it.id, &said, screen).await
+        }
+        Command::Resume { account: which } => {
+            let it = account(&app, Some(&which)).await?;
+            app.store.set_paused(it.id, false).await?;
+            let said = match app.supervisor.plan(&it) {
+                Some(_) => format!("{} is synced by itself again.", it.name),
+                None => format!(
+                    "{} is no longer paused, but nothing is synced by itself: \
+                     SYNC_SCHEDULER_ENABLED is false.",
+                    it.name
+                ),
+            };
+            show(&app, it.id, &said, screen).await
+        }
+        Command::Disconnect { account: which, contacts, yes } => {
+            let it = account(&app, Some(&which)).await?;
+            disconnect(&app, &it, contacts, yes, screen).await
+        }
+        Command::Remove { account: which, yes } => {
+            let it = account(&app, Some(&which)).await?;
+            remove(&app, &it, yes, screen).await
+        }
+        Command::Labels { account: which, show, all } => {
+            let it = account(&app, Some(&which)).await?;
+            labels(&app, it, &show, all, screen).await
+        }
+    }
+}
+
+async fn named(app: &App, id: AccountId) -> Result<Account, Trouble> {
+    let found = app.store.account(id).await?;
+    found.ok_or_else(|| Trouble::failed("the account was removed meanwhile"))
+}
+
+fn connect_at(app: &App, account: &Account) -> String {
+    let out = Outward::new(&app.store, &app.config);
+    format!("{}{}", local_url(&app.config), connect_url(&out, account))
+}
+
+/// Says what was done, or shows the account to programs.
+async fn show(app: &App, id: AccountId, said: &str, screen: Screen) -> Result<Exit, Trouble> {
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        screen.json(&read::account(app, &out, id).await?)?;
+    }
+    screen.say(said)?;
+    Ok(Exit::Ok)
+}
+
+async fn list(app: &App, screen: Screen) -> Result<Exit, Trouble> {
+    let accounts = app.store.accounts().await?;
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        screen.json(&read::accounts(app, &out, accounts).await?)?;
+        return Ok(Exit::Ok);
+    }
+    if accounts.is_empty() {
+        return Err(not_connected(app));
+    }
+    let times = Times::of(app);
+    let configured = app.connector.is_configured();
+    let mut table =
+        Table::new(&["NAME", "STATE", "GOOGLE", ">CONTACTS", "LAST SUCCESS", "SCHEDULE", "ID"]);
+    for account in &accounts {
+        let last = account.last_success_at.map(|at| words::relative(at, times.now));
+        table.row(vec![
+            account.name.clone(),
+            account.condition(configured).state().to_string(),
+            account.google_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            words::count(account.counts.live),
+            last.unwrap_or_else(|| "never".to_owned()),
+            schedule(app, account),
+            app.store.ids().account(account.id),
+        ]);
+    }
+    screen.table(&table)?;
+    for account in &accounts {
+        let condition = account.condition(configured);
+        if screen.terminal && condition.state() != AccountState::Connected {
+            let what = condition.in_words(&connect_at(app, account));
+            screen.say(format!("{}: {what}", screen.paint.bold(&account.name)))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Lets a person say no. Where nobody can be asked, only `--yes` is a yes.
+fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, Trouble> {
+    if yes {
+        return Ok(true);
+    }
+    if screen.json || !io::stdin().is_terminal() {
+        return Err(Trouble::usage("nobody can be asked here; say --yes if you are sure"));
+    }
+    Ok(confirmed(&format!("{question} [y/N] "))?)
+}
+
+async fn disconnect(
+    app: &App,
+    account: &Account,
+    contacts: Keep,
+    yes: bool,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    let erase = contacts == Keep::Erase;
+    let doomed = words::many(account.counts.live, "contact");
+    let question = format!("Erase {doomed} of {} here for good?", account.name);
+    if erase && !sure(&question, yes, screen)? {
+        screen.say("Nothing was changed.")?;
+        return Ok(Exit::Ok);
+    }
+    app.connector.disconnect(account).await?;
+    let erased_count = match erase {
+        true => app.supervisor.erase(account.id, Erasing::Contacts).await?,
+        false => 0,
+    };
+    let name = &account.name;
+    let message = match erase {
+        true => format!("{name} is disconnected, and its contacts are erased here."),
+        false => format!("{name} is disconnected; its contacts stay."),
+    };
+    if screen.json {
+        let out = Outward::new(&app.store, &app.config);
+        let account = read::account(app, &out, account.id).await?;
+        screen.json(&AccountDone { status: "success", message, erased_count, account })?;
+    } else {
+        screen.say(message)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn remove(app: &App, account: &Account, yes: bool, screen: Screen) -> Result<Exit, Trouble> {
+    let doomed = words::many(account.counts.live, "contact");
+    let question = format!("Remove {} with {doomed} and its history for good?", account.name);
+    if !sure(&question, yes, screen)? {
+        screen.say("Nothing was changed.")?;
+        return Ok(Exit::Ok);
+    }
+    app.connector.disconnect(account).await?;
+    let erased_count = app.supervisor.erase(account.id, Erasing::Account).await?;
+    let message = format!("{} was removed.", account.name);
+    if screen.json {
+        screen.json(&AccountDone { status: "success", message, erased_count, account: None })?;
+    } else {
+        screen.say(message)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn labels(
+    app: &App,
+    account: Account,
+    show: &[String],
+    all: bool,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    let known = app.store.labels(account.id).await?;
+    if all {
+        app.store.set_labels_shown(account.id, None).await?;
+    } else if !show.is_empty() {
+        let mut chosen = Vec::new();
+        for wanted in show {
+            let found = known.iter().filter(|(resource, name, _)| {
+                resource == wanted || crate::sync::account::same_name(name, wanted)
+            });
+            let before = chosen.len();
+            chosen.extend(found.map(|(resource, ..)| resource.clone()));
+            if chosen.len() == before {
+                return Err(Trouble::usage(format!(
+                    "{} has no label `{wanted}`; `ringbook accounts labels` lists them, as of the last \
+                     full sync",
+                    account.name
+                )));
+            }
+        }
+        app.store.set_labels_shown(account.id, Some(&chosen)).await?;
+    }
+    let account = named(app, account.id).await?;
+    let out = Outward::new(&app.store, &app.config);
+    let labels: Labels = read::labels(app, &out, &account).await?;
+    if screen.json {
+        screen.json(&labels)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["LABEL", ">CONTACTS", "ON PHONES", "RESOURCE"]);
+    for label in &labels.labels {
+        table.row(vec![
+            label.name.clone(),
+            words::count(label.contacts),
+            if label.shown { "yes" } else { "no" }.to_owned(),
+            label.resource_name.clone(),
+        ]);
+    }
+    screen.table(&table)?;
+    if labels.all_shown {
+        screen.say("All contacts reach the phones, with and without labels.")?;
+    } else if !labels.missing.is_empty() {
+        screen.say(format!("Not at Google now: {}", labels.missing.join(", ")))?;
+    }
+    Ok(Exit::Ok)
+}

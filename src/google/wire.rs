@@ -25,14 +25,28 @@ const PERSONS_MAX: usize = 10_000;
 ///
 /// Only its frame is read here; the persons are, when they are stored.
 pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
+    read_page(body, |wire| std::mem::take(&mut wire.connections))
+}
+
+/// A page of `people.listDirectoryPeople`, or why this is none.
+pub(super) fn domain_page(body: Vec<u8>) -> Result<Page, String> {
+    read_page(body, |wire| std::mem::take(&mut wire.people))
+}
+
+type Listed<'a> = Strict<Vec<&'a RawValue>>;
+
+fn read_page(
+    body: Vec<u8>,
+    listed: impl for<'a> FnOnce(&mut PageWire<'a>) -> Listed<'a>,
+) -> Result<Page, String> {
     let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
-    let wire: PageWire = object(&body)?;
+    let mut wire: PageWire = object(&body)?;
     if wire.error.is_some() {
         return Err("the answer is an error that calls itself a success".to_owned());
     }
     let token = |it: Strict<Text>| it.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
-    let connections = wire.connections.0;
-    if connections.is_none()
+    let persons = listed(&mut wire).0;
+    if persons.is_none()
         && wire.next_page_token.0.is_none()
         && wire.next_sync_token.0.is_none()
         && wire.total_items.0.is_none()
@@ -40,12 +54,12 @@ pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
     {
         return Err("the answer has none of the fields of a listing".to_owned());
     }
-    if connections.as_ref().is_some_and(|it| it.len() > PERSONS_MAX) {
+    if persons.as_ref().is_some_and(|it| it.len() > PERSONS_MAX) {
         return Err(format!("the answer lists more than {PERSONS_MAX} persons"));
     }
     // Where each person stands in the text, since a text and its borrowers cannot move together.
     let start = body.as_ptr() as usize;
-    let places: Vec<Range<usize>> = connections
+    let places: Vec<Range<usize>> = persons
         .unwrap_or_default()
         .into_iter()
         .map(|it| {
@@ -113,7 +127,10 @@ fn is_empty_object(body: &[u8]) -> bool {
 #[serde(rename_all = "camelCase")]
 struct PageWire<'a> {
     #[serde(borrow, default)]
-    connections: Strict<Vec<&'a RawValue>>,
+    connections: Listed<'a>,
+    /// What a list of the domain calls them.
+    #[serde(borrow, default)]
+    people: Listed<'a>,
     #[serde(borrow, default)]
     next_page_token: Strict<Text<'a>>,
     #[serde(borrow, default)]

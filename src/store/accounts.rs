@@ -6,7 +6,7 @@ use crate::contact::ResourceName;
 use crate::store::Store;
 use crate::store::db::{DbError, Row, int};
 use crate::sync::schedule::{Standing, TokenFacts};
-use crate::sync::{AccountId, Kind, Outcome, RunId};
+use crate::sync::{AccountId, Kind, Outcome, RunId, Source};
 
 /// An account and how it stands. Everything here is one indexed read.
 #[derive(Clone, Debug)]
@@ -15,6 +15,9 @@ pub struct Account {
     pub name: String,
     /// The Google account that is mirrored, once it is known.
     pub google_id: Option<ResourceName>,
+    pub source: Source,
+    /// The account whose permission is used; `None`: its own.
+    pub grant_of: Option<AccountId>,
     pub created_at: Timestamp,
     pub counts: Counts,
     pub token: Option<TokenFacts>,
@@ -74,9 +77,9 @@ const ACCOUNT: &str = "
         a.interruptions, a.not_before, a.follow_up_at, a.alerted_at, a.held_run, held.kind,
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
-        r.id, r.outcome, r.error_message
+        r.id, r.outcome, r.error_message, a.source, a.grant_of
     from account a
-    left join oauth_grant g on g.account = a.id
+    left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
     left join run held on held.id = a.held_run
     left join run r on r.id = (select max(id) from run where account = a.id)";
 
@@ -184,6 +187,8 @@ fn account(row: &Row) -> Result<Account, DbError> {
         id: AccountId(row.int(0)?),
         name: row.text(1)?.to_owned(),
         google_id: row.opt_text(2)?.and_then(ResourceName::parse),
+        source: row.word(35)?,
+        grant_of: row.opt_int(36)?.map(AccountId),
         created_at: row.time(3)?,
         counts: Counts {
             live: row.count(4)?,

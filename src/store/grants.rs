@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::store::accounts::{NeedsReauth, needs_reauth};
 use crate::store::db::{Arg, DbError};
 use crate::store::gate::take_away;
+use crate::store::sources::{forget_key, mark, service};
 use crate::sync::AccountId;
 
 /// The tokens of one consent.
@@ -24,6 +25,18 @@ pub struct GrantRow {
     pub scopes: Vec<String>,
     pub connected_at: Timestamp,
     pub needs_reauth: Option<NeedsReauth>,
+    /// Set when a service account speaks for the account; then there are no tokens here.
+    pub service: Option<ServiceFacts>,
+}
+
+/// What may be shown of a service account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFacts {
+    pub client_email: String,
+    pub client_id: String,
+    pub key_id: String,
+    /// The mailbox it speaks for.
+    pub subject: String,
 }
 
 /// Tokens to store.
@@ -44,6 +57,8 @@ pub enum ConnectError {
          changed. Choose the same account at Google, or use another database for this one"
     )]
     DifferentAccount,
+    #[error("this uses the permission of the account `{0}`; connect that one instead")]
+    Borrows(String),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -62,7 +77,19 @@ impl Store {
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
     ) -> Result<AccountId, ConnectError> {
-        const EXPECTED: &str = "select google_id from account where id = $1";
+        self.connect_with(account, google_id, tokens, None).await
+    }
+
+    /// The same, also where a service account takes the place of a consent.
+    pub(super) async fn connect_with(
+        &self,
+        account: Option<AccountId>,
+        google_id: Option<&ResourceName>,
+        tokens: &NewTokens,
+        service: Option<&ServiceFacts>,
+    ) -> Result<AccountId, ConnectError> {
+        const EXPECTED: &str = "select a.google_id, giver.name from account a
+            left join account giver on giver.id = a.grant_of where a.id = $1";
         const NEXT: &str = "select coalesce(max(id), 0) + 1 from account";
         const ADD: &str = "insert into account (id, name, google_id, created_at)
             values ($1, $2, $3, $4)";
@@ -85,6 +112,9 @@ impl Store {
         let id = match account {
             Some(id) => {
                 let row = tx.row(EXPECTED, &[id.0.into()]).await?;
+                if let Some(giver) = row.as_ref().map_or(Ok(None), |row| row.opt_text(1))? {
+                    return Err(ConnectError::Borrows(giver.to_owned()));
+                }
                 let expected = match &row {
                     Some(row) => row.opt_text(0)?.and_then(ResourceName::parse),
                     None => None,
@@ -120,6 +150,7 @@ impl Store {
             ],
         )
         .await?;
+        mark(&tx, id, service).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -128,7 +159,8 @@ impl Store {
     pub async fn grant(&self, account: AccountId) -> Result<Option<GrantRow>, DbError> {
         const GRANT: &str = "
             select number, generation, access_token, expires_at, refresh_token, refresh_expires_at,
-                scopes, connected_at, needs_reauth_at, needs_reauth_reason
+                scopes, connected_at, needs_reauth_at, needs_reauth_reason,
+                service_email, service_client_id, service_key_id, service_subject
             from oauth_grant where account = $1";
         let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
         Ok(Some(GrantRow {
@@ -141,6 +173,7 @@ impl Store {
             scopes: row.text(6)?.split(' ').map(str::to_owned).collect(),
             connected_at: row.time(7)?,
             needs_reauth: needs_reauth(&row, 8)?,
+            service: service(&row, 10)?,
         }))
     }
 
@@ -204,6 +237,7 @@ impl Store {
         let now = tx.now(&*self.clock).await?;
         take_away(&tx, account, now).await?;
         let forgotten = tx.exec(FORGET, &[account.0.into()]).await?;
+        forget_key(&tx, account).await?;
         tx.exec(TOKEN, &[account.0.into()]).await?;
         tx.commit().await?;
         Ok(forgotten > 0)

@@ -17,7 +17,9 @@ mod migrate;
 mod page;
 mod prune;
 mod runs;
+mod secrets;
 mod sorting;
+mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,13 +31,14 @@ pub use db::DbError;
 pub(crate) use db::blocking;
 pub use decide::DecisionError;
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
-pub use grants::{ConnectError, GrantRow, NewTokens};
+pub use grants::{ConnectError, GrantRow, NewTokens, ServiceFacts};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;
 pub use page::Tally;
 pub use prune::{Pruned, Retention};
 pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, RunSums, SetAsideRow};
+pub use sources::{AddError, Origin, service_key_name};
 
 use tokio::sync::watch;
 

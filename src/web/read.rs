@@ -146,6 +146,7 @@ pub async fn needs_sync(app: &App) -> Result<NeedsSync, DbError> {
     let options = app.supervisor.options();
     let reason = accounts.iter().find_map(|account| {
         let circumstances = Circumstances {
+            source: account.source,
             request: &options.request,
             grant: account.grant.unwrap_or(0),
             never_synced: account.standing.never_synced,

@@ -26,6 +26,7 @@ impl Script {
 
     fn with(kind: Kind, token: Option<SyncToken>, resume: Option<PageToken>) -> Script {
         let orders = Orders {
+            source: Source::Contacts,
             run: RunId(1),
             kind,
             token,

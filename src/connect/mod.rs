@@ -106,8 +106,7 @@ impl Connector {
             })?)),
             _ => None,
         };
-        let minter =
-            Minter::new(&config.google_token_url, clock.clone(), http.clone(), limits)?;
+        let minter = Minter::new(&config.google_token_url, clock.clone(), http.clone(), limits)?;
         Ok(Connector {
             store,
             clock,

@@ -105,9 +105,7 @@ impl Connector {
         found: &ResourceName,
     ) -> Result<(), ConnectProblem> {
         if account.google_id.as_ref().is_some_and(|known| known != found) {
-            return Err(ConnectProblem::DifferentAccount(
-                ConnectError::DifferentAccount,
-            ));
+            return Err(ConnectProblem::DifferentAccount(ConnectError::DifferentAccount));
         }
         let accounts = self.store.accounts().await?;
         let twin = accounts.iter().find(|it| {

@@ -118,9 +118,9 @@ impl Refusal {
     pub(super) fn judge_domain(self, with_cursor: bool) -> FetchError {
         let scope = self.lacks_scope();
         match (self.status, self.judge(with_cursor)) {
-            (403, FetchError::NeedsReauth { message }) if scope => FetchError::Misconfigured {
-                message: format!("{DIRECTORY_NOT_GRANTED}: {message}"),
-            },
+            (403, FetchError::NeedsReauth { message }) if scope => {
+                FetchError::Misconfigured { message: format!("{DIRECTORY_NOT_GRANTED}: {message}") }
+            }
             (403, FetchError::Misconfigured { message }) if !message.contains(NOT_ENABLED) => {
                 FetchError::Misconfigured { message: format!("{NOT_SHARED} ({message})") }
             }

@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::oauth::{DIRECTORY_SCOPE, OAuth, OAuthError, SCOPE, Tokens};
-use super::service::{Minter, ServiceKey};
+use super::service_account::{Minter, ServiceKey};
 use crate::clock::{Clock, after};
-use crate::sync::{Delay, Source};
 use crate::sync::book::FetchError;
+use crate::sync::{Delay, Source};
 
 /// How long before its end a token is renewed; Google's own library takes as long
 /// (`REFRESH_THRESHOLD` of google-auth: 3 minutes 45 seconds).
@@ -216,9 +216,10 @@ impl Shared {
             }
             let Some(oauth) = &self.oauth else {
                 return Err(FetchError::Misconfigured {
-                    message: "no OAuth client is configured, so the permission cannot be renewed; set \
+                    message:
+                        "no OAuth client is configured, so the permission cannot be renewed; set \
                               GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET"
-                        .to_owned(),
+                            .to_owned(),
                 });
             };
             match oauth.refresh(&grant.tokens).await {

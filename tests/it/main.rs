@@ -19,6 +19,7 @@ mod postgres;
 mod power;
 mod schemathesis;
 mod simulator;
+mod sources;
 mod store;
 mod supervisor;
 mod sync;

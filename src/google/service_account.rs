@@ -74,7 +74,9 @@ impl ServiceKey {
     pub fn parse(file: &Value, subject: &str) -> Result<ServiceKey, BadKey> {
         let kind = file["type"].as_str().unwrap_or_default();
         if file.get("web").is_some() || file.get("installed").is_some() {
-            return Err(BadKey::new("this is the file of an OAuth client, not of a service account"));
+            return Err(BadKey::new(
+                "this is the file of an OAuth client, not of a service account",
+            ));
         }
         if kind != "service_account" {
             return Err(BadKey::new("this is not the key of a service account (`type`)"));
@@ -120,8 +122,8 @@ impl ServiceKey {
         pem: SecretString,
     ) -> Result<ServiceKey, BadKey> {
         let no_key = || BadKey::new("`private_key` is not an RSA key in PEM");
-        let der = PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes())
-            .map_err(|_| no_key())?;
+        let der =
+            PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes()).map_err(|_| no_key())?;
         let signer =
             rustls::crypto::aws_lc_rs::sign::any_supported_type(&der).map_err(|_| no_key())?;
         if signer.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256]).is_none() {
@@ -259,7 +261,8 @@ impl Minter {
             Some(error) => error.words(),
             None => format!("Google's token service answered {status} without a reason"),
         };
-        let passing = |delay| FetchError::Again { delay, retry_after: wait, message: words.clone() };
+        let passing =
+            |delay| FetchError::Again { delay, retry_after: wait, message: words.clone() };
         let Some(error) = error else {
             return passing(match status {
                 429 => Delay::RateLimited,

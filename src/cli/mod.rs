@@ -16,6 +16,7 @@ mod progress;
 mod screen;
 mod serve;
 mod signals;
+mod sources;
 mod status;
 mod sync;
 mod words;
@@ -137,9 +138,14 @@ Example:
 
     /// The connected Google accounts
     #[command(after_help = "\
-Example:
-  ringbook accounts")]
-    Accounts,
+Examples:
+  ringbook accounts
+  ringbook accounts service-account Reception --key key.json --subject phones@example.com
+  ringbook accounts add-source Google --source directory")]
+    Accounts {
+        #[command(subcommand)]
+        what: Option<AccountsCommand>,
+    },
 
     /// Whose number is this?
     #[command(after_help = "\
@@ -213,6 +219,14 @@ The same seed gives the same people. Prints the settings that point a ringbook a
     SimulateGoogle(serve::SimulateArgs),
 }
 
+#[derive(Debug, Subcommand)]
+enum AccountsCommand {
+    /// Let a service account speak for a mailbox, instead of a person's consent
+    ServiceAccount(sources::ServiceAccountArgs),
+    /// Mirror a list of the Google Workspace domain, too
+    AddSource(sources::AddSourceArgs),
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -280,7 +294,13 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
-        Some(Command::Accounts) => status::accounts(desk).await,
+        Some(Command::Accounts { what: None }) => status::accounts(desk).await,
+        Some(Command::Accounts { what: Some(AccountsCommand::ServiceAccount(args)) }) => {
+            sources::service_account(desk, args).await
+        }
+        Some(Command::Accounts { what: Some(AccountsCommand::AddSource(args)) }) => {
+            sources::add_source(desk, args).await
+        }
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
         Some(Command::Dial(args)) => dial::dial(desk, args),
         Some(Command::Search(args)) => find::search(desk, args).await,

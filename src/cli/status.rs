@@ -320,13 +320,15 @@ pub(crate) async fn accounts(desk: Desk) -> Result<Exit, Trouble> {
         let out = Outward::new(&app.store, &app.config);
         let mut answers = Vec::with_capacity(accounts.len());
         for account in &accounts {
-            let grant = app.store.grant(account.id).await?;
+            let grant = app.store.grant(account.grant_of.unwrap_or(account.id)).await?;
             let grant = grant.as_ref().map(|grant| (account.id, grant));
             let configured = app.connector.is_configured();
             answers.push(json!({
                 "id": out.account(account.id),
                 "name": account.name,
                 "google_id": account.google_id,
+                "source": account.source,
+                "grant_of": account.grant_of.map(|it| out.account(it)),
                 "created_at": out.time(account.created_at),
                 "contacts": account.counts.live,
                 "last_sync_at": account.last_success_at.map(|at| out.time(at)),

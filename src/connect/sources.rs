@@ -7,10 +7,10 @@ use tracing::info;
 
 use crate::connect::keep::LooseKey;
 use crate::connect::{ConnectProblem, Connector};
-use crate::contact::ResourceName;
+use crate::contact::{ResourceName, clean};
 use crate::google::{AccessTokens, DIRECTORY_SCOPE, SCOPE, ServiceKey, scope_of};
 use crate::store::{Account, AddError, ConnectError, ServiceFacts, service_key_name};
-use crate::sync::book::{AddressBook, FetchError};
+use crate::sync::book::{AddressBook, FetchError, ListRequest};
 use crate::sync::{AccountId, Source};
 
 /// What an administrator of the domain has to allow a service account.
@@ -27,6 +27,15 @@ pub struct NewService {
     pub facts: ServiceFacts,
     /// Who answered with it, or why Google does not accept it yet.
     pub check: Result<Option<ResourceName>, String>,
+}
+
+/// What came of adding a source.
+#[derive(Clone, Debug)]
+pub struct NewSource {
+    pub account: AccountId,
+    pub name: String,
+    /// Whether it can be read, or why not; `None` when there is no permission to ask with.
+    pub check: Option<Result<(), String>>,
 }
 
 impl Connector {
@@ -136,13 +145,13 @@ impl Connector {
     /// Adds an account that mirrors a list of the domain with the permission of `giver`.
     ///
     /// # Errors
-    /// When the source is none of a domain, or the name is none or taken.
+    /// When the name is none or taken, or the list is mirrored already.
     pub async fn add_source(
         &self,
         giver: &Account,
         source: Source,
         name: &str,
-    ) -> Result<AccountId, ConnectProblem> {
+    ) -> Result<NewSource, ConnectProblem> {
         let added = self.store.add_source(giver.id, source, name).await.map_err(|problem| {
             let words = problem.to_string();
             match problem {
@@ -155,6 +164,17 @@ impl Connector {
             }
         })?;
         info!(account = added.0, giver = giver.id.0, %source, "a source was added");
-        Ok(added)
+        let check = match giver.grant {
+            Some(_) => Some(self.peek(added).await?),
+            None => None,
+        };
+        Ok(NewSource { account: added, name: clean(name, 100), check })
+    }
+
+    /// Whether the list of an account can be read, or why not.
+    async fn peek(&self, account: AccountId) -> Result<Result<(), String>, ConnectProblem> {
+        let people = self.people(account).await?;
+        let first = ListRequest { since: None, page: None, page_size: 1 };
+        Ok(people.list(&first).await.map(|_| ()).map_err(|problem| problem.to_string()))
     }
 }

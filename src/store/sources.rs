@@ -46,6 +46,7 @@ impl Store {
     /// # Errors
     /// When the name is none, or taken.
     pub async fn create_account(&self, name: &str) -> Result<AccountId, AddError> {
+        let name = &proper(name)?;
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
@@ -66,6 +67,7 @@ impl Store {
     ) -> Result<AccountId, AddError> {
         const GIVER: &str = "select name, source, grant_of from account where id = $1";
         const SAME: &str = "select name from account where grant_of = $1 and source = $2";
+        let name = &proper(name)?;
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
@@ -117,6 +119,15 @@ impl Store {
     }
 }
 
+fn proper(name: &str) -> Result<String, AddError> {
+    let controls = name.chars().any(char::is_control);
+    let name = clean(name, NAME_LEN_MAX + 1);
+    if name.is_empty() || name.chars().count() > NAME_LEN_MAX || controls {
+        return Err(AddError::BadName);
+    }
+    Ok(name)
+}
+
 async fn add(
     tx: &Tx,
     name: &str,
@@ -130,11 +141,6 @@ async fn add(
     const ISSUE: &str = "update install set accounts_issued = $1";
     const ADD: &str = "insert into account (id, name, source, grant_of, created_at)
         values ($1, $2, $3, $4, $5)";
-    let controls = name.chars().any(char::is_control);
-    let name = clean(name, NAME_LEN_MAX + 1);
-    if name.is_empty() || name.chars().count() > NAME_LEN_MAX || controls {
-        return Err(AddError::BadName);
-    }
     let folded = name.to_lowercase();
     for row in tx.rows(NAMES, &[]).await? {
         let taken = row.text(0)?;

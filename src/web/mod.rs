@@ -21,6 +21,7 @@ mod schedule;
 mod screens;
 mod search;
 mod serve;
+mod sources;
 mod syncs;
 pub mod wire;
 
@@ -150,6 +151,8 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(search::by_phone))
         .routes(routes!(search::lookup))
         .routes(routes!(dialling::dial))
+        .routes(routes!(sources::service_account, sources::put_service_account))
+        .routes(routes!(sources::add))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

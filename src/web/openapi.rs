@@ -26,6 +26,7 @@ use crate::web::wire::ProblemBody;
         (name = "contacts", description = "The directory"),
         (name = "dialling", description = "What phones dial"),
         (name = "auth", description = "Google's permission"),
+        (name = "accounts", description = "Service accounts, and the lists of a Google Workspace domain"),
         (name = "operations", description = "Health and metrics"),
     ),
     components(schemas(ProblemBody, SortWord)),

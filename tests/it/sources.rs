@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use ringbook::clock::{Clock, SystemClock, after};
 use ringbook::connect::ConnectProblem;
 use ringbook::simulator::{Action, CONTACTS_READONLY, Canned, DIRECTORY_READONLY, Endpoint, Fault};
 use ringbook::store::{AddError, NewTokens, Refusal};
 use ringbook::sync::schedule::Cadence;
 use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Source};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
+use crate::support::program::Program;
 use crate::support::world::{Database, World};
 
 const EMAIL: &str = "ada.lovelace@example.com";
@@ -405,4 +408,172 @@ async fn enter(
     let key: Value = world.google.service_key();
     let account = world.status().await;
     world.app.connector.use_service_account(&account, &key, subject).await
+}
+
+/// An installation behind its server, with an account that nobody has connected.
+async fn unconnected(extra: &[(&str, &str)]) -> (TestApp, String) {
+    let app = TestApp::with(12, extra).await;
+    let id = app.world.app.store.create_account("Reception").await.unwrap();
+    let id = app.world.app.store.ids().account(id);
+    (app, id)
+}
+
+async fn put(app: &TestApp, id: &str, body: &Value) -> Answer {
+    let path = format!("/api/accounts/{id}/service-account");
+    let json = [("content-type", "application/json")];
+    app.send(Method::PUT, &path, &json, Some(&body.to_string())).await
+}
+
+async fn add(app: &TestApp, id: &str, body: &Value) -> Answer {
+    let path = format!("/api/accounts/{id}/sources");
+    let json = [("content-type", "application/json")];
+    app.send(Method::POST, &path, &json, Some(&body.to_string())).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_entered_over_the_api_and_never_comes_out_again() {
+    let (app, id) = unconnected(&[]).await;
+    app.get(&format!("/api/accounts/{id}/service-account")).await.refused(404);
+    let key = app.world.google.service_key();
+    let body = json!({ "key": key, "subject": EMAIL });
+    let entered = put(&app, &id, &body).await.is(200);
+    assert_eq!(entered["check"]["ok"], false, "{entered}");
+    assert!(entered["check"]["message"].as_str().unwrap().contains("24 hours"));
+    app.world.google.delegate(&[CONTACTS_READONLY]);
+    let entered = put(&app, &id, &body).await.is(200);
+    assert_eq!(entered["check"]["ok"], true, "{entered}");
+    assert_eq!(entered["client_email"], key["client_email"]);
+    assert_eq!(entered["client_id"], key["client_id"]);
+    assert_eq!(entered["key_id"], key["private_key_id"]);
+    assert_eq!(entered["subject"], EMAIL);
+    assert_eq!(entered["scopes"], json!([CONTACTS_READONLY, DIRECTORY_READONLY]));
+    let shown = app.get(&format!("/api/accounts/{id}/service-account")).await.is(200);
+    assert_eq!(shown["check"], Value::Null);
+    for answer in [&entered, &shown] {
+        let text = answer.to_string();
+        for secret in ["PRIVATE KEY", "MII", "simulated-project\"", "project_id", "token_uri"] {
+            assert!(!text.contains(secret), "{secret}");
+        }
+    }
+    // Nothing of the file is kept but what is used.
+    use secrecy::ExposeSecret;
+    let name = ringbook::store::service_key_name(AccountId(2));
+    let kept = app.world.app.store.secret(&name).await.unwrap().unwrap();
+    assert!(!kept.expose_secret().contains("project_id"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_a_key_is_said_without_it() {
+    let (app, id) = unconnected(&[]).await;
+    let key = app.world.google.service_key();
+    let with = |name: &str, value: Value| {
+        let mut key = key.clone();
+        key[name] = value;
+        json!({ "key": key, "subject": EMAIL })
+    };
+    let secret = key["private_key"].as_str().unwrap();
+    let cut = &secret[..secret.len() / 2];
+    for (body, words) in [
+        (json!({ "subject": EMAIL }), "`key`"),
+        (json!({ "key": secret, "subject": EMAIL }), "`key`"),
+        (json!({ "key": key }), "`subject`"),
+        (json!({ "key": key, "subject": key }), "`subject`"),
+        (json!({ "key": key, "subject": "reception" }), "`subject`"),
+        (json!({ "key": { "web": {} }, "subject": EMAIL }), "OAuth client"),
+        (with("type", json!("authorized_user")), "`type`"),
+        (with("client_id", json!(null)), "`client_id`"),
+        (with("client_email", json!("nobody")), "`client_email`"),
+        (with("private_key_id", json!("a\nb")), "`private_key_id`"),
+        (with("private_key", json!(cut)), "`private_key`"),
+        (with("private_key", json!(secret.replace('M', "*"))), "`private_key`"),
+        (with("private_key", json!("x".repeat(20_000))), "`private_key`"),
+    ] {
+        let detail = put(&app, &id, &body).await.refused(422);
+        assert!(detail.contains(words), "{words}: {detail}");
+        assert!(!detail.contains("MII") && !detail.contains("BEGIN"), "{detail}");
+    }
+    let unknown = "00000000-0000-8000-8000-000000000000";
+    put(&app, unknown, &with("type", json!("service_account"))).await.refused(404);
+    put(&app, "first", &json!({})).await.refused(422);
+    assert!(app.world.app.store.grant(AccountId(2)).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_account_needs_no_oauth_client() {
+    let (app, id) = unconnected(&[("GOOGLE_CLIENT_ID", ""), ("GOOGLE_CLIENT_SECRET", "")]).await;
+    assert!(!app.world.app.connector.is_configured());
+    app.world.google.delegate(&[CONTACTS_READONLY]);
+    let key = app.world.google.service_key();
+    let entered = put(&app, &id, &json!({ "key": key, "subject": EMAIL })).await.is(200);
+    assert_eq!(entered["check"]["ok"], true, "{entered}");
+    let account = AccountId(2);
+    let wish = ringbook::sync::supervisor::Wish { account, ..app.world.wish(None) };
+    let started = app.world.app.supervisor.start(&wish).await.unwrap();
+    let run = started.run;
+    started.finished().await;
+    let row = app.world.app.store.run(run).await.unwrap().unwrap();
+    assert_eq!((row.outcome, row.counts.created), (Some(Outcome::Succeeded), 12));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_is_added_over_the_api_with_googles_word_on_it() {
+    let app = TestApp::new(5).await;
+    let id = app.world.app.store.ids().account(AccountId(1));
+    let answer = add(&app, &id, &json!({ "source": "directory", "name": "The office" })).await;
+    assert!(answer.header("location").starts_with("/api/accounts/"));
+    let added = answer.is(201);
+    assert_eq!((&added["source"], &added["grant_of"]), (&json!("directory"), &json!(id)));
+    assert_eq!(added["check"]["ok"], false, "the consent was for contacts only");
+    consent(&app.world, &[CONTACTS_READONLY, DIRECTORY_READONLY]).await;
+    app.world.google.share_directory(false);
+    let added = add(&app, &id, &json!({ "source": "shared", "name": "Taxis" })).await.is(201);
+    let message = added["check"]["message"].as_str().unwrap();
+    assert!(message.contains("External Directory Sharing"), "{message}");
+    let again = add(&app, &id, &json!({ "source": "shared", "name": "More" })).await.refused(409);
+    assert!(again.contains("Taxis"), "{again}");
+    for (body, name) in [
+        (json!({ "source": "contacts", "name": "x" }), "`source`"),
+        (json!({ "source": "directory" }), "`name`"),
+        (json!({ "source": "directory", "name": "" }), "`name`"),
+        (json!([]), "`name`"),
+    ] {
+        let detail = add(&app, &id, &body).await.refused(422);
+        assert!(detail.starts_with(name), "{detail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_does_the_same() {
+    let app = TestApp::new(5).await;
+    app.world.google.delegate(&[CONTACTS_READONLY, DIRECTORY_READONLY]);
+    app.world.google.directory().generate(3);
+    let file = app.world.folder.path().join("key.json");
+    std::fs::write(&file, app.world.google.service_key().to_string()).unwrap();
+    let run = async |args: &[&str]| {
+        Program::start(app.world.folder.path(), &app.world.settings, args).ended().await
+    };
+    let key = file.to_str().unwrap();
+    let base = ["accounts", "service-account", "Google", "--subject", EMAIL, "--key"];
+    let entered = run(&[&base[..], &[key, "--json"]].concat()).await.json();
+    assert_eq!(entered["check"]["ok"], true, "{entered}");
+    let said = run(&["accounts", "add-source", "Google", "--source", "directory"]).await;
+    said.assert(0, &["Google directory", "Google lets it be read."]);
+    run(&["accounts", "add-source", "Google", "--source", "people"])
+        .await
+        .assert(2, &["directory"]);
+    run(&["accounts", "service-account", "Nobody", "--subject", EMAIL, "--key", key])
+        .await
+        .assert(2, &["Nobody"]);
+    std::fs::write(&file, "-----BEGIN PRIVATE KEY-----").unwrap();
+    run(&[&base[..], &[key]].concat()).await.assert(2, &["not the JSON file of a key"]);
+    let accounts = run(&["accounts", "--json"]).await.json();
+    assert_eq!(accounts["accounts"][0]["auth"]["service_subject"], EMAIL);
+    assert_eq!(accounts["accounts"][0]["auth"]["authenticated"], true);
+    assert_eq!(accounts["accounts"][1]["source"], "directory");
+    let doctor = run(&["doctor", "--json"]).await.json();
+    let text = doctor["checks"].to_string();
+    assert!(
+        text.contains("a service account speaks for") && !text.contains("OAuth client"),
+        "{text}"
+    );
 }

@@ -12,6 +12,7 @@ mod problem;
 mod run;
 mod schedule;
 mod search;
+mod sources;
 mod status;
 
 use jiff::Timestamp;
@@ -33,6 +34,7 @@ pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{Progress, Run, RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting};
 pub use schedule::{Schedule, ScheduleMode, ScheduleSource};
 pub use search::{Caller, ContactSearch, MatchType, SearchResult, SearchResults};
+pub use sources::{AddedSource, DomainList, ServiceAccount, SourceCheck};
 pub use status::{AccountStatus, NeedsSync, Sight, Standing, Status, SyncState};
 
 /// How ids and times look from outside.

@@ -25,19 +25,23 @@ const PERSONS_MAX: usize = 10_000;
 ///
 /// Only its frame is read here; the persons are, when they are stored.
 pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
-    read_page(body, |wire| std::mem::take(&mut wire.connections))
+    read_page(body, |wire| {
+        (std::mem::take(&mut wire.connections), std::mem::take(&mut wire.people))
+    })
 }
 
 /// A page of `people.listDirectoryPeople`, or why this is none.
 pub(super) fn domain_page(body: Vec<u8>) -> Result<Page, String> {
-    read_page(body, |wire| std::mem::take(&mut wire.people))
+    read_page(body, |wire| {
+        (std::mem::take(&mut wire.people), std::mem::take(&mut wire.connections))
+    })
 }
 
 type Listed<'a> = Strict<Vec<&'a RawValue>>;
 
 fn read_page(
     body: Vec<u8>,
-    listed: impl for<'a> FnOnce(&mut PageWire<'a>) -> Listed<'a>,
+    listed: impl for<'a> FnOnce(&mut PageWire<'a>) -> (Listed<'a>, Listed<'a>),
 ) -> Result<Page, String> {
     let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
     let mut wire: PageWire = object(&body)?;
@@ -45,7 +49,11 @@ fn read_page(
         return Err("the answer is an error that calls itself a success".to_owned());
     }
     let token = |it: Strict<Text>| it.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
-    let persons = listed(&mut wire).0;
+    let (Strict(persons), Strict(others)) = listed(&mut wire);
+    if others.is_some() {
+        // Taken for this listing it would be one with nobody in it.
+        return Err("the answer is of another listing".to_owned());
+    }
     if persons.is_none()
         && wire.next_page_token.0.is_none()
         && wire.next_sync_token.0.is_none()
@@ -232,6 +240,17 @@ mod tests {
     fn an_empty_token_is_no_token() {
         let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#.to_vec());
         assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
+    }
+
+    #[test]
+    fn a_page_of_one_listing_is_none_of_another() {
+        let [contacts, domain] = ["connections", "people"]
+            .map(|it| format!(r#"{{"{it}":[{{"resourceName":"people/1"}}],"nextSyncToken":"t"}}"#));
+        assert!(page(contacts.clone().into_bytes()).is_ok());
+        assert!(domain_page(domain.clone().into_bytes()).is_ok());
+        assert!(page(domain.into_bytes()).is_err() && domain_page(contacts.into_bytes()).is_err());
+        let empty = br#"{"nextSyncToken":"t"}"#.to_vec();
+        assert!(domain_page(empty).is_ok_and(|it| it.total.is_none() && it.sync_token.is_some()));
     }
 
     #[test]

@@ -509,5 +509,22 @@ mod tests {
         let regranted = Circumstances { grant: 2, ..it.clone() };
         assert_eq!(reason(&regranted), Some(FullReason::Reconnected));
         assert_eq!(full_reason(None, &it, ACCOUNT, day(1)), Some(FullReason::NoToken));
+        for source in [Source::Directory, Source::Shared] {
+            let listed = Circumstances { source, ..it.clone() };
+            assert_eq!(reason(&listed), Some(FullReason::NotIncremental), "on whatever day");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_listed_every_six_hours_and_an_own_schedule_is_kept() {
+        let minutes = |plan: Plan, source| match plan.suited_to(source).cadence {
+            Cadence::Every { minutes } => minutes,
+            Cadence::Cron { .. } => 0,
+        };
+        assert_eq!(minutes(every(60), Source::Contacts), 60);
+        assert_eq!(minutes(every(60), Source::Directory), 360);
+        assert_eq!(minutes(every(720), Source::Shared), 720);
+        assert_eq!(minutes(cron("0 7 * * *", "UTC"), Source::Shared), 0);
+        assert!(Plan { paused: true, ..every(60) }.suited_to(Source::Directory).paused);
     }
 }

@@ -13,6 +13,7 @@ mod google;
 mod handset;
 mod kill;
 mod lease_model;
+mod minting;
 mod phones;
 mod phones_setup;
 mod postgres;

@@ -23,7 +23,7 @@ use crate::sync::AccountId;
 use crate::sync::book::{AddressBook, FetchError};
 
 pub use book::LazyPeople;
-pub use sources::{NewService, NewSource, Scopes};
+pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
 use keep::{Kept, Loose, new_tokens, tokens_of};

@@ -13,13 +13,9 @@ use crate::store::{Account, AddError, ConnectError, ServiceFacts, service_key_na
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
 use crate::sync::{AccountId, Source};
 
-/// What an administrator of the domain has to allow a service account.
-pub struct Scopes;
-
-impl Scopes {
-    /// For a person's contacts, and for the lists of the domain.
-    pub const ALL: [&'static str; 2] = [SCOPE, DIRECTORY_SCOPE];
-}
+/// What an administrator of the domain may allow a service account: for a person's contacts, and for the
+/// lists of the domain.
+pub const SERVICE_SCOPES: [&str; 2] = [SCOPE, DIRECTORY_SCOPE];
 
 /// What came of entering a service account.
 #[derive(Clone, Debug)]

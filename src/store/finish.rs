@@ -418,12 +418,13 @@ async fn fail(
         update account set failures = failures + 1, failing_since = coalesce(failing_since, $2),
             not_before = $3, last_ended_at = $2
         where id = $1";
-    // Of a permission that another account lends, only that account's runs can say that it is dead: what is
+    // A service account has nobody to ask again; what is refused to it may be allowed tomorrow. And of a
+    // permission that another account lends, only that account's runs can say that it is dead: what is
     // refused to one source may well be open to another.
     const GRANT: &str = "
         update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
             needs_reauth_reason = coalesce(needs_reauth_reason, $3)
-        where account = $1";
+        where account = $1 and (service_email is null or $4 = 'different_account')";
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
     tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
@@ -432,7 +433,8 @@ async fn fail(
         forget_listing(tx, account).await?;
     }
     if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
-        tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
+        let args = [account.0.into(), now.into(), message.into(), Arg::from(code.as_str())];
+        tx.exec(GRANT, &args).await?;
     }
     Ok(())
 }

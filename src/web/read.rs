@@ -153,7 +153,9 @@ pub async fn needs_sync(app: &App) -> Result<NeedsSync, DbError> {
             full_run_held: account.held_kind == Some(Kind::Full),
             full_after: options.settings.full_after,
         };
-        schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now)
+        let reason = schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now);
+        // What is never listed otherwise lacks nothing.
+        reason.filter(|it| *it != schedule::FullReason::NotIncremental)
     });
     Ok(NeedsSync::of(reason))
 }

@@ -7,10 +7,13 @@ use ringbook::clock::{Clock, SystemClock, after};
 use ringbook::connect::ConnectProblem;
 use ringbook::simulator::{Action, CONTACTS_READONLY, Canned, DIRECTORY_READONLY, Endpoint, Fault};
 use ringbook::store::{AddError, NewTokens, Refusal};
+use ringbook::sync::engine::Finished;
 use ringbook::sync::schedule::Cadence;
+use ringbook::sync::supervisor::Wish;
 use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Source};
 use serde_json::{Value, json};
 
+use crate::crash::{begin, crash_after};
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
 use crate::support::program::Program;
@@ -166,7 +169,7 @@ on_both! {
         world.converge(None).await;
     }
 
-    async fn a_listing_that_a_crash_broke_off_goes_on_where_it_was(database) {
+    async fn a_listing_that_was_interrupted_goes_on_where_it_was(database) {
         let world = domain(database, Source::Directory, 60).await;
         world.google.add_fault(Fault::new(Action::Hang).on(Endpoint::Directory).page(4));
         let started = world.start(None).await.unwrap();
@@ -185,6 +188,24 @@ on_both! {
         world.assert_equal().await;
     }
 
+    async fn a_crash_at_any_step_is_made_good_by_the_next_run(database) {
+        for steps in 0.. {
+            let world = domain(database, Source::Directory, 25).await;
+            world.converge(None).await;
+            world.google.delete_many(2);
+            world.google.change_at_random(4);
+            world.google.generate(3);
+            let mut engine = begin(&world, None).await;
+            let finished = crash_after(&mut engine, steps).await;
+            drop(engine);
+            world.converge(None).await;
+            if finished.is_some() {
+                assert!(steps > 6, "{steps}");
+                break;
+            }
+        }
+    }
+
     async fn a_missing_right_to_the_directory_is_said_and_harms_no_lender(database) {
         let world = domain(database, Source::Directory, 12).await;
         consent(&world, &[CONTACTS_READONLY]).await;
@@ -198,6 +219,24 @@ on_both! {
         assert_eq!(lender.needs_reauth, None);
         consent(&world, &[CONTACTS_READONLY, DIRECTORY_READONLY]).await;
         world.converge(None).await;
+    }
+
+    async fn two_accounts_with_one_permission_refresh_it_once(database) {
+        let world = domain(database, Source::Directory, 12).await;
+        world.sync(None).await;
+        let lender = Wish { account: AccountId(1), ..world.wish(None) };
+        let own = world.wish(None);
+        for _ in 0..3 {
+            world.google.expire_access_tokens();
+            world.google.clear_log();
+            let supervisor = &world.app.supervisor;
+            let (one, other) = tokio::join!(supervisor.start(&lender), supervisor.start(&own));
+            let runs = [one.unwrap(), other.unwrap()];
+            for run in runs {
+                assert_eq!(run.finished().await, Finished::Ended(Outcome::Succeeded));
+            }
+            assert_eq!(world.google.counted(Endpoint::Token).requests, 1);
+        }
     }
 
     async fn who_lends_no_permission_any_more_stops_the_borrower(database) {
@@ -374,6 +413,23 @@ on_both! {
         assert!(matches!(problem, ConnectProblem::Conflict(_)), "{problem}");
     }
 
+    async fn a_service_account_is_never_given_up(database) {
+        let mut world = World::new(database, 5).await;
+        world.google.delegate(&[CONTACTS_READONLY]);
+        world.account = world.app.store.create_account("Reception").await.unwrap();
+        enter(&world, EMAIL).await.unwrap();
+        world.google.add_fault(Fault::answer(Canned::Unauthenticated).on(Endpoint::List).times(2));
+        let run = world.sync(None).await;
+        assert_eq!(run.error_code, Some(FailureCode::NeedsReauth), "{:?}", run.error_message);
+        assert_eq!(world.status().await.needs_reauth, None, "there is nobody to ask again");
+        world.google.delegate(&[]);
+        world.google.revoke_grants();
+        let run = world.sync(None).await;
+        assert_eq!(run.error_code, Some(FailureCode::Misconfigured), "{:?}", run.error_message);
+        world.google.delegate(&[CONTACTS_READONLY]);
+        world.converge(None).await;
+    }
+
     async fn a_consent_takes_the_place_of_a_key_and_the_key_goes(database) {
         let world = World::new(database, 5).await;
         world.google.delegate(&[CONTACTS_READONLY]);
@@ -507,7 +563,7 @@ async fn a_service_account_needs_no_oauth_client() {
     let entered = put(&app, &id, &json!({ "key": key, "subject": EMAIL })).await.is(200);
     assert_eq!(entered["check"]["ok"], true, "{entered}");
     let account = AccountId(2);
-    let wish = ringbook::sync::supervisor::Wish { account, ..app.world.wish(None) };
+    let wish = Wish { account, ..app.world.wish(None) };
     let started = app.world.app.supervisor.start(&wish).await.unwrap();
     let run = started.run;
     started.finished().await;

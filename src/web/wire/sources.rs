@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::connect::{NewService, NewSource, Scopes};
+use crate::connect::{NewService, NewSource, SERVICE_SCOPES};
 use crate::contact::ResourceName;
 use crate::store::ServiceFacts;
 use crate::sync::{AccountId, Source, words};
@@ -70,7 +70,7 @@ impl ServiceAccount {
             client_id: facts.client_id.clone(),
             key_id: facts.key_id.clone(),
             subject: facts.subject.clone(),
-            scopes: Scopes::ALL.to_vec(),
+            scopes: SERVICE_SCOPES.to_vec(),
             check: None,
         }
     }

@@ -209,6 +209,7 @@ impl Shared {
             if let Some(key) = self.keeper.service_key().await.map_err(unkept)? {
                 return self.mint(state, &key, grant.generation, scope, refused).await;
             }
+            state.minted.clear();
             check_scope(&grant, scope)?;
             if let Some(token) = self.usable(&grant, refused) {
                 state.grant = Some(grant);

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
+use crate::cli::sources;
 use crate::cli::status::schedule;
 use crate::cli::{Desk, Times, account, local_url, not_connected, words};
 use crate::store::{Account, Erasing};
@@ -73,6 +74,10 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Let a service account speak for a mailbox, instead of a person's consent
+    ServiceAccount(sources::ServiceAccountArgs),
+    /// Mirror a list of the Google Workspace domain, too
+    AddSource(sources::AddSourceArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -132,6 +137,8 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
             let it = account(&app, Some(&which)).await?;
             labels(&app, it, &show, all, screen).await
         }
+        Command::ServiceAccount(args) => sources::service_account(&app, screen, args).await,
+        Command::AddSource(args) => sources::add_source(&app, screen, args).await,
     }
 }
 

@@ -106,14 +106,16 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     let set = if set == 0 { "all defaults".to_owned() } else { words::many(set, "setting") };
     report.add(ok("configuration", format!("{set}; `ringbook config` shows them")))?;
     telemetry::start("off", config.log_format)?;
-    report.add(oauth_client(&config))?;
-    report.add(redirect(&config.google_redirect_uri))?;
+    let consent = [oauth_client(&config), redirect(&config.google_redirect_uri)];
     if let Some(finding) = disk(&config).await {
         report.add(finding)?;
     }
     let app = match App::open(config).await {
         Ok(app) => app,
         Err(error) => {
+            for finding in consent {
+                report.add(finding)?;
+            }
             report.add(bad(
                 "database",
                 error.to_string(),
@@ -124,6 +126,11 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     };
     report.add(database(&app).await)?;
     let accounts = app.store.accounts().await?;
+    if !all_by_service(&app, &accounts).await? {
+        for finding in consent {
+            report.add(finding)?;
+        }
+    }
     if accounts.is_empty() {
         report.add(unconnected(&app))?;
     }
@@ -137,6 +144,16 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     }
     report.add(google_clock(&app).await)?;
     report.end()
+}
+
+/// An OAuth client and its redirect URI are of no use where nobody consents.
+async fn all_by_service(app: &App, accounts: &[Account]) -> Result<bool, Trouble> {
+    for account in accounts.iter().filter(|it| it.grant_of.is_none()) {
+        if app.store.grant(account.id).await?.is_none_or(|it| it.service.is_none()) {
+            return Ok(false);
+        }
+    }
+    Ok(!accounts.is_empty())
 }
 
 fn oauth_client(config: &Config) -> Finding {
@@ -273,7 +290,8 @@ async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> 
     let reconnect = format!("start `ringbook serve` and open {url}/auth/google");
     let mut found = Vec::new();
 
-    match (app.store.grant(account.id).await?, &account.needs_reauth) {
+    let giver = account.grant_of.unwrap_or(account.id);
+    match (app.store.grant(giver).await?, &account.needs_reauth) {
         (None, _) => {
             let what = account.condition(true).in_words(&format!("{url}/auth/google"));
             found.push(bad("account", what, reconnect));
@@ -289,10 +307,19 @@ async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> 
         (Some(grant), None) => {
             let since = times.say(grant.connected_at);
             found.push(ok("account", format!("{} is connected, since {since}", account.name)));
-            let enough = |it: &String| {
-                it == google::SCOPE || it == "https://www.googleapis.com/auth/contacts"
-            };
-            if !grant.scopes.iter().any(enough) {
+            let wider =
+                account.source.is_a_book().then_some("https://www.googleapis.com/auth/contacts");
+            let needed = google::scope_of(account.source);
+            let enough = |it: &String| it == needed || Some(it.as_str()) == wider;
+            if let Some(service) = &grant.service {
+                let subject = &service.subject;
+                let message = format!("a service account speaks for {subject}, without an end");
+                found.push(ok("permission", message));
+            } else if !account.source.is_a_book() && !grant.scopes.iter().any(enough) {
+                let message = "Google did not give the right to read the domain's directory";
+                let way_out = format!("{reconnect}?scopes=directory, and tick every box there");
+                found.push(bad("permission", message, way_out));
+            } else if !grant.scopes.iter().any(enough) {
                 let message = "Google did not give the right to read contacts";
                 let way_out = format!("{reconnect}, and tick every box on Google's page");
                 found.push(bad("permission", message, way_out));

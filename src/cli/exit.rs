@@ -142,7 +142,9 @@ impl From<Refusal> for Trouble {
 impl From<ConnectProblem> for Trouble {
     fn from(problem: ConnectProblem) -> Trouble {
         let exit = match &problem {
-            ConnectProblem::NotConfigured | ConnectProblem::Misconfigured(_) => Exit::Usage,
+            ConnectProblem::NotConfigured
+            | ConnectProblem::Misconfigured(_)
+            | ConnectProblem::Unusable(_) => Exit::Usage,
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => Exit::NotConnected,
             _ => Exit::Failed,
         };

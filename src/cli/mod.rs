@@ -18,6 +18,7 @@ mod progress;
 mod screen;
 mod serve;
 mod signals;
+mod sources;
 mod status;
 mod sync;
 mod words;
@@ -146,7 +147,9 @@ Examples:
   ringbook accounts
   ringbook accounts add Office
   ringbook accounts labels Office --show Customers --show Suppliers
-  ringbook accounts disconnect Office --contacts erase")]
+  ringbook accounts disconnect Office --contacts erase
+  ringbook accounts service-account Reception --key key.json --subject phones@example.com
+  ringbook accounts add-source Google --source directory")]
     Accounts(accounts::Args),
 
     /// Whose number is this?

@@ -1,9 +1,10 @@
 //! Where grants are kept: in the store, or nowhere yet.
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
-use crate::google::{Grant, GrantKeeper, KeeperError, Tokens};
-use crate::store::{DbError, GrantRow, NewTokens, Store};
+use crate::google::{Grant, GrantKeeper, KeeperError, ServiceKey, Tokens};
+use crate::store::{DbError, GrantRow, NewTokens, Store, service_key_name};
 use crate::sync::AccountId;
 
 /// Keeps an account's grant in the store.
@@ -41,6 +42,51 @@ impl GrantKeeper for Kept {
         Box::pin(async move {
             self.store.condemn_grant(self.account, generation, reason).await.map_err(keeper)
         })
+    }
+
+    fn service_key(&self) -> BoxFuture<'_, Result<Option<ServiceKey>, KeeperError>> {
+        Box::pin(async move {
+            let grant = self.store.grant(self.account).await.map_err(keeper)?;
+            if grant.is_none_or(|it| it.service.is_none()) {
+                return Ok(None);
+            }
+            let name = service_key_name(self.account);
+            let secret = self.store.secret(&name).await.map_err(keeper)?;
+            let key = secret.as_ref().and_then(ServiceKey::of_secret);
+            let gone = "the key of the service account is gone; enter it again";
+            key.map(Some).ok_or_else(|| KeeperError(gone.to_owned()))
+        })
+    }
+}
+
+/// The key of a service account that is not stored yet.
+pub(super) struct LooseKey(pub(super) ServiceKey);
+
+impl GrantKeeper for LooseKey {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
+        Box::pin(async { Ok(Some(Grant { generation: 0, tokens: no_tokens() })) })
+    }
+
+    fn save<'a>(&'a self, _: i64, _: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn service_key(&self) -> BoxFuture<'_, Result<Option<ServiceKey>, KeeperError>> {
+        Box::pin(async move { Ok(Some(self.0.clone())) })
+    }
+}
+
+fn no_tokens() -> Tokens {
+    Tokens {
+        access: String::new().into(),
+        expires_at: Timestamp::UNIX_EPOCH,
+        refresh: None,
+        refresh_expires_at: None,
+        scopes: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod book;
 mod keep;
+mod sources;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::ResourceName;
 use crate::google::{
-    AccessTokens, Authorization, Grant, Limits, OAuth, OAuthError, OAuthOptions, People,
+    AccessTokens, Authorization, Grant, Limits, Minter, OAuth, OAuthError, OAuthOptions, People,
     PeopleOptions, SetupError, Tokens, http_client,
 };
 use crate::store::{Account, ConnectError, DbError, Store};
@@ -22,6 +23,7 @@ use crate::sync::AccountId;
 use crate::sync::book::{AddressBook, FetchError};
 
 pub use book::LazyPeople;
+pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
 use keep::{Kept, Loose, new_tokens, tokens_of};
@@ -35,6 +37,8 @@ pub struct Connector {
     api_base_url: String,
     /// `None` until a client id and secret are configured.
     oauth: Option<Arc<OAuth>>,
+    /// For accounts for which a service account speaks.
+    minter: Arc<Minter>,
     tokens: tokio::sync::Mutex<std::collections::HashMap<AccountId, Arc<AccessTokens>>>,
     line: Line,
 }
@@ -59,6 +63,12 @@ pub enum ConnectProblem {
     Unavailable(String),
     #[error(transparent)]
     DifferentAccount(ConnectError),
+    /// What was entered is not what it should be.
+    #[error("{0}")]
+    Unusable(String),
+    /// It contradicts what is here already.
+    #[error("{0}")]
+    Conflict(String),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -96,10 +106,12 @@ impl Connector {
             })?)),
             _ => None,
         };
+        let minter = Minter::new(&config.google_token_url, clock.clone(), http.clone(), limits)?;
         Ok(Connector {
             store,
             clock,
             http,
+            minter: Arc::new(minter),
             limits,
             api_base_url: config.google_api_base_url.clone(),
             oauth,
@@ -178,8 +190,11 @@ impl Connector {
     /// # Errors
     /// When there is no grant or Google refuses it; a dead grant is marked as such.
     pub async fn refresh(&self, account: &Account) -> Result<(), ConnectProblem> {
-        let oauth = self.oauth()?;
         let grant = self.store.grant(account.id).await?.ok_or(ConnectProblem::NotConnected)?;
+        if grant.service.is_some() {
+            return self.mint_anew(account.id).await;
+        }
+        let oauth = self.oauth()?;
         if grant.refresh_token.is_none() {
             return Err(ConnectProblem::Refused(
                 "Google gave no refresh token; connect the account again at /auth/google"
@@ -207,8 +222,13 @@ impl Connector {
     /// # Errors
     /// When there is no grant, or Google cannot be reached; then nothing is forgotten.
     pub async fn revoke(&self, account: &Account) -> Result<(), ConnectProblem> {
-        let oauth = self.oauth()?;
         let grant = self.store.grant(account.id).await?.ok_or(ConnectProblem::NotConnected)?;
+        if grant.service.is_some() {
+            // What the administrator has allowed is only taken back in the Admin console.
+            self.disconnect(account).await?;
+            return Ok(());
+        }
+        let oauth = self.oauth()?;
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
         oauth.revoke(token).await?;
         self.disconnect(account).await?;
@@ -227,12 +247,14 @@ impl Connector {
         Ok(forgotten)
     }
 
-    /// The client that lists an account's contacts.
+    /// The client that lists what an account mirrors, with the permission of whoever lends it one.
     ///
     /// # Errors
-    /// When no OAuth client is configured.
+    /// When there is no such account, or no client can be made.
     pub async fn people(&self, account: AccountId) -> Result<People, ConnectProblem> {
-        self.people_with(self.access(account).await?)
+        let origin = self.store.origin(account).await?.ok_or(ConnectProblem::NotConnected)?;
+        let people = self.people_with(self.access(origin.giver).await?)?;
+        Ok(people.of(origin.source))
     }
 
     fn people_with(&self, tokens: Arc<AccessTokens>) -> Result<People, ConnectProblem> {
@@ -246,13 +268,13 @@ impl Connector {
         .map_err(|error| ConnectProblem::Misconfigured(error.to_string()))
     }
 
-    /// The tokens of one account. One object for all its clients, so that one refresh serves all.
+    /// The tokens that one account was given, for itself and for the sources it lends them to. One object for all its clients, so that one refresh serves all.
     async fn access(&self, account: AccountId) -> Result<Arc<AccessTokens>, ConnectProblem> {
-        let oauth = self.oauth()?.clone();
         let mut tokens = self.tokens.lock().await;
-        let store = self.store.clone();
         let entry = tokens.entry(account).or_insert_with(|| {
-            Arc::new(AccessTokens::new(oauth, Arc::new(Kept { store, account })))
+            let kept = Arc::new(Kept { store: self.store.clone(), account });
+            let (oauth, minter) = (self.oauth.clone(), self.minter.clone());
+            Arc::new(AccessTokens::minting(oauth, minter, kept))
         });
         Ok(entry.clone())
     }

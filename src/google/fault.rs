@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::token::DIRECTORY_NOT_GRANTED;
 use super::transport::Answer;
 use crate::clock::between;
 use crate::contact::clean;
@@ -23,6 +24,14 @@ const MESSAGE_LEN_MAX: usize = 500;
 
 /// The way out when only a person can help.
 pub(super) const RECONNECT: &str = "connect the Google account again under Settings";
+
+const NOT_ENABLED: &str = "the People API is not enabled";
+
+/// The way out when a domain does not let its directory be read.
+const NOT_SHARED: &str = "Google does not let the domain's directory be read; an administrator of the Google \
+    Workspace must allow it in the Admin console under Directory > Directory settings > Sharing settings > \
+    External Directory Sharing: choose \"Organization data and authenticated user basic profile fields\". It \
+    takes up to 24 hours to work. Accounts at gmail.com have no directory. Nothing was deleted here";
 
 /// A refusal, taken apart.
 pub(super) struct Refusal {
@@ -105,6 +114,20 @@ impl Refusal {
         }
     }
 
+    /// The same for a list of the domain, which is shut for reasons of its own.
+    pub(super) fn judge_domain(self, with_cursor: bool) -> FetchError {
+        let scope = self.lacks_scope();
+        match (self.status, self.judge(with_cursor)) {
+            (403, FetchError::NeedsReauth { message }) if scope => {
+                FetchError::Misconfigured { message: format!("{DIRECTORY_NOT_GRANTED}: {message}") }
+            }
+            (403, FetchError::Misconfigured { message }) if !message.contains(NOT_ENABLED) => {
+                FetchError::Misconfigured { message: format!("{NOT_SHARED} ({message})") }
+            }
+            (_, other) => other,
+        }
+    }
+
     fn judge_forbidden(self, message: String) -> FetchError {
         if self.is_quota() {
             return self.again(Delay::RateLimited, message);
@@ -116,15 +139,11 @@ impl Refusal {
                 .unwrap_or("https://console.cloud.google.com/apis/library/people.googleapis.com");
             return FetchError::Misconfigured {
                 message: format!(
-                    "the People API is not enabled in the Google Cloud project of the OAuth client; enable it at {place}, wait a few minutes and sync again: {message}"
+                    "{NOT_ENABLED} in the Google Cloud project of the OAuth client; enable it at {place}, wait a few minutes and sync again: {message}"
                 ),
             };
         }
-        // The details may be missing, so the phrase counts as much as the reason.
-        if self.names("ACCESS_TOKEN_SCOPE_INSUFFICIENT")
-            || self.names("insufficientPermissions")
-            || self.message.to_ascii_lowercase().contains("insufficient authentication scopes")
-        {
+        if self.lacks_scope() {
             return FetchError::NeedsReauth {
                 message: format!(
                     "the permission to see contacts was not given; {RECONNECT} and tick the box for contacts: {message}"
@@ -132,6 +151,13 @@ impl Refusal {
             };
         }
         FetchError::Misconfigured { message }
+    }
+
+    /// The details may be missing, so the phrase counts as much as the reason.
+    fn lacks_scope(&self) -> bool {
+        self.names("ACCESS_TOKEN_SCOPE_INSUFFICIENT")
+            || self.names("insufficientPermissions")
+            || self.message.to_ascii_lowercase().contains("insufficient authentication scopes")
     }
 
     /// Asking the same again will not help: the whole endpoint is shut to us.

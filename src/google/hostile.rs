@@ -17,7 +17,10 @@ use crate::sync::book::{Entry, FetchError, Unreadable, Verdict};
 
 /// A page of `people.connections.list`.
 pub(crate) fn page(bytes: &[u8]) {
-    let Ok(page) = wire::page(bytes.to_vec()) else { return };
+    // Both listings are read by the same rules; only what they call their people differs.
+    let contacts = wire::page(bytes.to_vec());
+    let _ = wire::domain_page(bytes.to_vec());
+    let Ok(page) = contacts else { return };
     let entries = page.entries.get();
     entries.iter().for_each(check);
     let kept: usize = entries.iter().map(size).sum();

@@ -13,11 +13,13 @@ mod misfit;
 mod oauth;
 mod people;
 mod person;
+mod service_account;
 mod token;
 mod transport;
 mod wire;
 
-pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, Tokens};
+pub use oauth::{Authorization, DIRECTORY_SCOPE, OAuth, OAuthError, OAuthOptions, SCOPE, Tokens};
 pub use people::{People, PeopleOptions, request_fingerprint};
-pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError};
+pub use service_account::{BadKey, Minter, ServiceKey};
+pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError, scope_of};
 pub use transport::{Limits, SetupError, http_client};

@@ -25,6 +25,9 @@ use crate::sync::Delay;
 /// All that Ringbook asks for. It never writes.
 pub const SCOPE: &str = "https://www.googleapis.com/auth/contacts.readonly";
 
+/// Asked for when a domain's directory is to be mirrored, too.
+pub const DIRECTORY_SCOPE: &str = "https://www.googleapis.com/auth/directory.readonly";
+
 /// Enough too: somebody may have granted it to this client before.
 const SCOPE_WIDER: &str = "https://www.googleapis.com/auth/contacts";
 
@@ -324,6 +327,10 @@ pub(super) struct ErrorWire {
 }
 
 impl ErrorWire {
+    pub(super) fn description(&self) -> &str {
+        &self.description
+    }
+
     pub(super) fn words(&self) -> String {
         match self.description.as_str() {
             "" => format!("Google answered `{}`", self.code),

@@ -17,9 +17,11 @@ use super::transport::{Answer, Broken, Limits, SetupError, common_headers, excha
 use super::wire;
 use crate::clock::Clock;
 use crate::contact::ResourceName;
+use crate::sync::Source;
 use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, VERIFY_MAX, Verdict};
 
 const CONNECTIONS: &str = "/v1/people/me/connections";
+const DIRECTORY: &str = "/v1/people:listDirectoryPeople";
 const ME: &str = "/v1/people/me";
 const BATCH_GET: &str = "/v1/people:batchGet";
 const GROUPS: &str = "/v1/contactGroups";
@@ -34,6 +36,16 @@ const LIST_PARAMETERS: [(&str, &str); 4] = [
     ),
     ("sources", CONTACTS_ONLY),
     // On every page of every listing, since it is one of the parameters that must match.
+    ("requestSyncToken", "true"),
+    ("prettyPrint", "false"),
+];
+
+/// Never `mergeSources`: it mixes private contacts of the account's person into what the whole office sees.
+///
+/// A sync token is asked for, though it is never used: it comes with the last page only, and so shows that
+/// a listing is complete. There is no total to show it.
+const DIRECTORY_PARAMETERS: [(&str, &str); 3] = [
+    ("readMask", "metadata,names,nicknames,organizations,phoneNumbers,emailAddresses"),
     ("requestSyncToken", "true"),
     ("prettyPrint", "false"),
 ];
@@ -70,8 +82,9 @@ pub struct PeopleOptions {
     pub limits: Limits,
 }
 
-/// One account's address book at Google.
+/// One account's address book at Google, or a list of its domain.
 pub struct People {
+    source: Source,
     base: Url,
     http: Client,
     tokens: Arc<AccessTokens>,
@@ -85,12 +98,18 @@ impl People {
     pub fn new(options: PeopleOptions) -> Result<People, SetupError> {
         let PeopleOptions { base_url, http, tokens, clock, limits } = options;
         Ok(People {
+            source: Source::Contacts,
             base: parse_url("the People API (GOOGLE_API_BASE_URL)", &base_url)?,
             http,
             tokens,
             clock,
             limits,
         })
+    }
+
+    /// The same client for another source.
+    pub fn of(self, source: Source) -> People {
+        People { source, ..self }
     }
 
     fn url(&self, path: &str) -> Url {
@@ -103,12 +122,12 @@ impl People {
 
     /// Asks, and if the access token is refused, asks once more with a new one.
     async fn ask(&self, url: &Url) -> Result<Answer, FetchError> {
-        let token = self.tokens.access().await?;
+        let token = self.tokens.access(self.source).await?;
         let answer = self.ask_with(url, &token).await?;
         if answer.status != 401 {
             return Ok(answer);
         }
-        let token = self.tokens.replace(&token).await?;
+        let token = self.tokens.replace(self.source, &token).await?;
         Ok(self.ask_with(url, &token).await?)
     }
 
@@ -129,6 +148,20 @@ impl People {
 
     fn refusal(&self, answer: &Answer) -> Refusal {
         Refusal::read(answer, self.clock.now())
+    }
+
+    /// One page of a list of the domain.
+    async fn list_domain(&self, kind: &str, request: &ListRequest) -> Result<Page, FetchError> {
+        let mut url = self.url(DIRECTORY);
+        url.query_pairs_mut()
+            .append_pair("sources", kind)
+            .extend_pairs(DIRECTORY_PARAMETERS)
+            .append_pair("pageSize", &bounded(request.page_size).to_string())
+            .extend_pairs(request.page.iter().map(|token| ("pageToken", token.as_str())));
+        match accept(self.ask(&url).await?) {
+            Ok(answer) => wire::domain_page(answer?.body).map_err(malformed),
+            Err(answer) => Err(self.refusal(&answer).judge_domain(request.page.is_some())),
+        }
     }
 
     async fn verify_some(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
@@ -168,6 +201,9 @@ impl AddressBook for People {
     }
 
     async fn labels(&self) -> Result<Vec<Label>, FetchError> {
+        if !self.source.is_a_book() {
+            return Ok(Vec::new());
+        }
         let mut labels = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..GROUP_PAGES_MAX {
@@ -190,6 +226,15 @@ impl AddressBook for People {
     }
 
     async fn list(&self, request: &ListRequest) -> Result<Page, FetchError> {
+        match self.source {
+            Source::Contacts => {}
+            Source::Directory => {
+                return self.list_domain("DIRECTORY_SOURCE_TYPE_DOMAIN_PROFILE", request).await;
+            }
+            Source::Shared => {
+                return self.list_domain("DIRECTORY_SOURCE_TYPE_DOMAIN_CONTACT", request).await;
+            }
+        }
         let mut url = self.url(CONNECTIONS);
         url.query_pairs_mut()
             .extend_pairs(LIST_PARAMETERS)
@@ -202,6 +247,10 @@ impl AddressBook for People {
     }
 
     async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+        if !self.source.is_a_book() {
+            // What `people:batchGet` says of them is documented nowhere.
+            return Ok(vec![Verdict::Unknown; names.len()]);
+        }
         let mut verdicts = Vec::with_capacity(names.len());
         for some in names.chunks(VERIFY_MAX) {
             verdicts.extend(self.verify_some(some).await?);

@@ -1,4 +1,6 @@
 //! A valid access token whenever one is needed, and only one refresh at a time.
+//!
+//! It comes from a person's consent, by refreshing, or from the key of a service account, by minting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +10,11 @@ use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::oauth::{OAuth, OAuthError, Tokens};
-use crate::clock::after;
-use crate::sync::Delay;
+use super::oauth::{DIRECTORY_SCOPE, OAuth, OAuthError, SCOPE, Tokens};
+use super::service_account::{Minter, ServiceKey};
+use crate::clock::{Clock, after};
 use crate::sync::book::FetchError;
+use crate::sync::{Delay, Source};
 
 /// How long before its end a token is renewed; Google's own library takes as long
 /// (`REFRESH_THRESHOLD` of google-auth: 3 minutes 45 seconds).
@@ -47,6 +50,11 @@ pub trait GrantKeeper: Send + Sync + 'static {
         generation: i64,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<(), KeeperError>>;
+
+    /// The key of the service account that speaks for this account. `None`: a person has consented.
+    fn service_key(&self) -> BoxFuture<'_, Result<Option<ServiceKey>, KeeperError>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// The place where grants are kept did not answer. The text must hold no secrets.
@@ -70,7 +78,10 @@ pub struct AccessTokens {
 }
 
 struct Shared {
-    oauth: Arc<OAuth>,
+    /// `None` until an OAuth client is configured. A service account needs none.
+    oauth: Option<Arc<OAuth>>,
+    minter: Option<Arc<Minter>>,
+    clock: Arc<dyn Clock>,
     keeper: Arc<dyn GrantKeeper>,
     state: Mutex<State>,
     /// How many refreshes have ended. Whoever waited for one needs no other.
@@ -81,14 +92,37 @@ struct Shared {
 struct State {
     /// The grant in use. It may be ahead of the keeper's, if that failed to save it.
     grant: Option<Grant>,
-    /// How the last refresh failed.
-    failure: Option<FetchError>,
+    /// What was minted for a service account, one for each scope. Never stored.
+    minted: Vec<(&'static str, Grant)>,
+    /// How the last refresh failed, and for which scope.
+    failure: Option<(&'static str, FetchError)>,
 }
 
 impl AccessTokens {
     pub fn new(oauth: Arc<OAuth>, keeper: Arc<dyn GrantKeeper>) -> AccessTokens {
+        let clock = oauth.clock.clone();
+        AccessTokens::assemble(Some(oauth), None, clock, keeper)
+    }
+
+    /// The same, also for accounts for which a service account speaks.
+    pub fn minting(
+        oauth: Option<Arc<OAuth>>,
+        minter: Arc<Minter>,
+        keeper: Arc<dyn GrantKeeper>,
+    ) -> AccessTokens {
+        let clock = minter.clock.clone();
+        AccessTokens::assemble(oauth, Some(minter), clock, keeper)
+    }
+
+    fn assemble(
+        oauth: Option<Arc<OAuth>>,
+        minter: Option<Arc<Minter>>,
+        clock: Arc<dyn Clock>,
+        keeper: Arc<dyn GrantKeeper>,
+    ) -> AccessTokens {
         let (state, ended) = (Mutex::default(), AtomicU64::new(0));
-        AccessTokens { shared: Arc::new(Shared { oauth, keeper, state, ended }) }
+        let shared = Shared { oauth, minter, clock, keeper, state, ended };
+        AccessTokens { shared: Arc::new(shared) }
     }
 
     /// Forgets what is in memory, for when the account was connected anew or disconnected.
@@ -96,44 +130,65 @@ impl AccessTokens {
         *self.shared.state.lock().await = State::default();
     }
 
-    /// A token that stays valid for some minutes.
-    pub(super) async fn access(&self) -> Result<AccessToken, FetchError> {
-        self.obtain(None).await
+    /// A token for listing this source, that stays valid for some minutes.
+    pub(super) async fn access(&self, source: Source) -> Result<AccessToken, FetchError> {
+        self.obtain(scope_of(source), None).await
     }
 
     /// Another token than this one, which Google has refused.
-    pub(super) async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, FetchError> {
-        self.obtain(Some(refused.clone())).await
+    pub(super) async fn replace(
+        &self,
+        source: Source,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, FetchError> {
+        self.obtain(scope_of(source), Some(refused.clone())).await
     }
 
-    async fn obtain(&self, refused: Option<AccessToken>) -> Result<AccessToken, FetchError> {
+    async fn obtain(
+        &self,
+        scope: &'static str,
+        refused: Option<AccessToken>,
+    ) -> Result<AccessToken, FetchError> {
         let shared = self.shared.clone();
         let seen = shared.ended.load(Ordering::Acquire);
         // In a task of its own, so that a cancelled run does not lose a refresh token that
         // Google has just replaced.
-        tokio::spawn(async move { shared.obtain(refused, seen).await })
+        tokio::spawn(async move { shared.obtain(scope, refused, seen).await })
             .await
             .unwrap_or_else(|_| Err(again("renewing the access token broke off".to_owned())))
+    }
+}
+
+/// The right that listing a source takes. The least that does: a service account is allowed each by itself.
+pub fn scope_of(source: Source) -> &'static str {
+    match source {
+        Source::Contacts => SCOPE,
+        Source::Directory | Source::Shared => DIRECTORY_SCOPE,
     }
 }
 
 impl Shared {
     async fn obtain(
         &self,
+        scope: &'static str,
         refused: Option<AccessToken>,
         seen: u64,
     ) -> Result<AccessToken, FetchError> {
         let mut state = self.state.lock().await;
-        if let Some(token) = state.grant.as_ref().and_then(|it| self.usable(it, refused.as_ref())) {
+        let minted = state.minted.iter().find(|(known, _)| *known == scope).map(|(_, it)| it);
+        let at_hand = minted.or(state.grant.as_ref());
+        let at_hand = at_hand.filter(|it| check_scope(it, scope).is_ok());
+        if let Some(token) = at_hand.and_then(|it| self.usable(it, refused.as_ref())) {
             return Ok(token);
         }
-        if let Some(failure) = &state.failure
+        if let Some((whose, failure)) = &state.failure
+            && *whose == scope
             && self.ended.load(Ordering::Acquire) != seen
         {
             return Err(failure.clone());
         }
-        let result = self.renew(&mut state, refused.as_ref()).await;
-        state.failure = result.as_ref().err().cloned();
+        let result = self.renew(&mut state, scope, refused.as_ref()).await;
+        state.failure = result.as_ref().err().map(|it| (scope, it.clone()));
         self.ended.fetch_add(1, Ordering::Release);
         result
     }
@@ -141,6 +196,7 @@ impl Shared {
     async fn renew(
         &self,
         state: &mut State,
+        scope: &'static str,
         refused: Option<&AccessToken>,
     ) -> Result<AccessToken, FetchError> {
         for _ in 0..ATTEMPTS_MAX {
@@ -150,11 +206,24 @@ impl Shared {
                     message: "there is no permission from Google; connect the Google account under Settings".to_owned(),
                 });
             };
+            if let Some(key) = self.keeper.service_key().await.map_err(unkept)? {
+                return self.mint(state, &key, grant.generation, scope, refused).await;
+            }
+            state.minted.clear();
+            check_scope(&grant, scope)?;
             if let Some(token) = self.usable(&grant, refused) {
                 state.grant = Some(grant);
                 return Ok(token);
             }
-            match self.oauth.refresh(&grant.tokens).await {
+            let Some(oauth) = &self.oauth else {
+                return Err(FetchError::Misconfigured {
+                    message:
+                        "no OAuth client is configured, so the permission cannot be renewed; set \
+                              GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET"
+                            .to_owned(),
+                });
+            };
+            match oauth.refresh(&grant.tokens).await {
                 Ok(tokens) => {
                     let token = AccessToken(tokens.access.clone());
                     if self.keep(state, grant.generation, tokens).await {
@@ -180,6 +249,35 @@ impl Shared {
             }
         }
         Err(again("the permission is being replaced all the time".to_owned()))
+    }
+
+    /// A token of a service account. It lasts an hour and is kept nowhere but here.
+    async fn mint(
+        &self,
+        state: &mut State,
+        key: &ServiceKey,
+        generation: i64,
+        scope: &'static str,
+        refused: Option<&AccessToken>,
+    ) -> Result<AccessToken, FetchError> {
+        let Some(minter) = &self.minter else {
+            let message = "service accounts are not set up here".to_owned();
+            return Err(FetchError::Misconfigured { message });
+        };
+        state.grant = None;
+        // What was minted with a key that has been replaced since is not used on.
+        state.minted.retain(|(_, it)| it.generation == generation);
+        let known = state.minted.iter().find(|(known, _)| *known == scope);
+        if let Some(token) = known.and_then(|(_, it)| self.usable(it, refused)) {
+            return Ok(token);
+        }
+        state.minted.retain(|(known, _)| *known != scope);
+        let mut tokens = minter.mint(key, scope).await?;
+        // The statement asks for this scope and no other, and answers to it need not name it.
+        tokens.scopes = vec![scope.to_owned()];
+        let token = AccessToken(tokens.access.clone());
+        state.minted.push((scope, Grant { generation, tokens }));
+        Ok(token)
     }
 
     /// The keeper's grant, unless ours is one that it failed to save.
@@ -215,10 +313,25 @@ impl Shared {
     fn usable(&self, grant: &Grant, refused: Option<&AccessToken>) -> Option<AccessToken> {
         let Tokens { access, expires_at, .. } = &grant.tokens;
         let is_refused = refused.is_some_and(|it| it.0.expose_secret() == access.expose_secret());
-        let fresh = after(self.oauth.clock.now(), AHEAD) < *expires_at;
+        let fresh = after(self.clock.now(), AHEAD) < *expires_at;
         (fresh && !is_refused).then(|| AccessToken(access.clone()))
     }
 }
+
+/// A person may have granted less than is needed. Google would say the same, with one more request.
+fn check_scope(grant: &Grant, scope: &str) -> Result<(), FetchError> {
+    // Of the right to see contacts there is a wider form, and it was checked when it was given.
+    if scope == DIRECTORY_SCOPE && !grant.tokens.scopes.iter().any(|known| known == scope) {
+        return Err(FetchError::Misconfigured { message: DIRECTORY_NOT_GRANTED.to_owned() });
+    }
+    Ok(())
+}
+
+/// The way out when the permission is good, but not for a domain's directory.
+pub(super) const DIRECTORY_NOT_GRANTED: &str = "the permission to read the domain's directory \
+    (directory.readonly) was not given; connect the Google account that lends its permission again at \
+    /auth/google?scopes=directory and tick the box for the directory. Accounts at gmail.com have no \
+    directory";
 
 fn again(message: String) -> FetchError {
     FetchError::Again { delay: Delay::ServerError, retry_after: None, message }

@@ -25,14 +25,36 @@ const PERSONS_MAX: usize = 10_000;
 ///
 /// Only its frame is read here; the persons are, when they are stored.
 pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
+    read_page(body, |wire| {
+        (std::mem::take(&mut wire.connections), std::mem::take(&mut wire.people))
+    })
+}
+
+/// A page of `people.listDirectoryPeople`, or why this is none.
+pub(super) fn domain_page(body: Vec<u8>) -> Result<Page, String> {
+    read_page(body, |wire| {
+        (std::mem::take(&mut wire.people), std::mem::take(&mut wire.connections))
+    })
+}
+
+type Listed<'a> = Strict<Vec<&'a RawValue>>;
+
+fn read_page(
+    body: Vec<u8>,
+    listed: impl for<'a> FnOnce(&mut PageWire<'a>) -> (Listed<'a>, Listed<'a>),
+) -> Result<Page, String> {
     let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
-    let wire: PageWire = object(&body)?;
+    let mut wire: PageWire = object(&body)?;
     if wire.error.is_some() {
         return Err("the answer is an error that calls itself a success".to_owned());
     }
     let token = |it: Strict<Text>| it.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
-    let connections = wire.connections.0;
-    if connections.is_none()
+    let (Strict(persons), Strict(others)) = listed(&mut wire);
+    if others.is_some() {
+        // Taken for this listing it would be one with nobody in it.
+        return Err("the answer is of another listing".to_owned());
+    }
+    if persons.is_none()
         && wire.next_page_token.0.is_none()
         && wire.next_sync_token.0.is_none()
         && wire.total_items.0.is_none()
@@ -40,12 +62,12 @@ pub(super) fn page(body: Vec<u8>) -> Result<Page, String> {
     {
         return Err("the answer has none of the fields of a listing".to_owned());
     }
-    if connections.as_ref().is_some_and(|it| it.len() > PERSONS_MAX) {
+    if persons.as_ref().is_some_and(|it| it.len() > PERSONS_MAX) {
         return Err(format!("the answer lists more than {PERSONS_MAX} persons"));
     }
     // Where each person stands in the text, since a text and its borrowers cannot move together.
     let start = body.as_ptr() as usize;
-    let places: Vec<Range<usize>> = connections
+    let places: Vec<Range<usize>> = persons
         .unwrap_or_default()
         .into_iter()
         .map(|it| {
@@ -113,7 +135,10 @@ fn is_empty_object(body: &[u8]) -> bool {
 #[serde(rename_all = "camelCase")]
 struct PageWire<'a> {
     #[serde(borrow, default)]
-    connections: Strict<Vec<&'a RawValue>>,
+    connections: Listed<'a>,
+    /// What a list of the domain calls them.
+    #[serde(borrow, default)]
+    people: Listed<'a>,
     #[serde(borrow, default)]
     next_page_token: Strict<Text<'a>>,
     #[serde(borrow, default)]
@@ -215,6 +240,17 @@ mod tests {
     fn an_empty_token_is_no_token() {
         let page = page(br#"{"nextPageToken":"","nextSyncToken":"t"}"#.to_vec());
         assert!(page.is_ok_and(|it| it.next.is_none() && it.sync_token.is_some()));
+    }
+
+    #[test]
+    fn a_page_of_one_listing_is_none_of_another() {
+        let [contacts, domain] = ["connections", "people"]
+            .map(|it| format!(r#"{{"{it}":[{{"resourceName":"people/1"}}],"nextSyncToken":"t"}}"#));
+        assert!(page(contacts.clone().into_bytes()).is_ok());
+        assert!(domain_page(domain.clone().into_bytes()).is_ok());
+        assert!(page(domain.into_bytes()).is_err() && domain_page(contacts.into_bytes()).is_err());
+        let empty = br#"{"nextSyncToken":"t"}"#.to_vec();
+        assert!(domain_page(empty).is_ok_and(|it| it.total.is_none() && it.sync_token.is_some()));
     }
 
     #[test]

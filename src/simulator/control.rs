@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use super::book::{Book, BookError, Group, parse_resource_name, resource_name};
 use super::contact::{Contact, Truth};
+use super::domain::List;
 use super::faults::{Endpoint, Fault, PlannedFault};
 use super::generate;
 use super::log::{Counters, Entry};
 use super::oauth::{Consent, Tokens};
+use super::service_account;
 use super::world::{Settings, State, World};
 
 /// Works on the book of the present user, or with [`Control::of`] on another's.
@@ -19,16 +21,44 @@ use super::world::{Settings, State, World};
 pub struct Control {
     world: Arc<World>,
     user: Option<String>,
+    /// A list of the domain, instead of anybody's book.
+    list: Option<List>,
 }
 
 impl Control {
     pub(super) fn new(world: &Arc<World>) -> Control {
-        Control { world: Arc::clone(world), user: None }
+        Control { world: Arc::clone(world), user: None, list: None }
     }
 
     /// The same levers for the book of another user, who is made up if need be.
     pub fn of(&self, email: &str) -> Control {
-        Control { world: Arc::clone(&self.world), user: Some(email.to_owned()) }
+        Control { world: Arc::clone(&self.world), user: Some(email.to_owned()), list: None }
+    }
+
+    /// The same levers for the people of the domain.
+    pub fn directory(&self) -> Control {
+        Control { list: Some(List::Profiles), ..self.clone() }
+    }
+
+    /// The same levers for the contacts that the domain shares.
+    pub fn shared(&self) -> Control {
+        Control { list: Some(List::Shared), ..self.clone() }
+    }
+
+    /// The key file of the service account.
+    pub fn service_key(&self) -> serde_json::Value {
+        service_account::key_file()
+    }
+
+    /// What the domain's administrator lets the service account do, in the name of everybody.
+    pub fn delegate(&self, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
+        self.world.lock().domain.delegated = scopes;
+    }
+
+    /// Whether the administrator lets the domain's directory be read from outside.
+    pub fn share_directory(&self, on: bool) {
+        self.world.lock().domain.sharing = on;
     }
 
     // The address book.
@@ -41,9 +71,9 @@ impl Control {
     /// Makes up this many contacts.
     pub fn generate(&self, count: usize) -> Vec<String> {
         let mut state = self.world.lock();
-        let (user, now) = (self.user_in(&mut state), state.now());
+        let now = state.now();
         let made: Vec<Contact> = (0..count).map(|_| generate::contact(state.random())).collect();
-        let book = &mut state.users[user].book;
+        let book = self.book_in(&mut state);
         made.into_iter().map(|contact| resource_name(book.add(contact, now))).collect()
     }
 
@@ -77,11 +107,12 @@ impl Control {
     /// Deletes this many contacts, chosen by chance, and returns their names.
     pub fn delete_many(&self, count: usize) -> Vec<String> {
         let mut state = self.world.lock();
-        let (user, now) = (self.user_in(&mut state), state.now());
-        let mut names: Vec<u64> = state.users[user].book.live().map(|record| record.name).collect();
+        let now = state.now();
+        let mut names: Vec<u64> =
+            self.book_in(&mut state).live().map(|record| record.name).collect();
         state.random().shuffle(&mut names);
         names.truncate(count);
-        let book = &mut state.users[user].book;
+        let book = self.book_in(&mut state);
         names
             .into_iter()
             .filter(|name| book.delete(*name, now).is_ok())
@@ -110,8 +141,13 @@ impl Control {
     /// Makes random changes at once.
     pub fn change_at_random(&self, count: usize) {
         let mut state = self.world.lock();
-        let user = self.user_in(&mut state);
-        state.happen(user, count);
+        match self.list {
+            Some(list) => state.happen_in(list, count),
+            None => {
+                let user = self.user_in(&mut state);
+                state.happen(user, count);
+            }
+        }
     }
 
     /// Adds a contact group and returns its id.
@@ -143,6 +179,10 @@ impl Control {
     /// All live contacts in one fixed form, sorted by resource name.
     pub fn truth(&self) -> Vec<Truth> {
         let mut truth: Vec<Truth> = self.book(|book, _| book.live().map(Truth::of).collect());
+        if self.list.is_some() {
+            // Labels are what a person puts on contacts of their own.
+            truth.iter_mut().for_each(|person| person.groups.clear());
+        }
         truth.sort_by(|a, b| a.resource_name.cmp(&b.resource_name));
         truth
     }
@@ -263,8 +303,18 @@ impl Control {
 
     fn book<T>(&self, act: impl FnOnce(&mut Book, i64) -> T) -> T {
         let mut state = self.world.lock();
-        let (user, now) = (self.user_in(&mut state), state.now());
-        act(&mut state.users[user].book, now)
+        let now = state.now();
+        act(self.book_in(&mut state), now)
+    }
+
+    fn book_in<'a>(&self, state: &'a mut State) -> &'a mut Book {
+        match self.list {
+            Some(list) => state.domain.book_mut(list),
+            None => {
+                let user = self.user_in(state);
+                &mut state.users[user].book
+            }
+        }
     }
 }
 

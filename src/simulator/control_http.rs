@@ -86,6 +86,18 @@ impl Default for Grant {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Delegation {
+    scopes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sharing {
+    on: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
@@ -101,6 +113,17 @@ fn act(world: &Arc<World>, asked: &Asked) -> Result<Value, Refused> {
     if let Some(email) = find(&asked.query, "user") {
         control = control.of(email);
     }
+    control = match find(&asked.query, "list") {
+        None => control,
+        Some("directory") => control.directory(),
+        Some("shared") => control.shared(),
+        Some(other) => {
+            return Err(Refused(
+                400,
+                format!("`list`: found `{other}`; allowed is directory or shared"),
+            ));
+        }
+    };
     let path = asked.path.trim_start_matches("/simulator").trim_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
     let done = || Ok(json!({ "done": true }));
@@ -195,6 +218,12 @@ fn machinery(control: &Control, asked: &Asked, segments: &[&str]) -> Result<Valu
         ("POST", ["expire-page-tokens"]) => control.expire_page_tokens(),
         ("POST", ["expire-access-tokens"]) => control.expire_access_tokens(),
         ("POST", ["revoke-grants"]) => control.revoke_grants(),
+        ("GET", ["service-account"]) => return Ok(control.service_key()),
+        ("POST", ["delegation"]) => {
+            let scopes = body::<Delegation>(asked)?.scopes;
+            control.delegate(&scopes.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        ("POST", ["directory-sharing"]) => control.share_directory(body::<Sharing>(asked)?.on),
         ("GET", ["user"]) => return Ok(json!({ "email": control.present_user() })),
         ("POST", ["user"]) => {
             let SwitchUser { email, contacts, grants_too } = body(asked)?;
@@ -281,6 +310,9 @@ const ENDPOINTS: &[&str] = &[
     "POST /simulator/expire-sync-tokens|expire-page-tokens|expire-access-tokens|revoke-grants",
     "GET|POST /simulator/user {email, contacts, grants_too}",
     "POST /simulator/consent {deny, scopes}",
+    "GET /simulator/service-account",
+    "POST /simulator/delegation {scopes}",
+    "POST /simulator/directory-sharing {on}",
     "POST /simulator/grant {scopes}",
     "POST /simulator/clock {advance_seconds}",
     "GET|PATCH /simulator/settings",

@@ -11,6 +11,8 @@ use super::answers::Canned;
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     List,
+    /// The lists of a domain.
+    Directory,
     BatchGet,
     Me,
     Person,
@@ -44,7 +46,7 @@ pub struct When {
     pub sync: Option<Sync>,
     /// The user's e-mail address.
     pub user: Option<String>,
-    /// Of the token endpoint: `authorization_code` or `refresh_token`.
+    /// Of the token endpoint: `authorization_code`, `refresh_token` or the long name of a signed statement.
     pub grant_type: Option<String>,
 }
 

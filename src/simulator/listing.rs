@@ -104,6 +104,30 @@ impl ListRequest {
         Ok((request, query))
     }
 
+    /// A request for a list of a domain, whose parameters have other names.
+    pub(super) fn of_domain(query: &Query) -> Result<ListRequest, Reply> {
+        let mask = Mask::parse_read_mask(query)?;
+        let page_size = query.page_size(100)?;
+        let request_sync_token = query.flag("requestSyncToken")?;
+        let many = |name| query.all(name).collect::<Vec<_>>().join(",");
+        let parameters = fingerprint(&format!(
+            "domain|{}|{}|{}|{page_size}|{request_sync_token}",
+            query.text("readMask").unwrap_or_default(),
+            many("sources"),
+            many("mergeSources"),
+        ));
+        Ok(ListRequest {
+            mask,
+            sources: Sources { contact: true, profile: false },
+            page_size,
+            request_sync_token,
+            sort: Sort::LastModifiedAscending,
+            page_token: query.text("pageToken").map(str::to_owned),
+            sync_token: query.text("syncToken").map(str::to_owned),
+            parameters,
+        })
+    }
+
     /// The page asked for, and whether of changes only, as far as can be told without checks.
     pub(super) fn glance(pairs: &[(String, String)], sealer: &Sealer) -> (u64, bool) {
         let text =

@@ -59,13 +59,22 @@ impl Mask {
 
     /// Reads `personFields`, or its deprecated form `requestMask.includeField`.
     pub(super) fn parse(query: &Query) -> Result<Mask, Reply> {
-        let mut mask = 0;
         let paths = query.text("personFields").into_iter().chain(query.text(INCLUDE_FIELD));
+        Mask::of("personFields", paths)
+    }
+
+    /// Reads `readMask`, as lists of a domain call it.
+    pub(super) fn parse_read_mask(query: &Query) -> Result<Mask, Reply> {
+        Mask::of("readMask", query.text("readMask").into_iter())
+    }
+
+    fn of<'a>(name: &str, paths: impl Iterator<Item = &'a str>) -> Result<Mask, Reply> {
+        let mut mask = 0;
         for path in paths.flat_map(|paths| paths.split(',')) {
             let path = path.trim().trim_start_matches("person.");
             let Some(bit) = FIELDS.iter().position(|field| *field == path) else {
                 return Err(bad_request(&format!(
-                    "Invalid personFields mask path: \"{path}\". Valid paths are documented at \
+                    "Invalid {name} mask path: \"{path}\". Valid paths are documented at \
                      {DOCUMENTATION}."
                 )));
             };
@@ -73,7 +82,7 @@ impl Mask {
         }
         if mask == 0 {
             return Err(bad_request(&format!(
-                "personFields mask is required. Please specify one or more valid paths. Valid \
+                "{name} mask is required. Please specify one or more valid paths. Valid \
                  paths are documented at {DOCUMENTATION}."
             )));
         }

@@ -9,7 +9,8 @@
 //!
 //! # The control API
 //!
-//! Bodies and answers are JSON. `?user=` with an e-mail address picks another user's book.
+//! Bodies and answers are JSON. `?user=` with an e-mail address picks another user's book, and
+//! `?list=directory` or `?list=shared` a list of the domain.
 //!
 //! | request | what it does |
 //! |---|---|
@@ -26,6 +27,9 @@
 //! | `POST /simulator/revoke-grants` | the app is removed from the Google account |
 //! | `GET`, `POST /simulator/user` `{"email","contacts","grants_too"}` | another Google user answers |
 //! | `POST /simulator/consent` `{"deny","scopes"}` | what happens at the consent page |
+//! | `GET /simulator/service-account` | the key file of a service account |
+//! | `POST /simulator/delegation` `{"scopes"}` | what it may do in everybody's name; nothing at first |
+//! | `POST /simulator/directory-sharing` `{"on"}` | whether the domain's lists may be read |
 //! | `POST /simulator/grant` `{"scopes"}` | tokens without a browser |
 //! | `POST /simulator/clock` `{"advance_seconds"}` | puts the clock forward |
 //! | `GET`, `PATCH /simulator/settings` | [`Settings`]: latency, gzip, changes per minute, quotas |
@@ -64,6 +68,7 @@ mod changes;
 mod contact;
 mod control;
 mod control_http;
+mod domain;
 mod faults;
 mod generate;
 mod groups;
@@ -77,6 +82,7 @@ mod random;
 mod redirect;
 mod render;
 mod server;
+mod service_account;
 mod tamper;
 mod time;
 mod tokens;
@@ -88,6 +94,7 @@ pub use answers::{Canned, Spelling};
 pub use book::BookError;
 pub use contact::{Contact, EmailAddress, Name, Organization, PhoneNumber, Truth};
 pub use control::Control;
+pub use domain::DIRECTORY_READONLY;
 pub use faults::{
     Action, Defect, Endpoint, Fault, Forever, PlannedFault, RetryAfter, Sync, Times, When,
 };

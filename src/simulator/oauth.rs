@@ -284,6 +284,17 @@ impl OAuth {
         Tokens { access_token: self.access_token(index, now), refresh_token }
     }
 
+    /// A token without any consent, and without a refresh token. The answer does not name the scopes.
+    pub(super) fn mint(&mut self, user: usize, scopes: Vec<String>, now: i64) -> Reply {
+        let index = self.add_grant(user, scopes, None, now);
+        let body = json!({
+            "access_token": self.access_token(index, now),
+            "expires_in": self.client.access_token_ttl,
+            "token_type": "Bearer",
+        });
+        Reply::json(200, body.to_string())
+    }
+
     /// A refresh token says whose it is, so that the grants of a simulator that was stopped
     /// are good at the next one with the same seed, as grants at Google would be.
     fn refresh_token(&mut self, email: &str, scopes: &[String]) -> String {

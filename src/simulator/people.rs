@@ -8,9 +8,10 @@ use super::answers::{
     Reply, bad_request, fbs_exhausted, not_found, rate_limited, scope_insufficient,
 };
 use super::book::parse_resource_name;
+use super::domain::{self, DIRECTORY_READONLY};
 use super::faults::{Action, Endpoint};
 use super::groups;
-use super::listing::{ListRequest, Page};
+use super::listing::{ListRequest, Page, Rules};
 use super::mask::{INCLUDE_FIELD, Language, Mask, Sources};
 use super::oauth::{CONTACTS, CONTACTS_READONLY, Caller, EMAIL, PROFILE};
 use super::query::Query;
@@ -35,6 +36,7 @@ const BATCH_MAX: usize = 200;
 pub(super) fn answer(state: &mut State, call: Call) -> Reply {
     let result = match call.endpoint {
         Endpoint::List => list(state, call),
+        Endpoint::Directory => list_directory(state, call),
         Endpoint::BatchGet => batch_get(state, call),
         Endpoint::Me => me(state, call),
         Endpoint::Person => person(state, call),
@@ -69,11 +71,59 @@ fn list(state: &mut State, call: Call) -> Result<Reply, Reply> {
     let book = &users[user].book;
     let mut page = request.page(book, sealer, &rules, serial)?;
     tamper::with_page(&mut page, call.tampering, &request, book, sealer, &rules);
-    let Page { people, next_page_token, next_sync_token, total, .. } = page;
+    let total = page.total;
+    let mut object = written(page, "connections", None, &query, &renderer, call.tampering);
+    for name in ["totalPeople", "totalItems"] {
+        if total > 0
+            && let Some(out) = object.member(name)
+        {
+            let _ = write!(out, "{total}");
+        }
+    }
+    Ok(Reply::json(200, object.close()))
+}
 
+/// Nothing is promised here about tombstones, so there are none; and nobody is counted.
+fn list_directory(state: &mut State, call: Call) -> Result<Reply, Reply> {
+    domain::admit(state, &call.caller)?;
+    let (list, request, query) = domain::parse(call.pairs)?;
+    let now = state.now();
+    if call.tampering.contains(&Action::TouchAll) {
+        state.domain.book_mut(list).touch_all(now);
+    }
+    state.listings += 1;
+    let rules = Rules { user: state.domain.key(list), ..state.rules(call.caller.user) };
+    let renderer = Renderer {
+        mask: request.mask,
+        sources: request.sources,
+        language: call.language,
+        incremental: false,
+        in_list: true,
+        salt: state.listings,
+    };
+    let State { domain, sealer, serial, .. } = state;
+    let book = domain.book(list);
+    let mut page = request.page(book, sealer, &rules, serial)?;
+    tamper::with_page(&mut page, call.tampering, &request, book, sealer, &rules);
+    page.people.retain(|record| !record.deleted);
+    let source = Some(list.source());
+    let object = written(page, "people", source, &query, &renderer, call.tampering);
+    Ok(Reply::json(200, object.close()))
+}
+
+/// A page of people, and where to go on. `source`: whence they are, if not from the caller's contacts.
+fn written<'a>(
+    page: Page,
+    member: &str,
+    source: Option<&str>,
+    query: &'a Query,
+    renderer: &Renderer,
+    tampering: &[Action],
+) -> Object<'a> {
+    let Page { people, next_page_token, next_sync_token, .. } = page;
     let mut object = Object::new(query.fields.as_deref());
     if !people.is_empty()
-        && let Some(out) = object.member("connections")
+        && let Some(out) = object.member(member)
     {
         out.reserve(people.len() * 1200);
         out.push('[');
@@ -83,7 +133,13 @@ fn list(state: &mut State, call: Call) -> Result<Reply, Reply> {
             }
             let from = out.len();
             renderer.person(out, record);
-            if let Some(defect) = tamper::defect_of(call.tampering, index) {
+            if let Some(source) = source {
+                // No value can hold this: its quotation marks would be escaped.
+                let person = out.split_off(from);
+                let own = format!("\"type\":\"{source}\"");
+                out.push_str(&person.replace("\"type\":\"CONTACT\"", &own));
+            }
+            if let Some(defect) = tamper::defect_of(tampering, index) {
                 let good = out.split_off(from);
                 out.push_str(&tamper::spoilt(&good, defect));
             }
@@ -97,14 +153,7 @@ fn list(state: &mut State, call: Call) -> Result<Reply, Reply> {
             render::string(out, &token);
         }
     }
-    for name in ["totalPeople", "totalItems"] {
-        if total > 0
-            && let Some(out) = object.member(name)
-        {
-            let _ = write!(out, "{total}");
-        }
-    }
-    Ok(Reply::json(200, object.close()))
+    object
 }
 
 fn batch_get(state: &mut State, call: Call) -> Result<Reply, Reply> {
@@ -176,7 +225,7 @@ fn person(state: &mut State, call: Call) -> Result<Reply, Reply> {
 }
 
 fn me(state: &mut State, call: Call) -> Result<Reply, Reply> {
-    let scopes = [CONTACTS, CONTACTS_READONLY, PROFILE, EMAIL];
+    let scopes = [CONTACTS, CONTACTS_READONLY, DIRECTORY_READONLY, PROFILE, EMAIL];
     if !call.caller.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
         return Err(scope_insufficient("GetPerson"));
     }

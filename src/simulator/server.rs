@@ -11,14 +11,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Form, FromRequest, Query as UriQuery, Request, State as Shared};
-use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, USER_AGENT};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::response::Response;
 use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::answers::{Reply, credentials_missing, html_error, unauthenticated};
+use super::answers::{Reply, credentials_missing, html_error, oauth_error, unauthenticated};
 use super::faults::{Action, Endpoint, Occasion, RetryAfter, Strike, Sync};
 use super::listing::ListRequest;
 use super::log::{Entry, without_secrets};
@@ -28,7 +28,7 @@ use super::query::pretty;
 use super::time;
 use super::wire::{Wishes, respond, takes_gzip};
 use super::world::{State, World};
-use super::{control_http, people};
+use super::{control_http, people, service_account};
 
 pub(super) async fn run(listener: TcpListener, world: Arc<World>) {
     let router = Router::new().fallback(handle).with_state(Arc::clone(&world));
@@ -106,7 +106,7 @@ fn begin(world: &World, endpoint: Endpoint, asked: &Asked) -> (u64, Strike, Dura
     let mut state = world.lock();
     let caller = asked.caller(&state);
     let user = caller.ok().map(|caller| state.users[caller.user].email.clone());
-    let (page, sync) = if endpoint == Endpoint::List {
+    let (page, sync) = if matches!(endpoint, Endpoint::List | Endpoint::Directory) {
         let (page, incremental) = ListRequest::glance(&asked.query, &state.sealer);
         let full = find(&asked.query, "requestSyncToken").is_some();
         let sync = match (incremental, full) {
@@ -185,6 +185,9 @@ fn reply(state: &mut State, endpoint: Endpoint, asked: Asked, strike: &Strike) -
                 let user = state.user(&email, NEW_BOOK);
                 state.oauth.revive(token, user, scopes, now);
             }
+            if find(&asked.form, "grant_type") == Some(service_account::GRANT_TYPE) {
+                return token_for_statement(state, &asked, now);
+            }
             let basic = asked.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let State { oauth, users, .. } = state;
             oauth.token(&asked.form, basic, now, |user| Identity {
@@ -214,12 +217,31 @@ fn reply(state: &mut State, endpoint: Endpoint, asked: Asked, strike: &Strike) -
     }
 }
 
+/// Exchanges a service account's statement for a token of the mailbox that it speaks for.
+fn token_for_statement(state: &mut State, asked: &Asked, now: i64) -> Reply {
+    let host = asked.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let audiences =
+        ["https://oauth2.googleapis.com/token".to_owned(), format!("http://{host}{}", asked.path)];
+    let statement = find(&asked.form, "assertion").unwrap_or_default();
+    let delegated = &state.domain.delegated;
+    let wanted = match service_account::check(statement, &audiences, delegated, now) {
+        Ok(wanted) => wanted,
+        Err(refused) => return refused,
+    };
+    let user = state.users.iter().position(|user| user.email == wanted.subject);
+    match user {
+        Some(user) => state.oauth.mint(user, wanted.scopes, now),
+        None => oauth_error(400, "invalid_grant", "Invalid email or User ID"),
+    }
+}
+
 /// The size of the book of a user who turns up by a `login_hint`.
 const NEW_BOOK: usize = 100;
 
 fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
     let endpoint = match path {
         "/v1/people/me/connections" => Endpoint::List,
+        "/v1/people:listDirectoryPeople" => Endpoint::Directory,
         "/v1/people:batchGet" => Endpoint::BatchGet,
         "/v1/people/me" => Endpoint::Me,
         "/v1/contactGroups" => Endpoint::Groups,

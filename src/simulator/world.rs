@@ -11,6 +11,7 @@ use super::Options;
 use super::answers::Spelling;
 use super::book::Book;
 use super::changes;
+use super::domain::{Domain, List};
 use super::faults::Plan;
 use super::generate;
 use super::listing::Rules;
@@ -29,6 +30,8 @@ pub(super) struct World {
 pub(super) struct State {
     pub(super) sealer: Sealer,
     pub(super) users: Vec<User>,
+    /// All users are of it, but those at gmail.com.
+    pub(super) domain: Domain,
     /// The user who meets the consent page.
     pub(super) present: usize,
     pub(super) oauth: OAuth,
@@ -113,6 +116,7 @@ impl World {
         let mut state = State {
             sealer: Sealer::new(options.seed),
             users: Vec::new(),
+            domain: Domain::new(options.seed),
             present: 0,
             oauth: OAuth::new(client, options.seed),
             plan: Plan::default(),
@@ -178,6 +182,14 @@ impl State {
         let now = self.now();
         for _ in 0..changes {
             changes::happen(&mut self.users[user].book, &mut self.random, now);
+        }
+    }
+
+    /// The same in a list of the domain.
+    pub(super) fn happen_in(&mut self, list: List, changes: usize) {
+        let now = self.now();
+        for _ in 0..changes {
+            changes::happen(self.domain.book_mut(list), &mut self.random, now);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::store::db::{DbError, Row, Tx, int};
 use crate::store::page::next_version;
 use crate::sync::account::{AccountName, BadName, Condition, same_name};
 use crate::sync::schedule::{Standing, TokenFacts};
-use crate::sync::{AccountId, FailureCode, Kind, Outcome, RunId};
+use crate::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Source};
 
 /// An account and how it stands. Everything here is one indexed read.
 #[derive(Clone, Debug)]
@@ -17,6 +17,9 @@ pub struct Account {
     pub name: String,
     /// The Google account that is mirrored, once it is known.
     pub google_id: Option<ResourceName>,
+    pub source: Source,
+    /// The account whose permission is used; `None`: its own.
+    pub grant_of: Option<AccountId>,
     pub created_at: Timestamp,
     pub counts: Counts,
     pub token: Option<TokenFacts>,
@@ -31,8 +34,6 @@ pub struct Account {
     pub grant: Option<i64>,
     pub needs_reauth: Option<NeedsReauth>,
     pub latest_run: Option<LatestRun>,
-    /// What is mirrored: `contacts` unless another kind of source was chosen.
-    pub source: String,
     /// The labels whose contacts reach the phones; `None`: all contacts do.
     pub labels_shown: Option<Vec<String>>,
     /// Its contacts are being erased; no run starts meanwhile.
@@ -141,9 +142,9 @@ const ACCOUNT: &str = "
         a.interruptions, a.not_before, a.follow_up_at, a.alerted_at, a.held_run, held.kind,
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
-        r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing
+        r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing, a.grant_of
     from account a
-    left join oauth_grant g on g.account = a.id
+    left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
     left join run held on held.id = a.held_run
     left join run r on r.id = (select max(id) from run where account = a.id)";
 
@@ -339,7 +340,7 @@ pub(crate) async fn free_name(tx: &Tx) -> Result<String, DbError> {
     Ok(candidates.find(|name| !taken(name)).unwrap_or_default())
 }
 
-async fn check_free(
+pub(crate) async fn check_free(
     tx: &Tx,
     name: &AccountName,
     own: Option<AccountId>,
@@ -407,6 +408,8 @@ fn account(row: &Row) -> Result<Account, DbError> {
         id: AccountId(row.int(0)?),
         name: row.text(1)?.to_owned(),
         google_id: row.opt_text(2)?.and_then(ResourceName::parse),
+        source: row.word(36)?,
+        grant_of: row.opt_int(39)?.map(AccountId),
         created_at: row.time(3)?,
         counts: Counts {
             live: row.count(4)?,
@@ -432,7 +435,6 @@ fn account(row: &Row) -> Result<Account, DbError> {
         grant: row.opt_int(29)?,
         needs_reauth,
         latest_run,
-        source: row.text(36)?.to_owned(),
         labels_shown: row.opt_text(37)?.map(decoded).transpose()?,
         erasing: row.opt_text(38)?.is_some(),
     })

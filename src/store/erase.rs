@@ -13,6 +13,7 @@ use crate::store::finish::{drop_hold, forget_listing};
 use crate::store::gate::take_away;
 use crate::store::ids::ContactId;
 use crate::store::page::Moves;
+use crate::store::sources::forget_key;
 use crate::sync::{AccountId, RunId, words};
 
 words! {
@@ -251,6 +252,7 @@ async fn end(tx: &Tx, what: Erasing, account: AccountId) -> Result<(), DbError> 
             tx.exec(UNMARK, &of_account).await?;
         }
         Erasing::Account => {
+            forget_key(tx, account).await?;
             for text in REST {
                 tx.exec(text, &of_account).await?;
             }

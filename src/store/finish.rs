@@ -13,7 +13,7 @@ use crate::store::page::{Change, Moves, log_changes, next_version, take_numbers}
 use crate::store::{Settings, Store};
 use crate::sync::book::Label;
 use crate::sync::run::{Deletions, Ending};
-use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId};
+use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId, Source};
 
 impl Store {
     /// Gathers the live contacts that the full listing did not name. Returns their names and the
@@ -122,14 +122,16 @@ async fn complete(
         from account a where a.id = $1";
     const TOKEN: &str = "
         update account set sync_token = $2, token_request = $3, token_at = $4,
-            token_grant = (select number from oauth_grant where account = $1),
+            token_grant = (select g.number from oauth_grant g join account b
+                on g.account = coalesce(b.grant_of, b.id) where b.id = $1),
             token_full_at = case when $5 = 1 then coalesce(listing_started_at, $4)
                 else coalesce(token_full_at, $4) end
         where id = $1";
     const HOLD: &str = "
         insert into hold (account, run, sync_token, token_request, token_grant, token_full_at, held_at)
         select id, cast($2 as bigint), cast($3 as text), cast($4 as text),
-            coalesce((select number from oauth_grant where account = $1), 0),
+            coalesce((select g.number from oauth_grant g join account b
+                on g.account = coalesce(b.grant_of, b.id) where b.id = $1), 0),
             case when $5 = 1 then coalesce(listing_started_at, cast($6 as bigint))
                 else coalesce(token_full_at, cast($6 as bigint)) end, cast($6 as bigint)
         from account where id = $1";
@@ -362,7 +364,8 @@ async fn learn_identity(
     account: AccountId,
     identity: &ResourceName,
 ) -> Result<(), DbError> {
-    const LEARN: &str = "update account set google_id = $2 where id = $1 and google_id is null";
+    const LEARN: &str = "update account set google_id = $2
+        where id = $1 and google_id is null and grant_of is null";
     tx.exec(LEARN, &[account.0.into(), identity.as_str().into()]).await.map(|_| ())
 }
 
@@ -379,11 +382,15 @@ pub(super) async fn succeed(
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
             failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
             follow_up_at = case
-                when $3 = 1 and coalesce((select kind_asked from run where id = $4), '') <> $5
+                when $3 = 1 and source = $6 and coalesce((select kind_asked from run where id = $4), '') <> $5
                 then cast($2 as bigint) else null end
         where id = $1";
     let changes = Kind::Incremental.as_str();
-    let args = [run.account().0.into(), now.into(), full.into(), run.0.into(), Arg::from(changes)];
+    // Changes are asked for only where Google tells them.
+    let book = Source::Contacts.as_str();
+    let account = run.account().0;
+    let args =
+        [account.into(), now.into(), full.into(), run.0.into(), changes.into(), Arg::from(book)];
     tx.exec(SUCCESS, &args).await.map(|_| ())
 }
 
@@ -411,10 +418,13 @@ async fn fail(
         update account set failures = failures + 1, failing_since = coalesce(failing_since, $2),
             not_before = $3, last_ended_at = $2
         where id = $1";
+    // A service account has nobody to ask again; what is refused to it may be allowed tomorrow. And of a
+    // permission that another account lends, only that account's runs can say that it is dead: what is
+    // refused to one source may well be open to another.
     const GRANT: &str = "
         update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
             needs_reauth_reason = coalesce(needs_reauth_reason, $3)
-        where account = $1";
+        where account = $1 and (service_email is null or $4 = 'different_account')";
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
     tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
@@ -423,7 +433,8 @@ async fn fail(
         forget_listing(tx, account).await?;
     }
     if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
-        tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
+        let args = [account.0.into(), now.into(), message.into(), Arg::from(code.as_str())];
+        tx.exec(GRANT, &args).await?;
     }
     Ok(())
 }

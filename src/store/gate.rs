@@ -14,7 +14,7 @@ use crate::store::{Settings, Store};
 use crate::sync::book::{PageToken, SyncToken};
 use crate::sync::run::Orders;
 use crate::sync::schedule::{self, Circumstances, FullReason, TokenFacts};
-use crate::sync::{AccountId, Delay, Kind, Outcome, Phase, RunId, Trigger};
+use crate::sync::{AccountId, Delay, Kind, Outcome, Phase, RunId, Source, Trigger};
 
 /// What is asked of the gate.
 #[derive(Clone, Debug)]
@@ -230,6 +230,7 @@ impl Store {
             lease: Lease { run, holder: self.instance.name.clone() },
             orders: Orders {
                 run,
+                source: facts.source,
                 kind,
                 token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
                 resume,
@@ -267,6 +268,7 @@ impl Store {
         let (kind, _) = facts.kind(&asked, settings, now);
         Ok(Orders {
             run: RunId::new(account, 0),
+            source: facts.source,
             kind,
             token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
             resume: None,
@@ -472,13 +474,18 @@ pub struct Wait {
 
 pub(crate) const CANCEL: &str = "select cancel_at from run where id = $1";
 
-/// Takes the account away from whoever is syncing it. The permission under which that one asks Google
+/// Takes the account away from whoever is syncing it, and with it those that use its permission. The permission under which that one asks Google
 /// is no longer the account's: it may speak for another person.
 pub(crate) async fn take_away(tx: &Tx, account: AccountId, now: Timestamp) -> Result<(), DbError> {
     const TAKE: &str = "
         update lease set fence = fence + 1, holder = null, expires_at = $2 where account = $1";
-    tx.exec(TAKE, &[account.0.into(), now.into()]).await?;
-    close_open_runs(tx, account, RECONNECTED, now).await.map(|_| ())
+    const CONCERNED: &str = "select id from account where id = $1 or grant_of = $1 order by id";
+    for row in tx.rows(CONCERNED, &[account.0.into()]).await? {
+        let concerned = AccountId(row.int(0)?);
+        tx.exec(TAKE, &[concerned.0.into(), now.into()]).await?;
+        close_open_runs(tx, concerned, RECONNECTED, now).await?;
+    }
+    Ok(())
 }
 
 pub(crate) const VANISHED: &str =
@@ -520,6 +527,7 @@ pub(crate) async fn close_open_runs(
 
 /// What begin_run has to know about an account.
 struct Facts {
+    source: Source,
     live: u64,
     identity: Option<ResourceName>,
     grant: Option<i64>,
@@ -552,6 +560,7 @@ impl Facts {
         now: Timestamp,
     ) -> (Kind, Option<FullReason>) {
         let circumstances = Circumstances {
+            source: self.source,
             request: &asked.request,
             grant: self.grant.unwrap_or(0),
             never_synced: self.never_synced,
@@ -569,7 +578,8 @@ impl Facts {
                 FullReason::NeverSynced
                 | FullReason::NoToken
                 | FullReason::ParametersChanged
-                | FullReason::Reconnected,
+                | FullReason::Reconnected
+                | FullReason::NotIncremental,
             ) => false,
         };
         match asked.kind {
@@ -591,12 +601,13 @@ struct Listing {
 
 async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
     const FACTS: &str = "
-        select a.live, a.google_id, g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
+        select a.live, coalesce(giver.google_id, a.google_id), g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
-            a.listing_seen, a.erasing
+            a.listing_seen, a.erasing, a.source
         from account a
-        left join oauth_grant g on g.account = a.id
+        left join account giver on giver.id = a.grant_of
+        left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
         left join run held on held.id = a.held_run
         where a.id = $1";
     let Some(row) = tx.row(FACTS, &[Arg::Int(account.0)]).await? else { return Ok(None) };
@@ -620,7 +631,9 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         None => None,
     };
     Ok(Some(Facts {
+        source: row.word(18)?,
         live: row.count(0)?,
+        // Whoever lends the permission is who must answer.
         identity: row.opt_text(1)?.and_then(ResourceName::parse),
         grant: row.opt_int(2)?,
         needs_reauth,

@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::store::accounts::{NeedsReauth, add, free_name, needs_reauth};
 use crate::store::db::{Arg, DbError};
 use crate::store::gate::take_away;
+use crate::store::sources::{forget_key, mark, service};
 use crate::sync::AccountId;
 
 /// The tokens of one consent.
@@ -24,6 +25,18 @@ pub struct GrantRow {
     pub scopes: Vec<String>,
     pub connected_at: Timestamp,
     pub needs_reauth: Option<NeedsReauth>,
+    /// Set when a service account speaks for the account; then there are no tokens here.
+    pub service: Option<ServiceFacts>,
+}
+
+/// What may be shown of a service account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFacts {
+    pub client_email: String,
+    pub client_id: String,
+    pub key_id: String,
+    /// The mailbox it speaks for.
+    pub subject: String,
 }
 
 /// Tokens to store.
@@ -46,6 +59,8 @@ pub enum ConnectError {
     DifferentAccount,
     #[error("this account was removed meanwhile; nothing was changed")]
     Gone,
+    #[error("this uses the permission of the account `{0}`; connect that one instead")]
+    Borrows(String),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -64,8 +79,20 @@ impl Store {
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
     ) -> Result<AccountId, ConnectError> {
-        const EXPECTED: &str = "select google_id from account
-            where id = $1 and coalesce(erasing, '') <> 'account'";
+        self.connect_with(account, google_id, tokens, None).await
+    }
+
+    /// The same, also where a service account takes the place of a consent.
+    pub(super) async fn connect_with(
+        &self,
+        account: Option<AccountId>,
+        google_id: Option<&ResourceName>,
+        tokens: &NewTokens,
+        service: Option<&ServiceFacts>,
+    ) -> Result<AccountId, ConnectError> {
+        const EXPECTED: &str = "select a.google_id, giver.name from account a
+            left join account giver on giver.id = a.grant_of
+            where a.id = $1 and coalesce(a.erasing, '') <> 'account'";
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
                 failures = 0, interruptions = 0, not_before = null where id = $1";
         // Both counters start from the time, so that they grow over a disconnection, too.
@@ -86,6 +113,9 @@ impl Store {
             Some(id) => {
                 let row = tx.row(EXPECTED, &[id.0.into()]).await?;
                 let row = row.ok_or(ConnectError::Gone)?;
+                if let Some(giver) = row.opt_text(1)? {
+                    return Err(ConnectError::Borrows(giver.to_owned()));
+                }
                 let expected = row.opt_text(0)?.and_then(ResourceName::parse);
                 if let (Some(expected), Some(found)) = (&expected, google_id)
                     && expected != found
@@ -114,6 +144,7 @@ impl Store {
             ],
         )
         .await?;
+        mark(&tx, id, service).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -122,7 +153,8 @@ impl Store {
     pub async fn grant(&self, account: AccountId) -> Result<Option<GrantRow>, DbError> {
         const GRANT: &str = "
             select number, generation, access_token, expires_at, refresh_token, refresh_expires_at,
-                scopes, connected_at, needs_reauth_at, needs_reauth_reason
+                scopes, connected_at, needs_reauth_at, needs_reauth_reason,
+                service_email, service_client_id, service_key_id, service_subject
             from oauth_grant where account = $1";
         let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
         Ok(Some(GrantRow {
@@ -135,6 +167,7 @@ impl Store {
             scopes: row.text(6)?.split(' ').map(str::to_owned).collect(),
             connected_at: row.time(7)?,
             needs_reauth: needs_reauth(&row, 8)?,
+            service: service(&row, 10)?,
         }))
     }
 
@@ -198,6 +231,7 @@ impl Store {
         let now = tx.now(&*self.clock).await?;
         take_away(&tx, account, now).await?;
         let forgotten = tx.exec(FORGET, &[account.0.into()]).await?;
+        forget_key(&tx, account).await?;
         tx.exec(TOKEN, &[account.0.into()]).await?;
         tx.commit().await?;
         Ok(forgotten > 0)

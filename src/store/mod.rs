@@ -19,7 +19,9 @@ mod migrate;
 mod page;
 mod prune;
 mod runs;
+mod secrets;
 mod sorting;
+mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,13 +35,14 @@ pub(crate) use db::blocking;
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
-pub use grants::{ConnectError, GrantRow, NewTokens};
+pub use grants::{ConnectError, GrantRow, NewTokens, ServiceFacts};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;
 pub use page::Tally;
 pub use prune::{Pruned, Retention};
 pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, RunSums, SetAsideRow};
+pub use sources::{AddError, Origin, service_key_name};
 
 use tokio::sync::watch;
 

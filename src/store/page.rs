@@ -228,7 +228,8 @@ async fn begin_place(
         update account set listing_request = $2, listing_page = null, listing_started_at = $3,
             listing_at = $3, listing_seen = 0, listing_nameless = 0, listing_total = null,
             listing_issued = contacts_issued,
-            listing_grant = (select number from oauth_grant where account = $1)
+            listing_grant = (select g.number from oauth_grant g join account a
+                on g.account = coalesce(a.grant_of, a.id) where a.id = $1)
         where id = $1";
     const AFRESH: &str = "update run set listed_before = 0 where id = $1";
     let account = Arg::Int(lease.account().0);

@@ -94,6 +94,31 @@ pub(crate) use words;
 pub struct UnknownWord(pub String);
 
 words! {
+    /// What an account mirrors.
+    Source {
+        /// What the account's person stored in Google Contacts.
+        Contacts = "contacts",
+        /// The people of the Google Workspace domain.
+        Directory = "directory",
+        /// The contacts that the administrators of the domain share with all of it.
+        Shared = "shared",
+    }
+}
+
+impl Source {
+    /// Does Google say what changed, and what was deleted? Of a domain's lists it is not documented that it
+    /// does, so they are always listed in full.
+    pub fn tells_changes(self) -> bool {
+        self == Source::Contacts
+    }
+
+    /// Can Google be asked about single persons of it, and has it labels?
+    pub fn is_a_book(self) -> bool {
+        self == Source::Contacts
+    }
+}
+
+words! {
     /// What a run does: list everything, or only what changed.
     Kind { Full = "full", Incremental = "incremental", }
 }

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::clock::{after, between};
 use crate::contact::clean;
-use crate::sync::{AccountId, Trigger, words};
+use crate::sync::{AccountId, Source, Trigger, words};
 
 /// Shortest and longest interval, in minutes.
 pub const MINUTES_MIN: u16 = 5;
@@ -107,6 +107,23 @@ pub struct Standing {
 pub struct Due {
     pub at: Timestamp,
     pub trigger: Trigger,
+}
+
+/// A domain's directory is always listed in full, and changes slowly: Google itself takes hours to show a
+/// change there. So it is listed no more often than this, unless somebody sets a schedule for it.
+const WHOLE_LISTING_MINUTES: u16 = 360;
+
+impl Plan {
+    /// The plan for what has none of its own, as it suits this source.
+    pub fn suited_to(self, source: Source) -> Plan {
+        match self.cadence {
+            Cadence::Every { minutes } if !source.tells_changes() => {
+                let minutes = minutes.max(WHOLE_LISTING_MINUTES);
+                Plan { cadence: Cadence::Every { minutes }, ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Retries after failures start here and double.
@@ -215,6 +232,7 @@ words! {
         Reconnected = "account_reconnected",
         TokenAging = "sync_token_aging",
         HoldPending = "hold_pending",
+        NotIncremental = "source_not_incremental",
     }
 }
 
@@ -230,6 +248,9 @@ impl FullReason {
             FullReason::TokenAging => "The sync token is about to reach Google's seven days",
             FullReason::HoldPending => {
                 "A full sync is on hold; a new listing will show if it still holds"
+            }
+            FullReason::NotIncremental => {
+                "Google does not say reliably what changed in a domain's directory, so it is always listed in full"
             }
         }
     }
@@ -250,6 +271,7 @@ pub struct TokenFacts {
 /// What the choice of a kind depends on beside the token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circumstances<'a> {
+    pub source: Source,
     pub request: &'a str,
     pub grant: i64,
     pub never_synced: bool,
@@ -267,6 +289,9 @@ pub fn full_reason(
 ) -> Option<FullReason> {
     if it.never_synced {
         return Some(FullReason::NeverSynced);
+    }
+    if !it.source.tells_changes() {
+        return Some(FullReason::NotIncremental);
     }
     let Some(token) = token else { return Some(FullReason::NoToken) };
     if token.request != it.request {
@@ -464,6 +489,7 @@ mod tests {
         let full_at = at("2026-03-01T00:00:00Z");
         let token = TokenFacts { request: "r".into(), grant: 1, full_at };
         let it = Circumstances {
+            source: Source::Contacts,
             request: "r",
             grant: 1,
             never_synced: false,
@@ -483,5 +509,22 @@ mod tests {
         let regranted = Circumstances { grant: 2, ..it.clone() };
         assert_eq!(reason(&regranted), Some(FullReason::Reconnected));
         assert_eq!(full_reason(None, &it, ACCOUNT, day(1)), Some(FullReason::NoToken));
+        for source in [Source::Directory, Source::Shared] {
+            let listed = Circumstances { source, ..it.clone() };
+            assert_eq!(reason(&listed), Some(FullReason::NotIncremental), "on whatever day");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_listed_every_six_hours_and_an_own_schedule_is_kept() {
+        let minutes = |plan: Plan, source| match plan.suited_to(source).cadence {
+            Cadence::Every { minutes } => minutes,
+            Cadence::Cron { .. } => 0,
+        };
+        assert_eq!(minutes(every(60), Source::Contacts), 60);
+        assert_eq!(minutes(every(60), Source::Directory), 360);
+        assert_eq!(minutes(every(720), Source::Shared), 720);
+        assert_eq!(minutes(cron("0 7 * * *", "UTC"), Source::Shared), 0);
+        assert!(Plan { paused: true, ..every(60) }.suited_to(Source::Directory).paused);
     }
 }

@@ -330,7 +330,7 @@ impl Supervisor {
                 None
             }
             None => {
-                let plan = self.0.options.default_plan.clone()?;
+                let plan = self.0.options.default_plan.clone()?.suited_to(account.source);
                 Some(Plan { paused: plan.paused || row.paused, ..plan })
             }
         }

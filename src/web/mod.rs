@@ -25,6 +25,7 @@ mod schedule;
 mod screens;
 mod search;
 mod serve;
+mod sources;
 mod syncs;
 mod tls;
 pub mod wire;
@@ -188,6 +189,8 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(search::by_phone))
         .routes(routes!(search::lookup))
         .routes(routes!(dialling::dial))
+        .routes(routes!(sources::service_account, sources::put_service_account))
+        .routes(routes!(sources::add))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -134,7 +134,10 @@ impl From<ConnectProblem> for Problem {
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
             }
-            ConnectProblem::DifferentAccount(_) => Problem::new(StatusCode::CONFLICT, detail),
+            ConnectProblem::DifferentAccount(_) | ConnectProblem::Conflict(_) => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
+            ConnectProblem::Unusable(_) => Problem::unreadable(detail),
             ConnectProblem::Misconfigured(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
             ConnectProblem::NotConfigured | ConnectProblem::Unavailable(_) => {
                 Problem::later(detail, wait)

@@ -182,13 +182,16 @@ pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
     let options = app.supervisor.options();
     let reason = |account: &Account| {
         let circumstances = Circumstances {
+            source: account.source,
             request: &options.request,
             grant: account.grant.unwrap_or(0),
             never_synced: account.standing.never_synced,
             full_run_held: account.held_kind == Some(Kind::Full),
             full_after: options.settings.full_after,
         };
-        schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now)
+        let reason = schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now);
+        // What is never listed otherwise lacks nothing.
+        reason.filter(|it| *it != schedule::FullReason::NotIncremental)
     };
     let first = match accounts {
         [] => Some(schedule::FullReason::NeverSynced),

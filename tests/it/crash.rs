@@ -14,7 +14,7 @@ use crate::support::both::on_both;
 use crate::support::world::World;
 
 /// Begins a run whose lease is over at once, as after a crash.
-async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeople> {
+pub(crate) async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeople> {
     let options = world.app.supervisor.options();
     let settings = Settings { lease: Duration::ZERO, ..options.settings };
     let request = Request {
@@ -45,7 +45,7 @@ async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeople> {
 }
 
 /// Performs at most this many steps, then drops the engine. Returns whether it came to its end.
-async fn crash_after(engine: &mut Engine<LazyPeople>, steps: usize) -> Option<Finished> {
+pub(crate) async fn crash_after(engine: &mut Engine<LazyPeople>, steps: usize) -> Option<Finished> {
     let (_stop, mut stopped) = watch::channel(None);
     for _ in 0..steps {
         if let Some(finished) = engine.step(&mut stopped).await {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 #[path = "../support/canned.rs"]
-mod canned;
+pub(crate) mod canned;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -40,6 +40,7 @@ async fn the_api_keeps_to_its_document_whatever_python_makes_of_it() {
     let known = [
         ("/api/sync/runs/", &history[0]["id"]),
         ("/api/contacts/", &contacts["contacts"][0]["id"]),
+        ("/api/accounts/", &history[0]["account_id"]),
     ];
     let settings = with_ids(&known);
     // The runs first, while there are some: clearing the history is among the other operations.

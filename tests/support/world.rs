@@ -127,6 +127,13 @@ impl World {
         row
     }
 
+    /// The same beside other accounts, whose contacts are not looked at.
+    pub(crate) async fn converge_alone(&self, kind: Option<Kind>) -> RunRow {
+        let row = self.sync(kind).await;
+        assert_eq!(row.outcome, Some(Outcome::Succeeded), "{:?}", row.error_message);
+        row
+    }
+
     pub(crate) async fn status(&self) -> Account {
         self.app.store.account(self.account).await.unwrap().unwrap()
     }

@@ -15,12 +15,13 @@ use crate::sync::book::{
     Entries, FetchError, Label, ListRequest, Page, PageToken, SyncToken, VERIFY_MAX, Verdict,
 };
 use crate::sync::guard::Guard;
-use crate::sync::{Delay, FailureCode, Kind, RunId};
+use crate::sync::{Delay, FailureCode, Kind, RunId, Source};
 
 /// What a run is given to start with.
 #[derive(Clone, Debug)]
 pub struct Orders {
     pub run: RunId,
+    pub source: Source,
     pub kind: Kind,
     /// For an incremental run: what changed since this.
     pub token: Option<SyncToken>,
@@ -241,7 +242,7 @@ const QUESTIONS_WHEN_HELD: usize = 5;
 impl Run {
     pub fn start(orders: Orders) -> (Run, Step) {
         let kind = match (&orders.kind, &orders.token) {
-            (Kind::Incremental, Some(_)) => Kind::Incremental,
+            (Kind::Incremental, Some(_)) if orders.source.tells_changes() => Kind::Incremental,
             _ => Kind::Full,
         };
         let mut run = Run {
@@ -325,9 +326,13 @@ impl Run {
         if self.identified {
             return self.fetch(resume);
         }
+        self.ask(resume)
+    }
+
+    fn ask(&mut self, resume: Option<PageToken>) -> Step {
         self.stage = Stage::Asking;
         let ahead = Some(self.request(resume));
-        Step::Ask { identity: true, labels: true, ahead }
+        Step::Ask { identity: true, labels: self.orders.source.is_a_book(), ahead }
     }
 
     fn request(&self, page: Option<PageToken>) -> ListRequest {
@@ -521,7 +526,12 @@ impl Run {
         if unseen.is_empty() {
             return self.complete(token, Deletions::all(false));
         }
-        let ask = match self.orders.policy.guard.holds(live, unseen.len() as u64) {
+        let hold = self.orders.policy.guard.holds(live, unseen.len() as u64);
+        if !self.orders.source.is_a_book() {
+            // Nobody can be asked about; the guard alone stands before a listing that lied.
+            return self.complete(token, Deletions::all(hold));
+        }
+        let ask = match hold {
             true => unseen.len().min(QUESTIONS_WHEN_HELD * VERIFY_MAX),
             false => unseen.len(),
         };
@@ -618,11 +628,7 @@ impl Run {
     /// Hands out once more what a hitch interrupted.
     fn again(&mut self, stage: Stage) -> Step {
         match stage {
-            Stage::Asking => {
-                self.stage = Stage::Asking;
-                let ahead = Some(self.request(self.orders.resume.clone()));
-                Step::Ask { identity: true, labels: true, ahead }
-            }
+            Stage::Asking => self.ask(self.orders.resume.clone()),
             Stage::Fetching(request) => {
                 // The answer that failed may have named the next page already.
                 self.fetch(request.page)

@@ -25,7 +25,17 @@ impl Script {
     }
 
     fn with(kind: Kind, token: Option<SyncToken>, resume: Option<PageToken>) -> Script {
+        Script::of(Source::Contacts, kind, token, resume)
+    }
+
+    fn of(
+        source: Source,
+        kind: Kind,
+        token: Option<SyncToken>,
+        resume: Option<PageToken>,
+    ) -> Script {
         let orders = Orders {
+            source,
             run: RunId(1),
             kind,
             token,
@@ -120,6 +130,33 @@ fn refused() -> Event {
 
 fn trouble(delay: Delay) -> FetchError {
     FetchError::Again { delay, retry_after: None, message: "trouble".into() }
+}
+
+#[test]
+fn a_list_of_a_domain_is_taken_whole_and_nobody_is_asked_about() {
+    let token = Some(SyncToken::new("old"));
+    let mut run = Script::of(Source::Directory, Kind::Incremental, token, None);
+    assert!(matches!(run.step, Step::Ask { identity: true, labels: false, ahead: Some(_) }));
+    assert_eq!(run.run.kind(), Kind::Full, "whatever was ordered");
+    run.receives(Event::Answered { identity: Ok(None), labels: None }).fetches(None, None);
+    let uncounted = |page: Page| Page { total: None, ..page };
+    let report = Report { total: None, ..saw(2) };
+    run.lands(uncounted(more("p2")), report).lands(uncounted(last("new")), report);
+    assert!(matches!(run.step, Step::Sweep));
+    run.receives(Event::Swept { unseen: vec![name("c9")], live: 100 });
+    let (token, deletions) = run.completes();
+    assert_eq!((token.expose(), deletions.hold), ("new", false));
+    assert!(deletions.keep.is_empty() && deletions.renamed.is_empty());
+}
+
+#[test]
+fn a_list_of_a_domain_that_lost_many_is_held_without_a_question() {
+    let mut run = Script::of(Source::Shared, Kind::Full, None, None);
+    run.receives(Event::Answered { identity: Ok(None), labels: None });
+    run.lands(last("new"), saw(2));
+    let unseen: Vec<ResourceName> = (10..40).map(|id| name(&format!("c{id}"))).collect();
+    run.receives(Event::Swept { unseen, live: 100 });
+    assert!(run.completes().1.hold);
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Account {
             state: condition.state(),
             state_message: condition.in_words(&connect_url),
             google_id: it.google_id.as_ref().map(ToString::to_string),
-            source: it.source.clone(),
+            source: it.source.to_string(),
             created_at: out.time(it.created_at),
             contacts: it.counts.live,
             counts: AccountCounts::of(&it.counts),

@@ -34,6 +34,8 @@ pub struct AuthStatus {
     /// Only connecting again helps.
     pub needs_reauth: bool,
     pub needs_reauth_reason: Option<String>,
+    /// The mailbox for which a service account speaks, if one does instead of a consent.
+    pub service_subject: Option<String>,
     /// A client id and secret are configured.
     pub configured: bool,
 }
@@ -59,11 +61,14 @@ impl AuthStatus {
                 refresh_expires_at: None,
                 needs_reauth: false,
                 needs_reauth_reason: None,
+                service_subject: None,
                 configured,
             };
         };
         let dead = grant.needs_reauth.as_ref();
-        let expired = grant.expires_at <= now;
+        let service = grant.service.as_ref();
+        // What a service account needs is minted when it is needed.
+        let expired = service.is_none() && grant.expires_at <= now;
         let has_refresh_token = grant.refresh_token.is_some();
         AuthStatus {
             authenticated: dead.is_none() && (has_refresh_token || !expired),
@@ -74,10 +79,11 @@ impl AuthStatus {
             scopes: grant.scopes.clone(),
             account_id: Some(out.account(account)),
             connected_at: Some(out.time(grant.connected_at)),
-            expires_at: Some(out.time(grant.expires_at)),
+            expires_at: service.is_none().then(|| out.time(grant.expires_at)),
             refresh_expires_at: out.time_of(grant.refresh_expires_at),
             needs_reauth: dead.is_some(),
             needs_reauth_reason: dead.map(|it| it.reason.clone()),
+            service_subject: service.map(|it| it.subject.clone()),
             configured,
         }
     }

@@ -13,6 +13,7 @@ mod problem;
 mod run;
 mod schedule;
 mod search;
+mod sources;
 mod status;
 pub(crate) mod synced;
 pub(crate) mod together;
@@ -45,6 +46,7 @@ pub use run::{
 };
 pub use schedule::{AccountSchedule, Schedule, ScheduleMode, ScheduleSource, Schedules};
 pub use search::{Caller, ContactSearch, MatchType, SearchResult, SearchResults};
+pub use sources::{AddedSource, DomainList, ServiceAccount, SourceCheck};
 pub use status::{
     AccountNeeds, AccountStatus, Needs, NeedsSync, Sight, Standing, Status, SyncState,
 };

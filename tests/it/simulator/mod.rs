@@ -1,6 +1,7 @@
 //! The simulator keeps Google's promises, and its own.
 
 mod changes;
+mod domain;
 mod expiry;
 mod faults;
 mod levers;

@@ -101,7 +101,9 @@ impl From<TelemetryError> for Trouble {
 impl From<StartError> for Trouble {
     fn from(error: StartError) -> Trouble {
         let message = match &error {
-            StartError::Database(OpenError::Newer { .. }) | StartError::Google(_) => {
+            StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
+            | StartError::Google(_)
+            | StartError::Key(_) => {
                 error.to_string()
             }
             StartError::Database(_) => {
@@ -132,7 +134,9 @@ impl From<Refusal> for Trouble {
 impl From<ConnectProblem> for Trouble {
     fn from(problem: ConnectProblem) -> Trouble {
         let exit = match &problem {
-            ConnectProblem::NotConfigured | ConnectProblem::Misconfigured(_) => Exit::Usage,
+            ConnectProblem::NotConfigured
+            | ConnectProblem::Misconfigured(_)
+            | ConnectProblem::SetElsewhere(_) => Exit::Usage,
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => Exit::NotConnected,
             _ => Exit::Failed,
         };

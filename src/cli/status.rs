@@ -320,9 +320,9 @@ pub(crate) async fn accounts(desk: Desk) -> Result<Exit, Trouble> {
         let out = Outward::new(&app.store, &app.config);
         let mut answers = Vec::with_capacity(accounts.len());
         for account in &accounts {
-            let grant = app.store.grant(account.id).await?;
+            let grant = app.store.grant_facts(account.id).await?;
             let grant = grant.as_ref().map(|grant| (account.id, grant));
-            let configured = app.connector.is_configured();
+            let configured = app.connector.is_configured().await;
             answers.push(json!({
                 "id": out.account(account.id),
                 "name": account.name,

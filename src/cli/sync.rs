@@ -58,33 +58,49 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     if args.dry_run {
         return rehearse(&app, &account, args.kind(), desk.screen).await;
     }
-    if !app.connector.is_configured() {
+    if !app.connector.is_configured().await {
         // It could only fail, and would leave its mark in the history.
         return Err(ConnectProblem::NotConfigured.into());
     }
-    let mut signals = Signals::listen()?;
     let wish = Wish {
         account: account.id,
         kind: args.kind(),
         trigger: Trigger::Cli,
         asked_by: Some(whoami()),
     };
+    run(&app, &account, wish, args.wait, desk.screen).await
+}
+
+/// The first sync of an account that was just connected.
+pub(crate) async fn first(app: &App, account: &Account, screen: Screen) -> Result<Exit, Trouble> {
+    let (trigger, asked_by) = (Trigger::Cli, Some(whoami()));
+    run(app, account, Wish { account: account.id, kind: None, trigger, asked_by }, true, screen).await
+}
+
+async fn run(
+    app: &App,
+    account: &Account,
+    wish: Wish,
+    patient: bool,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
+    let mut signals = Signals::listen()?;
     let started = loop {
         match app.supervisor.start(&wish).await {
             Ok(started) => break started,
-            Err(Refusal::Busy(holder)) if args.wait || follows_up(&app, &holder).await? => {
+            Err(Refusal::Busy(holder)) if patient || follows_up(app, &holder).await? => {
                 if let Some(asked) =
-                    wait(&app, &account, &holder, &mut signals, desk.screen).await?
+                    wait(app, account, &holder, &mut signals, screen).await?
                 {
                     return Ok(asked.exit());
                 }
             }
-            Err(refusal) => return Err(refused(&app, refusal)),
+            Err(refusal) => return Err(refused(app, refusal)),
         }
     };
-    let mut exit = match attend(&app, started, &mut signals, desk.screen).await? {
+    let mut exit = match attend(app, started, &mut signals, screen).await? {
         Attended::Over { row, asked } => {
-            tell(&app, &row, desk.screen).await?;
+            tell(app, &row, screen).await?;
             let of_signal =
                 asked.filter(|_| row.outcome != Some(Outcome::Succeeded)).map(Asked::exit);
             let outcome = row.outcome.unwrap_or(Outcome::Interrupted);
@@ -101,16 +117,16 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let by = Some(FOLLOW_UP_BY.to_owned());
     let wish = Wish { kind: Some(Kind::Incremental), asked_by: by, ..wish };
     if let Ok(started) = app.supervisor.start(&wish).await {
-        match attend(&app, started, &mut signals, desk.screen).await? {
+        match attend(app, started, &mut signals, screen).await? {
             Attended::Over { row, .. } => match row.outcome {
                 Some(Outcome::Succeeded) if row.counts.listed == 0 => {
-                    desk.screen.say("Nothing changed at Google meanwhile.")?;
+                    screen.say("Nothing changed at Google meanwhile.")?;
                 }
                 Some(Outcome::Succeeded) => {
-                    desk.screen.say(format!("Changed at Google meanwhile: {}.", changes(&row)))?;
+                    screen.say(format!("Changed at Google meanwhile: {}.", changes(&row)))?;
                 }
                 // The full sync is done all the same; the next run asks again.
-                _ => desk.screen.say("What changed meanwhile will come with the next sync.")?,
+                _ => screen.say("What changed meanwhile will come with the next sync.")?,
             },
             Attended::Left(asked) => exit = asked.exit(),
         }
@@ -265,7 +281,7 @@ async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
         let url = super::local_url(&app.config);
         screen
-            .say(format!("  Connect the account again: ringbook serve, then {url}/auth/google"))?;
+            .say(format!("  Connect the account again: ringbook auth, or {url}/auth/google"))?;
     }
     Ok(())
 }

@@ -62,7 +62,11 @@ impl GrantKeeper for Loose {
 }
 
 fn keeper(error: DbError) -> KeeperError {
-    KeeperError(error.to_string())
+    match error {
+        // The key is not there, or the value was changed: asking again does not help.
+        DbError::Vault(problem) => KeeperError::Lasting(problem.to_string()),
+        passing => KeeperError::Passing(passing.to_string()),
+    }
 }
 
 pub(super) fn new_tokens(tokens: &Tokens) -> NewTokens {

@@ -17,7 +17,7 @@ mod token;
 mod transport;
 mod wire;
 
-pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, Tokens};
+pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, SCOPE_DIRECTORY, Tokens};
 pub use people::{People, PeopleOptions, request_fingerprint};
 pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError};
 pub use transport::{Limits, SetupError, http_client};

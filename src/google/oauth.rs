@@ -25,6 +25,9 @@ use crate::sync::Delay;
 /// All that Ringbook asks for. It never writes.
 pub const SCOPE: &str = "https://www.googleapis.com/auth/contacts.readonly";
 
+/// What the directory of a Workspace domain takes besides. It never writes either.
+pub const SCOPE_DIRECTORY: &str = "https://www.googleapis.com/auth/directory.readonly";
+
 /// Enough too: somebody may have granted it to this client before.
 const SCOPE_WIDER: &str = "https://www.googleapis.com/auth/contacts";
 
@@ -130,11 +133,16 @@ impl OAuth {
         })
     }
 
-    /// Starts the flow. `login_hint` is an e-mail address that Google should offer first.
+    /// Starts the flow. `login_hint` is the account that Google should offer first, by its e-mail address
+    /// or its number.
     ///
     /// # Errors
     /// When the machine has no random numbers.
-    pub fn begin(&self, login_hint: Option<&str>) -> Result<Authorization, OAuthError> {
+    pub fn begin(
+        &self,
+        scopes: &[&str],
+        login_hint: Option<&str>,
+    ) -> Result<Authorization, OAuthError> {
         let (state, verifier) = (random()?, random()?);
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let mut url = self.auth_url.clone();
@@ -142,7 +150,7 @@ impl OAuth {
             .append_pair("client_id", &self.client_id)
             .append_pair("redirect_uri", &self.redirect_uri)
             .append_pair("response_type", "code")
-            .append_pair("scope", SCOPE)
+            .append_pair("scope", &scopes.join(" "))
             .append_pair("access_type", "offline")
             // Without it a refresh token comes "the first time" only, and a reconnect gets none.
             .append_pair("prompt", "consent")

@@ -49,10 +49,16 @@ pub trait GrantKeeper: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), KeeperError>>;
 }
 
-/// The place where grants are kept did not answer. The text must hold no secrets.
+/// The place where grants are kept did not answer. The texts must hold no secrets.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct KeeperError(pub String);
+pub enum KeeperError {
+    /// It may answer later.
+    #[error("{0}")]
+    Passing(String),
+    /// Only an administrator can help.
+    #[error("{0}")]
+    Lasting(String),
+}
 
 /// An access token that was good when it was handed out.
 #[derive(Clone, Debug)]
@@ -225,5 +231,12 @@ fn again(message: String) -> FetchError {
 }
 
 fn unkept(error: KeeperError) -> FetchError {
-    again(format!("our own store of permissions did not answer: {error}"))
+    match error {
+        KeeperError::Passing(why) => {
+            again(format!("our own store of permissions did not answer: {why}"))
+        }
+        KeeperError::Lasting(why) => FetchError::Misconfigured {
+            message: format!("Google's permission cannot be used: {why}"),
+        },
+    }
 }

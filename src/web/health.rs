@@ -30,7 +30,7 @@ pub(crate) async fn health(State(web): State<Web>) -> Response {
         Ok(sights) => sights.map_err(|problem| problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
-    let health = diagnose(&web, sights);
+    let health = diagnose(&web, sights).await;
     let status = match health.status {
         HealthState::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         HealthState::Ok | HealthState::Degraded => StatusCode::OK,
@@ -38,7 +38,7 @@ pub(crate) async fn health(State(web): State<Web>) -> Response {
     (status, Json(health)).into_response()
 }
 
-fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
+async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
     let now = web.now();
     let (database, sights) = match sights {
         Ok(sights) => {
@@ -47,7 +47,7 @@ fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
         }
         Err(problem) => (Check::new(HealthState::Unhealthy, problem), Vec::new()),
     };
-    let google = google(&sights, database.status, web.app.connector.is_configured());
+    let google = google(&sights, database.status, web.app.connector.is_configured().await);
     let sync = sync(web, &sights, database.status, now);
     let status = [&database, &sync, &google].map(|check| check.status);
     let status = status.into_iter().max().unwrap_or(HealthState::Ok);
@@ -78,7 +78,7 @@ fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
     } else if configured {
         Check::new(HealthState::Ok, "no account is connected yet; connect one at /auth/google")
     } else {
-        Check::new(HealthState::Ok, "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not set yet")
+        Check::new(HealthState::Ok, "there is no OAuth client yet")
     }
 }
 

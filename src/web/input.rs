@@ -230,15 +230,7 @@ impl FromRequest<Web> for Body {
                 format!("`Content-Type`: found `{}`; allowed is application/json", shown(found)),
             ));
         }
-        let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
-        let bytes = match tokio::time::timeout(BODY_TIME, read).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(_)) => return Err(too_large()),
-            Err(_) => {
-                let detail = "the body took too long to come";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
-            }
-        };
+        let bytes = bytes(request).await?;
         if bytes.is_empty() {
             return Err(Problem::unreadable("the body is missing; send a JSON object"));
         }
@@ -246,6 +238,25 @@ impl FromRequest<Web> for Body {
             .map(Body)
             .map_err(|error| Problem::unreadable(format!("the body is not JSON: {error}")))
     }
+}
+
+async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem> {
+    let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
+    match tokio::time::timeout(BODY_TIME, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => {
+            let detail = "the body took too long to come";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+        }
+    }
+}
+
+/// The fields of a page's form.
+pub(crate) async fn form(request: Request) -> Result<Query, Problem> {
+    let bytes = bytes(request).await?;
+    let text = std::str::from_utf8(&bytes);
+    Query::parse(text.map_err(|_| Problem::unreadable("the form is not UTF-8"))?)
 }
 
 pub(crate) fn too_large() -> Problem {

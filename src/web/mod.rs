@@ -39,12 +39,12 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::store::Account;
 use crate::sync::AccountId;
-use crate::web::auth::Pending;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
 use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
+pub(crate) use auth::page;
 pub use serve::serve;
 
 /// What reads strangers' words below the handlers, for those who try it with odd ones.
@@ -60,8 +60,6 @@ pub(crate) mod hostile {
 pub(crate) struct Web {
     app: App,
     out: Outward,
-    /// Consents that were asked for and not given yet.
-    pending: Arc<Pending>,
     /// What was searched for on which phone.
     recent: Arc<Recent>,
     screens: Arc<Screens>,
@@ -83,7 +81,6 @@ impl Web {
         Web {
             app,
             out,
-            pending: Arc::default(),
             recent: Arc::default(),
             screens: Arc::default(),
             followers,
@@ -137,6 +134,8 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(auth::url))
         .routes(routes!(auth::google))
         .routes(routes!(auth::callback))
+        .routes(routes!(auth::paste))
+        .routes(routes!(auth::client, auth::put_client, auth::delete_client))
         .routes(routes!(auth::status))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::revoke))

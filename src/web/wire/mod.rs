@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::store::{ContactId, Ids, Store};
 use crate::sync::{AccountId, RunId};
 
-pub use auth::{AuthStatus, AuthUrl, Done};
+pub use auth::{AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted};
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
 pub use contact::{Contact, ContactStats, Contacts, EmailAddress, LabelNames, PhoneNumber};
 pub use dialling::Dialling;

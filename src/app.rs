@@ -115,21 +115,6 @@ impl App {
         self.supervisor.nudge();
     }
 
-    /// Welcomes the accounts that were connected and never synced: from the command line, or just before
-    /// a crash.
-    pub async fn welcome_newcomers(&self) {
-        let accounts = match self.store.accounts().await {
-            Ok(accounts) => accounts,
-            Err(problem) => return warn!(%problem, "the accounts could not be read"),
-        };
-        for account in accounts {
-            let usable = account.grant.is_some() && account.needs_reauth.is_none();
-            if usable && account.latest_run.is_none() && !account.schedule.paused {
-                self.welcome(account.id).await;
-            }
-        }
-    }
-
     /// Tells of grants that end or have ended, as long as it is left running.
     pub async fn watch_grants(&self) {
         loop {

@@ -123,8 +123,9 @@ pub(crate) async fn auth(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         Answered::Here(account) => connected(&desk, &app, account, &args).await,
         Answered::ByServer(account) => {
             let name = name_of(&app, account).await?;
-            let message =
-                format!("{name} is connected; the server took the answer, and fetches the contacts.");
+            let message = format!(
+                "{name} is connected; the server took the answer, and fetches the contacts."
+            );
             told(&desk, &app, account, &message)?;
             Ok(Exit::Ok)
         }

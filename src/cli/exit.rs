@@ -103,9 +103,7 @@ impl From<StartError> for Trouble {
         let message = match &error {
             StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
             | StartError::Google(_)
-            | StartError::Key(_) => {
-                error.to_string()
-            }
+            | StartError::Key(_) => error.to_string(),
             StartError::Database(_) => {
                 format!("{error}\n\nThe setting is DATABASE_URL; `ringbook config` shows it")
             }

@@ -72,7 +72,8 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                 desk.screen.say(format!("{number} sealed with the new key {}.", done.key))?;
                 if done.lost > 0 {
                     let lost = words::many(done.lost, "secret");
-                    desk.screen.say(format!("{lost} left as they are: their keys are not there."))?;
+                    desk.screen
+                        .say(format!("{lost} left as they are: their keys are not there."))?;
                 }
                 desk.screen.say(
                     "Copies of the database from before open only with the key from before; connect \

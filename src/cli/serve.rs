@@ -34,7 +34,6 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
 
     let supervisor = app.supervisor.clone();
     let supervising = tokio::spawn(async move { supervisor.supervise().await });
-    app.welcome_newcomers().await;
     let watched = app.clone();
     let watching = tokio::spawn(async move { watched.watch_grants().await });
     let (stop, stopped) = watch::channel(false);

@@ -74,7 +74,8 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
 /// The first sync of an account that was just connected.
 pub(crate) async fn first(app: &App, account: &Account, screen: Screen) -> Result<Exit, Trouble> {
     let (trigger, asked_by) = (Trigger::Cli, Some(whoami()));
-    run(app, account, Wish { account: account.id, kind: None, trigger, asked_by }, true, screen).await
+    run(app, account, Wish { account: account.id, kind: None, trigger, asked_by }, true, screen)
+        .await
 }
 
 async fn run(
@@ -89,9 +90,7 @@ async fn run(
         match app.supervisor.start(&wish).await {
             Ok(started) => break started,
             Err(Refusal::Busy(holder)) if patient || follows_up(app, &holder).await? => {
-                if let Some(asked) =
-                    wait(app, account, &holder, &mut signals, screen).await?
-                {
+                if let Some(asked) = wait(app, account, &holder, &mut signals, screen).await? {
                     return Ok(asked.exit());
                 }
             }
@@ -280,8 +279,7 @@ async fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     }
     if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
         let url = super::local_url(&app.config);
-        screen
-            .say(format!("  Connect the account again: ringbook auth, or {url}/auth/google"))?;
+        screen.say(format!("  Connect the account again: ringbook auth, or {url}/auth/google"))?;
     }
     Ok(())
 }

@@ -171,11 +171,12 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         read.computed.insert("ALERT_AFTER_HOURS", hours.to_string());
     }
 
+    let host = read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let database_url = read.database("DATABASE_URL");
     let secret_key = read.secret_key(&database_url);
 
     let config = Config {
-        host: read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+        host,
         port,
         database_url,
         secret_key,

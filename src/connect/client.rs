@@ -28,7 +28,9 @@ const LEN_MAX: usize = 500;
 /// Why something is no OAuth client. Nothing of the secret is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAClient {
-    #[error("`client_id` must be 1 to 500 visible characters, such as 1234-abc.apps.googleusercontent.com")]
+    #[error(
+        "`client_id` must be 1 to 500 visible characters, such as 1234-abc.apps.googleusercontent.com"
+    )]
     Id,
     #[error("`client_secret` must be 1 to 500 visible characters, such as GOCSPX-…")]
     Secret,
@@ -114,7 +116,10 @@ mod tests {
     #[test]
     fn another_file_is_refused_with_what_to_bring_instead() {
         let refused = |text: &str| OAuthClient::from_download(text).unwrap_err();
-        assert_eq!(refused(r#"{"type":"service_account","client_id":"1"}"#), NotAClient::ServiceAccount);
+        assert_eq!(
+            refused(r#"{"type":"service_account","client_id":"1"}"#),
+            NotAClient::ServiceAccount
+        );
         assert_eq!(refused("{}"), NotAClient::File);
         assert_eq!(refused("GOCSPX-secret"), NotAClient::File);
         assert_eq!(refused(r#"{"web":{"client_id":"1"}}"#), NotAClient::Secret);

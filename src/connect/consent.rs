@@ -94,8 +94,11 @@ impl Connector {
                 number.bytes().all(|b| b.is_ascii_digit()).then_some(number)
             });
         }
-        let scopes: &[&str] =
-            if ask.directory { &[google::SCOPE, google::SCOPE_DIRECTORY] } else { &[google::SCOPE] };
+        let scopes: &[&str] = if ask.directory {
+            &[google::SCOPE, google::SCOPE_DIRECTORY]
+        } else {
+            &[google::SCOPE]
+        };
         let authorization = oauth.begin(scopes, hint.as_deref())?;
         let (account, is_new, name) = match &ask.target {
             Target::Any => (None, false, None),
@@ -204,7 +207,8 @@ mod tests {
         let denied = parsed("http://localhost/?error=access_denied&state=s").unwrap();
         assert_eq!(denied.1, Err(Some("access_denied".to_owned())));
         assert_eq!(parsed("?state=s").unwrap().1, Err(None));
-        for nothing in ["", "4/0Ab", "http://localhost:8000/", "?code=4", "?state=a&state=b&code=4"] {
+        for nothing in ["", "4/0Ab", "http://localhost:8000/", "?code=4", "?state=a&state=b&code=4"]
+        {
             assert_eq!(parsed(nothing), None, "{nothing}");
         }
     }

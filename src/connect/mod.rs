@@ -10,7 +10,6 @@ pub mod redirect;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
@@ -18,8 +17,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::ResourceName;
 use crate::google::{
-    AccessTokens, Grant, Limits, OAuth, OAuthError, OAuthOptions, People, PeopleOptions, SetupError,
-    Tokens, http_client,
+    AccessTokens, Grant, Limits, OAuth, OAuthError, OAuthOptions, People, PeopleOptions,
+    SCOPE_DIRECTORY, SetupError, Tokens, http_client,
 };
 use crate::store::{Account, ConnectError, DbError, Store, Target};
 use crate::sync::AccountId;
@@ -385,7 +384,7 @@ impl Connector {
     }
 }
 
-/// Are a grant's stored credentials still good, by the clock?
-pub fn has_expired(expires_at: Timestamp, now: Timestamp) -> bool {
-    expires_at <= now
+/// Whether these scopes let us read the directory of a Workspace domain.
+pub fn reads_directory(scopes: &[String]) -> bool {
+    scopes.iter().any(|it| it == SCOPE_DIRECTORY)
 }

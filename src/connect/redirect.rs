@@ -27,8 +27,20 @@ pub enum Verdict {
 
 /// Ends of names that are on no public suffix list, so that Google takes none of them.
 const PRIVATE: &[&str] = &[
-    "corp", "domain", "example", "home", "host", "internal", "intranet", "invalid", "lan", "local",
-    "localdomain", "onion", "private", "test",
+    "corp",
+    "domain",
+    "example",
+    "home",
+    "host",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "onion",
+    "private",
+    "test",
 ];
 
 /// Judges by the rules of developers.google.com/identity/protocols/oauth2/web-server.

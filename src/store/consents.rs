@@ -31,7 +31,9 @@ pub enum Bringer<'a> {
 /// Why an answer was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsentError {
-    #[error("this sign-in is unknown, or took longer than ten minutes; begin again at /auth/google")]
+    #[error(
+        "this sign-in is unknown, or took longer than ten minutes; begin again at /auth/google"
+    )]
     Unknown,
     #[error(
         "this sign-in was begun in another browser or by a program; open /auth/google in this browser \

@@ -237,7 +237,10 @@ pub(crate) async fn prepare(db: &Db, vault: &Vault) -> Result<(), DbError> {
         tx.alone().await?;
         reseal(&tx, vault).await?;
         tx.commit().await?;
-        info!(count = open, "{open} secrets that an earlier version stored in the open were sealed");
+        info!(
+            count = open,
+            "{open} secrets that an earlier version stored in the open were sealed"
+        );
     }
     let unwiped = match db.row(UNWIPED, &[]).await? {
         Some(row) => row.flag(0)?,

@@ -59,7 +59,9 @@ async fn ask(web: &Web, query: &Query) -> Result<Ask, Problem> {
         match word {
             "" | "contacts" => {}
             "directory" => directory = true,
-            _ => return Err(Problem::value("scopes", word, "contacts, and with a comma directory")),
+            _ => {
+                return Err(Problem::value("scopes", word, "contacts, and with a comma directory"));
+            }
         }
     }
     Ok(Ask { target, directory })
@@ -377,7 +379,9 @@ fn security() -> [(HeaderName, HeaderValue); 2] {
     [
         (
             header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"),
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+            ),
         ),
         // The address holds the code.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),

@@ -115,7 +115,9 @@ impl From<ConnectProblem> for Problem {
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
             }
-            ConnectProblem::DifferentAccount(_) | ConnectProblem::SetElsewhere(_) => Problem::new(StatusCode::CONFLICT, detail),
+            ConnectProblem::DifferentAccount(_) | ConnectProblem::SetElsewhere(_) => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
             ConnectProblem::Misconfigured(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
             ConnectProblem::NotConfigured | ConnectProblem::Unavailable(_) => {
                 Problem::later(detail, wait)

@@ -215,7 +215,14 @@ const PARTS: &[Part] = &[
     Part {
         path: "vault",
         ours: &[],
-        crates: Crates::Only(&["base64", "chacha20poly1305", "getrandom", "secrecy", "sha2", "thiserror"]),
+        crates: Crates::Only(&[
+            "base64",
+            "chacha20poly1305",
+            "getrandom",
+            "secrecy",
+            "sha2",
+            "thiserror",
+        ]),
         why: "the vault seals what it is handed, and knows neither whose it is nor where it is kept",
     },
     Part {

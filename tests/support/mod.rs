@@ -11,6 +11,7 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod python;
 pub(crate) mod runs;
+pub(crate) mod vault;
 pub(crate) mod world;
 
 /// Whether tests should take their time: more seeds, more rounds.

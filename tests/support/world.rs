@@ -20,6 +20,9 @@ pub(crate) enum Database {
     Postgres,
 }
 
+/// The key that all processes of an installation have.
+const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
 pub(crate) struct World {
     _simulator: Simulator,
     pub(crate) google: Control,
@@ -45,6 +48,7 @@ impl World {
             simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
         for (key, value) in [
             ("DATABASE_URL", url.as_str()),
+            ("SECRET_KEY", SECRET_KEY),
             ("SYNC_BATCH_SIZE", "10"),
             ("SYNC_RETRY_BASE_MS", "1"),
             ("SYNC_RETRY_RATE_LIMIT_MS", "2"),

@@ -266,7 +266,8 @@ impl Db {
                     writer.execute_batch("vacuum")?;
                     // The old pages are in the log, too.
                     let busy: i64 =
-                        writer.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+                        writer
+                            .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
                     if busy == 0 { Ok(()) } else { Err(DbError::Timeout) }
                 })
             }

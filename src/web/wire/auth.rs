@@ -5,8 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::connect::redirect::{Judgement, Verdict};
-use crate::connect::{ClientOrigin, OAuthClient};
-use crate::google::SCOPE_DIRECTORY;
+use crate::connect::{ClientOrigin, OAuthClient, reads_directory};
 use crate::store::GrantFacts;
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
@@ -143,7 +142,7 @@ impl AuthStatus {
             configured,
             permission_ends_at: grant.refresh_expires_at.map(|at| out.time(at)),
             locked: grant.locked.clone(),
-            directory: grant.scopes.iter().any(|it| it == SCOPE_DIRECTORY),
+            directory: reads_directory(&grant.scopes),
         }
     }
 }

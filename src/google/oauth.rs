@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fault::{RECONNECT, retry_after};
+use super::fault::{RECONNECT, clock_note, retry_after};
 use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
 use crate::clock::{Clock, after};
 use crate::contact::clean;
@@ -241,7 +241,11 @@ impl OAuth {
         let wait = answer.retry_after.as_deref().and_then(|it| retry_after(it, self.clock.now()));
         let passing = |delay, message| OAuthError::Transient { delay, retry_after: wait, message };
         let words = match &error {
-            Some(error) => error.words(),
+            // "Token used too early" and the like come of a clock that is wrong.
+            Some(error) => {
+                let note = clock_note(answer.date.as_deref(), self.clock.now());
+                format!("{}{note}", error.words())
+            }
             None => format!("Google's token service answered {status} without a reason"),
         };
         match (status, error) {
@@ -286,7 +290,7 @@ impl OAuthError {
             )),
             "invalid_client" | "unauthorized_client" | "deleted_client" | "disabled_client" => {
                 OAuthError::ClientRejected(format!(
-                    "Google does not accept the OAuth client; check GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET against the Google Cloud console ({words})"
+                    "Google does not accept the OAuth client; enter its id and secret again as the Google Cloud console shows them (`ringbook auth client`, or GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET), and if it is another client than before, connect the account again ({words})"
                 ))
             }
             "redirect_uri_mismatch" => OAuthError::ClientRejected(format!(

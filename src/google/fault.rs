@@ -234,8 +234,7 @@ mod tests {
     }
 
     fn judge(status: u16, body: &str, with_cursor: bool) -> FetchError {
-        let answer =
-            Answer {
+        let answer = Answer {
             status,
             json: true,
             retry_after: None,

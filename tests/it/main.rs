@@ -6,6 +6,7 @@ mod support;
 
 mod api;
 mod cli;
+mod connecting;
 mod crash;
 mod directory;
 mod found;
@@ -18,6 +19,7 @@ mod phones_setup;
 mod postgres;
 mod power;
 mod schemathesis;
+mod secrets;
 mod simulator;
 mod store;
 mod supervisor;

@@ -41,7 +41,15 @@ impl World {
     }
 
     pub(crate) async fn with(database: Database, contacts: usize, extra: &[(&str, &str)]) -> World {
-        let options = Options { contacts, ..Options::default() };
+        World::playing(database, Options { contacts, ..Options::default() }, extra).await
+    }
+
+    /// With a Google of its own kind.
+    pub(crate) async fn playing(
+        database: Database,
+        options: Options,
+        extra: &[(&str, &str)],
+    ) -> World {
         let simulator = Simulator::start(options).await.unwrap();
         let (url, folder) = World::fresh_url(database);
         let mut settings: Vec<(String, String)> =

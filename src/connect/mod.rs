@@ -264,7 +264,7 @@ impl Connector {
             )),
             other => other.into(),
         })?;
-        let google_id = self.identify(&tokens).await?;
+        let (google_id, tokens) = self.identify(&oauth, tokens).await?;
         let connected =
             self.store.connect_to(target, google_id.as_ref(), &new_tokens(&tokens)).await;
         let account = match connected {
@@ -284,18 +284,22 @@ impl Connector {
         Ok(account)
     }
 
-    /// Who answers for fresh tokens, where Google will say. The first full run asks once more.
+    /// Who answers for fresh tokens, where Google will say, and the tokens as they are then. The first
+    /// full run asks once more.
     ///
     /// # Errors
     /// When Google cannot be asked now: an account must not be taken for another unchecked.
-    async fn identify(&self, tokens: &Tokens) -> Result<Option<ResourceName>, ConnectProblem> {
-        let oauth = self.oauth().await?;
-        let grant = Grant { generation: 0, tokens: tokens.clone() };
-        let access = AccessTokens::new(oauth, Arc::new(Loose(grant)));
+    async fn identify(
+        &self,
+        oauth: &Arc<OAuth>,
+        tokens: Tokens,
+    ) -> Result<(Option<ResourceName>, Tokens), ConnectProblem> {
+        let loose = Arc::new(Loose::new(Grant { generation: 0, tokens }));
+        let access = AccessTokens::new(oauth.clone(), loose.clone());
         match self.people_with(Arc::new(access))?.identify().await {
-            Ok(google_id) => Ok(google_id),
+            Ok(google_id) => Ok((google_id, loose.tokens())),
             Err(FetchError::Again { message, .. }) => Err(ConnectProblem::Unavailable(message)),
-            Err(_) => Ok(None),
+            Err(_) => Ok((None, loose.tokens())),
         }
     }
 

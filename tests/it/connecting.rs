@@ -573,3 +573,73 @@ mod from_a_terminal {
         server.ended().await.assert(0, &[]);
     }
 }
+
+mod at_another_server {
+    use super::*;
+    use crate::support::node::MockServer;
+
+    /// A code with its verifier, a wrong secret, refreshes that replace the refresh token, and giving it
+    /// back: all with a server that we have not written.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_whole_way_is_gone_with_an_oauth_server_of_others_on_node() {
+        let server = MockServer::start("client-1", "secret-1");
+        let (auth, token) =
+            (format!("{}/authorize", server.oauth), format!("{}/token", server.oauth));
+        let revoke = format!("{}/revoke", server.oauth);
+        let (url, folder) = World::fresh_url(Database::Sqlite);
+        let key = folder.path().join("ringbook.key").display().to_string();
+        let open = async |secret: &str| {
+            let config = ringbook::config::Config::of(&[
+                ("DATABASE_URL", url.as_str()),
+                ("SECRET_KEY_FILE", key.as_str()),
+                ("GOOGLE_CLIENT_ID", "client-1"),
+                ("GOOGLE_CLIENT_SECRET", secret),
+                ("GOOGLE_AUTH_URL", auth.as_str()),
+                ("GOOGLE_TOKEN_URL", token.as_str()),
+                ("GOOGLE_REVOKE_URL", revoke.as_str()),
+                ("GOOGLE_API_BASE_URL", server.people.as_str()),
+            ]);
+            App::open(config.unwrap()).await.unwrap()
+        };
+        let ask = async |path: &str| -> serde_json::Value {
+            let answer = reqwest::get(format!("{}{path}", server.people)).await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        };
+        let wrong = open("secret-2").await;
+        let begun = wrong.connector.begin(&Ask::default(), None).await.unwrap();
+        let back = consent(&begun.url).await;
+        let refused = wrong.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        assert!(matches!(refused, ConnectProblem::Misconfigured(_)), "{refused}");
+        assert!(wrong.store.accounts().await.unwrap().is_empty());
+
+        let app = open("secret-1").await;
+        let begun = app.connector.begin(&Ask::default(), None).await.unwrap();
+        let back = consent(&begun.url).await;
+        assert_eq!(back.state, begun.state);
+        let account = app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        let google_id = app.store.account(account).await.unwrap().unwrap().google_id.unwrap();
+        assert_eq!(google_id.as_str(), "people/117");
+        app.welcome(account).await;
+        let run = until(&app, account, |run| run.outcome.is_some()).await;
+        assert_eq!(run.outcome, Some(Outcome::Succeeded), "{:?}", run.error_message);
+        assert_eq!(run.counts.created, 1);
+
+        // Each refresh brings another refresh token, and the next one must use it.
+        let row = app.store.account(account).await.unwrap().unwrap();
+        for _ in 0..3 {
+            app.connector.refresh(&row).await.unwrap();
+        }
+        // Two processes at once: the slower one finds the newer token, and nobody is locked out.
+        let other = open("secret-1").await;
+        ask("/expire").await;
+        let (one, two) = tokio::join!(app.connector.refresh(&row), other.connector.refresh(&row));
+        assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
+        app.connector.refresh(&row).await.unwrap();
+        assert!(ask("/counts").await["refreshes"].as_u64().unwrap() >= 5);
+
+        app.connector.revoke(&row).await.unwrap();
+        assert_eq!(ask("/counts").await["revoked"], 1);
+        let refused = app.connector.refresh(&row).await.unwrap_err();
+        assert!(matches!(refused, ConnectProblem::NotConnected), "{refused}");
+    }
+}

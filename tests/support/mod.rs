@@ -6,6 +6,7 @@ pub(crate) mod both;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod never;
+pub(crate) mod node;
 pub(crate) mod phone;
 pub(crate) mod postgres;
 pub(crate) mod program;

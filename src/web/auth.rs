@@ -54,16 +54,8 @@ async fn ask(web: &Web, query: &Query) -> Result<Ask, Problem> {
         None | Some("new") => Target::New { name },
         Some(named) => Target::Account(account_named(web, named).await?),
     };
-    let mut directory = false;
-    for word in query.text("scopes")?.unwrap_or_default().split([' ', ',']) {
-        match word {
-            "" | "contacts" => {}
-            "directory" => directory = true,
-            _ => {
-                return Err(Problem::value("scopes", word, "contacts, and with a comma directory"));
-            }
-        }
-    }
+    let words = [("contacts", false), ("directory", true), ("contacts,directory", true)];
+    let directory = query.one_of("scopes", &words, false)?;
     Ok(Ask { target, directory })
 }
 
@@ -114,7 +106,7 @@ async fn begin(
     params(
         ("account" = Option<String>, Query, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
         ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
-        ("scopes" = Option<String>, Query, description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
+        ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
     ),
     responses(
         (status = 200, body = AuthUrl, headers(("set-cookie" = String))),
@@ -141,7 +133,7 @@ pub(crate) async fn url(
     params(
         ("account" = Option<String>, Query, description = "As for `/auth/url`"),
         ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
-        ("scopes" = Option<String>, Query, description = "As for `/auth/url`"),
+        ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "As for `/auth/url`"),
     ),
     responses(
         (status = 302, description = "To Google",

@@ -16,10 +16,12 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::serve::until;
 use crate::cli::signals::Signals;
 use crate::cli::{Desk, account, sync};
 use crate::clock::after;
@@ -142,8 +144,23 @@ const LOOK: Duration = Duration::from_millis(500);
 
 async fn answer(desk: &Desk, app: &App, state: &str) -> Result<Answered, Trouble> {
     let (bring, mut brought) = mpsc::channel(4);
-    let listening = listen(app, bring.clone()).await;
-    let typed = read_lines();
+    let listener = listen(app, bring.clone()).await;
+    let answered = wait_for_answer(desk, app, state, listener.is_some(), &mut brought).await;
+    if let Some(listener) = listener {
+        // The browser gets its page before we are gone.
+        listener.close(app).await;
+    }
+    answered
+}
+
+async fn wait_for_answer(
+    desk: &Desk,
+    app: &App,
+    state: &str,
+    listening: bool,
+    brought: &mut mpsc::Receiver<Brought>,
+) -> Result<Answered, Trouble> {
+    let mut typed = read_lines();
     desk.screen.say(if listening {
         "Waiting for your browser to come back. If it ends at a page that it cannot open, paste the \
          address of that page here and press Enter:"
@@ -151,7 +168,6 @@ async fn answer(desk: &Desk, app: &App, state: &str) -> Result<Answered, Trouble
         "When your browser ends at a page, paste the address of that page here and press Enter, unless \
          Ringbook itself shows that the account is connected:"
     })?;
-    let mut typed = typed;
     let mut typing = true;
     loop {
         let look_at = after(app.clock.now(), LOOK);
@@ -165,8 +181,6 @@ async fn answer(desk: &Desk, app: &App, state: &str) -> Result<Answered, Trouble
                 let result = app.connector.come_back(&back, Bringer::Trusted).await;
                 let shown = result.as_ref().map(|_| ()).map_err(ToString::to_string);
                 let _ = reply.send(shown);
-                // The browser gets its page before we are gone.
-                tokio::task::yield_now().await;
                 return Ok(Answered::Here(result?));
             }
             line = typed.recv(), if typing => match line {
@@ -208,21 +222,45 @@ struct Brought {
     reply: oneshot::Sender<Result<(), String>>,
 }
 
-/// Listens where Google sends the browser, if that is this machine and nobody listens there yet.
-async fn listen(app: &App, bring: mpsc::Sender<Brought>) -> bool {
-    let Some(port) = redirect::loopback_port(app.connector.redirect_uri()) else { return false };
-    let path = redirect::path_of(app.connector.redirect_uri());
-    let router = Router::new().route(&path, get(come_back)).with_state(bring);
-    let mut listening = false;
-    for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
-        if let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, port)).await {
-            listening = true;
-            tokio::spawn(axum::serve(listener, router.clone()).into_future());
-        } else if ip.is_ipv4() {
-            return false;
+/// How long a browser may take to fetch its page.
+const LINGER: Duration = Duration::from_secs(2);
+
+struct Listener {
+    stop: watch::Sender<bool>,
+    serving: JoinSet<io::Result<()>>,
+}
+
+impl Listener {
+    async fn close(mut self, app: &App) {
+        self.stop.send_replace(true);
+        let over = async { while self.serving.join_next().await.is_some() {} };
+        tokio::select! {
+            () = over => {}
+            () = app.clock.sleep_until(after(app.clock.now(), LINGER)) => {}
         }
     }
-    listening
+}
+
+/// Listens where Google sends the browser, if that is this machine and nobody listens there yet.
+async fn listen(app: &App, bring: mpsc::Sender<Brought>) -> Option<Listener> {
+    let port = redirect::loopback_port(app.connector.redirect_uri())?;
+    let path = redirect::path_of(app.connector.redirect_uri());
+    let router = Router::new().route(&path, get(come_back)).with_state(bring);
+    let (stop, stopped) = watch::channel(false);
+    let mut serving = JoinSet::new();
+    for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+        match TcpListener::bind(SocketAddr::new(ip, port)).await {
+            Ok(listener) => {
+                let served = axum::serve(listener, router.clone())
+                    .with_graceful_shutdown(until(stopped.clone()));
+                serving.spawn(served.into_future());
+            }
+            // Whoever is there takes the answer. A machine may well have no IPv6.
+            Err(_) if ip.is_ipv4() => return None,
+            Err(_) => {}
+        }
+    }
+    Some(Listener { stop, serving })
 }
 
 async fn come_back(State(bring): State<mpsc::Sender<Brought>>, request: Request) -> Response {

@@ -20,7 +20,7 @@ use crate::web::Web;
 use crate::web::input::{Body, Caller, Query, form, text_of};
 use crate::web::problem::Problem;
 use crate::web::wire::{
-    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody,
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody, redirect_problem,
 };
 
 const COOKIE: &str = "ringbook_oauth";
@@ -429,7 +429,9 @@ pub(crate) async fn status(
         None => None,
     };
     let grant = grant.as_ref().map(|(account, grant)| (*account, grant));
-    Ok(Json(AuthStatus::of(&web.out, grant, configured, web.now())))
+    let redirect_problem = redirect_problem(&web.app.connector.judge_redirect());
+    let status = AuthStatus::of(&web.out, grant, configured, web.now());
+    Ok(Json(AuthStatus { redirect_problem, ..status }))
 }
 
 async fn connected(web: &Web, query: &Query) -> Result<Account, Problem> {

@@ -290,6 +290,8 @@ mod in_a_browser {
         assert!(page.text.contains("Google would not let you back"), "{}", page.text);
         let client = app.get("/api/google/client").await.is(200);
         assert!(client["redirect_problem"].as_str().unwrap().contains("bare numbers"), "{client}");
+        let status = app.get("/auth/status").await.is(200);
+        assert_eq!(status["redirect_problem"], client["redirect_problem"]);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -533,6 +535,29 @@ mod from_a_terminal {
         }
         terminal.start(&["auth", "client", "--forget"]).ended().await.assert(0, &[]);
         terminal.start(&["auth", "client", "--forget"]).ended().await.assert(1, &[]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_systemd_credential_is_the_key_unless_one_is_set() {
+        let mut terminal = Terminal::new().await;
+        let folder = terminal.world.folder.path().join("credentials");
+        std::fs::create_dir(&folder).unwrap();
+        // The same key as the setting, as systemd hands it over: with a line's end.
+        let at = terminal.world.settings.iter().position(|(key, _)| key == "SECRET_KEY").unwrap();
+        let (_, key) = terminal.world.settings.remove(at);
+        std::fs::write(folder.join("ringbook-key"), format!("{key}\n")).unwrap();
+        let folder = folder.display().to_string();
+        terminal.world.settings.push(("CREDENTIALS_DIRECTORY".to_owned(), folder));
+        let status = terminal.start(&["key", "status"]).ended().await;
+        status.assert(0, &["systemd credential ringbook-key", "seals"]);
+        assert!(!status.out.contains("is not there"), "{status:?}");
+        let config = terminal.start(&["config"]).ended().await;
+        config.assert(0, &["systemd credential ringbook-key", "***"]);
+        assert!(!config.out.contains(&key), "{config:?}");
+        assert!(!terminal.world.folder.path().join("ringbook.key").exists());
+        let other =
+            terminal.start(&["key", "status", "--set", &format!("SECRET_KEY={}", "1".repeat(64))]);
+        other.ended().await.assert(1, &["come from SECRET_KEY", "is not there"]);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,6 +43,9 @@ pub struct AuthStatus {
     pub locked: Option<String>,
     /// The directory of the Workspace domain may be read, too.
     pub directory: bool,
+    /// What Google will say against the redirect address, and what to do, before anybody leaves for its
+    /// page. Null where that is not known, as in the list of accounts.
+    pub redirect_problem: Option<String>,
 }
 
 /// The OAuth client that people are asked in the name of. Its secret is never told.
@@ -84,14 +87,11 @@ impl GoogleClient {
             ClientOrigin::Configuration(source) => source.clone(),
             ClientOrigin::Entered => "entered".to_owned(),
         });
-        let way_out = judgement.way_out.iter().map(|it| format!("; {it}"));
-        let problem = (judgement.verdict != Verdict::Good)
-            .then(|| format!("{}{}", judgement.message, way_out.collect::<String>()));
         GoogleClient {
             client_id: client.map(|(client, _)| client.id.clone()),
             source,
             redirect_uri: redirect_uri.to_owned(),
-            redirect_problem: problem,
+            redirect_problem: redirect_problem(judgement),
             warning: client.and_then(|(client, _)| client.warning()).map(str::to_owned),
         }
     }
@@ -121,6 +121,7 @@ impl AuthStatus {
                 permission_ends_at: None,
                 locked: None,
                 directory: false,
+                redirect_problem: None,
             };
         };
         let dead = grant.needs_reauth.as_ref();
@@ -143,8 +144,16 @@ impl AuthStatus {
             permission_ends_at: grant.refresh_expires_at.map(|at| out.time(at)),
             locked: grant.locked.clone(),
             directory: reads_directory(&grant.scopes),
+            redirect_problem: None,
         }
     }
+}
+
+/// What is wrong with the redirect address, in a sentence.
+pub fn redirect_problem(judgement: &Judgement) -> Option<String> {
+    let way_out = judgement.way_out.iter().map(|it| format!("; {it}"));
+    (judgement.verdict != Verdict::Good)
+        .then(|| format!("{}{}", judgement.message, way_out.collect::<String>()))
 }
 
 /// Something was done.

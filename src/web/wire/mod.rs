@@ -23,7 +23,9 @@ use crate::config::Config;
 use crate::store::{ContactId, Ids, Store};
 use crate::sync::{AccountId, RunId};
 
-pub use auth::{AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted};
+pub use auth::{
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, redirect_problem,
+};
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
 pub use contact::{Contact, ContactStats, Contacts, EmailAddress, LabelNames, PhoneNumber};
 pub use dialling::Dialling;

@@ -13,6 +13,7 @@ use crate::store::db::{Arg, DbError, Row, Tx};
 use crate::store::gate::take_away;
 use crate::store::secrets;
 use crate::sync::AccountId;
+use crate::vault::VaultError;
 
 /// The tokens of one consent.
 #[derive(Clone, Debug)]
@@ -204,8 +205,17 @@ impl Store {
     /// # Errors
     /// When its key is not there: the tokens are kept, and open again when the key is back.
     pub async fn grant(&self, account: AccountId) -> Result<Option<GrantRow>, DbError> {
-        let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
-        let (access_token, refresh_token) = self.opened(account, &row)?;
+        let Some(mut row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
+        let mut opened = self.opened(account, &row);
+        if matches!(opened, Err(DbError::Vault(VaultError::KeyMissing { .. }))) {
+            // The key may have been changed between reading the row and opening it.
+            match self.db.row(GRANT, &[account.0.into()]).await? {
+                Some(newer) => row = newer,
+                None => return Ok(None),
+            }
+            opened = self.opened(account, &row);
+        }
+        let (access_token, refresh_token) = opened?;
         Ok(Some(GrantRow {
             number: row.int(0)?,
             generation: row.int(1)?,

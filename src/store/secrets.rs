@@ -115,8 +115,15 @@ impl Store {
     /// When its key is not there: the value is kept, and opens again when the key is back.
     pub async fn secret(&self, name: &str) -> Result<Option<SecretString>, DbError> {
         const SECRET: &str = "select sealed from secret where name = $1";
+        let place = named(name);
         let Some(row) = self.db.row(SECRET, &[name.into()]).await? else { return Ok(None) };
-        Ok(Some(self.vault.open_sealed(&named(name), row.text(0)?)?))
+        match self.vault.open_sealed(&place, row.text(0)?) {
+            // The key may have been changed between reading the row and opening it.
+            Err(VaultError::KeyMissing { .. }) => {}
+            opened => return Ok(Some(opened?)),
+        }
+        let Some(row) = self.db.row(SECRET, &[name.into()]).await? else { return Ok(None) };
+        Ok(Some(self.vault.open_sealed(&place, row.text(0)?)?))
     }
 
     /// Returns whether there was one.

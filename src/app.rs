@@ -10,20 +10,25 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::clock::{Clock, SystemClock, between};
+use crate::clock::{Clock, SystemClock, after, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
 use crate::doorkeeper::Access;
 use crate::google::{SetupError, request_fingerprint};
-use crate::store::{Account, Beginning, OpenError, Retention, RunRow, Settings, Store};
+use crate::store::DbError;
+use crate::store::{
+    Account, Beginning, Notice, OpenError, Refusal, Retention, RunRow, Settings, Store,
+};
 use crate::sync::backoff::RetryPolicy;
 use crate::sync::engine::{Engine, Finished, Tools};
 use crate::sync::guard::Guard;
 use crate::sync::run::{Policy, Stop};
 use crate::sync::schedule::{Cadence, Plan};
-use crate::sync::supervisor::{Launcher, Observer, Options, Supervisor};
+use crate::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
+use crate::sync::{AccountId, Trigger};
 use crate::telemetry::Metrics;
+use crate::vault::{Vault, VaultError};
 
 /// Everything that the faces need. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub enum StartError {
     Database(#[from] OpenError),
     #[error(transparent)]
     Google(#[from] SetupError),
+    #[error(transparent)]
+    Key(#[from] VaultError),
 }
 
 impl App {
@@ -54,10 +61,11 @@ impl App {
     /// When the database cannot be used, or an address in the configuration is none.
     pub async fn open(config: Config) -> Result<App, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let vault = Vault::open(config.secret_key.clone())?;
         let store = match &config.database_url {
-            DatabaseUrl::Sqlite { path } => Store::open_sqlite(path, clock.clone()).await?,
+            DatabaseUrl::Sqlite { path } => Store::open_sqlite(path, clock.clone(), vault).await?,
             DatabaseUrl::Postgres { url } => {
-                Store::open_postgres(url.expose_secret(), clock.clone()).await?
+                Store::open_postgres(url.expose_secret(), clock.clone(), vault).await?
             }
         };
         let connector = Arc::new(Connector::new(&config, store.clone())?);
@@ -85,6 +93,82 @@ impl App {
         let access = Arc::new(Access::new(store.clone(), &config));
         let config = Arc::new(config);
         Ok(App { access, config, clock, store, connector, supervisor, directory, metrics })
+    }
+}
+
+/// How often grants are looked at for what somebody should be told.
+const GRANTS_LOOK: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Starts the first sync of an account that was just connected, also where nothing is synced by
+    /// schedule: whoever connects an account wants its contacts.
+    pub async fn welcome(&self, account: AccountId) {
+        let wish = Wish {
+            account,
+            kind: None,
+            trigger: Trigger::Startup,
+            asked_by: Some("the account was connected".to_owned()),
+        };
+        match self.supervisor.start(&wish).await {
+            Ok(_) => {}
+            Err(Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Closing) => {}
+            Err(problem) => {
+                warn!(account = account.0, %problem, "the first sync could not start");
+            }
+        }
+        self.supervisor.nudge();
+    }
+
+    /// Tells of grants that end or have ended, as long as it is left running.
+    pub async fn watch_grants(&self) {
+        loop {
+            self.look_at_grants().await;
+            self.clock.sleep_until(after(self.clock.now(), GRANTS_LOOK)).await;
+        }
+    }
+
+    /// Tells once of each grant that will end by itself, and of each that is dead: in the log, and to the
+    /// webhook of the alarms.
+    pub async fn look_at_grants(&self) {
+        let notices = match self.store.claim_notices().await {
+            Ok(notices) => notices,
+            Err(problem) => return warn!(%problem, "the grants could not be looked at"),
+        };
+        for notice in notices {
+            let (event, account, name, message) = match notice {
+                Notice::Ending { account, name, at } => {
+                    let message = format!(
+                        "Google ends its permission for `{name}` at {at}: connect the account again \
+                         before, and set the app's publishing status to \"In production\" in the Google \
+                         Cloud console, or it will end again after seven days"
+                    );
+                    ("permission_ending", account, name, message)
+                }
+                Notice::Dead { account, name, reason } => {
+                    let message = format!("`{name}` must be connected again: {reason}");
+                    ("needs_reauth", account, name, message)
+                }
+            };
+            warn!(account = account.0, event, "{message}");
+            if let Some(url) = self.config.alert_webhook_url.clone() {
+                let body = json!({ "event": event, "account": name, "message": message });
+                tokio::spawn(deliver(url, self.clock.clone(), account.0, body));
+            }
+        }
+    }
+}
+
+impl App {
+    /// Whether Google would hear us for this account: by an OAuth client, or by a service account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn can_speak_for(&self, account: &Account) -> Result<bool, DbError> {
+        if self.connector.is_configured().await {
+            return Ok(true);
+        }
+        let giver = account.grant_of.unwrap_or(account.id);
+        Ok(self.store.grant_facts(giver).await?.is_some_and(|it| it.service.is_some()))
     }
 }
 
@@ -176,33 +260,41 @@ impl Observer for Reporter {
         let clock = self.clock.clone();
         let (id, name) = (account.id.0, account.name.clone());
         let message = format!("no sync of account `{name}` has succeeded since {since}");
-        Box::pin(async move {
-            let body = json!({
-                "event": "sync_silent",
-                "account": name,
-                "last_success_at": since.to_string(),
-                "message": message,
-            });
-            let client = reqwest::Client::new();
-            for attempt in 1..=5_u32 {
-                let sent = client
-                    .post(url.expose_secret())
-                    .timeout(Duration::from_secs(10))
-                    .json(&body)
-                    .send()
-                    .await
-                    .and_then(reqwest::Response::error_for_status);
-                match sent {
-                    Ok(_) => return info!(account = id, "the alarm was delivered"),
-                    // The address may hold a secret, so it is not logged.
-                    Err(error) => {
-                        let problem = error.without_url();
-                        warn!(account = id, attempt, %problem, "the alarm could not be delivered");
-                    }
-                }
-                let pause = Duration::from_secs(10 * u64::from(attempt));
-                clock.sleep_until(crate::clock::after(clock.now(), pause)).await;
+        let body = json!({
+            "event": "sync_silent",
+            "account": name,
+            "last_success_at": since.to_string(),
+            "message": message,
+        });
+        Box::pin(deliver(url, clock, id, body))
+    }
+}
+
+/// Posts a notice to the webhook, and tries some more times where that fails.
+async fn deliver(
+    url: secrecy::SecretString,
+    clock: Arc<dyn Clock>,
+    account: i64,
+    body: serde_json::Value,
+) {
+    let client = reqwest::Client::new();
+    for attempt in 1..=5_u32 {
+        let sent = client
+            .post(url.expose_secret())
+            .timeout(Duration::from_secs(10))
+            .json(&body)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
+        match sent {
+            Ok(_) => return info!(account, "the alarm was delivered"),
+            // The address may hold a secret, so it is not logged.
+            Err(error) => {
+                let problem = error.without_url();
+                warn!(account, attempt, %problem, "the alarm could not be delivered");
             }
-        })
+        }
+        let pause = Duration::from_secs(10 * u64::from(attempt));
+        clock.sleep_until(after(clock.now(), pause)).await;
     }
 }

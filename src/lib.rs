@@ -19,6 +19,7 @@ pub mod simulator;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+pub mod vault;
 
 pub mod cli;
 pub mod web;

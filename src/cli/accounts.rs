@@ -173,24 +173,25 @@ async fn list(app: &App, screen: Screen) -> Result<Exit, Trouble> {
         return Err(not_connected(app));
     }
     let times = Times::of(app);
-    let configured = app.connector.is_configured();
     let mut table =
         Table::new(&["NAME", "STATE", "GOOGLE", ">CONTACTS", "LAST SUCCESS", "SCHEDULE", "ID"]);
+    let mut conditions = Vec::with_capacity(accounts.len());
     for account in &accounts {
+        let condition = account.condition(app.can_speak_for(account).await?);
         let last = account.last_success_at.map(|at| words::relative(at, times.now));
         table.row(vec![
             account.name.clone(),
-            account.condition(configured).state().to_string(),
+            condition.state().to_string(),
             account.google_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             words::count(account.counts.live),
             last.unwrap_or_else(|| "never".to_owned()),
             schedule(app, account),
             app.store.ids().account(account.id),
         ]);
+        conditions.push(condition);
     }
     screen.table(&table)?;
-    for account in &accounts {
-        let condition = account.condition(configured);
+    for (account, condition) in accounts.iter().zip(conditions) {
         if screen.terminal && condition.state() != AccountState::Connected {
             let what = condition.in_words(&connect_at(app, account));
             screen.say(format!("{}: {what}", screen.paint.bold(&account.name)))?;

@@ -20,8 +20,9 @@ use crate::cli::sync::{Attended, attend, changes, summary};
 use crate::cli::{Desk, local_url, words};
 use crate::clock::{after, between};
 use crate::config::Config;
+use crate::connect::{Ask, WayBack};
 use crate::simulator::{Options, Simulator};
-use crate::store::{HistoryQuery, RunRow};
+use crate::store::{Bringer, HistoryQuery, RunRow};
 use crate::sync::supervisor::Wish;
 use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
 use crate::web::wire::{self, Outward};
@@ -395,7 +396,7 @@ async fn listen(desk: &Desk) -> Result<(TcpListener, u16), Trouble> {
 
 /// Goes the way that a browser goes: to the consent page, and back with a code.
 async fn connect(app: &App) -> Result<AccountId, Trouble> {
-    let begun = app.connector.begin()?;
+    let begun = app.connector.begin(&Ask::default(), None).await?;
     let browser = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
@@ -408,16 +409,12 @@ async fn connect(app: &App) -> Result<AccountId, Trouble> {
         .headers()
         .get("location")
         .and_then(|it| it.to_str().ok())
-        .and_then(|it| reqwest::Url::parse(it).ok())
+        .and_then(WayBack::parse)
         .ok_or_else(|| strange("leads nowhere"))?;
-    let answer = |name: &str| {
-        back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
-    if answer("state").as_deref() != Some(begun.state.as_str()) {
+    if back.state != begun.state {
         return Err(strange("sent somebody else back"));
     }
-    let code = answer("code").ok_or_else(|| strange("gave no code"))?;
-    Ok(app.connector.complete(&code, &begun.verifier).await?)
+    Ok(app.connector.come_back(&back, Bringer::Trusted).await?)
 }
 
 /// Where the database is. Removed in the end, unless somebody wants it.

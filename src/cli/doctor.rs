@@ -1,6 +1,5 @@
 //! `doctor`: looks at everything that can be wrong, and says how to mend it.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use crate::cli::screen::Screen;
 use crate::cli::{Desk, Times, local_url, words};
 use crate::clock::between;
 use crate::config::{Config, DatabaseUrl};
+use crate::connect::ClientOrigin;
+use crate::connect::redirect::{self, Judgement};
 use crate::store::Account;
 use crate::sync::schedule::Cadence;
 use crate::{google, telemetry};
@@ -106,30 +107,26 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     let set = if set == 0 { "all defaults".to_owned() } else { words::many(set, "setting") };
     report.add(ok("configuration", format!("{set}; `ringbook config` shows them")))?;
     telemetry::start("off", config.log_format)?;
-    let consent = [oauth_client(&config), redirect(&config.google_redirect_uri)];
     if let Some(finding) = disk(&config).await {
         report.add(finding)?;
     }
     let app = match App::open(config).await {
         Ok(app) => app,
         Err(error) => {
-            for finding in consent {
-                report.add(finding)?;
-            }
             report.add(bad(
                 "database",
                 error.to_string(),
-                "see DATABASE_URL in `ringbook config`",
+                "see DATABASE_URL and SECRET_KEY_FILE in `ringbook config`",
             ))?;
             return report.end();
         }
     };
     report.add(database(&app).await)?;
+    report.add(keys(&app).await)?;
     let accounts = app.store.accounts().await?;
     if !all_by_service(&app, &accounts).await? {
-        for finding in consent {
-            report.add(finding)?;
-        }
+        report.add(oauth_client(&app).await)?;
+        report.add(redirect(&app))?;
     }
     if accounts.is_empty() {
         report.add(unconnected(&app))?;
@@ -149,84 +146,66 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
 /// An OAuth client and its redirect URI are of no use where nobody consents.
 async fn all_by_service(app: &App, accounts: &[Account]) -> Result<bool, Trouble> {
     for account in accounts.iter().filter(|it| it.grant_of.is_none()) {
-        if app.store.grant(account.id).await?.is_none_or(|it| it.service.is_none()) {
+        if app.store.grant_facts(account.id).await?.is_none_or(|it| it.service.is_none()) {
             return Ok(false);
         }
     }
     Ok(!accounts.is_empty())
 }
 
-fn oauth_client(config: &Config) -> Finding {
-    let (id, secret) = (&config.google_client_id, &config.google_client_secret);
-    let missing = match (id, secret) {
-        (None, None) => "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are",
-        (None, _) => "GOOGLE_CLIENT_ID is",
-        (_, None) => "GOOGLE_CLIENT_SECRET is",
-        (Some(id), Some(_)) => {
-            let usual = id.ends_with(".apps.googleusercontent.com");
-            return if usual || config.google_auth_url.contains("//127.0.0.1") {
-                ok("OAuth client", "id and secret are set")
-            } else {
-                warn(
-                    "OAuth client",
-                    "GOOGLE_CLIENT_ID does not end in .apps.googleusercontent.com, as Google's do",
-                    "copy it again from the Google Cloud console, under Credentials",
-                )
-            };
+/// Whether everything that is sealed can be opened.
+async fn keys(app: &App) -> Finding {
+    const CHECK: &str = "secrets";
+    match app.store.key_status().await {
+        Err(problem) => bad(CHECK, problem.to_string(), "see SECRET_KEY_FILE in `ringbook config`"),
+        Ok(status) if !status.lost.is_empty() => {
+            let keys: Vec<&str> = status.lost.keys().map(String::as_str).collect();
+            let number = words::many(status.lost.values().sum(), "secret");
+            let message = format!(
+                "{number} cannot be opened: {} does not hold the key {}",
+                status.home,
+                keys.join(", ")
+            );
+            let way_out = "put that key back; if it is lost, connect the Google accounts again";
+            bad(CHECK, message, way_out)
         }
-    };
-    bad(
-        "OAuth client",
-        format!("{missing} not set, so no account can be connected"),
-        "Google Cloud console: create an OAuth client of type \"Web application\", and set both",
-    )
+        Ok(status) => ok(CHECK, format!("sealed with {}", status.home)),
+    }
+}
+
+async fn oauth_client(app: &App) -> Finding {
+    const CHECK: &str = "OAuth client";
+    match app.connector.client().await {
+        Err(problem) => bad(CHECK, problem.to_string(), "enter it again: ringbook auth client"),
+        Ok(None) => bad(
+            CHECK,
+            "there is none, so no account can be connected",
+            "Google Cloud console: create an OAuth client of type \"Web application\", and enter it \
+             with `ringbook auth client`",
+        ),
+        Ok(Some((client, origin))) => match client.warning() {
+            Some(warning) if app.connector.asks_google() => {
+                warn(CHECK, warning, "copy it again, and enter it with `ringbook auth client`")
+            }
+            _ => match origin {
+                ClientOrigin::Entered => ok(CHECK, "id and secret were entered"),
+                ClientOrigin::Configuration(source) => {
+                    ok(CHECK, format!("id and secret are set ({source})"))
+                }
+            },
+        },
+    }
 }
 
 /// What Google refuses as a redirect URI, before anybody sees Google's page about it.
-fn redirect(uri: &str) -> Finding {
-    const CHECK: &str = "redirect URI";
-    const TUNNEL: &str = "use http://localhost:PORT/auth/callback and connect once through a tunnel \
-        (ssh -L PORT:localhost:PORT), or an https:// name that is publicly known";
-    let Ok(url) = reqwest::Url::parse(uri) else {
-        return bad(CHECK, format!("{uri} is not a URL"), "set GOOGLE_REDIRECT_URI");
+fn redirect(app: &App) -> Finding {
+    let Judgement { verdict, message, way_out } = app.connector.judge_redirect();
+    let verdict = match verdict {
+        redirect::Verdict::Good => Verdict::Ok,
+        redirect::Verdict::Odd => Verdict::Warn,
+        redirect::Verdict::Refused => Verdict::Bad,
     };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-    let secure = url.scheme() == "https";
-    let address: Option<IpAddr> = host.parse().ok();
-    if address.is_some_and(|it| !it.is_loopback()) {
-        let what = format!("{uri}: Google refuses addresses that are bare numbers");
-        return bad(CHECK, what, TUNNEL);
-    }
-    let local = host == "localhost" || host.ends_with(".localhost");
-    if local || address.is_some() {
-        return finding_of_path(&url, uri);
-    }
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let private = ["local", "lan", "home", "internal", "intranet", "corp", "localdomain", "test"];
-    if !host.contains('.') || private.contains(&last) || host.ends_with(".home.arpa") {
-        let what = format!("{uri}: Google refuses `{host}`, since it is no public name");
-        return bad(CHECK, what, TUNNEL);
-    }
-    if !secure {
-        let what = format!("{uri}: Google demands https:// for everything but localhost");
-        return bad(
-            CHECK,
-            what,
-            "serve it behind a proxy with a certificate, and set GOOGLE_REDIRECT_URI",
-        );
-    }
-    finding_of_path(&url, uri)
-}
-
-fn finding_of_path(url: &reqwest::Url, uri: &str) -> Finding {
-    if url.path() == "/auth/callback" {
-        return ok("redirect URI", format!("{uri} (the same must be in the Google Cloud console)"));
-    }
-    warn(
-        "redirect URI",
-        format!("{uri} does not lead to /auth/callback"),
-        "that is right only if a proxy rewrites it; else set GOOGLE_REDIRECT_URI",
-    )
+    Finding { check: "redirect URI", verdict, message, way_out }
 }
 
 /// Less free space than this is too little for a large directory and its journal.
@@ -277,7 +256,7 @@ async fn database(app: &App) -> Finding {
 
 fn unconnected(app: &App) -> Finding {
     let url = local_url(&app.config);
-    let way_out = format!("start `ringbook serve` and open {url}/auth/google");
+    let way_out = format!("ringbook auth, or open {url}/auth/google");
     bad("account", "no Google account is connected", way_out)
 }
 
@@ -287,11 +266,11 @@ const QUIET: Duration = Duration::from_secs(120);
 async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> {
     let times = Times::of(app);
     let url = local_url(&app.config);
-    let reconnect = format!("start `ringbook serve` and open {url}/auth/google");
+    let reconnect = format!("ringbook auth, or open {url}/auth/google");
     let mut found = Vec::new();
 
     let giver = account.grant_of.unwrap_or(account.id);
-    match (app.store.grant(giver).await?, &account.needs_reauth) {
+    match (app.store.grant_facts(giver).await?, &account.needs_reauth) {
         (None, _) => {
             let what = account.condition(true).in_words(&format!("{url}/auth/google"));
             found.push(bad("account", what, reconnect));
@@ -311,7 +290,10 @@ async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> 
                 account.source.is_a_book().then_some("https://www.googleapis.com/auth/contacts");
             let needed = google::scope_of(account.source);
             let enough = |it: &String| it == needed || Some(it.as_str()) == wider;
-            if let Some(service) = &grant.service {
+            if let Some(locked) = &grant.locked {
+                let message = format!("Google's permission cannot be used: {locked}");
+                found.push(bad("permission", message, reconnect));
+            } else if let Some(service) = &grant.service {
                 let subject = &service.subject;
                 let message = format!("a service account speaks for {subject}, without an end");
                 found.push(ok("permission", message));
@@ -323,13 +305,14 @@ async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, Trouble> 
                 let message = "Google did not give the right to read contacts";
                 let way_out = format!("{reconnect}, and tick every box on Google's page");
                 found.push(bad("permission", message, way_out));
-            } else if grant.refresh_token.is_none() {
+            } else if !grant.has_refresh_token {
                 let message = "Google gave no refresh token: it ends within an hour";
                 found.push(bad("permission", message, reconnect));
             } else if let Some(end) = grant.refresh_expires_at {
                 let message = format!("the permission ends {}", times.say(end));
-                let way_out = "Google Cloud console: set the publishing status of the app to \
-                    \"In production\"; Google ends permissions of apps in testing after seven days";
+                let way_out = "Google ends permissions of apps in \"Testing\" after seven days: set the \
+                    app's publishing status to \"In production\" in the Google Cloud console, and connect \
+                    the account once more";
                 found.push(warn("permission", message, way_out));
             } else {
                 found.push(ok("permission", "contacts may be read, without an end"));
@@ -441,7 +424,7 @@ async fn lease(app: &App, account: &Account, times: &Times<'_>) -> Result<Findin
 
 /// A clock that is further off than this spoils tokens and schedules.
 const CLOCK_WARN: Duration = Duration::from_secs(30);
-const CLOCK_BAD: Duration = Duration::from_secs(300);
+const CLOCK_BAD: Duration = Duration::from_secs(120);
 
 /// Whether Google can be reached, and whether it agrees about the time.
 async fn google_clock(app: &App) -> Finding {
@@ -503,29 +486,6 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirect_addresses_that_google_refuses_are_known_beforehand() {
-        for good in [
-            "http://localhost:8000/auth/callback",
-            "http://127.0.0.1:8000/auth/callback",
-            "https://ringbook.example.com/auth/callback",
-        ] {
-            assert_eq!(redirect(good).verdict, Verdict::Ok, "{good}");
-        }
-        for refused in [
-            "http://192.168.1.5:8000/auth/callback",
-            "https://192.168.1.5/auth/callback",
-            "http://ringbook.local:8000/auth/callback",
-            "https://phones/auth/callback",
-            "http://ringbook.example.com/auth/callback",
-        ] {
-            let finding = redirect(refused);
-            assert_eq!(finding.verdict, Verdict::Bad, "{refused}");
-            assert!(finding.way_out.is_some());
-        }
-        assert_eq!(redirect("http://localhost:8000/callback").verdict, Verdict::Warn);
-    }
 
     #[test]
     fn the_date_of_an_http_answer_is_read() {

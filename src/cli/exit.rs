@@ -101,9 +101,9 @@ impl From<TelemetryError> for Trouble {
 impl From<StartError> for Trouble {
     fn from(error: StartError) -> Trouble {
         let message = match &error {
-            StartError::Database(OpenError::Newer { .. }) | StartError::Google(_) => {
-                error.to_string()
-            }
+            StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
+            | StartError::Google(_)
+            | StartError::Key(_) => error.to_string(),
             StartError::Database(_) => {
                 format!("{error}\n\nThe setting is DATABASE_URL; `ringbook config` shows it")
             }
@@ -144,7 +144,8 @@ impl From<ConnectProblem> for Trouble {
         let exit = match &problem {
             ConnectProblem::NotConfigured
             | ConnectProblem::Misconfigured(_)
-            | ConnectProblem::Unusable(_) => Exit::Usage,
+            | ConnectProblem::Unusable(_)
+            | ConnectProblem::SetElsewhere(_) => Exit::Usage,
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => Exit::NotConnected,
             _ => Exit::Failed,
         };

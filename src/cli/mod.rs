@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod auth;
 mod decide;
 mod demo;
 mod dial;
@@ -12,6 +13,7 @@ mod doctor;
 mod exit;
 mod export;
 mod find;
+mod key;
 mod phone;
 mod phones;
 mod progress;
@@ -141,6 +143,27 @@ Example:
   ringbook reject")]
     Reject(decide::RejectArgs),
 
+    /// Connect a Google account from this terminal, also over SSH
+    #[command(after_help = "\
+Examples:
+  ringbook auth client --file client_secret.json   once: the OAuth client of your Google Cloud project
+  ringbook auth                                    print the address to open, and wait for the answer
+  ringbook auth --account new --name Reception     add another account
+
+Open the address in any browser, on any machine. If the browser ends at a page that it cannot open, paste
+that page's address here: it holds the answer.")]
+    Auth(auth::Args),
+
+    /// The key that seals tokens and other secrets in the database
+    #[command(after_help = "\
+Examples:
+  ringbook key status
+  ringbook key rotate        make a new key, and seal everything with it
+
+Works beside running servers; they notice the new key. Keep a copy of the key file, apart from the copies
+of the database.")]
+    Key(key::Args),
+
     /// The Google accounts; or add, name, pause, disconnect and remove one
     #[command(after_help = "\
 Examples:
@@ -254,6 +277,13 @@ The same seed gives the same people. Prints the settings that point a ringbook a
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // Memory holds secrets and contacts; a crash must not write them to a disk. Whoever cannot have it so
+    // still has everything else.
+    let _ = rustix::process::setrlimit(
+        rustix::process::Resource::Core,
+        rustix::process::Rlimit { current: Some(0), maximum: Some(0) },
+    );
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -319,6 +349,8 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
+        Some(Command::Auth(args)) => auth::auth(desk, args).await,
+        Some(Command::Key(args)) => key::key(desk, args).await,
         Some(Command::Accounts(args)) => accounts::accounts(desk, args).await,
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
         Some(Command::Dial(args)) => dial::dial(desk, args),
@@ -406,7 +438,8 @@ fn url_at(address: SocketAddr, secure: bool) -> String {
 
 fn not_connected(app: &App) -> Trouble {
     let message = format!(
-        "no Google account is connected; start `ringbook serve` and open {}/auth/google",
+        "no Google account is connected; `ringbook auth` connects one, or start `ringbook serve` and open \
+         {}/auth/google",
         local_url(&app.config)
     );
     Trouble::new(Exit::NotConnected, message)
@@ -465,10 +498,8 @@ fn is_named(store: &Store, account: &Account, named: &str) -> bool {
 
 /// Who sits at this terminal, for the history.
 fn whoami() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let name = std::fs::metadata("/proc/self").ok().and_then(|me| {
-        let users = std::fs::read_to_string("/etc/passwd").ok()?;
-        let uid = me.uid().to_string();
+    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
+        let uid = rustix::process::getuid().as_raw().to_string();
         let user = users.lines().find(|line| line.split(':').nth(2) == Some(&uid))?;
         user.split(':').next().map(str::to_owned)
     });

@@ -37,6 +37,8 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
 
     let supervisor = app.supervisor.clone();
     let supervising = tokio::spawn(async move { supervisor.supervise().await });
+    let watched = app.clone();
+    let watching = tokio::spawn(async move { watched.watch_grants().await });
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(web::serve(app.clone(), doors, Patience::default(), until(stopped)));
     tokio::pin!(serving);
@@ -53,6 +55,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
         }
     };
     info!("stopping: {asked:?}");
+    watching.abort();
     let end_at = after(app.clock.now(), STOP);
     stop.send_replace(true);
     let stopping = async {
@@ -176,10 +179,10 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
         ))?;
     }
     let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
-    if !app.connector.is_configured() {
+    if !app.connector.is_configured().await {
         screen.say(
-            "Next: create an OAuth client in the Google Cloud console, and set GOOGLE_CLIENT_ID and \
-             GOOGLE_CLIENT_SECRET.",
+            "Next: create an OAuth client in the Google Cloud console, and enter it with `ringbook auth \
+             client`; docs/connecting-google.md has every click.",
         )?;
     } else if !connected {
         let link = screen.paint.link(&format!("{url}/auth/google"));

@@ -22,7 +22,7 @@ use crate::web::wire::synced::{Attempt, Synced, fate_of};
 use crate::web::wire::together::{Fate, deciding};
 use crate::web::wire::{self, Outward};
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// List everything anew
     #[arg(long, conflicts_with = "incremental")]
@@ -59,10 +59,35 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     if args.dry_run {
         return rehearse(&app, &accounts, args.kind(), desk.screen).await;
     }
-    if !app.connector.is_configured() {
+    if !can_speak(&app, &accounts).await? {
         // It could only fail, and would leave its mark in the history.
         return Err(ConnectProblem::NotConfigured.into());
     }
+    all(&app, accounts, &args, desk.screen).await
+}
+
+/// Whether Google would hear any of these accounts: by an OAuth client, or by service accounts.
+async fn can_speak(app: &App, accounts: &[Account]) -> Result<bool, Trouble> {
+    for account in accounts {
+        if app.can_speak_for(account).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The first sync of an account that was just connected.
+pub(crate) async fn first(app: &App, account: &Account, screen: Screen) -> Result<Exit, Trouble> {
+    let args = Args { wait: true, ..Args::default() };
+    all(app, vec![account.clone()], &args, screen).await
+}
+
+async fn all(
+    app: &App,
+    accounts: Vec<Account>,
+    args: &Args,
+    screen: Screen,
+) -> Result<Exit, Trouble> {
     let several = accounts.len() > 1;
     let mut signals = Signals::listen()?;
     // All begin at once; they are watched one after the other.
@@ -75,20 +100,20 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let mut ended: Option<Asked> = None;
     for (account, started) in begun {
         if several {
-            desk.screen.say(desk.screen.paint.bold(&account.name))?;
+            screen.say(screen.paint.bold(&account.name))?;
         }
-        let seen = watch(&app, &account, started, &args, ended, &mut signals, desk.screen).await?;
+        let seen = watch(app, &account, started, args, ended, &mut signals, screen).await?;
         match seen {
             Seen::Over { row, asked } => {
                 let (fate, problem) = fate_of(&row);
-                if several || !desk.screen.json {
-                    tell(&app, &row, desk.screen)?;
+                if several || !screen.json {
+                    tell(app, &row, screen)?;
                 }
                 attempts.push(Attempt { account, fate, row: Some(*row), problem });
                 ended = ended.or(asked);
             }
             Seen::Refused(trouble) if several => {
-                desk.screen.say(format!("{}\n", trouble.message))?;
+                screen.say(format!("{}\n", trouble.message))?;
                 let fate = match trouble.exit {
                     Exit::Busy => Fate::Busy,
                     Exit::NotConnected => Fate::Failed(401),
@@ -101,8 +126,8 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
             Seen::Left(asked) => return Ok(asked.exit()),
         }
     }
-    if desk.screen.json {
-        answer(&app, &attempts, desk.screen)?;
+    if screen.json {
+        answer(app, &attempts, screen)?;
     }
     let exit = exit_of(&attempts, ended);
     if ended.is_some() {
@@ -118,7 +143,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         let by = Some(FOLLOW_UP_BY.to_owned());
         let wish = Wish { asked_by: by, ..wish(row.id.account(), Some(Kind::Incremental)) };
         if let Ok(started) = app.supervisor.start(&wish).await
-            && let Some(asked) = follow_up(&app, started, &mut signals, desk.screen).await?
+            && let Some(asked) = follow_up(app, started, &mut signals, screen).await?
         {
             return Ok(asked.exit());
         }
@@ -373,8 +398,7 @@ fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     }
     if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
         let url = super::local_url(&app.config);
-        screen
-            .say(format!("  Connect the account again: ringbook serve, then {url}/auth/google"))?;
+        screen.say(format!("  Connect the account again: ringbook auth, or {url}/auth/google"))?;
     }
     Ok(())
 }

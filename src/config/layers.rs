@@ -15,6 +15,8 @@ use super::{ConfigError, Flags};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
+    /// What systemd hands to a service, by its name.
+    Credential(&'static str),
     Environment,
     /// The `.env` file of the working directory.
     DotEnv,
@@ -28,6 +30,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Default => f.write_str("default"),
+            Source::Credential(name) => write!(f, "systemd credential {name}"),
             Source::Environment => f.write_str("environment"),
             Source::DotEnv => f.write_str(".env"),
             Source::File(path) => write!(f, "{}", path.display()),
@@ -55,10 +58,13 @@ pub(super) struct Layers {
 
 const DOTENV: &str = ".env";
 const TOML: &str = "ringbook.toml";
+/// Files in systemd's `$CREDENTIALS_DIRECTORY`, and the settings that they are.
+const CREDENTIALS: &[(&str, &str)] = &[("ringbook-key", "SECRET_KEY")];
 
 impl Layers {
     pub(super) fn read(flags: &Flags) -> Layers {
         let mut layers = Layers::default();
+        layers.credentials();
         layers.environment();
         layers.dotenv(Path::new(DOTENV));
         match &flags.config {
@@ -75,6 +81,21 @@ impl Layers {
 
     fn fail(&mut self, source: Source, key: &str, problem: String) {
         self.errors.push(ConfigError { key: key.to_owned(), source, problem });
+    }
+
+    /// What is in systemd's folder. Its rights are systemd's business.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    fn credentials(&mut self) {
+        let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return };
+        for (name, key) in CREDENTIALS {
+            let source = || Source::Credential(name);
+            if let Some(text) = self.text(source(), &Path::new(&folder).join(name), false) {
+                self.put(source(), *key, text);
+            }
+        }
     }
 
     #[expect(
@@ -242,8 +263,8 @@ pub(super) fn resolve(layers: Layers) -> (BTreeMap<&'static str, Raw>, Vec<Confi
 /// A value as it may be shown to whoever may read the configuration.
 pub(super) fn shown(setting: &Setting, value: &str) -> String {
     match setting.rule {
-        Rule::Secret if value.is_empty() => String::new(),
-        Rule::Secret => "***".to_owned(),
+        Rule::Secret | Rule::Keys if value.is_empty() => String::new(),
+        Rule::Secret | Rule::Keys => "***".to_owned(),
         Rule::SecretUrl => value::host_only(&value::masked(value)),
         Rule::Database | Rule::Url => value::masked(value),
         _ => value.to_owned(),

@@ -13,7 +13,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use icu_locale_core::Locale;
@@ -26,6 +26,7 @@ pub use value::{DatabaseUrl, Network};
 
 use crate::contact::NameOrder;
 use crate::number::DialRules;
+use crate::vault::{KeyRing, KeySource};
 use layers::{Layers, Raw};
 use table::{Rule, SETTINGS, Setting};
 
@@ -39,6 +40,8 @@ pub struct Config {
     /// Where phones are served, and nobody else.
     pub phones_listen: Option<SocketAddr>,
     pub database_url: DatabaseUrl,
+    /// `SECRET_KEY` or `SECRET_KEY_FILE`.
+    pub secret_key: KeySource,
     pub trusted_proxies: Vec<Network>,
     /// Who may read the directory without a token.
     pub phone_networks: Vec<Network>,
@@ -203,12 +206,17 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         read.computed.insert("ALERT_AFTER_HOURS", hours.to_string());
     }
 
+    let host = read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let database_url = read.database("DATABASE_URL");
+    let secret_key = read.secret_key(&database_url);
+
     let config = Config {
-        host: read.value("HOST", value::address).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+        host,
         port,
         tls,
         phones_listen: read.value("PHONES_LISTEN", value::socket),
-        database_url: read.database("DATABASE_URL"),
+        database_url,
+        secret_key,
         trusted_proxies,
         phone_networks: read.value("PHONE_NETWORKS", value::networks_or_none).unwrap_or_default(),
         phone_rate: read.whole("PHONE_RATE_PER_SECOND"),
@@ -427,6 +435,27 @@ impl Reader {
                 nowhere
             }
         }
+    }
+
+    /// A key that is given wins over one in a file. The file is beside the database, if that is a file.
+    fn secret_key(&mut self, database: &DatabaseUrl) -> KeySource {
+        let file = self.value("SECRET_KEY_FILE", |raw| Some(PathBuf::from(raw)));
+        if let Some(keys) = self.value("SECRET_KEY", |raw| KeyRing::parse(raw).ok()) {
+            let by = match self.values.get("SECRET_KEY").map(|raw| &raw.source) {
+                Some(source @ (Source::Credential(_) | Source::File(_))) => source.to_string(),
+                _ => "SECRET_KEY".to_owned(),
+            };
+            return KeySource::Given { by, keys };
+        }
+        KeySource::File(file.unwrap_or_else(|| {
+            let folder = match database {
+                DatabaseUrl::Sqlite { path } => path.parent().map(Path::to_owned),
+                DatabaseUrl::Postgres { .. } => Some(PathBuf::from("./data")),
+            };
+            let file = folder.unwrap_or_default().join("ringbook.key");
+            self.computed.insert("SECRET_KEY_FILE", file.display().to_string());
+            file
+        }))
     }
 
     fn line(&self, setting: &'static Setting) -> ConfigLine {

@@ -46,6 +46,8 @@ pub(super) enum Rule {
     Digits(usize),
     /// What is dialled before a number, at most so many characters.
     Prefix(usize),
+    /// Keys that seal secrets; never printed.
+    Keys,
 }
 
 impl fmt::Display for Rule {
@@ -85,6 +87,9 @@ impl fmt::Display for Rule {
             Rule::File => f.write_str("the path of a file"),
             Rule::Country => f.write_str("a country by its two letters, such as DE or GB (ISO 3166)"),
             Rule::Digits(max) => write!(f, "at most {max} digits"),
+            Rule::Keys => f.write_str(
+                "32 random bytes in base64 or hex (`openssl rand -base64 32` makes them); several with commas",
+            ),
             Rule::Prefix(max) => write!(f, "at most {max} digits, with *, # and a comma for a pause"),
         }
     }
@@ -93,7 +98,7 @@ impl fmt::Display for Rule {
 impl Rule {
     /// Whether a value has to be hidden from people who may read the configuration.
     pub(super) fn is_secret(self) -> bool {
-        matches!(self, Rule::Secret | Rule::SecretUrl)
+        matches!(self, Rule::Secret | Rule::SecretUrl | Rule::Keys)
     }
 }
 
@@ -121,6 +126,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("HOST", "127.0.0.1", Rule::Address, "address to listen on"),
     setting("PORT", "8000", Rule::Whole(1, 65_535), "port to listen on"),
     setting("DATABASE_URL", "sqlite:///./data/ringbook.db", Rule::Database, "where the directory is kept"),
+    setting("SECRET_KEY", "", Rule::Keys, "seals tokens and other secrets in the database; that of SECRET_KEY_FILE when not set"),
+    setting("SECRET_KEY_FILE", "", Rule::File, "file with that key, made at the first start; ringbook.key beside the database when not set"),
     setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For is believed"),
     setting("TLS_CERT_FILE", "", Rule::File, "certificate chain in PEM form; with TLS_KEY_FILE, HOST and PORT speak HTTPS"),
     setting("TLS_KEY_FILE", "", Rule::File, "its private key in PEM form"),

@@ -1,5 +1,7 @@
 //! Where grants are kept: in the store, or nowhere yet.
 
+use std::sync::{Mutex, PoisonError};
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -54,7 +56,7 @@ impl GrantKeeper for Kept {
             let secret = self.store.secret(&name).await.map_err(keeper)?;
             let key = secret.as_ref().and_then(ServiceKey::of_secret);
             let gone = "the key of the service account is gone; enter it again";
-            key.map(Some).ok_or_else(|| KeeperError(gone.to_owned()))
+            key.map(Some).ok_or_else(|| KeeperError::Lasting(gone.to_owned()))
         })
     }
 }
@@ -91,15 +93,33 @@ fn no_tokens() -> Tokens {
 }
 
 /// A grant that is not stored yet.
-pub(super) struct Loose(pub(super) Grant);
+pub(super) struct Loose(Mutex<Grant>);
+
+impl Loose {
+    pub(super) fn new(grant: Grant) -> Loose {
+        Loose(Mutex::new(grant))
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Grant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tokens as they are now: asking with them may have renewed them.
+    pub(super) fn tokens(&self) -> Tokens {
+        self.held().tokens.clone()
+    }
+}
 
 impl GrantKeeper for Loose {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
-        Box::pin(async move { Ok(Some(self.0.clone())) })
+        Box::pin(async move { Ok(Some(self.held().clone())) })
     }
 
-    fn save<'a>(&'a self, _: i64, _: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
-        Box::pin(async { Ok(true) })
+    fn save<'a>(&'a self, _: i64, grant: &'a Grant) -> BoxFuture<'a, Result<bool, KeeperError>> {
+        Box::pin(async move {
+            *self.held() = grant.clone();
+            Ok(true)
+        })
     }
 
     fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
@@ -108,7 +128,11 @@ impl GrantKeeper for Loose {
 }
 
 fn keeper(error: DbError) -> KeeperError {
-    KeeperError(error.to_string())
+    match error {
+        // The key is not there, or the value was changed: asking again does not help.
+        DbError::Vault(problem) => KeeperError::Lasting(problem.to_string()),
+        passing => KeeperError::Passing(passing.to_string()),
+    }
 }
 
 pub(super) fn new_tokens(tokens: &Tokens) -> NewTokens {

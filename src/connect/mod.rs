@@ -3,26 +3,31 @@
 //! `google` knows no database and `store` no Google; this is where they meet.
 
 mod book;
+mod client;
+mod consent;
 mod keep;
+pub mod redirect;
 mod sources;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::ResourceName;
 use crate::google::{
-    AccessTokens, Authorization, Grant, Limits, Minter, OAuth, OAuthError, OAuthOptions, People,
-    PeopleOptions, SetupError, Tokens, http_client,
+    AccessTokens, Grant, Limits, Minter, OAuth, OAuthError, OAuthOptions, People, PeopleOptions,
+    SCOPE_DIRECTORY, SetupError, Tokens, http_client,
 };
-use crate::store::{Account, ConnectError, DbError, Store};
+use crate::store::{Account, ConnectError, DbError, Store, Target};
 use crate::sync::AccountId;
 use crate::sync::book::{AddressBook, FetchError};
 
 pub use book::LazyPeople;
+pub use client::{ClientOrigin, NotAClient, OAuthClient};
+pub use consent::{Ask, WayBack, digest};
 pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
@@ -35,22 +40,39 @@ pub struct Connector {
     http: reqwest::Client,
     limits: Limits,
     api_base_url: String,
-    /// `None` until a client id and secret are configured.
-    oauth: Option<Arc<OAuth>>,
+    addresses: Addresses,
+    /// The OAuth client of the configuration, and where it was found. It wins over an entered one.
+    configured: Option<(OAuthClient, String)>,
+    /// The client in force and what was made of it, as it was when it was needed last.
+    oauth: tokio::sync::Mutex<Option<(OAuthClient, Arc<OAuth>)>>,
     /// For accounts for which a service account speaks.
     minter: Arc<Minter>,
     tokens: tokio::sync::Mutex<std::collections::HashMap<AccountId, Arc<AccessTokens>>>,
     line: Line,
 }
 
+/// Where Google's OAuth is, and where we are for it.
+struct Addresses {
+    redirect: String,
+    auth: String,
+    token: String,
+    revoke: String,
+}
+
 /// Why something about a connection did not succeed. Each text says the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectProblem {
     #[error(
-        "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not set; create an OAuth client in the Google \
-         Cloud console and set both"
+        "there is no OAuth client; create one in the Google Cloud console, and enter it with `ringbook \
+         auth client`, at PUT /api/google/client, or as GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET"
     )]
     NotConfigured,
+    /// What is configured cannot be changed from here.
+    #[error(
+        "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set ({0}), and win over what is entered here; \
+         change them there, or remove them there first"
+    )]
+    SetElsewhere(String),
     #[error("no Google account is connected; connect one at /auth/google")]
     NotConnected,
     /// A person said no, or the grant is dead: connecting again helps.
@@ -92,49 +114,141 @@ impl Connector {
         let limits = Limits::default();
         let http = http_client(&limits)?;
         let clock = store.clock().clone();
-        let oauth = match (&config.google_client_id, &config.google_client_secret) {
-            (Some(id), Some(secret)) => Some(Arc::new(OAuth::new(OAuthOptions {
-                client_id: id.clone(),
-                client_secret: secret.clone(),
-                redirect_uri: config.google_redirect_uri.clone(),
-                auth_url: config.google_auth_url.clone(),
-                token_url: config.google_token_url.clone(),
-                revoke_url: config.google_revoke_url.clone(),
-                clock: clock.clone(),
-                http: http.clone(),
-                limits,
-            })?)),
+        let configured = match (&config.google_client_id, &config.google_client_secret) {
+            (Some(id), Some(secret)) => {
+                let lines = config.report();
+                let line = lines.iter().find(|line| line.key == "GOOGLE_CLIENT_ID");
+                let source = line.map_or_else(String::new, |line| line.source.clone());
+                Some((OAuthClient { id: id.clone(), secret: secret.clone() }, source))
+            }
             _ => None,
         };
         let minter = Minter::new(&config.google_token_url, clock.clone(), http.clone(), limits)?;
-        Ok(Connector {
+        let connector = Connector {
             store,
             clock,
             http,
             minter: Arc::new(minter),
             limits,
             api_base_url: config.google_api_base_url.clone(),
-            oauth,
+            addresses: Addresses {
+                redirect: config.google_redirect_uri.clone(),
+                auth: config.google_auth_url.clone(),
+                token: config.google_token_url.clone(),
+                revoke: config.google_revoke_url.clone(),
+            },
+            configured,
+            oauth: tokio::sync::Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             line: Line::open()?,
-        })
+        };
+        // An address that is none is a mistake that should show at the start.
+        connector.oauth_of(&OAuthClient { id: String::new(), secret: "".into() })?;
+        Ok(connector)
+    }
+
+    /// The OAuth client in force, and where it comes from.
+    ///
+    /// # Errors
+    /// When the entered one cannot be read, for instance because its key is lost.
+    pub async fn client(&self) -> Result<Option<(OAuthClient, ClientOrigin)>, DbError> {
+        if let Some((client, source)) = &self.configured {
+            return Ok(Some((client.clone(), ClientOrigin::Configuration(source.clone()))));
+        }
+        let Some(entered) = self.store.secret(client::NAME).await? else { return Ok(None) };
+        let client = OAuthClient::from_download(entered.expose_secret());
+        let client = client.map_err(|problem| DbError::Content(problem.to_string()))?;
+        Ok(Some((client, ClientOrigin::Entered)))
+    }
+
+    /// Keeps an OAuth client that somebody entered. It is in force at once, in every process.
+    ///
+    /// # Errors
+    /// When the configuration has one, which would win.
+    pub async fn enter_client(&self, client: &OAuthClient) -> Result<(), ConnectProblem> {
+        self.refuse_if_configured()?;
+        Ok(self.store.put_secret(client::NAME, &client.to_secret()).await?)
+    }
+
+    /// Forgets the OAuth client that somebody entered. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When the one in force is of the configuration.
+    pub async fn forget_client(&self) -> Result<bool, ConnectProblem> {
+        self.refuse_if_configured()?;
+        Ok(self.store.forget_secret(client::NAME).await?)
+    }
+
+    fn refuse_if_configured(&self) -> Result<(), ConnectProblem> {
+        match &self.configured {
+            Some((_, source)) => Err(ConnectProblem::SetElsewhere(source.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Where Google sends people back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.addresses.redirect
+    }
+
+    /// What Google will say of the redirect URI. A stand-in for Google has no such rules.
+    pub fn judge_redirect(&self) -> redirect::Judgement {
+        let judgement = redirect::judge(&self.addresses.redirect);
+        if judgement.verdict == redirect::Verdict::Refused && !self.asks_google() {
+            let message = format!("{} (by rules of its own)", self.addresses.redirect);
+            let verdict = redirect::Verdict::Good;
+            return redirect::Judgement { verdict, message, way_out: None };
+        }
+        judgement
+    }
+
+    /// Whether people are sent to Google itself.
+    pub fn asks_google(&self) -> bool {
+        self.addresses.auth.starts_with("https://accounts.google.com/")
     }
 
     /// Whether a client id and secret are there.
-    pub fn is_configured(&self) -> bool {
-        self.oauth.is_some()
+    pub async fn is_configured(&self) -> bool {
+        !matches!(self.client().await, Ok(None))
     }
 
-    fn oauth(&self) -> Result<&Arc<OAuth>, ConnectProblem> {
-        self.oauth.as_ref().ok_or(ConnectProblem::NotConfigured)
+    fn oauth_of(&self, client: &OAuthClient) -> Result<OAuth, SetupError> {
+        OAuth::new(OAuthOptions {
+            client_id: client.id.clone(),
+            client_secret: client.secret.clone(),
+            redirect_uri: self.addresses.redirect.clone(),
+            auth_url: self.addresses.auth.clone(),
+            token_url: self.addresses.token.clone(),
+            revoke_url: self.addresses.revoke.clone(),
+            clock: self.clock.clone(),
+            http: self.http.clone(),
+            limits: self.limits,
+        })
     }
 
-    /// The address to send a person's browser to, with the secrets to keep for the way back.
-    ///
-    /// # Errors
-    /// When no OAuth client is configured.
-    pub fn begin(&self) -> Result<Authorization, ConnectProblem> {
-        Ok(self.oauth()?.begin(None)?)
+    /// What speaks to Google in the name of the client in force. Another process may have entered
+    /// another client since we asked last.
+    async fn oauth(&self) -> Result<Arc<OAuth>, ConnectProblem> {
+        let client = self.client().await.map_err(|problem| match problem {
+            DbError::Vault(problem) => ConnectProblem::Misconfigured(format!(
+                "the OAuth client that was entered cannot be used: {problem}"
+            )),
+            other => other.into(),
+        })?;
+        let (client, _) = client.ok_or(ConnectProblem::NotConfigured)?;
+        let mut known = self.oauth.lock().await;
+        if let Some((of, oauth)) = &*known
+            && of.is(&client)
+        {
+            return Ok(oauth.clone());
+        }
+        let oauth = self.oauth_of(&client);
+        let oauth =
+            Arc::new(oauth.map_err(|error| ConnectProblem::Misconfigured(error.to_string()))?);
+        // What renews tokens does it in the name of the client before.
+        self.tokens.lock().await.clear();
+        *known = Some((client, oauth.clone()));
+        Ok(oauth)
     }
 
     /// What Google's redirect said instead of a code.
@@ -142,46 +256,62 @@ impl Connector {
         OAuthError::from_redirect(error).into()
     }
 
-    /// Turns the code of the way back into a connected account.
-    ///
-    /// There is one account for now: a consent given again renews its grant, and a consent of another
-    /// person is refused before anything is touched.
+    /// Turns the code of the way back into a connected account. A consent given again renews the grant.
     ///
     /// # Errors
-    /// When Google rejects the code, a scope is missing, or it is another person's account.
-    pub async fn complete(
+    /// When Google rejects the code, a scope is missing, or it is another person's account; nothing is
+    /// changed then.
+    async fn complete(
         &self,
         code: &str,
         verifier: &SecretString,
+        target: &Target,
     ) -> Result<AccountId, ConnectProblem> {
-        let tokens = self.oauth()?.exchange(code, verifier).await?;
-        let existing = self.store.accounts().await?.into_iter().next();
-        let google_id = self.identify(&tokens).await?;
-        let connected = self
-            .store
-            .connect(existing.map(|it| it.id), google_id.as_ref(), &new_tokens(&tokens))
-            .await;
+        let oauth = self.oauth().await?;
+        let tokens = oauth.exchange(code, verifier).await.map_err(|error| match error {
+            // A code, not a grant: it lives for minutes and works once.
+            OAuthError::GrantDead(words) => ConnectProblem::Refused(format!(
+                "Google does not take the code of this sign-in any more; begin again at /auth/google \
+                 ({words})"
+            )),
+            other => other.into(),
+        })?;
+        let (google_id, tokens) = self.identify(&oauth, tokens).await?;
+        let connected =
+            self.store.connect_to(target, google_id.as_ref(), &new_tokens(&tokens)).await;
         let account = match connected {
             Ok(account) => account,
             Err(ConnectError::Db(error)) => return Err(error.into()),
             Err(error) => return Err(ConnectProblem::DifferentAccount(error)),
         };
+        if let Some(end) = tokens.refresh_expires_at {
+            warn!(
+                account = account.0,
+                %end,
+                "Google will end the permission of account {} at {end}, as it does for apps in \"Testing\"",
+                account.0
+            );
+        }
         self.access(account).await?.forget().await;
         Ok(account)
     }
 
-    /// Who answers for fresh tokens, where Google will say. The first full run asks once more.
+    /// Who answers for fresh tokens, where Google will say, and the tokens as they are then. The first
+    /// full run asks once more.
     ///
     /// # Errors
     /// When Google cannot be asked now: an account must not be taken for another unchecked.
-    async fn identify(&self, tokens: &Tokens) -> Result<Option<ResourceName>, ConnectProblem> {
-        let oauth = self.oauth()?.clone();
-        let grant = Grant { generation: 0, tokens: tokens.clone() };
-        let access = AccessTokens::new(oauth, Arc::new(Loose(grant)));
+    async fn identify(
+        &self,
+        oauth: &Arc<OAuth>,
+        tokens: Tokens,
+    ) -> Result<(Option<ResourceName>, Tokens), ConnectProblem> {
+        let loose = Arc::new(Loose::new(Grant { generation: 0, tokens }));
+        let access = AccessTokens::new(oauth.clone(), loose.clone());
         match self.people_with(Arc::new(access))?.identify().await {
-            Ok(google_id) => Ok(google_id),
+            Ok(google_id) => Ok((google_id, loose.tokens())),
             Err(FetchError::Again { message, .. }) => Err(ConnectProblem::Unavailable(message)),
-            Err(_) => Ok(None),
+            Err(_) => Ok((None, loose.tokens())),
         }
     }
 
@@ -194,7 +324,7 @@ impl Connector {
         if grant.service.is_some() {
             return self.mint_anew(account.id).await;
         }
-        let oauth = self.oauth()?;
+        let oauth = self.oauth().await?;
         if grant.refresh_token.is_none() {
             return Err(ConnectProblem::Refused(
                 "Google gave no refresh token; connect the account again at /auth/google"
@@ -228,7 +358,7 @@ impl Connector {
             self.disconnect(account).await?;
             return Ok(());
         }
-        let oauth = self.oauth()?;
+        let oauth = self.oauth().await?;
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
         oauth.revoke(token).await?;
         self.disconnect(account).await?;
@@ -268,19 +398,25 @@ impl Connector {
         .map_err(|error| ConnectProblem::Misconfigured(error.to_string()))
     }
 
-    /// The tokens that one account was given, for itself and for the sources it lends them to. One object for all its clients, so that one refresh serves all.
+    /// The tokens that one account was given, for itself and for the sources it lends them to. One object
+    /// for all its clients, so that one refresh serves all.
     async fn access(&self, account: AccountId) -> Result<Arc<AccessTokens>, ConnectProblem> {
+        let oauth = match self.oauth().await {
+            Ok(oauth) => Some(oauth),
+            // A service account needs none.
+            Err(ConnectProblem::NotConfigured) => None,
+            Err(problem) => return Err(problem),
+        };
         let mut tokens = self.tokens.lock().await;
         let entry = tokens.entry(account).or_insert_with(|| {
             let kept = Arc::new(Kept { store: self.store.clone(), account });
-            let (oauth, minter) = (self.oauth.clone(), self.minter.clone());
-            Arc::new(AccessTokens::minting(oauth, minter, kept))
+            Arc::new(AccessTokens::minting(oauth, self.minter.clone(), kept))
         });
         Ok(entry.clone())
     }
 }
 
-/// Are a grant's stored credentials still good, by the clock?
-pub fn has_expired(expires_at: Timestamp, now: Timestamp) -> bool {
-    expires_at <= now
+/// Whether these scopes let us read the directory of a Workspace domain.
+pub fn reads_directory(scopes: &[String]) -> bool {
+    scopes.iter().any(|it| it == SCOPE_DIRECTORY)
 }

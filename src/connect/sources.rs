@@ -8,14 +8,14 @@ use tracing::info;
 use crate::connect::keep::LooseKey;
 use crate::connect::{ConnectProblem, Connector};
 use crate::contact::{ResourceName, clean};
-use crate::google::{AccessTokens, DIRECTORY_SCOPE, SCOPE, ServiceKey, scope_of};
+use crate::google::{AccessTokens, SCOPE, SCOPE_DIRECTORY, ServiceKey, scope_of};
 use crate::store::{Account, AccountError, AddError, ConnectError, ServiceFacts, service_key_name};
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
 use crate::sync::{AccountId, Source};
 
 /// What an administrator of the domain may allow a service account: for a person's contacts, and for the
 /// lists of the domain.
-pub const SERVICE_SCOPES: [&str; 2] = [SCOPE, DIRECTORY_SCOPE];
+pub const SERVICE_SCOPES: [&str; 2] = [SCOPE, SCOPE_DIRECTORY];
 
 /// What came of entering a service account.
 #[derive(Clone, Debug)]
@@ -110,7 +110,9 @@ impl Connector {
         found: &ResourceName,
     ) -> Result<(), ConnectProblem> {
         if account.google_id.as_ref().is_some_and(|known| known != found) {
-            return Err(ConnectProblem::DifferentAccount(ConnectError::DifferentAccount));
+            return Err(ConnectProblem::DifferentAccount(ConnectError::DifferentAccount {
+                account: account.name.clone(),
+            }));
         }
         let accounts = self.store.accounts().await?;
         let twin = accounts.iter().find(|it| {

@@ -43,6 +43,8 @@ pub(super) struct Refusal {
     /// A `QuotaFailure` is among the details.
     quota: bool,
     retry_after: Option<Duration>,
+    /// What is to be said of our clock.
+    clock: String,
 }
 
 impl Refusal {
@@ -55,6 +57,7 @@ impl Refusal {
             activation: None,
             quota: false,
             retry_after: answer.retry_after.as_deref().and_then(|it| retry_after(it, now)),
+            clock: clock_note(answer.date.as_deref(), now),
         };
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         // Some of Google's front ends wrap the envelope into a list of one.
@@ -97,7 +100,8 @@ impl Refusal {
             },
             401 => FetchError::NeedsReauth {
                 message: format!(
-                    "Google refuses even a fresh access token; {RECONNECT}: {message}"
+                    "Google refuses even a fresh access token; {RECONNECT}: {message}{}",
+                    self.clock
                 ),
             },
             403 => self.judge_forbidden(message),
@@ -217,15 +221,52 @@ pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
+/// A clock that is further off than this makes tokens seem over, or not yet valid.
+const CLOCK_OFF: Duration = Duration::from_secs(120);
+
+/// What is to be said of our clock, by the `Date` header of an answer; empty where it is right.
+pub(super) fn clock_note(date: Option<&str>, now: Timestamp) -> String {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    let Some(date) = date.and_then(|it| parser.parse_timestamp(it).ok()) else {
+        return String::new();
+    };
+    let (ahead, behind) = (between(date, now), between(now, date));
+    let (off, word) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
+    if off <= CLOCK_OFF {
+        return String::new();
+    }
+    let off = off.as_secs();
+    format!(
+        "; this machine's clock is {off} s {word} Google's: set it, and keep it set with an NTP service"
+    )
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use FetchError::*;
 
+    #[test]
+    fn a_clock_that_is_off_by_more_than_two_minutes_is_named_with_how_much_and_which_way() {
+        let now: Timestamp = "1994-11-06T08:49:37Z".parse().unwrap();
+        let note = |date| clock_note(Some(date), now);
+        for right in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:47:37 GMT", "", "x"] {
+            assert_eq!(note(right), "", "{right}");
+        }
+        assert!(note("Sun, 06 Nov 1994 08:39:37 GMT").contains("is 600 s ahead of Google's"));
+        assert!(note("Sun, 06 Nov 1994 09:49:37 GMT").contains("is 3600 s behind Google's"));
+        assert_eq!(clock_note(None, now), "");
+    }
+
     fn judge(status: u16, body: &str, with_cursor: bool) -> FetchError {
-        let answer =
-            Answer { status, json: true, retry_after: None, body: body.as_bytes().to_vec() };
+        let answer = Answer {
+            status,
+            json: true,
+            retry_after: None,
+            date: None,
+            body: body.as_bytes().to_vec(),
+        };
         Refusal::read(&answer, Timestamp::UNIX_EPOCH).judge(with_cursor)
     }
 

@@ -176,7 +176,8 @@ fn answer(bytes: &[u8]) -> Answer {
     let status = std::str::from_utf8(status).ok().and_then(|it| it.trim().parse().ok());
     let wait = String::from_utf8_lossy(wait).into_owned();
     let status = status.filter(|it| (100..=599).contains(it)).unwrap_or(400);
-    Answer { status, json: true, retry_after: Some(wait), body: body.to_vec() }
+    let date = Some(wait.clone());
+    Answer { status, json: true, retry_after: Some(wait), date, body: body.to_vec() }
 }
 
 /// The header `Retry-After`.
@@ -209,7 +210,8 @@ pub(crate) fn tokens(bytes: &[u8]) {
 
 fn answer_of(other: &Answer) -> Answer {
     let retry_after = other.retry_after.clone();
-    Answer { status: other.status, json: other.json, retry_after, body: Vec::new() }
+    let date = other.date.clone();
+    Answer { status: other.status, json: other.json, retry_after, date, body: Vec::new() }
 }
 
 fn check_tokens(tokens: &Tokens, now: Timestamp, len: usize) {

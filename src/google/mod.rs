@@ -18,7 +18,7 @@ mod token;
 mod transport;
 mod wire;
 
-pub use oauth::{Authorization, DIRECTORY_SCOPE, OAuth, OAuthError, OAuthOptions, SCOPE, Tokens};
+pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, SCOPE_DIRECTORY, Tokens};
 pub use people::{People, PeopleOptions, request_fingerprint};
 pub use service_account::{BadKey, Minter, ServiceKey};
 pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError, scope_of};

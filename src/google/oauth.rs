@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fault::{RECONNECT, retry_after};
+use super::fault::{RECONNECT, clock_note, retry_after};
 use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
 use crate::clock::{Clock, after};
 use crate::contact::clean;
@@ -25,8 +25,8 @@ use crate::sync::Delay;
 /// All that Ringbook asks for. It never writes.
 pub const SCOPE: &str = "https://www.googleapis.com/auth/contacts.readonly";
 
-/// Asked for when a domain's directory is to be mirrored, too.
-pub const DIRECTORY_SCOPE: &str = "https://www.googleapis.com/auth/directory.readonly";
+/// What the directory of a Workspace domain takes besides. It never writes either.
+pub const SCOPE_DIRECTORY: &str = "https://www.googleapis.com/auth/directory.readonly";
 
 /// Enough too: somebody may have granted it to this client before.
 const SCOPE_WIDER: &str = "https://www.googleapis.com/auth/contacts";
@@ -133,11 +133,16 @@ impl OAuth {
         })
     }
 
-    /// Starts the flow. `login_hint` is an e-mail address that Google should offer first.
+    /// Starts the flow. `login_hint` is the account that Google should offer first, by its e-mail address
+    /// or its number.
     ///
     /// # Errors
     /// When the machine has no random numbers.
-    pub fn begin(&self, login_hint: Option<&str>) -> Result<Authorization, OAuthError> {
+    pub fn begin(
+        &self,
+        scopes: &[&str],
+        login_hint: Option<&str>,
+    ) -> Result<Authorization, OAuthError> {
         let (state, verifier) = (random()?, random()?);
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let mut url = self.auth_url.clone();
@@ -145,7 +150,7 @@ impl OAuth {
             .append_pair("client_id", &self.client_id)
             .append_pair("redirect_uri", &self.redirect_uri)
             .append_pair("response_type", "code")
-            .append_pair("scope", SCOPE)
+            .append_pair("scope", &scopes.join(" "))
             .append_pair("access_type", "offline")
             // Without it a refresh token comes "the first time" only, and a reconnect gets none.
             .append_pair("prompt", "consent")
@@ -236,7 +241,11 @@ impl OAuth {
         let wait = answer.retry_after.as_deref().and_then(|it| retry_after(it, self.clock.now()));
         let passing = |delay, message| OAuthError::Transient { delay, retry_after: wait, message };
         let words = match &error {
-            Some(error) => error.words(),
+            // "Token used too early" and the like come of a clock that is wrong.
+            Some(error) => {
+                let note = clock_note(answer.date.as_deref(), self.clock.now());
+                format!("{}{note}", error.words())
+            }
             None => format!("Google's token service answered {status} without a reason"),
         };
         match (status, error) {
@@ -281,7 +290,7 @@ impl OAuthError {
             )),
             "invalid_client" | "unauthorized_client" | "deleted_client" | "disabled_client" => {
                 OAuthError::ClientRejected(format!(
-                    "Google does not accept the OAuth client; check GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET against the Google Cloud console ({words})"
+                    "Google does not accept the OAuth client; enter its id and secret again as the Google Cloud console shows them (`ringbook auth client`, or GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET), and if it is another client than before, connect the account again ({words})"
                 ))
             }
             "redirect_uri_mismatch" => OAuthError::ClientRejected(format!(

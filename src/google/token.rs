@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::oauth::{DIRECTORY_SCOPE, OAuth, OAuthError, SCOPE, Tokens};
+use super::oauth::{OAuth, OAuthError, SCOPE, SCOPE_DIRECTORY, Tokens};
 use super::service_account::{Minter, ServiceKey};
 use crate::clock::{Clock, after};
 use crate::sync::book::FetchError;
@@ -57,10 +57,16 @@ pub trait GrantKeeper: Send + Sync + 'static {
     }
 }
 
-/// The place where grants are kept did not answer. The text must hold no secrets.
+/// The place where grants are kept did not answer. The texts must hold no secrets.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct KeeperError(pub String);
+pub enum KeeperError {
+    /// It may answer later.
+    #[error("{0}")]
+    Passing(String),
+    /// Only an administrator can help.
+    #[error("{0}")]
+    Lasting(String),
+}
 
 /// An access token that was good when it was handed out.
 #[derive(Clone, Debug)]
@@ -163,7 +169,7 @@ impl AccessTokens {
 pub fn scope_of(source: Source) -> &'static str {
     match source {
         Source::Contacts => SCOPE,
-        Source::Directory | Source::Shared => DIRECTORY_SCOPE,
+        Source::Directory | Source::Shared => SCOPE_DIRECTORY,
     }
 }
 
@@ -321,7 +327,7 @@ impl Shared {
 /// A person may have granted less than is needed. Google would say the same, with one more request.
 fn check_scope(grant: &Grant, scope: &str) -> Result<(), FetchError> {
     // Of the right to see contacts there is a wider form, and it was checked when it was given.
-    if scope == DIRECTORY_SCOPE && !grant.tokens.scopes.iter().any(|known| known == scope) {
+    if scope == SCOPE_DIRECTORY && !grant.tokens.scopes.iter().any(|known| known == scope) {
         return Err(FetchError::Misconfigured { message: DIRECTORY_NOT_GRANTED.to_owned() });
     }
     Ok(())
@@ -338,5 +344,12 @@ fn again(message: String) -> FetchError {
 }
 
 fn unkept(error: KeeperError) -> FetchError {
-    again(format!("our own store of permissions did not answer: {error}"))
+    match error {
+        KeeperError::Passing(why) => {
+            again(format!("our own store of permissions did not answer: {why}"))
+        }
+        KeeperError::Lasting(why) => FetchError::Misconfigured {
+            message: format!("Google's permission cannot be used: {why}"),
+        },
+    }
 }

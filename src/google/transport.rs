@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
+    RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Client, RequestBuilder, Response, Url};
 
@@ -114,6 +114,8 @@ pub(super) struct Answer {
     /// It says that it is JSON.
     pub(super) json: bool,
     pub(super) retry_after: Option<String>,
+    /// What time it is at Google.
+    pub(super) date: Option<String>,
     /// Unpacked. Empty when an answer other than 200 had a body that could not be read: then
     /// the status alone must do.
     pub(super) body: Vec<u8>,
@@ -152,10 +154,11 @@ async fn bounded(request: RequestBuilder, limits: &Limits) -> Result<Answer, Bro
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let json = header(CONTENT_TYPE).is_some_and(is_json);
     let retry_after = header(RETRY_AFTER).map(str::to_owned);
+    let date = header(DATE).map(str::to_owned);
     let packed = collect(&mut response, limits).await;
     let body = packed.and_then(|packed| unpack(packed, limits.body_max));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
-    Ok(Answer { status, json, retry_after, body })
+    Ok(Answer { status, json, retry_after, date, body })
 }
 
 async fn collect(response: &mut Response, limits: &Limits) -> Result<Vec<u8>, Broken> {

@@ -22,7 +22,41 @@ mod router;
 #[cfg(test)]
 mod tests;
 
+use secrecy::ExposeSecret;
+
+use crate::connect::redirect::{Verdict, comes_back, judge, loopback_port};
+use crate::connect::{OAuthClient, WayBack};
+use crate::vault::{Key, KeyRing, KeySource, Vault, is_sealed, key_of};
 use crate::{config, google};
+
+/// What a person pastes as the address that a browser ended at; and an address as a redirect URI.
+fn pasted(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(back) = WayBack::parse(&text) {
+        assert!(!back.state.is_empty());
+        assert!(back.answer.is_err() || back.answer.is_ok_and(|it| !it.expose_secret().is_empty()));
+    }
+    let judgement = judge(&text);
+    assert_eq!(judgement.verdict == Verdict::Good, judgement.way_out.is_none());
+    let _ = comes_back("http://localhost:8000/auth/callback", &text);
+    let _ = loopback_port(&text);
+}
+
+/// A sealed value, keys, and the file of an OAuth client: none of them is repeated where it is refused.
+fn sealed(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let keys = KeyRing::of(Key::new([7; 32]));
+    let vault = Vault::open(KeySource::Given { by: "a test".to_owned(), keys });
+    let opened = vault.expect("given keys are there").open_sealed("place", &text);
+    assert!(opened.is_err(), "nobody has sealed this");
+    assert_eq!(is_sealed(&text), key_of(&text).is_some());
+    if let Ok(ring) = KeyRing::parse(&text) {
+        assert!((1..=16).contains(&ring.keys().len()));
+    }
+    if let Ok(client) = OAuthClient::from_download(&text) {
+        assert!(!client.id.is_empty() && !client.secret.expose_secret().is_empty());
+    }
+}
 
 /// A door, and what is known of the bytes that come through it.
 pub struct Target {
@@ -320,12 +354,29 @@ const fn target(
     Target { name, run, words, executions, appetite }
 }
 
+const PASTED_WORDS: &[&str] = &[
+    "http://localhost:8000/auth/callback?",
+    "state=",
+    "code=",
+    "error=",
+    "&",
+    "%2F",
+    "%ff",
+    "#",
+    "[::1]",
+];
+
+const SEALED_WORDS: &[&str] =
+    &["v1.", ".", "-_", "==", "A", "#", ",", "0123456789abcdef", "{\"web\":"];
+
 pub const TARGETS: &[Target] = &[
     target("page", google::hostile::page, PERSON_WORDS, 6000, (256 << 10, 200)),
     target("person", google::hostile::one_person, PERSON_WORDS, 8000, (256 << 10, 100)),
     target("batch", google::hostile::batch, ANSWER_WORDS, 8000, (256 << 10, 100)),
     target("labels", google::hostile::labels, ANSWER_WORDS, 8000, (256 << 10, 100)),
     target("refusal", google::hostile::refusal, ANSWER_WORDS, 8000, (256 << 10, 300)),
+    target("pasted", pasted, PASTED_WORDS, 8000, (64 << 10, 200)),
+    target("sealed", sealed, SEALED_WORDS, 8000, (64 << 10, 200)),
     target("retry_after", google::hostile::wait, ANSWER_WORDS, 8000, (256 << 10, 100)),
     target("tokens", google::hostile::tokens, ANSWER_WORDS, 8000, (256 << 10, 400)),
     target("packed", google::hostile::packed, TEXT_WORDS, 8000, (1024 << 10, 100)),

@@ -42,6 +42,8 @@ no_bytes_break! {
     a_refusal: "refusal",
     a_time_to_wait: "retry_after",
     an_answer_about_tokens: "tokens",
+    what_is_pasted_as_the_way_back: "pasted",
+    what_is_sealed_and_what_seals: "sealed",
     a_packed_answer: "packed",
     the_settings: "settings",
     a_text: "text",

@@ -1,15 +1,21 @@
 //! Grants: the tokens that Google gave for an account, and how they come and go.
 
-use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
 
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::clock::after;
 use crate::contact::ResourceName;
 use crate::store::Store;
-use crate::store::accounts::{NeedsReauth, add, free_name, needs_reauth};
-use crate::store::db::{Arg, DbError};
+use crate::store::accounts::{AccountError, NeedsReauth, add, check_free, free_name, needs_reauth};
+use crate::store::db::{Arg, DbError, Row, Tx};
 use crate::store::gate::take_away;
+use crate::store::secrets;
 use crate::store::sources::{forget_key, mark, service};
 use crate::sync::AccountId;
+use crate::sync::account::AccountName;
+use crate::vault::VaultError;
 
 /// The tokens of one consent.
 #[derive(Clone, Debug)]
@@ -39,6 +45,22 @@ pub struct ServiceFacts {
     pub subject: String,
 }
 
+/// What may be told of a grant.
+#[derive(Clone, Debug)]
+pub struct GrantFacts {
+    pub expires_at: Timestamp,
+    pub has_refresh_token: bool,
+    /// When Google ends it by itself, as it does after seven days for apps in "Testing".
+    pub refresh_expires_at: Option<Timestamp>,
+    pub scopes: Vec<String>,
+    pub connected_at: Timestamp,
+    pub needs_reauth: Option<NeedsReauth>,
+    /// Set when a service account speaks for the account.
+    pub service: Option<ServiceFacts>,
+    /// Why its tokens cannot be opened, if they cannot.
+    pub locked: Option<String>,
+}
+
 /// Tokens to store.
 #[derive(Clone, Debug)]
 pub struct NewTokens {
@@ -49,50 +71,96 @@ pub struct NewTokens {
     pub scopes: Vec<String>,
 }
 
-/// Why an account could not be connected.
+/// Which account a consent is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nobody said. The account of that person, else the only one, else a new one.
+    Any,
+    Account(AccountId),
+    New {
+        name: Option<String>,
+    },
+}
+
+/// What somebody should be told of a grant, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Google will end it by itself.
+    Ending { account: AccountId, name: String, at: Timestamp },
+    /// Only connecting again helps.
+    Dead { account: AccountId, name: String, reason: String },
+}
+
+/// How long before the end of a grant somebody is told.
+const ENDING_SOON: Duration = Duration::from_secs(48 * 3600);
+
+/// Why an account could not be connected. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error(
-        "this is another Google account than the one whose contacts are mirrored here; nothing was \
-         changed. Choose the same account at Google, or use another database for this one"
+        "this is another Google account than the one whose contacts `{account}` mirrors; nothing was \
+         changed. Choose the same account at Google, or add this one as a new account at \
+         /auth/google?account=new"
     )]
-    DifferentAccount,
-    #[error("this account was removed meanwhile; nothing was changed")]
+    DifferentAccount { account: String },
+    #[error(
+        "this Google account is mirrored by `{account}` already; nothing was changed. Connect that one \
+         again instead, or choose another account at Google"
+    )]
+    AlreadyMirrored { account: String },
+    #[error(
+        "there are several accounts, and this Google account is none of them; nothing was changed. Say \
+         which one is meant: /auth/google?account=ID, or ?account=new to add it"
+    )]
+    WhichAccount,
+    #[error("the account that was to be connected is not there any more; nothing was changed")]
     Gone,
     #[error("this uses the permission of the account `{0}`; connect that one instead")]
     Borrows(String),
+    #[error("`{0}` is no name for an account, or another one has it; nothing was changed")]
+    Name(String),
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
 impl Store {
-    /// Stores the tokens of a fresh consent, for an account that exists or for a new one.
-    ///
-    /// A consent always begins a new grant, and with it a new series of sync tokens. A run in progress
-    /// under the one before is closed as interrupted.
-    ///
-    /// # Errors
-    /// [`ConnectError::DifferentAccount`] when the account mirrors somebody else; nothing is changed then.
+    /// Stores the tokens of a fresh consent, for an account that exists or for a new one. See
+    /// [`Store::connect_to`].
     pub async fn connect(
         &self,
         account: Option<AccountId>,
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
     ) -> Result<AccountId, ConnectError> {
-        self.connect_with(account, google_id, tokens, None).await
+        let target = account.map_or(Target::New { name: None }, Target::Account);
+        self.connect_to(&target, google_id, tokens).await
+    }
+
+    /// Stores the tokens of a fresh consent.
+    ///
+    /// A consent always begins a new grant, and with it a new series of sync tokens. A run in progress
+    /// under the one before is closed as interrupted. Which account it is for is decided in the same
+    /// transaction: of two first consents at once one makes the account and the other renews it.
+    ///
+    /// # Errors
+    /// When the account mirrors somebody else, or somebody else's account mirrors this person.
+    pub async fn connect_to(
+        &self,
+        target: &Target,
+        google_id: Option<&ResourceName>,
+        tokens: &NewTokens,
+    ) -> Result<AccountId, ConnectError> {
+        self.connect_with(target, google_id, tokens, None).await
     }
 
     /// The same, also where a service account takes the place of a consent.
     pub(super) async fn connect_with(
         &self,
-        account: Option<AccountId>,
+        target: &Target,
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
         service: Option<&ServiceFacts>,
     ) -> Result<AccountId, ConnectError> {
-        const EXPECTED: &str = "select a.google_id, giver.name from account a
-            left join account giver on giver.id = a.grant_of
-            where a.id = $1 and coalesce(a.erasing, '') <> 'account'";
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
                 failures = 0, interruptions = 0, not_before = null where id = $1";
         // Both counters start from the time, so that they grow over a disconnection, too.
@@ -105,39 +173,40 @@ impl Store {
                 expires_at = excluded.expires_at, refresh_token = excluded.refresh_token,
                 refresh_expires_at = excluded.refresh_expires_at, scopes = excluded.scopes,
                 connected_at = excluded.connected_at, needs_reauth_at = null,
-                needs_reauth_reason = null";
+                needs_reauth_reason = null, ending_noticed_at = null, dead_noticed_at = null";
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
-        let id = match account {
+        let id = match choose(&tx, target, google_id).await? {
             Some(id) => {
-                let row = tx.row(EXPECTED, &[id.0.into()]).await?;
-                let row = row.ok_or(ConnectError::Gone)?;
-                if let Some(giver) = row.opt_text(1)? {
-                    return Err(ConnectError::Borrows(giver.to_owned()));
-                }
-                let expected = row.opt_text(0)?.and_then(ResourceName::parse);
-                if let (Some(expected), Some(found)) = (&expected, google_id)
-                    && expected != found
-                {
-                    return Err(ConnectError::DifferentAccount);
-                }
                 take_away(&tx, id, now).await?;
                 id
             }
             None => {
-                let name = free_name(&tx).await?;
+                let name = match target {
+                    Target::New { name: Some(name) } => {
+                        let bad = || ConnectError::Name(name.clone());
+                        let name = AccountName::parse(name).map_err(|_| bad())?;
+                        check_free(&tx, &name, None).await.map_err(|problem| match problem {
+                            AccountError::Db(problem) => problem.into(),
+                            _ => bad(),
+                        })?;
+                        name.as_str().to_owned()
+                    }
+                    _ => free_name(&tx).await?,
+                };
                 add(&tx, &name, google_id.map(ResourceName::as_str), now).await?
             }
         };
         tx.exec(LEARN, &[id.0.into(), google_id.map(ResourceName::as_str).into()]).await?;
+        let (access, refresh) = self.sealed(id, tokens)?;
         tx.exec(
             STORE,
             &[
                 id.0.into(),
-                tokens.access_token.expose_secret().into(),
+                access.into(),
                 tokens.expires_at.into(),
-                tokens.refresh_token.as_ref().map(|it| it.expose_secret()).into(),
+                refresh.into(),
                 tokens.refresh_expires_at.into(),
                 tokens.scopes.join(" ").into(),
                 now.into(),
@@ -149,26 +218,84 @@ impl Store {
         Ok(id)
     }
 
+    /// The tokens as they are stored. To be called inside the transaction that stores them.
+    fn sealed(
+        &self,
+        account: AccountId,
+        tokens: &NewTokens,
+    ) -> Result<(String, Option<String>), DbError> {
+        let account = account.0.to_string();
+        let access = self.vault.seal(&secrets::access_token(&account), &tokens.access_token)?;
+        let refresh = tokens.refresh_token.as_ref();
+        let refresh =
+            refresh.map(|it| self.vault.seal(&secrets::refresh_token(&account), it)).transpose()?;
+        Ok((access, refresh))
+    }
+
     /// The grant of an account.
+    ///
+    /// # Errors
+    /// When its key is not there: the tokens are kept, and open again when the key is back.
     pub async fn grant(&self, account: AccountId) -> Result<Option<GrantRow>, DbError> {
-        const GRANT: &str = "
-            select number, generation, access_token, expires_at, refresh_token, refresh_expires_at,
-                scopes, connected_at, needs_reauth_at, needs_reauth_reason,
-                service_email, service_client_id, service_key_id, service_subject
-            from oauth_grant where account = $1";
-        let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
+        let Some(mut row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
+        let mut opened = self.opened(account, &row);
+        if matches!(opened, Err(DbError::Vault(VaultError::KeyMissing { .. }))) {
+            // The key may have been changed between reading the row and opening it.
+            match self.db.row(GRANT, &[account.0.into()]).await? {
+                Some(newer) => row = newer,
+                None => return Ok(None),
+            }
+            opened = self.opened(account, &row);
+        }
+        let (access_token, refresh_token) = opened?;
         Ok(Some(GrantRow {
             number: row.int(0)?,
             generation: row.int(1)?,
-            access_token: row.text(2)?.to_owned().into(),
+            access_token,
             expires_at: row.time(3)?,
-            refresh_token: row.opt_text(4)?.map(|it| it.to_owned().into()),
+            refresh_token,
             refresh_expires_at: row.opt_time(5)?,
             scopes: row.text(6)?.split(' ').map(str::to_owned).collect(),
             connected_at: row.time(7)?,
             needs_reauth: needs_reauth(&row, 8)?,
             service: service(&row, 10)?,
         }))
+    }
+
+    /// What may be told of an account's grant, whether or not it can be opened.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grant_facts(&self, account: AccountId) -> Result<Option<GrantFacts>, DbError> {
+        let Some(row) = self.db.row(GRANT, &[account.0.into()]).await? else { return Ok(None) };
+        let locked = match self.opened(account, &row) {
+            Ok(_) => None,
+            Err(DbError::Vault(problem)) => Some(problem.to_string()),
+            Err(problem) => return Err(problem),
+        };
+        Ok(Some(GrantFacts {
+            expires_at: row.time(3)?,
+            has_refresh_token: row.opt_text(4)?.is_some(),
+            refresh_expires_at: row.opt_time(5)?,
+            scopes: row.text(6)?.split(' ').map(str::to_owned).collect(),
+            connected_at: row.time(7)?,
+            needs_reauth: needs_reauth(&row, 8)?,
+            service: service(&row, 10)?,
+            locked,
+        }))
+    }
+
+    fn opened(
+        &self,
+        account: AccountId,
+        row: &Row,
+    ) -> Result<(SecretString, Option<SecretString>), DbError> {
+        let account = account.0.to_string();
+        let access = self.vault.open_sealed(&secrets::access_token(&account), row.text(2)?)?;
+        let place = secrets::refresh_token(&account);
+        let refresh = row.opt_text(4)?;
+        let refresh = refresh.map(|it| self.vault.open_sealed(&place, it)).transpose()?;
+        Ok((access, refresh))
     }
 
     /// Stores refreshed tokens, unless somebody else has stored newer ones: then nothing is written
@@ -185,21 +312,65 @@ impl Store {
                 refresh_expires_at = coalesce($6, refresh_expires_at)
             where account = $1 and generation = $2";
         let tx = self.db.begin_durable().await?;
+        // Nobody changes the key between sealing and storing.
+        tx.alone().await?;
+        let (access, refresh) = self.sealed(account, tokens)?;
         let saved = tx
             .exec(
                 SAVE,
                 &[
                     account.0.into(),
                     expected_generation.into(),
-                    tokens.access_token.expose_secret().into(),
+                    access.into(),
                     tokens.expires_at.into(),
-                    tokens.refresh_token.as_ref().map(|it| it.expose_secret()).into(),
+                    refresh.into(),
                     tokens.refresh_expires_at.into(),
                 ],
             )
             .await?;
         tx.commit().await?;
         Ok(saved > 0)
+    }
+
+    /// What somebody should be told now. Of several processes that ask, one is given each notice.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_notices(&self) -> Result<Vec<Notice>, DbError> {
+        const DUE: &str = "
+            select a.id, a.name, g.refresh_expires_at, g.needs_reauth_reason,
+                g.needs_reauth_at is not null
+            from oauth_grant g join account a on a.id = g.account
+            where (g.needs_reauth_at is not null and g.dead_noticed_at is null)
+                or (g.needs_reauth_at is null and g.ending_noticed_at is null
+                    and g.refresh_expires_at <= $1)
+            order by a.id";
+        const DEAD: &str = "update oauth_grant set dead_noticed_at = $2
+            where account = $1 and dead_noticed_at is null and needs_reauth_at is not null";
+        const ENDING: &str = "update oauth_grant set ending_noticed_at = $2
+            where account = $1 and ending_noticed_at is null and needs_reauth_at is null";
+        let soon = after(self.clock.now(), ENDING_SOON);
+        let due = self.db.rows(DUE, &[soon.into()]).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tx = self.db.begin_durable().await?;
+        let now = tx.now(&*self.clock).await?;
+        let mut notices = Vec::new();
+        for row in &due {
+            let (account, name) = (AccountId(row.int(0)?), row.text(1)?.to_owned());
+            let (claim, notice) = if row.flag(4)? {
+                let reason = row.opt_text(3)?.unwrap_or("the permission is gone").to_owned();
+                (DEAD, Notice::Dead { account, name, reason })
+            } else {
+                (ENDING, Notice::Ending { account, name, at: row.time(2)? })
+            };
+            if tx.exec(claim, &[account.0.into(), now.into()]).await? > 0 {
+                notices.push(notice);
+            }
+        }
+        tx.commit().await?;
+        Ok(notices)
     }
 
     /// Marks a grant as dead, unless it was renewed meanwhile.
@@ -236,4 +407,77 @@ impl Store {
         tx.commit().await?;
         Ok(forgotten > 0)
     }
+}
+
+const GRANT: &str = "
+    select number, generation, access_token, expires_at, refresh_token, refresh_expires_at,
+        scopes, connected_at, needs_reauth_at, needs_reauth_reason,
+        service_email, service_client_id, service_key_id, service_subject
+    from oauth_grant where account = $1";
+
+/// The account that a consent is for; `None`: a new one. Refuses what would mix two people.
+async fn choose(
+    tx: &Tx,
+    target: &Target,
+    google_id: Option<&ResourceName>,
+) -> Result<Option<AccountId>, ConnectError> {
+    // What mirrors a domain's directory is asked for by a person whose own contacts may be mirrored, too.
+    const ACCOUNTS: &str = "
+        select a.id, a.name, a.google_id, a.source = 'contacts', giver.name
+        from account a left join account giver on giver.id = a.grant_of
+        where coalesce(a.erasing, '') <> 'account' order by a.id";
+    let rows = tx.rows(ACCOUNTS, &[]).await?;
+    for row in &rows {
+        if let (Target::Account(id), Some(giver)) = (target, row.opt_text(4)?)
+            && row.int(0)? == id.0
+        {
+            return Err(ConnectError::Borrows(giver.to_owned()));
+        }
+    }
+    // Those that borrow a permission are never meant.
+    let mut lenders = Vec::new();
+    for row in rows {
+        if row.opt_text(4)?.is_none() {
+            lenders.push(row);
+        }
+    }
+    let rows = lenders;
+    let mut of_this_person = None;
+    for row in &rows {
+        if google_id.is_some()
+            && row.opt_text(2)? == google_id.map(ResourceName::as_str)
+            && row.flag(3)?
+        {
+            of_this_person = Some((AccountId(row.int(0)?), row.text(1)?.to_owned()));
+        }
+    }
+    let meant = match (target, &of_this_person, rows.as_slice()) {
+        (Target::Account(id), ..) => *id,
+        (Target::New { .. }, Some((_, account)), _) => {
+            return Err(ConnectError::AlreadyMirrored { account: account.clone() });
+        }
+        (Target::New { .. }, None, _) | (Target::Any, None, []) => return Ok(None),
+        (Target::Any, Some((id, _)), _) => *id,
+        (Target::Any, None, [only]) => AccountId(only.int(0)?),
+        (Target::Any, None, _) => return Err(ConnectError::WhichAccount),
+    };
+    for row in &rows {
+        if row.int(0)? != meant.0 {
+            continue;
+        }
+        let known = row.opt_text(2)?.and_then(ResourceName::parse);
+        if let (Some(known), Some(found)) = (&known, google_id)
+            && known != found
+        {
+            return Err(ConnectError::DifferentAccount { account: row.text(1)?.to_owned() });
+        }
+        if row.flag(3)?
+            && let Some((other, account)) = of_this_person
+            && other != meant
+        {
+            return Err(ConnectError::AlreadyMirrored { account });
+        }
+        return Ok(Some(meant));
+    }
+    Err(ConnectError::Gone)
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod consents;
 mod contacts;
 mod db;
 mod decide;
@@ -29,19 +30,21 @@ use std::time::Duration;
 
 pub use access::{Act, AuditRow, DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow};
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
+pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::DbError;
 pub(crate) use db::blocking;
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
-pub use grants::{ConnectError, GrantRow, NewTokens, ServiceFacts};
+pub use grants::{ConnectError, GrantFacts, GrantRow, NewTokens, Notice, ServiceFacts, Target};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;
 pub use page::Tally;
 pub use prune::{Pruned, Retention};
 pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, RunSums, SetAsideRow};
+pub use secrets::{KeyStatus, KeyUse, Rotated};
 pub use sources::{AddError, Origin, service_key_name};
 
 use tokio::sync::watch;
@@ -49,6 +52,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::store::db::Db;
 use crate::sync::run::Policy;
+use crate::vault::Vault;
 
 /// A database that is ready. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +61,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     instance: Arc<Instance>,
     ids: Ids,
+    vault: Arc<Vault>,
     /// Ticks whenever this process has written something that people may be watching.
     pulse: Arc<watch::Sender<u64>>,
 }
@@ -86,7 +91,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be used, or was written by a newer version.
-    pub async fn open_sqlite(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+    pub async fn open_sqlite(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        vault: Vault,
+    ) -> Result<Store, OpenError> {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -98,27 +107,37 @@ impl Store {
         let db = Db::sqlite(path, &*clock)
             .await
             .map_err(|source| OpenError::Open { path: shown(path), source })?;
-        Store::open(db, folder, clock).await
+        Store::open(db, folder, clock, vault).await
     }
 
     /// Connects to a PostgreSQL database.
     ///
     /// # Errors
     /// When it cannot be reached or used, or was written by a newer version.
-    pub async fn open_postgres(url: &str, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
-        Store::open(Db::postgres(url)?, &std::env::temp_dir(), clock).await
+    pub async fn open_postgres(
+        url: &str,
+        clock: Arc<dyn Clock>,
+        vault: Vault,
+    ) -> Result<Store, OpenError> {
+        Store::open(Db::postgres(url)?, &std::env::temp_dir(), clock, vault).await
     }
 
-    async fn open(db: Db, folder: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+    async fn open(
+        db: Db,
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        vault: Vault,
+    ) -> Result<Store, OpenError> {
         const SALT: &str = "select salt from install";
         migrate::migrate(&db, &*clock).await?;
+        secrets::prepare(&db, &vault).await?;
         let salt = match db.row(SALT, &[]).await? {
             Some(row) => row.int(0)?,
             None => 0,
         };
         let instance = Arc::new(Instance::start(folder));
         let pulse = Arc::new(watch::Sender::new(0));
-        Ok(Store { db, clock, instance, ids: Ids::new(salt), pulse })
+        Ok(Store { db, clock, instance, ids: Ids::new(salt), vault: Arc::new(vault), pulse })
     }
 
     /// The same database, as a process sees it that starts now with a clock of its own. So a simulation
@@ -126,7 +145,8 @@ impl Store {
     pub fn for_new_process(&self, clock: Arc<dyn Clock>) -> Store {
         let instance = Arc::new(self.instance.successor());
         let pulse = Arc::new(watch::Sender::new(0));
-        Store { db: self.db.clone(), clock, instance, ids: self.ids, pulse }
+        let vault = self.vault.clone();
+        Store { db: self.db.clone(), clock, instance, ids: self.ids, vault, pulse }
     }
 
     /// Whether the database is being asked something now, by any process on these connections. So a

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::contact::ResourceName;
 use crate::store::accounts::{AccountError, add, check_free};
 use crate::store::db::{DbError, Row, Tx};
-use crate::store::{ConnectError, NewTokens, ServiceFacts, Store};
+use crate::store::{ConnectError, NewTokens, ServiceFacts, Store, Target};
 use crate::sync::account::AccountName;
 use crate::sync::{AccountId, Source};
 
@@ -102,7 +102,9 @@ impl Store {
             refresh_expires_at: None,
             scopes: scopes.iter().map(|it| (*it).to_owned()).collect(),
         };
-        self.connect_with(Some(account), google_id, &none, Some(service)).await.map(|_| ())
+        self.connect_with(&Target::Account(account), google_id, &none, Some(service))
+            .await
+            .map(|_| ())
     }
 }
 

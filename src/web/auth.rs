@@ -1,94 +1,31 @@
-//! Sign-in at Google.
+//! Sign-in at Google, and the OAuth client in whose name people are asked.
 //!
 //! The state of a consent is bound to the browser that asked for it, by a cookie, and good for one
 //! time. So nobody can slip another person's account under Ringbook with a forged link.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
-use secrecy::SecretString;
-use sha2::{Digest, Sha256};
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::clock::after;
-use crate::connect::ConnectProblem;
-use crate::store::{Account, GrantRow};
+use crate::connect::redirect::{self, Verdict};
+use crate::connect::{Ask, ConnectProblem, OAuthClient, WayBack, digest};
+use crate::contact::clean;
+use crate::store::{Account, Bringer, CONSENT_TIME, Target};
+use crate::sync::AccountId;
 use crate::web::Web;
-use crate::web::input::{Caller, Query};
+use crate::web::input::{Body, Caller, Query, form, text_of};
 use crate::web::problem::Problem;
-use crate::web::wire::{AuthStatus, AuthUrl, Done, ProblemBody};
+use crate::web::wire::{
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody, redirect_problem,
+};
 
 const COOKIE: &str = "ringbook_oauth";
-/// How long a person may take at Google's page.
-const CONSENT_TIME: Duration = Duration::from_secs(600);
-/// The oldest consent is forgotten when there are more than this many.
-const PENDING_MAX: usize = 1000;
-
-/// Consents that were asked for and not given yet.
-#[derive(Default)]
-pub(crate) struct Pending(Mutex<HashMap<String, Asked>>);
-
-struct Asked {
-    verifier: SecretString,
-    /// Digest of the cookie of the browser that asked.
-    browser: [u8; 32],
-    until: Timestamp,
-}
-
-impl Pending {
-    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Asked>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, state: String, asked: Asked, now: Timestamp) {
-        let mut all = self.asked();
-        all.retain(|_, it| it.until > now);
-        if all.len() >= PENDING_MAX {
-            let oldest = all.iter().min_by_key(|(_, it)| it.until).map(|(state, _)| state.clone());
-            oldest.and_then(|state| all.remove(&state));
-        }
-        all.insert(state, asked);
-    }
-
-    /// Gives out what was remembered, once, to the browser that asked.
-    fn redeem(
-        &self,
-        state: &str,
-        cookie: Option<&str>,
-        now: Timestamp,
-    ) -> Result<SecretString, &'static str> {
-        let mut all = self.asked();
-        let known = all.get(state).filter(|it| it.until > now);
-        let asked = known.ok_or(
-            "this sign-in is unknown, over or was used already; begin again at /auth/google",
-        )?;
-        let cookie = cookie.ok_or(
-            "this sign-in was begun in another browser or by a program; open /auth/google in this \
-             browser instead",
-        )?;
-        if digest(cookie) != asked.browser {
-            return Err("this sign-in was begun in another browser; open /auth/google in this one");
-        }
-        // Only now: whoever guesses must not spoil it for the one who asked.
-        match all.remove(state) {
-            Some(asked) => Ok(asked.verifier),
-            None => Err("this sign-in was used already; begin again at /auth/google"),
-        }
-    }
-}
-
-/// Of digests, not of secrets, so that the time it takes to compare tells nothing.
-fn digest(cookie: &str) -> [u8; 32] {
-    Sha256::digest(cookie).into()
-}
+/// Longer names do not fit on a screen.
+const NAME_MAX: usize = 100;
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
@@ -104,9 +41,38 @@ fn is_ours(value: &str) -> bool {
     value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// What is asked for: which account, and what besides its contacts.
+async fn ask(web: &Web, query: &Query) -> Result<Ask, Problem> {
+    let name = match query.text("name")? {
+        Some(name) if name.chars().count() > NAME_MAX => {
+            return Err(Problem::value("name", name, "a text of at most 100 characters"));
+        }
+        name => name.map(|name| clean(name, NAME_MAX)).filter(|name| !name.is_empty()),
+    };
+    let target = match query.text("account")? {
+        None if name.is_none() => Target::Any,
+        None | Some("new") => Target::New { name },
+        Some(named) => Target::Account(account_named(web, named).await?),
+    };
+    let words = [("contacts", false), ("directory", true), ("contacts,directory", true)];
+    let directory = query.one_of("scopes", &words, false)?;
+    Ok(Ask { target, directory })
+}
+
+/// An account by its id or its name.
+async fn account_named(web: &Web, named: &str) -> Result<AccountId, Problem> {
+    let id = web.out.ids().parse_account(named);
+    let accounts = web.app.store.accounts().await?;
+    let found = accounts.iter().find(|it| Some(it.id) == id || it.name.eq_ignore_ascii_case(named));
+    found.map(|it| it.id).ok_or_else(|| Problem::missing("account", named))
+}
+
 /// Begins a consent: the address, the state, and the cookie that binds it.
-fn begin(web: &Web, headers: &HeaderMap) -> Result<(AuthUrl, HeaderValue), Problem> {
-    let authorization = web.app.connector.begin()?;
+async fn begin(
+    web: &Web,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<(AuthUrl, HeaderValue), Problem> {
     // A browser that has a cookie keeps it, so that two open tabs do not spoil each other's sign-in.
     let browser = match cookie(headers) {
         Some(known) => known.to_owned(),
@@ -117,6 +83,8 @@ fn begin(web: &Web, headers: &HeaderMap) -> Result<(AuthUrl, HeaderValue), Probl
             BASE64_URL_SAFE_NO_PAD.encode(bytes)
         }
     };
+    let ask = ask(web, query).await?;
+    let authorization = web.app.connector.begin(&ask, Some(&digest(&browser))).await?;
     let secure = web.app.config.google_redirect_uri.starts_with("https://");
     let set = format!(
         "{COOKIE}={browser}; Path=/auth; Max-Age={}; HttpOnly; SameSite=Lax{}",
@@ -125,44 +93,116 @@ fn begin(web: &Web, headers: &HeaderMap) -> Result<(AuthUrl, HeaderValue), Probl
     );
     let set = HeaderValue::try_from(set)
         .map_err(|_| Problem::later("the cookie could not be made", CONSENT_TIME))?;
-    let now = web.now();
-    let asked = Asked {
-        verifier: authorization.verifier,
-        browser: digest(&browser),
-        until: after(now, CONSENT_TIME),
-    };
-    web.pending.remember(authorization.state.clone(), asked, now);
     Ok((AuthUrl { auth_url: authorization.url, state: authorization.state }, set))
 }
 
 /// The address of Google's consent page
 ///
 /// The answer sets a cookie, and only the browser that has it can come back: open the address where
-/// this was asked, or simply open `/auth/google` in a browser.
+/// this was asked, or simply open `/auth/google` in a browser. What Google sends the browser to can also
+/// be handed to `POST /auth/callback/paste`.
 #[utoipa::path(
     get, path = "/auth/url", tag = "auth", operation_id = "auth_url",
-    responses((status = 200, body = AuthUrl, headers(("set-cookie" = String)))),
+    params(
+        ("account" = Option<String>, Query, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
+        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
+        ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
+    ),
+    responses(
+        (status = 200, body = AuthUrl, headers(("set-cookie" = String))),
+        (status = 404, body = ProblemBody, description = "There is no such account"),
+        (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
+    ),
 )]
-pub(crate) async fn url(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Problem> {
-    let (body, set) = begin(&web, &headers)?;
+pub(crate) async fn url(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Response, Problem> {
+    let (body, set) = begin(&web, &headers, &query).await?;
     Ok(([(header::SET_COOKIE, set)], Json(body)).into_response())
 }
 
 /// Go to Google's consent page
+///
+/// A browser that could not come back by itself is shown a page first that says how to: when Google would
+/// refuse the redirect address, and when that address leads to the browser's own machine and we are on
+/// another one.
 #[utoipa::path(
     get, path = "/auth/google", tag = "auth", operation_id = "auth_google",
-    responses((status = 302, description = "To Google",
-        headers(("location" = String), ("set-cookie" = String)))),
+    params(
+        ("account" = Option<String>, Query, description = "As for `/auth/url`"),
+        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
+        ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "As for `/auth/url`"),
+    ),
+    responses(
+        (status = 302, description = "To Google",
+            headers(("location" = String), ("set-cookie" = String))),
+        (status = 200, description = "How to come back", content((String = "text/html"))),
+        (status = 404, body = ProblemBody, description = "There is no such account"),
+        (status = 409, body = ProblemBody, description = "Google would refuse the redirect address"),
+        (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
+    ),
 )]
 pub(crate) async fn google(
     State(web): State<Web>,
+    caller: Caller,
     headers: HeaderMap,
+    query: Query,
 ) -> Result<Response, Problem> {
-    let (body, set) = begin(&web, &headers)?;
+    let judgement = web.app.connector.judge_redirect();
+    if judgement.verdict == Verdict::Refused {
+        let way_out = judgement.way_out.unwrap_or_default();
+        if !caller.wants_html {
+            let detail = format!("{}; {way_out}", judgement.message);
+            return Err(Problem::new(StatusCode::CONFLICT, detail));
+        }
+        let body = format!("<p>{}.</p><p>{}.</p>", escape(&judgement.message), escape(&way_out));
+        let page = page_of("Google would not let you back", &body);
+        return Ok((StatusCode::CONFLICT, security(), Html(page)).into_response());
+    }
+    let (body, set) = begin(&web, &headers, &query).await?;
+    let found_at = text_of(&headers, header::HOST.as_str());
+    let redirect_uri = web.app.connector.redirect_uri();
+    if caller.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
+        let page = page_of("Before you leave", &before_leaving(redirect_uri, &body.auth_url));
+        let mut response = (StatusCode::OK, security(), Html(page)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::SET_COOKIE, set);
+        // With `no-referrer` a browser hides where the form comes from, and it is refused.
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        return Ok(response);
+    }
     let to = HeaderValue::try_from(body.auth_url)
         .map_err(|_| Problem::new(StatusCode::BAD_GATEWAY, "GOOGLE_AUTH_URL is no address"))?;
     let headers = [(header::LOCATION, to), (header::SET_COOKIE, set)];
     Ok((StatusCode::FOUND, headers).into_response())
+}
+
+/// For a browser on another machine, where Google sends it to its own.
+fn before_leaving(redirect_uri: &str, auth_url: &str) -> String {
+    let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
+    format!(
+        "<p>Google will send your browser to <code>{uri}</code>. That is the machine that you sit at, and \
+         Ringbook runs on another one. There are three ways:</p>\
+         <h2>Paste the address</h2>\
+         <ol><li><a href=\"{to}\" target=\"_blank\" rel=\"noopener noreferrer\">Go to Google</a> \
+         (in a new tab) and allow Ringbook to see the contacts.</li>\
+         <li>Your browser then says that it cannot open a page. Copy its address; it begins with \
+         <code>{uri}</code>.</li>\
+         <li>Paste it here, within ten minutes:<form method=\"post\" action=\"/auth/callback/paste\">\
+         <input name=\"url\" size=\"60\" required autocomplete=\"off\"> \
+         <button>Connect</button></form></li></ol>\
+         <h2>Or use a tunnel</h2>\
+         <p>Run <code>ssh -L {port}:localhost:{port} USER@MACHINE</code> and open \
+         <code>http://localhost:{port}/auth/google</code> instead of this page.</p>\
+         <h2>Or give Ringbook a public name with HTTPS</h2>\
+         <p>Such as <code>https://ringbook.example.com</code>; it may lead to a private address. Set \
+         GOOGLE_REDIRECT_URI to that name with <code>/auth/callback</code> behind it, and enter the same at \
+         Google.</p>",
+        uri = escape(redirect_uri),
+        to = escape(auth_url),
+    )
 }
 
 /// The way back from Google
@@ -176,7 +216,7 @@ pub(crate) async fn google(
         ("error" = Option<String>, Query, description = "What Google says instead of a code"),
     ),
     responses(
-        (status = 200, description = "Connected", content((Done = "application/json"), (String = "text/html"))),
+        (status = 200, description = "Connected; the first sync starts by itself", content((Done = "application/json"), (String = "text/html"))),
         (status = 400, description = "Not begun here, or refused", content((ProblemBody = "application/json"), (String = "text/html"))),
         (status = 409, description = "Another Google account", content((ProblemBody = "application/json"), (String = "text/html"))),
         (status = 502, description = "Google refuses the client", content((ProblemBody = "application/json"), (String = "text/html"))),
@@ -188,64 +228,172 @@ pub(crate) async fn callback(
     headers: HeaderMap,
     query: Query,
 ) -> Response {
-    let (status, title, message) = match come_back(&web, &headers, &query).await {
-        Ok(()) => {
-            let message = "The Google account is connected. You can close this page.";
-            if !caller.wants_html {
+    let brought = async {
+        let state = query.text("state")?.unwrap_or_default().to_owned();
+        let code = query.text("code")?.filter(|code| !code.is_empty());
+        let answer = match (query.text("error")?, code) {
+            (Some(error), _) => Err(Some(error.to_owned())),
+            (None, Some(code)) => Ok(code.into()),
+            (None, None) => Err(None),
+        };
+        let browser = cookie(&headers).map(digest);
+        let bringer = Bringer::Browser(browser.as_deref());
+        come_back(&web, &WayBack { state, answer }, bringer).await
+    };
+    told(brought.await, caller.wants_html)
+}
+
+/// The way back from Google, by hand
+///
+/// For a browser that ended at an address that it could not open: `url` is that address.
+#[utoipa::path(
+    post, path = "/auth/callback/paste", tag = "auth", operation_id = "auth_callback_paste",
+    request_body(content((Pasted = "application/json"), (Pasted = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "Connected; the first sync starts by itself", content((Done = "application/json"), (String = "text/html"))),
+        (status = 400, description = "Not begun here, or refused", content((ProblemBody = "application/json"), (String = "text/html"))),
+        (status = 409, description = "Another Google account", content((ProblemBody = "application/json"), (String = "text/html"))),
+        (status = 502, description = "Google refuses the client", content((ProblemBody = "application/json"), (String = "text/html"))),
+    ),
+)]
+pub(crate) async fn paste(
+    State(web): State<Web>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let kind = text_of(request.headers(), header::CONTENT_TYPE.as_str()).to_ascii_lowercase();
+    let pasted = if kind.starts_with("application/x-www-form-urlencoded") {
+        form(request).await?.text("url")?.map(str::to_owned)
+    } else {
+        let Body(body) = Body::from_request(request, &web).await?;
+        body["url"].as_str().map(str::to_owned)
+    };
+    // Not repeated: it holds the code.
+    let wanted = "`url` must be the whole address that your browser ended at, with `code=` and `state=` in it";
+    let pasted = pasted.ok_or_else(|| Problem::unreadable(wanted))?;
+    let brought = match WayBack::parse(&pasted) {
+        Some(back) => come_back(&web, &back, Bringer::Trusted).await,
+        None => Err(Problem::new(StatusCode::BAD_REQUEST, wanted)),
+    };
+    Ok(told(brought, caller.wants_html))
+}
+
+fn told(brought: Result<String, Problem>, wants_html: bool) -> Response {
+    let (status, title, message) = match brought {
+        Ok(name) => {
+            let message = format!(
+                "The Google account is connected as {name}, and its contacts are being fetched."
+            );
+            if !wants_html {
                 return Json(Done::because(message)).into_response();
             }
-            (StatusCode::OK, "Connected", message.to_owned())
+            (StatusCode::OK, "Connected", format!("{message} You can close this page."))
         }
-        Err(problem) if !caller.wants_html => return problem.into_response(),
+        Err(problem) if !wants_html => return problem.into_response(),
         Err(problem) => (problem.status, "Not connected", problem.detail),
     };
     (status, security(), Html(page(title, &message))).into_response()
 }
 
-async fn come_back(web: &Web, headers: &HeaderMap, query: &Query) -> Result<(), Problem> {
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let state = query.text("state")?.unwrap_or_default();
-    let redeemed = web.pending.redeem(state, cookie(headers), web.now());
-    let verifier = redeemed.map_err(|why| {
-        warn!("a sign-in came back that was not begun in this browser, or twice");
-        bad(why)
-    })?;
-    if let Some(error) = query.text("error")? {
-        return Err(bad(&web.app.connector.refusal(error).to_string()));
-    }
-    let code = query.text("code")?.filter(|code| !code.is_empty());
-    let code = code.ok_or_else(|| bad("Google sent no code; begin again at /auth/google"))?;
-    let account = web.app.connector.complete(code, &verifier).await.map_err(|problem| {
+/// Returns the name of the account that was connected.
+async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<String, Problem> {
+    let brought = web.app.connector.come_back(back, bringer).await;
+    let account = brought.map_err(|problem| match problem {
         // What is refused here was refused to this person at Google's page, not to a program.
-        match problem {
-            ConnectProblem::Refused(detail) => bad(&detail),
-            other => other.into(),
-        }
+        ConnectProblem::Refused(detail) => Problem::new(StatusCode::BAD_REQUEST, detail),
+        other => other.into(),
     })?;
     info!(account = account.0, "account {} was connected", account.0);
-    web.app.supervisor.nudge();
-    Ok(())
+    web.app.welcome(account).await;
+    let name = web.app.store.account(account).await?.map(|it| it.name);
+    Ok(name.unwrap_or_else(|| account.0.to_string()))
+}
+
+/// The OAuth client in whose name people are asked
+#[utoipa::path(
+    get, path = "/api/google/client", tag = "auth", operation_id = "google_client",
+    responses((status = 200, body = GoogleClient)),
+)]
+pub(crate) async fn client(State(web): State<Web>) -> Result<Json<GoogleClient>, Problem> {
+    Ok(Json(google_client(&web).await?))
+}
+
+async fn google_client(web: &Web) -> Result<GoogleClient, Problem> {
+    let connector = &web.app.connector;
+    let client = connector.client().await?;
+    let judgement = connector.judge_redirect();
+    Ok(GoogleClient::of(client.as_ref(), connector.redirect_uri(), &judgement))
+}
+
+/// Enter the OAuth client
+///
+/// It is kept sealed, never told again, and in force at once.
+#[utoipa::path(
+    put, path = "/api/google/client", tag = "auth", operation_id = "put_google_client",
+    request_body = NewGoogleClient,
+    responses(
+        (status = 200, body = GoogleClient),
+        (status = 409, body = ProblemBody, description = "The configuration has one, which wins"),
+    ),
+)]
+pub(crate) async fn put_client(
+    State(web): State<Web>,
+    Body(body): Body,
+) -> Result<Json<GoogleClient>, Problem> {
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    let client = OAuthClient::new(text("client_id"), text("client_secret"));
+    let client = client.map_err(|problem| Problem::unreadable(problem.to_string()))?;
+    web.app.connector.enter_client(&client).await?;
+    info!("an OAuth client was entered");
+    Ok(Json(google_client(&web).await?))
+}
+
+/// Forget the OAuth client that was entered
+///
+/// Permissions that were given to it stay, and cannot be renewed without it.
+#[utoipa::path(
+    delete, path = "/api/google/client", tag = "auth", operation_id = "delete_google_client",
+    responses(
+        (status = 200, body = Done),
+        (status = 404, body = ProblemBody, description = "None was entered"),
+        (status = 409, body = ProblemBody, description = "It is of the configuration"),
+    ),
+)]
+pub(crate) async fn delete_client(State(web): State<Web>) -> Result<Json<Done>, Problem> {
+    if !web.app.connector.forget_client().await? {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no OAuth client was entered"));
+    }
+    info!("the OAuth client that was entered is forgotten");
+    Ok(Json(Done::because("Ringbook forgot the OAuth client")))
 }
 
 fn security() -> [(HeaderName, HeaderValue); 2] {
     [
         (
             header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+            ),
         ),
         // The address holds the code.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ]
 }
 
-fn page(title: &str, message: &str) -> String {
-    let (title, message) = (escape(title), escape(message));
+/// A page that says one thing.
+pub(crate) fn page(title: &str, message: &str) -> String {
+    page_of(title, &format!("<p>{}</p>", escape(message)))
+}
+
+/// `body` is markup.
+fn page_of(title: &str, body: &str) -> String {
+    let title = escape(title);
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title} · Ringbook</title>\
-         <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;\
-         padding:0 1rem}}</style><h1>{title}</h1><p>{message}</p>\
-         <p><a href=\"/\">Ringbook</a></p></html>"
+         <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;\
+         padding:0 1rem}}h2{{font-size:1.1rem}}code{{overflow-wrap:anywhere}}</style>\
+         <h1>{title}</h1>{body}<p><a href=\"/\">Ringbook</a></p></html>"
     )
 }
 
@@ -274,18 +422,16 @@ pub(crate) async fn status(
     State(web): State<Web>,
     query: Query,
 ) -> Result<Json<AuthStatus>, Problem> {
-    let configured = web.app.connector.is_configured();
+    let configured = web.app.connector.is_configured().await;
     let account = web.account(query.account(&web)?).await?;
     let grant = match account {
-        Some(account) => grant(&web, &account).await?.map(|grant| (account.id, grant)),
+        Some(account) => web.app.store.grant_facts(account.id).await?.map(|it| (account.id, it)),
         None => None,
     };
     let grant = grant.as_ref().map(|(account, grant)| (*account, grant));
-    Ok(Json(AuthStatus::of(&web.out, grant, configured, web.now())))
-}
-
-async fn grant(web: &Web, account: &Account) -> Result<Option<GrantRow>, Problem> {
-    Ok(web.app.store.grant(account.id).await?)
+    let redirect_problem = redirect_problem(&web.app.connector.judge_redirect());
+    let status = AuthStatus::of(&web.out, grant, configured, web.now());
+    Ok(Json(AuthStatus { redirect_problem, ..status }))
 }
 
 async fn connected(web: &Web, query: &Query) -> Result<Account, Problem> {
@@ -359,41 +505,12 @@ pub(crate) async fn disconnect(
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    fn asked(browser: &str, until: i64) -> Asked {
-        Asked { verifier: "v".into(), browser: digest(browser), until: at(until) }
-    }
-
-    #[test]
-    fn a_consent_is_redeemed_once_in_time_and_by_the_browser_that_asked() {
-        let pending = Pending::default();
-        pending.remember("state".to_owned(), asked("mine", 100), at(0));
-        assert!(pending.redeem("other", Some("mine"), at(1)).is_err());
-        assert!(pending.redeem("state", None, at(1)).is_err());
-        assert!(pending.redeem("state", Some("another's"), at(1)).is_err());
-        assert!(pending.redeem("state", Some("mine"), at(1)).is_ok(), "guesses did not spoil it");
-        assert!(pending.redeem("state", Some("mine"), at(1)).is_err(), "twice");
-        pending.remember("late".to_owned(), asked("mine", 100), at(0));
-        assert!(pending.redeem("late", Some("mine"), at(100)).is_err(), "too late");
-    }
-
-    #[test]
-    fn a_flood_of_sign_ins_takes_no_more_than_its_share_of_memory() {
-        let pending = Pending::default();
-        for count in 0..3 * PENDING_MAX {
-            pending.remember(count.to_string(), asked("b", 1000 + count as i64), at(0));
-        }
-        assert_eq!(pending.asked().len(), PENDING_MAX);
-        assert!(pending.redeem("0", Some("b"), at(1)).is_err(), "the oldest went first");
-        assert!(pending.redeem("2999", Some("b"), at(1)).is_ok());
-    }
-
     #[test]
     fn a_message_cannot_bring_markup_into_the_page() {
         let page = page("t", "<script>\"&'");
         assert!(page.contains("&lt;script&gt;&quot;&amp;&#39;") && !page.contains("<script>"));
+        let page = before_leaving("http://localhost:80/<b>", "https://x/\"><script>");
+        assert!(!page.contains("<b>") && !page.contains("<script>"));
+        assert!(page.contains("ssh -L 80:localhost:80"), "{page}");
     }
 }

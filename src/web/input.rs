@@ -273,20 +273,25 @@ impl FromRequest<Web> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Web) -> Result<Form, Problem> {
-        let owed = request.extensions().get::<Guest>().filter(|it| it.owes_proof).cloned();
-        let bytes = whole_body(request).await?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| Problem::unreadable("the form is not what a browser sends"))?;
-        let form = Query::parse(text)?;
-        if let Some(session) = owed.and_then(|it| it.session)
-            && form.text("csrf")? != Some(session.csrf.as_str())
-        {
-            let detail =
-                "this form was not one of ours, or is from another session; load the page again";
-            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-        }
-        Ok(Form(form))
+        form(request).await.map(Form)
     }
+}
+
+/// The fields of a page's form, once it has proved that it is one of ours.
+pub(crate) async fn form(request: Request) -> Result<Query, Problem> {
+    let owed = request.extensions().get::<Guest>().filter(|it| it.owes_proof).cloned();
+    let bytes = whole_body(request).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Problem::unreadable("the form is not what a browser sends"))?;
+    let form = Query::parse(text)?;
+    if let Some(session) = owed.and_then(|it| it.session)
+        && form.text("csrf")? != Some(session.csrf.as_str())
+    {
+        let detail =
+            "this form was not one of ours, or is from another session; load the page again";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    Ok(form)
 }
 
 pub(crate) fn too_large() -> Problem {

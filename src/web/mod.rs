@@ -45,7 +45,6 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::store::Account;
 use crate::sync::AccountId;
-use crate::web::auth::Pending;
 use crate::web::entrance::Inside;
 use crate::web::input::Query;
 use crate::web::problem::Problem;
@@ -53,6 +52,7 @@ use crate::web::recent::Recent;
 use crate::web::screens::Screens;
 use crate::web::wire::Outward;
 
+pub(crate) use auth::page;
 pub use entrance::ROUTES;
 pub use serve::{Door, Patience, Rooms, serve};
 pub use tls::{Tls, TlsError};
@@ -70,8 +70,6 @@ pub(crate) mod hostile {
 pub(crate) struct Web {
     app: App,
     out: Outward,
-    /// Consents that were asked for and not given yet.
-    pending: Arc<Pending>,
     /// What was searched for on which phone.
     recent: Arc<Recent>,
     screens: Arc<Screens>,
@@ -101,7 +99,6 @@ impl Web {
         Web {
             app,
             out,
-            pending: Arc::default(),
             recent: Arc::default(),
             screens: Arc::default(),
             followers,
@@ -176,6 +173,8 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(auth::url))
         .routes(routes!(auth::google))
         .routes(routes!(auth::callback))
+        .routes(routes!(auth::paste))
+        .routes(routes!(auth::client, auth::put_client, auth::delete_client))
         .routes(routes!(auth::status))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::revoke))

@@ -109,6 +109,11 @@ pub(crate) fn shown(text: &str) -> String {
 
 impl From<DbError> for Problem {
     fn from(problem: DbError) -> Problem {
+        if let DbError::Vault(problem) = &problem {
+            // Its text holds no secret, and only a person can help.
+            error!(%problem, "a stored secret cannot be used");
+            return Problem::later(format!("a stored secret: {problem}"), Duration::from_secs(60));
+        }
         error!(%problem, "the database failed a request");
         Problem::later("the database does not answer as it should", Duration::from_secs(5))
     }
@@ -134,9 +139,9 @@ impl From<ConnectProblem> for Problem {
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
             }
-            ConnectProblem::DifferentAccount(_) | ConnectProblem::Conflict(_) => {
-                Problem::new(StatusCode::CONFLICT, detail)
-            }
+            ConnectProblem::DifferentAccount(_)
+            | ConnectProblem::SetElsewhere(_)
+            | ConnectProblem::Conflict(_) => Problem::new(StatusCode::CONFLICT, detail),
             ConnectProblem::Unusable(_) => Problem::unreadable(detail),
             ConnectProblem::Misconfigured(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
             ConnectProblem::NotConfigured | ConnectProblem::Unavailable(_) => {

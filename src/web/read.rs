@@ -23,7 +23,6 @@ pub const SEARCHED_MAX: usize = 200;
 /// How these accounts stand: one more read for each run in progress.
 pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbError> {
     let now = app.clock.now();
-    let configured = app.connector.is_configured();
     let mut sights = Vec::with_capacity(accounts.len());
     for account in accounts {
         let open =
@@ -33,6 +32,7 @@ pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbE
             _ => None,
         };
         let next_due = app.supervisor.next_due(&account, now).map(|due| due.at);
+        let configured = app.can_speak_for(&account).await?;
         sights.push(Sight { account, running, next_due, configured });
     }
     Ok(sights)
@@ -51,7 +51,7 @@ pub async fn accounts(
     let now = app.clock.now();
     let mut full = Vec::with_capacity(accounts.len());
     for sight in sights(app, accounts).await? {
-        let grant = app.store.grant(sight.account.id).await?;
+        let grant = app.store.grant_facts(sight.account.id).await?;
         let schedule = schedule(app, out, Some(&sight.account));
         full.push(wire::Account::of(out, &sight, grant.as_ref(), schedule, now));
     }

@@ -554,6 +554,8 @@ mod sign_in {
         let scope = "https://www.googleapis.com/auth/contacts.readonly";
         assert!(status["scopes"].as_array().unwrap().contains(&json!(scope)));
         assert_eq!(app.post("/auth/refresh").await.is(200)["success"], true);
+        // The first sync has started by itself.
+        app.world.until(|run| run.outcome.is_some()).await;
         app.post("/api/sync").await.is(200);
     }
 

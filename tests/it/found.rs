@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::support::book::{Act, Book};
 use crate::support::both::on_both;
 use crate::support::clock::ManualClock;
+use crate::support::vault::vault;
 use crate::support::world::{World, assert_books_balance};
 
 fn request(account: AccountId, kind: Option<Kind>) -> Request {
@@ -291,7 +292,8 @@ const ACCOUNT: AccountId = AccountId(1);
 /// A store of its own, with an account that is connected.
 async fn office(clock: Arc<dyn Clock>) -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open_sqlite(&folder.path().join("ringbook.db"), clock).await.unwrap();
+    let store =
+        Store::open_sqlite(&folder.path().join("ringbook.db"), clock, vault()).await.unwrap();
     let tokens = NewTokens {
         access_token: "access".to_owned().into(),
         expires_at: after(store.clock().now(), Duration::from_secs(3600)),
@@ -311,7 +313,7 @@ async fn a_lease_of_a_wrong_clock_does_not_bar_the_account_until_that_day_comes(
     // The clock was a day ahead. The holder lives on elsewhere: nobody can see whether it does.
     clock.set("2100-01-01T00:00:00Z".parse().unwrap());
     let path = folder.path().join("ringbook.db");
-    let other = Store::open_sqlite(&path, clock.clone()).await.unwrap();
+    let other = Store::open_sqlite(&path, clock.clone(), vault()).await.unwrap();
     assert!(!other.is_leased(ACCOUNT).await.unwrap());
     other.begin_run(&request(ACCOUNT, None), &NORMAL()).await.unwrap();
     let late = store.renew(&run.lease, &NORMAL()).await;
@@ -326,7 +328,7 @@ async fn a_holder_whose_clock_is_set_right_keeps_its_lease_by_renewing_it() {
     clock.set("2100-01-01T00:00:00Z".parse().unwrap());
     store.renew(&run.lease, &NORMAL()).await.unwrap();
     let path = folder.path().join("ringbook.db");
-    let other = Store::open_sqlite(&path, clock.clone()).await.unwrap();
+    let other = Store::open_sqlite(&path, clock.clone(), vault()).await.unwrap();
     assert!(other.is_leased(ACCOUNT).await.unwrap());
     assert!(other.begin_run(&request(ACCOUNT, None), &NORMAL()).await.is_err());
 }

@@ -83,7 +83,7 @@ impl GrantKeeper for Drawer {
                 *kept = Some(by);
                 Ok(false)
             }
-            Some(Trick::Broken) => Err(KeeperError("disk full".into())),
+            Some(Trick::Broken) => Err(KeeperError::Passing("disk full".into())),
             None if kept.as_ref().is_some_and(|it| it.generation == expected) => {
                 *kept = Some(grant.clone());
                 Ok(true)
@@ -877,8 +877,8 @@ async fn the_account_says_who_it_is_or_does_not() {
 async fn a_person_is_sent_to_google_with_everything_that_google_wants() {
     let server = Canned::start([]).await;
     let oauth = oauth(&server, limits());
-    let one = oauth.begin(Some("ada@example.com")).unwrap();
-    let two = oauth.begin(None).unwrap();
+    let one = oauth.begin(&[SCOPE], Some("ada@example.com")).unwrap();
+    let two = oauth.begin(&[SCOPE], None).unwrap();
     assert_ne!(one.state, two.state);
     assert_ne!(show(&one.verifier), show(&two.verifier));
     // 256 bits in base64, which is also the length that PKCE asks for (RFC 7636, 4.1).
@@ -981,7 +981,7 @@ fn what_the_browser_brings_back_instead_of_a_code_is_explained() {
 #[tokio::test]
 async fn secrets_do_not_show() {
     let server = Canned::start([]).await;
-    let authorization = oauth(&server, limits()).begin(None).unwrap();
+    let authorization = oauth(&server, limits()).begin(&[SCOPE], None).unwrap();
     let shown = format!("{:?} {:?} {:?}", grant(1, "ya29.SECRET", 5), authorization, since());
     assert!(
         !shown.contains("SECRET") && !shown.contains("refresh-1") && !shown.contains("s+/=1"),

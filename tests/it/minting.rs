@@ -12,8 +12,8 @@ use futures_util::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use ringbook::clock::{Clock, after};
 use ringbook::google::{
-    AccessTokens, DIRECTORY_SCOPE, Grant, GrantKeeper, KeeperError, Limits, Minter, OAuth,
-    OAuthOptions, People, PeopleOptions, SCOPE, ServiceKey, Tokens, http_client,
+    AccessTokens, Grant, GrantKeeper, KeeperError, Limits, Minter, OAuth, OAuthOptions, People,
+    PeopleOptions, SCOPE, SCOPE_DIRECTORY, ServiceKey, Tokens, http_client,
 };
 use ringbook::simulator::{Options, Simulator};
 use ringbook::sync::book::{AddressBook, FetchError, ListRequest, PageToken, SyncToken};
@@ -164,7 +164,7 @@ fn parts(assertion: &str) -> (Value, Value) {
 
 #[tokio::test]
 async fn the_statement_says_who_speaks_for_whom_and_until_when() {
-    for (source, scope) in [(Source::Contacts, SCOPE), (Source::Shared, DIRECTORY_SCOPE)] {
+    for (source, scope) in [(Source::Contacts, SCOPE), (Source::Shared, SCOPE_DIRECTORY)] {
         let server = Canned::start([minted("ya29.one"), nobody()]).await;
         let desk = desk(&server, source, Some(key().await), &[]);
         desk.people.list(&first()).await.unwrap();
@@ -291,7 +291,7 @@ async fn each_refusal_of_a_key_says_the_way_out_and_gives_nothing_up() {
 #[tokio::test]
 async fn a_list_of_the_domain_is_asked_for_with_these_parameters_and_no_others() {
     let server = Canned::start([nobody()]).await;
-    let desk = desk(&server, Source::Directory, None, &[SCOPE, DIRECTORY_SCOPE]);
+    let desk = desk(&server, Source::Directory, None, &[SCOPE, SCOPE_DIRECTORY]);
     let request = ListRequest {
         since: Some(SyncToken::new("never sent")),
         page: Some(PageToken::new("a=b")),
@@ -325,7 +325,7 @@ async fn what_shuts_a_directory_is_told_apart() {
         (Reply::json(403, disabled), "the People API is not enabled"),
     ] {
         let server = Canned::start([reply]).await;
-        let desk = desk(&server, Source::Directory, None, &[DIRECTORY_SCOPE]);
+        let desk = desk(&server, Source::Directory, None, &[SCOPE_DIRECTORY]);
         match desk.people.list(&first()).await {
             Err(FetchError::Misconfigured { message }) => {
                 assert!(message.contains(word), "{message}")
@@ -335,7 +335,7 @@ async fn what_shuts_a_directory_is_told_apart() {
     }
     let quota = r#"{"error":{"errors":[{"reason":"userRateLimitExceeded"}]}}"#;
     let server = Canned::start([Reply::json(403, quota)]).await;
-    let desk = desk(&server, Source::Directory, None, &[DIRECTORY_SCOPE]);
+    let desk = desk(&server, Source::Directory, None, &[SCOPE_DIRECTORY]);
     let answer = desk.people.list(&first()).await;
     assert!(matches!(answer, Err(FetchError::Again { delay: Delay::RateLimited, .. })));
 }

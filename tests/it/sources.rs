@@ -557,7 +557,7 @@ async fn what_is_wrong_with_a_key_is_said_without_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_account_needs_no_oauth_client() {
     let (app, id) = unconnected(&[("GOOGLE_CLIENT_ID", ""), ("GOOGLE_CLIENT_SECRET", "")]).await;
-    assert!(!app.world.app.connector.is_configured());
+    assert!(!app.world.app.connector.is_configured().await);
     app.world.google.delegate(&[CONTACTS_READONLY]);
     let key = app.world.google.service_key();
     let entered = put(&app, &id, &json!({ "key": key, "subject": EMAIL })).await.is(200);

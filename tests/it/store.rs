@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 
 use crate::support::both::on_both;
 use crate::support::runs::{self, settings};
+use crate::support::vault::vault;
 use crate::support::world::World;
 
 const LONG: Settings = settings(Duration::from_secs(60));
@@ -294,10 +295,10 @@ on_both! {
         let clock = world.app.clock.clone();
         let refused = match &world.app.config.database_url {
             DatabaseUrl::Sqlite { path } => {
-                ringbook::store::Store::open_sqlite(path, clock).await.err()
+                ringbook::store::Store::open_sqlite(path, clock, vault()).await.err()
             }
             DatabaseUrl::Postgres { url } => {
-                ringbook::store::Store::open_postgres(url.expose_secret(), clock).await.err()
+                ringbook::store::Store::open_postgres(url.expose_secret(), clock, vault()).await.err()
             }
         };
         let refused = refused.unwrap();

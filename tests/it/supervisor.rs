@@ -20,6 +20,7 @@ use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
 use tokio::sync::watch;
 
 use crate::support::clock::ManualClock;
+use crate::support::vault::vault;
 
 /// Ends each run at once, in the way the test wants, or not at all.
 struct Scripted {
@@ -98,7 +99,7 @@ impl Office {
         let mut supervisors = Vec::new();
         for _ in 0..2 {
             let path = folder.path().join("ringbook.db");
-            let store = Store::open_sqlite(&path, clock.clone()).await.unwrap();
+            let store = Store::open_sqlite(&path, clock.clone(), vault()).await.unwrap();
             let options = Options {
                 settings: Settings::default(),
                 request: "request".to_owned(),

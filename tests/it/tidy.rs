@@ -150,7 +150,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "store",
-        ours: &["access", "clock", "config", "contact", "sync"],
+        ours: &["access", "clock", "config", "contact", "sync", "vault"],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
         why: "the store keeps what it is given, and knows neither Google nor any face",
     },
@@ -205,6 +205,7 @@ const PARTS: &[Part] = &[
             "store",
             "sync::*",
             "telemetry",
+            "vault",
         ],
         crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
         why: "the app puts the parts together for every face, so it knows none of them",
@@ -217,7 +218,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "config",
-        ours: &["contact", "number"],
+        ours: &["contact", "number", "vault"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS]),
         why: "everybody reads the configuration, so it reads nobody, and builds only what is pure",
     },
@@ -226,6 +227,19 @@ const PARTS: &[Part] = &[
         ours: &["config", "sync"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "everybody counts, so the counters know nobody but the words they count by",
+    },
+    Part {
+        path: "vault",
+        ours: &[],
+        crates: Crates::Only(&[
+            "base64",
+            "chacha20poly1305",
+            "getrandom",
+            "secrecy",
+            "sha2",
+            "thiserror",
+        ]),
+        why: "the vault seals what it is handed, and knows neither whose it is nor where it is kept",
     },
     Part {
         path: "clock",

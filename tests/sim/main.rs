@@ -23,6 +23,8 @@ mod storage;
 mod table;
 mod turns;
 mod twin;
+#[path = "../support/vault.rs"]
+mod vault;
 
 fn main() -> std::process::ExitCode {
     runner::main()

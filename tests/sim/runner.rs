@@ -301,7 +301,9 @@ pub(crate) async fn open_connections(disk: &Disk, count: usize) -> Vec<Store> {
     let path = disk.folder().join(DATABASE);
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {
-        connections.push(Store::open_sqlite(&path, Arc::new(SystemClock)).await.unwrap());
+        connections.push(
+            Store::open_sqlite(&path, Arc::new(SystemClock), crate::vault::vault()).await.unwrap(),
+        );
     }
     connections
 }
@@ -325,7 +327,11 @@ impl Place {
         let folder = quick_folder();
         let mut connections = Vec::with_capacity(PROCESSES);
         for _ in 0..PROCESSES {
-            connections.push(Store::open_postgres(&url, Arc::new(SystemClock)).await.unwrap());
+            connections.push(
+                Store::open_postgres(&url, Arc::new(SystemClock), crate::vault::vault())
+                    .await
+                    .unwrap(),
+            );
         }
         // Never written to, but the history knows how to mend it.
         let disk = Arc::new(Disk::mount(folder.path()));

@@ -6,11 +6,13 @@ pub(crate) mod both;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod never;
+pub(crate) mod node;
 pub(crate) mod phone;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod python;
 pub(crate) mod runs;
+pub(crate) mod vault;
 pub(crate) mod world;
 
 /// Whether tests should take their time: more seeds, more rounds.

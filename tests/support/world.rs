@@ -20,6 +20,9 @@ pub(crate) enum Database {
     Postgres,
 }
 
+/// The key that all processes of an installation have.
+const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
 pub(crate) struct World {
     _simulator: Simulator,
     pub(crate) google: Control,
@@ -38,13 +41,22 @@ impl World {
     }
 
     pub(crate) async fn with(database: Database, contacts: usize, extra: &[(&str, &str)]) -> World {
-        let options = Options { contacts, ..Options::default() };
+        World::playing(database, Options { contacts, ..Options::default() }, extra).await
+    }
+
+    /// With a Google of its own kind.
+    pub(crate) async fn playing(
+        database: Database,
+        options: Options,
+        extra: &[(&str, &str)],
+    ) -> World {
         let simulator = Simulator::start(options).await.unwrap();
         let (url, folder) = World::fresh_url(database);
         let mut settings: Vec<(String, String)> =
             simulator.environment().into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
         for (key, value) in [
             ("DATABASE_URL", url.as_str()),
+            ("SECRET_KEY", SECRET_KEY),
             ("SYNC_BATCH_SIZE", "10"),
             ("SYNC_RETRY_BASE_MS", "1"),
             ("SYNC_RETRY_RATE_LIMIT_MS", "2"),

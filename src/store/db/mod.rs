@@ -40,6 +40,8 @@ pub enum DbError {
     Word(String),
     #[error("a stored contact cannot be read: {0}")]
     Content(String),
+    #[error("a stored secret: {0}")]
+    Vault(#[from] crate::vault::VaultError),
 }
 
 impl From<crate::sync::UnknownWord> for DbError {
@@ -249,6 +251,30 @@ impl Db {
                 let tx = Tx(TxKind::Postgres { client: Some(Box::new(client)) });
                 within(async { Ok(tx.client()?.batch_execute("begin").await?) }).await?;
                 Ok(tx)
+            }
+        }
+    }
+
+    /// Writes everything anew, so that nothing is left of what was overwritten. On PostgreSQL only a
+    /// table; its write-ahead log and its archives are the administrator's.
+    pub(crate) async fn wipe(&self, table: &str) -> Result<(), DbError> {
+        match self {
+            Db::Sqlite(sqlite) => {
+                let writer = sqlite.writer.lock().await;
+                blocking(|| {
+                    writer.pragma_update(None, "synchronous", "full")?;
+                    writer.execute_batch("vacuum")?;
+                    // The old pages are in the log, too.
+                    let busy: i64 =
+                        writer
+                            .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+                    if busy == 0 { Ok(()) } else { Err(DbError::Timeout) }
+                })
+            }
+            Db::Postgres(pool) => {
+                let client = pool.get().await.map_err(pool_error)?;
+                within(async { Ok(client.batch_execute(&format!("vacuum full {table}")).await?) })
+                    .await
             }
         }
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::{self, Counts, GrantRow};
+use crate::store::{self, Counts, GrantFacts};
 use crate::sync::account::AccountState;
 use crate::web::wire::{AuthStatus, Id, Moment, Outward, Schedule, Sight, Standing};
 
@@ -72,7 +72,7 @@ impl Account {
     pub fn of(
         out: &Outward,
         sight: &Sight,
-        grant: Option<&GrantRow>,
+        grant: Option<&GrantFacts>,
         schedule: Schedule,
         now: Timestamp,
     ) -> Account {

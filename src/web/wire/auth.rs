@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::GrantRow;
+use crate::connect::redirect::{Judgement, Verdict};
+use crate::connect::{ClientOrigin, OAuthClient, reads_directory};
+use crate::store::GrantFacts;
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
 
@@ -36,14 +38,73 @@ pub struct AuthStatus {
     pub needs_reauth_reason: Option<String>,
     /// The mailbox for which a service account speaks, if one does instead of a consent.
     pub service_subject: Option<String>,
-    /// A client id and secret are configured.
+    /// A client id and secret are there, set or entered.
     pub configured: bool,
+    /// When Google ends the permission by itself: seven days after the consent for apps whose publishing
+    /// status is "Testing". Connect again before, or publish the app.
+    pub permission_ends_at: Option<Moment>,
+    /// Why the stored tokens cannot be used, for instance because the key that opens them is lost.
+    pub locked: Option<String>,
+    /// The directory of the Workspace domain may be read, too.
+    pub directory: bool,
+    /// What Google will say against the redirect address, and what to do, before anybody leaves for its
+    /// page. Null where that is not known, as in the list of accounts.
+    pub redirect_problem: Option<String>,
+}
+
+/// The OAuth client that people are asked in the name of. Its secret is never told.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GoogleClient {
+    pub client_id: Option<String>,
+    /// `environment`, `.env`, a file or a flag; `entered` if it was entered here; null if there is none.
+    pub source: Option<String>,
+    /// Exactly this must be among the client's redirect URIs in the Google Cloud console.
+    pub redirect_uri: String,
+    /// What Google will say against that address, and what to do.
+    pub redirect_problem: Option<String>,
+    pub warning: Option<String>,
+}
+
+/// An OAuth client to enter.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewGoogleClient {
+    #[schema(max_length = 500, min_length = 1, pattern = "^[!-~]+$")]
+    pub client_id: String,
+    #[schema(max_length = 500, min_length = 1, pattern = "^[!-~]+$")]
+    pub client_secret: String,
+}
+
+/// The address that a browser was sent to by Google.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pasted {
+    #[schema(max_length = 8192)]
+    pub url: String,
+}
+
+impl GoogleClient {
+    pub fn of(
+        client: Option<&(OAuthClient, ClientOrigin)>,
+        redirect_uri: &str,
+        judgement: &Judgement,
+    ) -> GoogleClient {
+        let source = client.map(|(_, origin)| match origin {
+            ClientOrigin::Configuration(source) => source.clone(),
+            ClientOrigin::Entered => "entered".to_owned(),
+        });
+        GoogleClient {
+            client_id: client.map(|(client, _)| client.id.clone()),
+            source,
+            redirect_uri: redirect_uri.to_owned(),
+            redirect_problem: redirect_problem(judgement),
+            warning: client.and_then(|(client, _)| client.warning()).map(str::to_owned),
+        }
+    }
 }
 
 impl AuthStatus {
     pub fn of(
         out: &Outward,
-        grant: Option<(AccountId, &GrantRow)>,
+        grant: Option<(AccountId, &GrantFacts)>,
         configured: bool,
         now: Timestamp,
     ) -> AuthStatus {
@@ -63,17 +124,22 @@ impl AuthStatus {
                 needs_reauth_reason: None,
                 service_subject: None,
                 configured,
+                permission_ends_at: None,
+                locked: None,
+                directory: false,
+                redirect_problem: None,
             };
         };
         let dead = grant.needs_reauth.as_ref();
         let service = grant.service.as_ref();
         // What a service account needs is minted when it is needed.
         let expired = service.is_none() && grant.expires_at <= now;
-        let has_refresh_token = grant.refresh_token.is_some();
+        let has_refresh_token = grant.has_refresh_token;
+        let usable = dead.is_none() && grant.locked.is_none();
         AuthStatus {
-            authenticated: dead.is_none() && (has_refresh_token || !expired),
+            authenticated: usable && (has_refresh_token || !expired),
             has_token_file: true,
-            credentials_valid: dead.is_none() && !expired,
+            credentials_valid: usable && !expired,
             credentials_expired: expired,
             has_refresh_token,
             scopes: grant.scopes.clone(),
@@ -85,8 +151,19 @@ impl AuthStatus {
             needs_reauth_reason: dead.map(|it| it.reason.clone()),
             service_subject: service.map(|it| it.subject.clone()),
             configured,
+            permission_ends_at: grant.refresh_expires_at.map(|at| out.time(at)),
+            locked: grant.locked.clone(),
+            directory: reads_directory(&grant.scopes),
+            redirect_problem: None,
         }
     }
+}
+
+/// What is wrong with the redirect address, in a sentence.
+pub fn redirect_problem(judgement: &Judgement) -> Option<String> {
+    let way_out = judgement.way_out.iter().map(|it| format!("; {it}"));
+    (judgement.verdict != Verdict::Good)
+        .then(|| format!("{}{}", judgement.message, way_out.collect::<String>()))
 }
 
 /// Something was done.

@@ -28,7 +28,9 @@ use crate::store::{ContactId, Ids, Store};
 use crate::sync::{AccountId, RunId};
 
 pub use accounts::{Account, AccountCounts, AccountDone, Accounts, Label, Labels, connect_url};
-pub use auth::{AuthStatus, AuthUrl, Done};
+pub use auth::{
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, redirect_problem,
+};
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
 pub use contact::{
     AccountContactStats, Contact, ContactStats, ContactSums, Contacts, EmailAddress, LabelNames,

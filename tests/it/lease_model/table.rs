@@ -15,6 +15,7 @@ use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
 use super::case::{Answer, Case, Effect, Held, Holder, Op, Run};
 use super::rows::{LeaseRow, Rows, Striding};
 use crate::support::runs::{request, settings};
+use crate::support::vault::vault;
 use crate::support::world::{Database, World};
 
 pub(super) type Table = BTreeMap<Case, Effect>;
@@ -186,7 +187,7 @@ impl Bench {
         let slow = match (case.op.is_slow(), self.world.app.store.path()) {
             (true, Some(path)) => {
                 let clock = Arc::new(Striding::default());
-                let store = Store::open_sqlite(path, clock.clone()).await.unwrap();
+                let store = Store::open_sqlite(path, clock.clone(), vault()).await.unwrap();
                 clock.stride();
                 Some(store)
             }

@@ -18,6 +18,7 @@ use crate::power::rows;
 use crate::support::book::Book;
 use crate::support::clock::ManualClock;
 use crate::support::runs::request;
+use crate::support::vault::vault;
 
 pub(super) const ACCOUNT: AccountId = AccountId(1);
 
@@ -102,7 +103,7 @@ impl Machine {
     }
 
     pub(super) fn other_process(&self) -> Store {
-        self.block_on(Store::open_sqlite(&self.path(), self.clock.clone())).unwrap()
+        self.block_on(Store::open_sqlite(&self.path(), self.clock.clone(), vault())).unwrap()
     }
 
     /// It ends in an orderly way.

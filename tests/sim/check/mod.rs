@@ -45,7 +45,7 @@ pub(crate) struct GoodRun {
 
 pub(crate) const DATABASE: &str = "ringbook.db";
 
-/// All but those that tell of the installation. A new database is asked whether that is so.
+/// All but those that tell of the installation and of people, whom no history knows. A new database is asked whether that is so.
 pub(crate) const TABLES: [&str; 13] = [
     "account",
     "oauth_grant",
@@ -82,7 +82,7 @@ impl Watcher {
     pub(crate) fn knows_all_tables(&self) -> bool {
         let asked = self.db.prepare(
             "select name from sqlite_master where type = 'table'
-                and name not in ('install', 'schema_version', 'secret', 'audit') and name not like 'sqlite_%'",
+                and name not in ('install', 'schema_version', 'secret', 'consent', 'audit') and name not like 'sqlite_%'",
         );
         let read = asked.and_then(|mut it| it.query_map([], |row| row.get(0))?.collect());
         let there: BTreeSet<String> = read.unwrap_or_default();

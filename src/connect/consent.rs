@@ -1,0 +1,215 @@
+//! The way to Google's consent page and back: what is remembered meanwhile, and who may come back.
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tracing::warn;
+
+use super::{ConnectProblem, Connector};
+use crate::google::{self, Authorization};
+use crate::store::{Bringer, ConsentError, ConsentState, DbError, Target};
+use crate::sync::AccountId;
+
+/// What a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    pub target: Target,
+    /// The directory of a Workspace domain, besides the contacts.
+    pub directory: bool,
+}
+
+impl Default for Ask {
+    fn default() -> Ask {
+        Ask { target: Target::Any, directory: false }
+    }
+}
+
+/// What came back from Google.
+#[derive(Clone)]
+pub struct WayBack {
+    pub state: String,
+    /// The code, or what Google said instead of one.
+    pub answer: Result<SecretString, Option<String>>,
+}
+
+/// What is remembered between leaving for Google and coming back.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    verifier: String,
+    account: Option<i64>,
+    is_new: bool,
+    name: Option<String>,
+}
+
+impl WayBack {
+    /// Reads the address that Google sent a browser to, in full or from the `?` on.
+    pub fn parse(pasted: &str) -> Option<WayBack> {
+        let pasted = pasted.trim().trim_matches(['"', '\'', '<', '>']);
+        let query = match Url::parse(pasted) {
+            Ok(url) => url.query()?.to_owned(),
+            Err(_) => pasted.split_once('?').map_or(pasted, |(_, query)| query).to_owned(),
+        };
+        let pairs = Url::parse(&format!("http://localhost/?{query}")).ok()?;
+        let find = |name: &str| {
+            let mut found = pairs.query_pairs().filter(|(key, _)| key == name);
+            let value = found.next().map(|(_, value)| value.into_owned());
+            // Twice the same parameter is not what Google writes.
+            if found.next().is_some() { None } else { value }
+        };
+        let state = find("state").filter(|it| !it.is_empty())?;
+        let answer = match (find("error"), find("code").filter(|it| !it.is_empty())) {
+            (Some(error), _) => Err(Some(error)),
+            (None, Some(code)) => Ok(code.into()),
+            (None, None) => Err(None),
+        };
+        Some(WayBack { state, answer })
+    }
+}
+
+/// Digests are stored and compared, not what was given to somebody: a database that is read tells no
+/// state that could still be used.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Connector {
+    /// The address to send a person's browser to. `browser` is the digest of that browser's cookie, if
+    /// only it may come back.
+    ///
+    /// # Errors
+    /// When no OAuth client is configured, or the account is not there.
+    pub async fn begin(
+        &self,
+        ask: &Ask,
+        browser: Option<&str>,
+    ) -> Result<Authorization, ConnectProblem> {
+        let oauth = self.oauth().await?;
+        let mut hint = None;
+        if let Target::Account(id) = ask.target {
+            let account = self.store.account(id).await?.ok_or(ConnectProblem::NotConnected)?;
+            // Google offers the right account first. Its number is that of the person.
+            hint = account.google_id.and_then(|it| {
+                let number = it.as_str().strip_prefix("people/")?.to_owned();
+                number.bytes().all(|b| b.is_ascii_digit()).then_some(number)
+            });
+        }
+        let scopes: &[&str] = if ask.directory {
+            &[google::SCOPE, google::SCOPE_DIRECTORY]
+        } else {
+            &[google::SCOPE]
+        };
+        let authorization = oauth.begin(scopes, hint.as_deref())?;
+        let (account, is_new, name) = match &ask.target {
+            Target::Any => (None, false, None),
+            Target::Account(id) => (Some(id.0), false, None),
+            Target::New { name } => (None, true, name.clone()),
+        };
+        let verifier = authorization.verifier.expose_secret().to_owned();
+        let asked = Asked { verifier, account, is_new, name };
+        let asked: SecretString =
+            serde_json::to_string(&asked).map_err(|error| unreadable(&error))?.into();
+        self.store.remember_consent(&digest(&authorization.state), browser, &asked).await?;
+        Ok(authorization)
+    }
+
+    /// Turns what came back into a connected account.
+    ///
+    /// # Errors
+    /// When it was not asked for here, Google says no, a scope is missing, or it is another person.
+    pub async fn come_back(
+        &self,
+        back: &WayBack,
+        bringer: Bringer<'_>,
+    ) -> Result<AccountId, ConnectProblem> {
+        let state = digest(&back.state);
+        let asked = self.store.take_consent(&state, bringer).await.map_err(|problem| {
+            if let ConsentError::Db(problem) = problem {
+                return problem.into();
+            }
+            warn!("a sign-in came back that was not begun here, or twice");
+            ConnectProblem::Refused(problem.to_string())
+        })?;
+        let result = self.finish(back, &asked).await;
+        let words = result.as_ref().err().map(ToString::to_string);
+        let end = match (&result, &words) {
+            (Ok(account), _) => Ok(*account),
+            (Err(_), words) => Err(words.as_deref().unwrap_or_default()),
+        };
+        // Whoever waits for it elsewhere would only wait longer.
+        if let Err(problem) = self.store.end_consent(&state, end).await {
+            warn!(%problem, "the end of a sign-in could not be noted");
+        }
+        result
+    }
+
+    async fn finish(
+        &self,
+        back: &WayBack,
+        asked: &SecretString,
+    ) -> Result<AccountId, ConnectProblem> {
+        let asked: Asked =
+            serde_json::from_str(asked.expose_secret()).map_err(|error| unreadable(&error))?;
+        let code = match &back.answer {
+            Ok(code) => code,
+            Err(Some(error)) => return Err(self.refusal(error)),
+            Err(None) => {
+                let words = "Google sent no code; begin again at /auth/google";
+                return Err(ConnectProblem::Refused(words.to_owned()));
+            }
+        };
+        let target = match (asked.account, asked.is_new) {
+            (Some(id), _) => Target::Account(AccountId(id)),
+            (None, true) => Target::New { name: asked.name },
+            (None, false) => Target::Any,
+        };
+        self.complete(code.expose_secret(), &asked.verifier.into(), &target).await
+    }
+
+    /// How a consent stands that was begun here; `None` when its time is over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consent(&self, state: &str) -> Result<Option<ConsentState>, DbError> {
+        self.store.consent(&digest(state)).await
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> ConnectProblem {
+    // Only a mistake of ours does this. The text holds the place, not the words.
+    ConnectProblem::Refused(format!(
+        "this sign-in cannot be read any more ({:?}); begin again at /auth/google",
+        error.classify()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(pasted: &str) -> Option<(String, Result<String, Option<String>>)> {
+        let back = WayBack::parse(pasted)?;
+        Some((back.state, back.answer.map(|code| code.expose_secret().to_owned())))
+    }
+
+    #[test]
+    fn what_people_paste_is_read() {
+        let code = Some(("s-1".to_owned(), Ok("4/0Ab+c".to_owned())));
+        for pasted in [
+            "http://localhost:8000/auth/callback?state=s-1&code=4%2F0Ab%2Bc&scope=x",
+            "  \"http://localhost:8000/auth/callback?code=4/0Ab%2Bc&state=s-1\"\n",
+            "localhost:8000/auth/callback?code=4/0Ab%2Bc&state=s-1",
+            "/auth/callback?code=4/0Ab%2Bc&state=s-1",
+            "code=4/0Ab%2Bc&state=s-1",
+        ] {
+            assert_eq!(parsed(pasted), code, "{pasted}");
+        }
+        let denied = parsed("http://localhost/?error=access_denied&state=s").unwrap();
+        assert_eq!(denied.1, Err(Some("access_denied".to_owned())));
+        assert_eq!(parsed("?state=s").unwrap().1, Err(None));
+        for nothing in ["", "4/0Ab", "http://localhost:8000/", "?code=4", "?state=a&state=b&code=4"]
+        {
+            assert_eq!(parsed(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Where Google sends people back to: what Google refuses, and what does not work from elsewhere.
+//! Known before anybody stands before Google's page about it. Pure.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// The path of the way back.
+pub const PATH: &str = "/auth/callback";
+
+/// What is to be said of a redirect URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub message: String,
+    pub way_out: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    /// Google takes it, but it leads somewhere else.
+    Odd,
+    /// Google refuses it.
+    Refused,
+}
+
+/// Ends of names that are on no public suffix list, so that Google takes none of them.
+const PRIVATE: &[&str] = &[
+    "corp",
+    "domain",
+    "example",
+    "home",
+    "host",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "onion",
+    "private",
+    "test",
+];
+
+/// Judges by the rules of developers.google.com/identity/protocols/oauth2/web-server.
+pub fn judge(uri: &str) -> Judgement {
+    let refused = |why: &str, way_out: String| Judgement {
+        verdict: Verdict::Refused,
+        message: format!("{uri}: {why}"),
+        way_out: Some(way_out),
+    };
+    let Ok(url) = Url::parse(uri) else {
+        return refused("is not a URL", "set GOOGLE_REDIRECT_URI".to_owned());
+    };
+    let clean = || {
+        let mut url = url.clone();
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+        format!("set GOOGLE_REDIRECT_URI to {url}")
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return refused("Google takes no user name in it", clean());
+    }
+    if url.fragment().is_some() {
+        return refused("Google takes no `#` in it", clean());
+    }
+    if uri.contains("..") || uri.contains('*') || uri.contains('\\') {
+        return refused("Google takes no `..`, `*` or `\\` in it", clean());
+    }
+    let host = host(&url);
+    if is_loopback(&host) {
+        return of_path(&url, uri);
+    }
+    if host.parse::<IpAddr>().is_ok() {
+        return refused("Google refuses addresses that are bare numbers", ways_out(&url));
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if !host.contains('.') || PRIVATE.contains(&last) || host.ends_with(".home.arpa") {
+        let why = format!("Google refuses `{host}`, since it is no public name");
+        return refused(&why, ways_out(&url));
+    }
+    if url.scheme() != "https" {
+        return refused(
+            "Google demands https:// for everything but localhost",
+            format!("set up HTTPS for that name, and change http to https; or {}", ways_out(&url)),
+        );
+    }
+    of_path(&url, uri)
+}
+
+fn of_path(url: &Url, uri: &str) -> Judgement {
+    if url.path() == PATH {
+        let message = format!("{uri} (exactly this must be in the Google Cloud console)");
+        return Judgement { verdict: Verdict::Good, message, way_out: None };
+    }
+    Judgement {
+        verdict: Verdict::Odd,
+        message: format!("{uri} does not lead to {PATH}"),
+        way_out: Some(
+            "that is right only if a proxy rewrites it; else set GOOGLE_REDIRECT_URI".to_owned(),
+        ),
+    }
+}
+
+fn ways_out(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or(8000);
+    format!(
+        "set GOOGLE_REDIRECT_URI to http://localhost:{port}{PATH} and connect through a tunnel \
+         (ssh -L {port}:localhost:{port} this-machine) or paste the address that your browser ends at \
+         (`ringbook auth`); or use a public name with https://"
+    )
+}
+
+fn host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase()
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+/// The port, if this leads to whichever machine the browser runs on.
+pub fn loopback_port(uri: &str) -> Option<u16> {
+    let url = Url::parse(uri).ok()?;
+    (url.scheme() == "http" && is_loopback(&host(&url))).then(|| url.port_or_known_default())?
+}
+
+/// The path that the browser is sent to.
+pub fn path_of(uri: &str) -> String {
+    Url::parse(uri).map_or_else(|_| PATH.to_owned(), |url| url.path().to_owned())
+}
+
+/// Whether a browser that found us under this name (a `Host` header) comes back to us at `uri`: not
+/// when that leads to its own machine, and it is on another one.
+pub fn comes_back(uri: &str, found_at: &str) -> bool {
+    if loopback_port(uri).is_none() {
+        return true;
+    }
+    Url::parse(&format!("http://{found_at}/")).is_ok_and(|url| is_loopback(&host(&url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_addresses_that_google_refuses_are_known_beforehand() {
+        for good in [
+            "http://localhost:8000/auth/callback",
+            "http://127.0.0.1:8000/auth/callback",
+            "http://[::1]:8000/auth/callback",
+            "https://ringbook.example.com/auth/callback",
+        ] {
+            assert_eq!(judge(good).verdict, Verdict::Good, "{good}");
+        }
+        for refused in [
+            "http://192.168.1.5:8000/auth/callback",
+            "https://192.168.1.5/auth/callback",
+            "https://[fd00::1]/auth/callback",
+            "http://ringbook.local:8000/auth/callback",
+            "https://nas.home.arpa/auth/callback",
+            "https://phones/auth/callback",
+            "http://ringbook.example.com/auth/callback",
+            "https://me@ringbook.example.com/auth/callback",
+            "https://ringbook.example.com/auth/callback#here",
+            "https://*.example.com/auth/callback",
+            "nonsense",
+        ] {
+            let judgement = judge(refused);
+            assert_eq!(judgement.verdict, Verdict::Refused, "{refused}");
+            assert!(judgement.way_out.is_some());
+        }
+        assert_eq!(judge("http://localhost:8000/callback").verdict, Verdict::Odd);
+    }
+
+    #[test]
+    fn an_address_of_the_lan_gets_the_command_for_the_tunnel_with_its_port() {
+        let way_out = judge("http://192.168.1.5:8080/auth/callback").way_out.unwrap();
+        assert!(way_out.contains("ssh -L 8080:localhost:8080"), "{way_out}");
+        assert!(way_out.contains("http://localhost:8080/auth/callback"), "{way_out}");
+        assert!(way_out.contains("`ringbook auth`") && way_out.contains("https://"), "{way_out}");
+    }
+
+    #[test]
+    fn a_browser_on_another_machine_does_not_come_back_through_localhost() {
+        let local = "http://localhost:8000/auth/callback";
+        assert!(comes_back(local, "localhost:8000") && comes_back(local, "127.0.0.1:9000"));
+        assert!(comes_back(local, "[::1]:8000"));
+        for elsewhere in ["192.168.1.5:8000", "nas.lan:8000", "nas", "", "a b"] {
+            assert!(!comes_back(local, elsewhere), "{elsewhere}");
+        }
+        assert!(comes_back("https://phones.example.com/auth/callback", "192.168.1.5:8000"));
+    }
+}

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use crate::app::App;
+use crate::cli::access::note;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
@@ -92,28 +93,58 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let Some(command) = args.command else { return list(&app, screen).await };
+    let act = command.act();
+    let done = obey(&app, screen, command).await?;
+    if let Some((act, subject)) = act {
+        note(&app, act, &subject).await;
+    }
+    Ok(done)
+}
+
+impl Command {
+    /// What is written down of it: what it does, and to which account. Looking changes nothing.
+    fn act(&self) -> Option<(&'static str, String)> {
+        let (act, account) = match self {
+            Command::Add { name } => ("accounts add", name),
+            Command::Rename { account, .. } => ("accounts rename", account),
+            Command::Pause { account } => ("accounts pause", account),
+            Command::Resume { account } => ("accounts resume", account),
+            Command::Disconnect { account, .. } => ("accounts disconnect", account),
+            Command::Remove { account, .. } => ("accounts remove", account),
+            Command::Labels { account, show, all } if *all || !show.is_empty() => {
+                ("accounts labels", account)
+            }
+            Command::Labels { .. } => return None,
+            Command::ServiceAccount(args) => ("accounts service-account", &args.name),
+            Command::AddSource(args) => ("accounts add-source", &args.name),
+        };
+        Some((act, account.clone()))
+    }
+}
+
+async fn obey(app: &App, screen: Screen, command: Command) -> Result<Exit, Trouble> {
     match command {
         Command::Add { name } => {
             let id = app.store.create_account(&name).await?;
-            let added = named(&app, id).await?;
-            let at = connect_at(&app, &added);
+            let added = named(app, id).await?;
+            let at = connect_at(app, &added);
             let said = format!("Added {}. Connect it: ringbook serve, then {at}", added.name);
-            show(&app, id, &said, screen).await
+            show(app, id, &said, screen).await
         }
         Command::Rename { account: which, name } => {
-            let id = account(&app, Some(&which)).await?.id;
+            let id = account(app, Some(&which)).await?.id;
             app.store.rename_account(id, &name).await?;
-            let said = format!("It is called {} now.", named(&app, id).await?.name);
-            show(&app, id, &said, screen).await
+            let said = format!("It is called {} now.", named(app, id).await?.name);
+            show(app, id, &said, screen).await
         }
         Command::Pause { account: which } => {
-            let it = account(&app, Some(&which)).await?;
+            let it = account(app, Some(&which)).await?;
             app.store.set_paused(it.id, true).await?;
             let said = format!("{} is paused; `ringbook sync` still syncs it.", it.name);
-            show(&app, it.id, &said, screen).await
+            show(app, it.id, &said, screen).await
         }
         Command::Resume { account: which } => {
-            let it = account(&app, Some(&which)).await?;
+            let it = account(app, Some(&which)).await?;
             app.store.set_paused(it.id, false).await?;
             let said = match app.supervisor.plan(&it) {
                 Some(_) => format!("{} is synced by itself again.", it.name),
@@ -123,22 +154,22 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                     it.name
                 ),
             };
-            show(&app, it.id, &said, screen).await
+            show(app, it.id, &said, screen).await
         }
         Command::Disconnect { account: which, contacts, yes } => {
-            let it = account(&app, Some(&which)).await?;
-            disconnect(&app, &it, contacts, yes, screen).await
+            let it = account(app, Some(&which)).await?;
+            disconnect(app, &it, contacts, yes, screen).await
         }
         Command::Remove { account: which, yes } => {
-            let it = account(&app, Some(&which)).await?;
-            remove(&app, &it, yes, screen).await
+            let it = account(app, Some(&which)).await?;
+            remove(app, &it, yes, screen).await
         }
         Command::Labels { account: which, show, all } => {
-            let it = account(&app, Some(&which)).await?;
-            labels(&app, it, &show, all, screen).await
+            let it = account(app, Some(&which)).await?;
+            labels(app, it, &show, all, screen).await
         }
-        Command::ServiceAccount(args) => sources::service_account(&app, screen, args).await,
-        Command::AddSource(args) => sources::add_source(&app, screen, args).await,
+        Command::ServiceAccount(args) => sources::service_account(app, screen, args).await,
+        Command::AddSource(args) => sources::add_source(app, screen, args).await,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::app::App;
+use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::status::run_id;
@@ -158,6 +159,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
         }
     }
     let deleted = app.supervisor.approve(row.id, &whoami()).await?;
+    note(&app, "approve", &app.store.ids().run(row.id)).await;
     let message = format!("Approved: {} deleted.", words::many(deleted, "contact"));
     decided(&app, row.id, message, deleted, screen).await
 }
@@ -174,6 +176,7 @@ pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble
     let app = desk.open().await?;
     let row = held(&app, args.run.as_deref()).await?;
     app.supervisor.reject(row.id, &whoami()).await?;
+    note(&app, "reject", &app.store.ids().run(row.id)).await;
     let kept = words::many(row.counts.to_delete, "contact");
     let message = format!("Rejected: {kept} kept. The next sync asks Google anew.");
     decided(&app, row.id, message, 0, desk.screen).await

@@ -72,7 +72,7 @@ enum Command {
     /// Serve the API, and sync by itself when the schedule is on
     #[command(after_help = "\
 Example:
-  ringbook serve --host 0.0.0.0 --port 8000 --set SYNC_SCHEDULER_ENABLED=true
+  ringbook serve --set SYNC_SCHEDULER_ENABLED=true --set PHONES_LISTEN=0.0.0.0:8080
 
 SIGTERM or Ctrl-C parks a sync in progress and stops within ten seconds; the next sync goes on
 with it, by itself when the schedule is on. A second signal stops at once, which is safe too.")]

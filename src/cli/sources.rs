@@ -13,7 +13,7 @@ use crate::web::wire::{AddedSource, DomainList, Outward, ServiceAccount, SourceC
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceAccountArgs {
     /// The account for which it is to speak: its name or id
-    name: String,
+    pub(crate) name: String,
     /// The key's JSON file, as the Google Cloud console gives it out; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct ServiceAccountArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddSourceArgs {
     /// The account that lends its permission: its name or id
-    name: String,
+    pub(crate) name: String,
     /// What to mirror: the people of the domain (directory), or the contacts it shares (shared)
     #[arg(long, value_name = "SOURCE", value_parser = ["directory", "shared"])]
     source: String,

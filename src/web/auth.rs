@@ -17,6 +17,7 @@ use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
 use crate::sync::AccountId;
 use crate::web::Web;
+use crate::web::entrance::Guest;
 use crate::web::input::{Body, Caller, Query, form, text_of};
 use crate::web::problem::Problem;
 use crate::web::wire::{
@@ -146,6 +147,7 @@ pub(crate) async fn url(
 )]
 pub(crate) async fn google(
     State(web): State<Web>,
+    guest: Guest,
     caller: Caller,
     headers: HeaderMap,
     query: Query,
@@ -165,7 +167,8 @@ pub(crate) async fn google(
     let found_at = text_of(&headers, header::HOST.as_str());
     let redirect_uri = web.app.connector.redirect_uri();
     if caller.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
-        let page = page_of("Before you leave", &before_leaving(redirect_uri, &body.auth_url));
+        let csrf = guest.session.as_ref().map_or("", |it| it.csrf.as_str());
+        let page = page_of("Before you leave", &before_leaving(redirect_uri, &body.auth_url, csrf));
         let mut response = (StatusCode::OK, security(), Html(page)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::SET_COOKIE, set);
@@ -180,7 +183,7 @@ pub(crate) async fn google(
 }
 
 /// For a browser on another machine, where Google sends it to its own.
-fn before_leaving(redirect_uri: &str, auth_url: &str) -> String {
+fn before_leaving(redirect_uri: &str, auth_url: &str, csrf: &str) -> String {
     let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
     format!(
         "<p>Google will send your browser to <code>{uri}</code>. That is the machine that you sit at, and \
@@ -191,7 +194,7 @@ fn before_leaving(redirect_uri: &str, auth_url: &str) -> String {
          <li>Your browser then says that it cannot open a page. Copy its address; it begins with \
          <code>{uri}</code>.</li>\
          <li>Paste it here, within ten minutes:<form method=\"post\" action=\"/auth/callback/paste\">\
-         <input name=\"url\" size=\"60\" required autocomplete=\"off\"> \
+         <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\"><input name=\"url\" size=\"60\" required autocomplete=\"off\"> \
          <button>Connect</button></form></li></ol>\
          <h2>Or use a tunnel</h2>\
          <p>Run <code>ssh -L {port}:localhost:{port} USER@MACHINE</code> and open \
@@ -202,6 +205,7 @@ fn before_leaving(redirect_uri: &str, auth_url: &str) -> String {
          Google.</p>",
         uri = escape(redirect_uri),
         to = escape(auth_url),
+        csrf = escape(csrf),
     )
 }
 
@@ -509,7 +513,7 @@ mod tests {
     fn a_message_cannot_bring_markup_into_the_page() {
         let page = page("t", "<script>\"&'");
         assert!(page.contains("&lt;script&gt;&quot;&amp;&#39;") && !page.contains("<script>"));
-        let page = before_leaving("http://localhost:80/<b>", "https://x/\"><script>");
+        let page = before_leaving("http://localhost:80/<b>", "https://x/\"><script>", "x");
         assert!(!page.contains("<b>") && !page.contains("<script>"));
         assert!(page.contains("ssh -L 80:localhost:80"), "{page}");
     }

@@ -15,7 +15,7 @@ use crate::contact::clean;
 use crate::store::ContactId;
 use crate::sync::{AccountId, RunId};
 use crate::web::Web;
-use crate::web::entrance::Guest;
+use crate::web::entrance::{Guest, NO_CSRF};
 use crate::web::problem::{Problem, shown};
 
 /// Bodies are small here; a larger one is refused before it is read.
@@ -235,6 +235,10 @@ impl FromRequest<Web> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Web) -> Result<Body, Problem> {
+        if request.extensions().get::<Guest>().is_some_and(|it| it.owes_proof) {
+            // A form would have proved itself with a field.
+            return Err(Problem::new(StatusCode::FORBIDDEN, NO_CSRF));
+        }
         let kind = text_of(request.headers(), header::CONTENT_TYPE.as_str()).to_ascii_lowercase();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if essence != "application/json" && !essence.ends_with("+json") {

@@ -31,6 +31,11 @@ impl Place {
         Program::start(self.world.folder.path(), &self.world.settings, args)
     }
 
+    async fn run_typing(&self, args: &[&str], typed: &str) -> Ended {
+        let world = &self.world;
+        Program::reading(world.folder.path(), &world.settings, args, typed).ended().await
+    }
+
     async fn run(&self, args: &[&str]) -> Ended {
         self.start(args).ended().await
     }
@@ -207,6 +212,55 @@ async fn ctrl_c_cancels_and_a_second_one_leaves_at_once() {
     let began = SystemClock.now();
     place.run(&["sync"]).await.assert(0, &["Full sync done"]);
     assert!(between(began, SystemClock.now()) < Duration::from_secs(2), "nobody is blocked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administration_is_not_opened_to_a_network_without_an_administrator() {
+    let place = Place::new(1).await;
+    let port = free_port();
+    let open = ["serve", "--host", "0.0.0.0", "--port", &port];
+    place
+        .run(&open)
+        .await
+        .assert(2, &["no administrator yet", "ringbook admins add", "PHONES_LISTEN"]);
+    // Phones may have an address of their own all the same.
+    let phones = format!("PHONES_LISTEN=0.0.0.0:{}", free_port());
+    let mut server = place.start(&["serve", "--port", &free_port(), "--set", &phones]);
+    server.says("Phones find their directory at").await;
+    server.signal("-TERM");
+    server.ended().await.assert(0, &["make an administrator at"]);
+
+    let weak = place.run_typing(&["admins", "add", "ada"], "short\n").await;
+    weak.assert(2, &["at least 10 characters"]);
+    let added = place.run_typing(&["admins", "add", "ada"], "correct horse battery\n").await;
+    added.assert(0, &["`ada` may administer now"]);
+    let mut server = place.start(&open);
+    server.says("Ringbook is at").await;
+    server.signal("-TERM");
+    assert!(!server.ended().await.out.contains("make an administrator"));
+    place.run(&["audit"]).await.assert(0, &["admins add (ada)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
+    let place = Place::new(1).await;
+    let made = place.run(&["tokens", "add", "metrics", "--scope", "sync"]).await;
+    made.assert(0, &["rbk_", "not shown again"]);
+    let token = made.out.trim().to_owned();
+    let listed = place.run(&["tokens", "--json"]).await.json();
+    assert_eq!(listed["tokens"][0]["scope"], "sync");
+    assert!(!listed.to_string().contains(&token));
+    place.run(&["tokens", "revoke", "metrics"]).await.assert(0, &["opens nothing any more"]);
+    place.run(&["tokens", "revoke", "metrics"]).await.assert(2, &["no token `metrics` in use"]);
+
+    let url = "http://10.0.0.5:8080";
+    let made = place.run(&["phones", "add", "Reception", "--url", url]).await;
+    made.assert(0, &["http://10.0.0.5:8080/p/", "/directory"]);
+    place.run(&["phones", "list"]).await.assert(0, &["Reception", "in use", "never seen"]);
+    let renewed = place.run(&["phones", "renew", "Reception", "--url", url]).await;
+    assert_ne!(renewed.out, made.out);
+    place.run(&["phones", "revoke", "Reception"]).await.assert(0, &["opens nothing any more"]);
+    place.run(&["phones", "list"]).await.assert(0, &["revoked"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

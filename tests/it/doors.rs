@@ -170,7 +170,7 @@ async fn browsers_are_told_what_they_must_not_do_and_phones_are_not_bothered() {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(headers["x-frame-options"], "DENY");
-        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["referrer-policy"], "same-origin");
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["cache-control"], "no-store");
         assert!(!headers.contains_key("server"), "{path}");
@@ -284,4 +284,33 @@ fn the_unit_for_systemd_is_well_formed_and_hardened() {
     };
     let text = String::from_utf8_lossy(&verdict.stdout);
     assert!(verdict.status.success(), "{text}");
+}
+
+#[test]
+fn each_defence_in_the_threat_model_is_shown_by_a_test_that_exists() {
+    let mut sources = String::new();
+    let mut folders = vec![std::path::PathBuf::from("src"), "tests".into()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let document = std::fs::read_to_string("docs/security.md").unwrap();
+    let rows = document.lines().filter(|line| line.starts_with("| ") && !line.contains("shown by"));
+    let mut named = 0;
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit('|').next().unwrap();
+        let tests: Vec<&str> = last.split('`').filter(|it| it.contains('_')).collect();
+        assert!(!tests.is_empty(), "nothing shows this defence: {row}");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "there is no test `{test}`");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
 }

@@ -129,7 +129,8 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         let proven = shown.is_some_and(|it| it.as_bytes() == session.csrf.as_bytes());
         // A form cannot send a header. Its handler looks into the body before it does anything.
         guest.owes_proof = !proven;
-        if !proven && !route.starts_with("/do/") {
+        let is_form = route.starts_with("/do/") || route == "/auth/callback/paste";
+        if !proven && !is_form {
             return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
         }
     }
@@ -155,7 +156,7 @@ const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its networ
     phone a token of its own (`ringbook phones add`)";
 const STRANGE_PROXY: &str = "this request came through a proxy that is not in TRUSTED_PROXIES, so who \
     asks is not known; add the proxy's address there";
-const NO_CSRF: &str =
+pub(crate) const NO_CSRF: &str =
     "the header `X-CSRF-Token` is missing or wrong; `GET /api/session` says what it has to be";
 const BAD_TOKEN: &str =
     "this token is not known, was revoked or has expired; `ringbook tokens add` makes another";

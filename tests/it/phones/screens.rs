@@ -330,8 +330,11 @@ async fn a_directory_that_is_synced_again_is_never_half_empty() {
         }
     }
     assert!(looks > 3, "{looks}");
-    phone.directories(&office.root()).await;
-    assert_eq!(phone.prompt(), "61 contacts");
+    // A busy machine may take longer to make the next directory than a phone is kept waiting for it.
+    while phone.prompt() != "61 contacts" {
+        phone.directories(&office.root()).await;
+        assert!(["60 contacts", "61 contacts"].contains(&phone.prompt()), "{}", phone.prompt());
+    }
 }
 
 async fn look(phone: &Phone, root: &str) {

@@ -106,7 +106,11 @@ impl NewDevice {
 /// What a phone is called.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Named {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
 }
 

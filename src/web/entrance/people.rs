@@ -103,7 +103,11 @@ pub(crate) async fn session(State(web): State<Web>, guest: Guest) -> Result<Json
 // Only the document uses it: serde's words for what does not fit name no field.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Credentials {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
@@ -243,7 +247,11 @@ pub(crate) struct Founding {
     /// As it was printed when the server started.
     #[schema(example = "ABCD-EFGH-JKLM")]
     code: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,

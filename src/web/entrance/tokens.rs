@@ -67,7 +67,11 @@ pub(crate) struct NewToken {
 /// A token to be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Wish {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     /// `read` unless given.
     scope: Option<Scope>,
@@ -111,7 +115,9 @@ pub(crate) async fn add(
     let days = match body.get("expires_in_days") {
         None | Some(serde_json::Value::Null) => None,
         Some(value) => {
-            let days = value.as_u64().filter(|days| (1..=3650).contains(days));
+            // 30.0 is a whole number, too (JSON Schema, 6.1.1).
+            let written = value.as_f64().filter(|days| days.fract() == 0.0 && *days >= 1.0);
+            let days = written.map(|days| days as u64).filter(|days| *days <= 3650);
             let allowed = "a whole number from 1 to 3650";
             Some(
                 days.ok_or_else(|| Problem::value("expires_in_days", &value.to_string(), allowed))?,

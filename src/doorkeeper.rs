@@ -339,6 +339,11 @@ impl Access {
         Some(now)
     }
 
+    /// Whether something that may happen often was not noted within the last minute.
+    pub fn is_worth_noting(&self, what: &str) -> bool {
+        self.is_news(what).is_some()
+    }
+
     /// Notes a phone that asked without a token.
     pub fn note_asker(&self, address: &str, model: &str) {
         let now = self.clock.now();

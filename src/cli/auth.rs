@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
@@ -316,6 +317,7 @@ async fn connected(
     args: &Args,
 ) -> Result<Exit, Trouble> {
     let name = name_of(app, account).await?;
+    note(app, "auth", &name).await;
     let next = if args.no_sync { " `ringbook sync` fetches its contacts." } else { "" };
     told(desk, app, account, &format!("{name} is connected.{next}"))?;
     if let Some(facts) = app.store.grant_facts(account).await?
@@ -343,6 +345,7 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
         if !app.connector.forget_client().await? {
             return Err(Trouble::failed("no OAuth client was entered"));
         }
+        note(&app, "auth client", "forgotten").await;
         if desk.screen.json {
             let message = "Ringbook forgot the OAuth client";
             desk.screen.json(&json!({ "success": true, "message": message }))?;
@@ -370,6 +373,7 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
     };
     if let Some(client) = &entered {
         app.connector.enter_client(client).await?;
+        note(&app, "auth client", &client.id).await;
     }
     let client = app.connector.client().await?;
     let judgement = app.connector.judge_redirect();

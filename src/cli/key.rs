@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::Desk;
+use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
 use crate::cli::words;
@@ -60,6 +61,7 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                 crate::store::DbError::Vault(problem) => Trouble::usage(problem.to_string()),
                 other => other.into(),
             })?;
+            note(&app, "key rotate", done.key.as_str()).await;
             if desk.screen.json {
                 desk.screen.json(&json!({
                     "key": done.key.as_str(),

@@ -17,7 +17,8 @@ use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
 use crate::sync::AccountId;
 use crate::web::Web;
-use crate::web::entrance::Guest;
+use crate::web::entrance::people::note;
+use crate::web::entrance::{Guest, actor};
 use crate::web::input::{Body, Caller, Query, form, text_of};
 use crate::web::problem::Problem;
 use crate::web::wire::{
@@ -228,6 +229,7 @@ fn before_leaving(redirect_uri: &str, auth_url: &str, csrf: &str) -> String {
 )]
 pub(crate) async fn callback(
     State(web): State<Web>,
+    guest: Guest,
     caller: Caller,
     headers: HeaderMap,
     query: Query,
@@ -244,7 +246,10 @@ pub(crate) async fn callback(
         let bringer = Bringer::Browser(browser.as_deref());
         come_back(&web, &WayBack { state, answer }, bringer).await
     };
-    told(brought.await, caller.wants_html)
+    let brought = brought.await;
+    // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
+    note(&web, &guest, &actor(&guest), "connect at Google", brought.is_ok()).await;
+    told(brought, caller.wants_html)
 }
 
 /// The way back from Google, by hand

@@ -173,7 +173,13 @@ pub(crate) async fn found(
     founded
 }
 
+/// Writes down what was tried at the door. What fails, strangers can have fail as often as they like; it is
+/// told once a minute for each address, so that it does not push out what matters.
 pub(crate) async fn note(web: &Web, guest: &Guest, actor: &str, act: &str, succeeded: bool) {
+    let failed = || format!("{act} in vain from {}", guest.address);
+    if !succeeded && !web.app.access.is_worth_noting(&failed()) {
+        return;
+    }
     let act = Act {
         actor: actor.to_owned(),
         address: Some(guest.address.clone()),

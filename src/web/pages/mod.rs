@@ -22,7 +22,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use tracing::error;
 
-use crate::access::Who;
+use crate::access::{Right, Who};
 use crate::web::Web;
 use crate::web::entrance::Guest;
 use crate::web::input::text_of;
@@ -70,6 +70,8 @@ pub(crate) struct Visit {
     pub(crate) reader: Option<String>,
     /// There is no administrator yet.
     pub(crate) needs_setup: bool,
+    /// They may see more than the door.
+    pub(crate) is_inside: bool,
 }
 
 impl FromRequestParts<Web> for Visit {
@@ -86,10 +88,12 @@ impl FromRequestParts<Web> for Visit {
         let csrf = guest.session.as_ref().map(|it| it.csrf.clone()).unwrap_or_default();
         let reader = guest.who.name().map(str::to_owned);
         let needs_setup = guest.who == Who::Local;
+        let is_inside = guest.who.may(Right::Read);
         Ok(Visit {
             csrf,
             reader,
             needs_setup,
+            is_inside,
             language,
             now: web.now(),
             zone: web.app.config.timezone.clone(),

@@ -4,11 +4,14 @@ use std::net::IpAddr;
 
 use reqwest::{Client, Method, RequestBuilder};
 use ringbook::access::{Right, Scope, Secret};
+use ringbook::store::{Act, PeopleError};
 use ringbook::web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::support::app::{Answer, TestApp};
+use crate::support::both::on_both;
+use crate::support::world::World;
 
 /// Kinds of callers, each with the highest right that it has.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -562,5 +565,106 @@ impl TestApp {
             self.send(Method::POST, "/api/sync", &[("authorization", &bearer)], None).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.json["run"]["asked_by"], "program");
+    }
+}
+
+on_both! {
+    async fn of_two_who_set_up_at_once_one_is_the_first_administrator(database) {
+        let world = World::new(database, 0).await;
+        let other = world.other_process().await;
+        let (one, two) = tokio::join!(
+            world.app.store.add_person("ada", "$argon2id$one", true),
+            other.store.add_person("eve", "$argon2id$two", true),
+        );
+        assert_eq!(one.is_ok() as u8 + two.is_ok() as u8, 1, "{one:?} {two:?}");
+        let people = world.app.store.people().await.unwrap();
+        assert_eq!(people.len(), 1);
+    }
+
+    async fn names_of_people_are_told_apart_as_readers_tell_them(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let ada = store.add_person("Ada Ångström", "$one", false).await.unwrap();
+        let twin = store.add_person("ada angstrom", "$two", false).await;
+        assert!(matches!(twin, Err(PeopleError::NameTaken)), "{twin:?}");
+        assert_eq!(store.person_named("ADA ÅNGSTRÖM").await.unwrap().unwrap().id, ada);
+        let last = store.remove_person(&ada, false).await;
+        assert!(matches!(last, Err(PeopleError::TheLast)), "{last:?}");
+        assert!(store.remove_person(&ada, true).await.unwrap());
+        assert!(!store.has_people().await.unwrap());
+    }
+
+    async fn a_session_ends_by_itself_by_hand_and_with_its_owner(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let ada = store.add_person("ada", "$one", false).await.unwrap();
+        let begin = async || {
+            let secret = Secret::for_session().unwrap();
+            let idle = jiff::Timestamp::UNIX_EPOCH;
+            let id = store.begin_session(secret.hash(), &ada, "10.0.0.1", "curl", idle).await.unwrap();
+            (secret.hash(), id)
+        };
+        let ever = jiff::Timestamp::UNIX_EPOCH;
+        let (first, id) = begin().await;
+        let session = store.session(first, ever, ever).await.unwrap().unwrap();
+        assert_eq!((session.id.as_str(), session.name.as_str()), (id.as_str(), "ada"));
+        let later = jiff::Timestamp::MAX;
+        assert!(store.session(first, later, ever).await.unwrap().is_none(), "too long idle");
+        assert!(store.session(first, ever, later).await.unwrap().is_none(), "too old");
+        assert!(store.end_session(&id).await.unwrap());
+        assert!(!store.end_session(&id).await.unwrap());
+        assert!(store.session(first, ever, ever).await.unwrap().is_none());
+
+        let ((kept, own), (ended, _)) = (begin().await, begin().await);
+        assert!(store.set_password(&ada, "$two", Some(&own)).await.unwrap());
+        assert!(store.session(kept, ever, ever).await.unwrap().is_some());
+        assert!(store.session(ended, ever, ever).await.unwrap().is_none());
+        store.remove_person(&ada, true).await.unwrap();
+        assert!(store.sessions(ever, ever).await.unwrap().is_empty());
+    }
+
+    async fn tokens_and_phones_are_known_by_their_hash_until_they_are_revoked(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let (token, phone) = (Secret::for_program().unwrap(), Secret::for_device().unwrap());
+        let row = store.add_token(token.hash(), "x", Scope::Sync, "ada", None).await.unwrap();
+        let device = store.add_device(phone.hash(), "desk", "ada").await.unwrap();
+        let now = world.app.clock.now();
+        store.touch_token(&row.id, "10.0.0.1", now).await.unwrap();
+        store.touch_device(&device.id, "10.0.0.2", "CP-8845", now).await.unwrap();
+        let found = store.token(token.hash()).await.unwrap().unwrap();
+        assert_eq!((found.scope, found.used_at, found.used_from.as_deref()), (Scope::Sync, Some(now), Some("10.0.0.1")));
+        let found = store.device(phone.hash()).await.unwrap().unwrap();
+        assert_eq!((found.seen_at, found.model.as_deref()), (Some(now), Some("CP-8845")));
+        assert!(store.token(phone.hash()).await.unwrap().is_none());
+
+        assert!(store.revoke_token(&row.id).await.unwrap() && !store.revoke_token(&row.id).await.unwrap());
+        assert!(store.token(token.hash()).await.unwrap().unwrap().revoked_at.is_some());
+        assert!(store.revoke_device(&device.id).await.unwrap());
+        let renewed = Secret::for_device().unwrap();
+        assert!(store.renew_device(&device.id, renewed.hash()).await.unwrap());
+        assert!(store.device(phone.hash()).await.unwrap().is_none(), "the one before is gone");
+        assert!(store.device(renewed.hash()).await.unwrap().unwrap().revoked_at.is_none());
+    }
+
+    async fn acts_are_told_latest_first_and_in_parts(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        for number in 0..5 {
+            let act = Act {
+                actor: "ada".to_owned(),
+                address: None,
+                act: format!("act {number}"),
+                subject: (number > 2).then(|| "x".to_owned()),
+                succeeded: number % 2 == 0,
+            };
+            store.note_act(&act).await.unwrap();
+        }
+        let told = store.acts(None, 2).await.unwrap();
+        let names: Vec<(&str, bool)> = told.iter().map(|it| (it.act.as_str(), it.succeeded)).collect();
+        assert_eq!(names, [("act 4", true), ("act 3", false)]);
+        let rest = store.acts(Some(told[1].id), 10).await.unwrap();
+        assert_eq!(rest.len(), 3);
+        assert_eq!(rest[0].subject, None);
     }
 }

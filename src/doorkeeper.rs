@@ -3,6 +3,7 @@
 //! `access` decides and `store` remembers; this is where they meet.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use secrecy::SecretString;
 
 use crate::access::{
     PasswordError, Passwords, Rates, Secret, SecretHash, SetupCode, TOKEN_PREFIX, Throttle,
+    household,
 };
 use crate::clock::{Clock, between};
 use crate::config::Config;
 use crate::contact::clean;
-use crate::store::{Act, DbError, DeviceRow, PeopleError, SessionRow, Store, TokenRow};
+use crate::store::{Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow};
 
 /// How long an answer of the database about access is good for. So long a token that another process has
 /// revoked may still open something.
@@ -48,7 +50,7 @@ pub struct Access {
 #[derive(Default)]
 struct State {
     people: Option<(Timestamp, bool)>,
-    devices: HashMap<SecretHash, (Timestamp, Option<DeviceRow>)>,
+    devices: HashMap<SecretHash, (Timestamp, DeviceRow)>,
     noted: HashMap<String, Timestamp>,
     askers: HashMap<String, Asker>,
 }
@@ -99,6 +101,14 @@ impl From<getrandom::Error> for SignInError {
 pub struct Origin<'a> {
     pub address: &'a str,
     pub agent: &'a str,
+}
+
+impl Origin<'_> {
+    /// What wrong guesses are counted by.
+    fn household(&self) -> String {
+        let address: Result<IpAddr, _> = self.address.parse();
+        address.map_or_else(|_| self.address.to_owned(), |ip| household(ip).to_string())
+    }
 }
 
 impl Access {
@@ -170,7 +180,8 @@ impl Access {
         password: &SecretString,
         from: Origin<'_>,
     ) -> Result<(Secret, SessionRow), SignInError> {
-        let keys = [from.address, "the set-up code"];
+        let household = from.household();
+        let keys = [household.as_str(), "the set-up code"];
         self.guess(&keys)?;
         let right = {
             let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,9 +194,10 @@ impl Access {
         let name = self::name(name)?;
         let hash = self.passwords.hash(&name, password).await?;
         let person = self.store.add_person(&name, &hash, true).await?;
+        let kept = hash;
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.forget();
-        self.begin(&person, from).await
+        self.begin(&person, &kept, from).await
     }
 
     /// Signs somebody in.
@@ -198,15 +210,30 @@ impl Access {
         password: &SecretString,
         from: Origin<'_>,
     ) -> Result<(Secret, SessionRow), SignInError> {
+        let person = self.prove(name, password, from).await?;
+        self.begin(&person.id, &person.password, from).await
+    }
+
+    /// Whether somebody knows their password.
+    ///
+    /// # Errors
+    /// When the name or the password is wrong, or there were too many wrong ones before.
+    pub async fn prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        from: Origin<'_>,
+    ) -> Result<PersonRow, SignInError> {
         let named = format!("name {}", clean(name, NAME_LEN_MAX).to_lowercase());
-        let keys = [from.address, named.as_str()];
+        let household = from.household();
+        let keys = [household.as_str(), named.as_str()];
         self.guess(&keys)?;
         let person = self.store.person_named(name).await?;
         let kept = person.as_ref().map(|it| it.password.clone());
         let right = self.passwords.check(kept, password).await?;
-        let Some(person) = person.filter(|_| right) else { return Err(SignInError::Wrong) };
+        let person = person.filter(|_| right).ok_or(SignInError::Wrong)?;
         self.throttle.forgive(&keys);
-        self.begin(&person.id, from).await
+        Ok(person)
     }
 
     /// Counts a guess, unless it has to wait.
@@ -222,12 +249,18 @@ impl Access {
     async fn begin(
         &self,
         person: &str,
+        kept: &str,
         from: Origin<'_>,
     ) -> Result<(Secret, SessionRow), SignInError> {
         let secret = Secret::for_session()?;
         let (idle, begun) = self.since();
         let (address, agent) = (clean(from.address, 100), clean(from.agent, 200));
-        self.store.begin_session(secret.hash(), person, &address, &agent, idle).await?;
+        // Nobody comes in with a password that was changed while it was being checked.
+        let begun_now =
+            self.store.begin_session(secret.hash(), person, kept, &address, &agent, idle).await?;
+        if begun_now.is_none() {
+            return Err(SignInError::Wrong);
+        }
         let session = self.store.session(secret.hash(), idle, begun).await?;
         Ok((secret, session.ok_or(SignInError::Wrong)?))
     }
@@ -295,20 +328,22 @@ impl Access {
         let now = self.clock.now();
         let known = {
             let state = self.state();
-            let good =
-                |it: &&(Timestamp, Option<DeviceRow>)| it.0 <= now && between(it.0, now) < GOOD_FOR;
+            let good = |it: &&(Timestamp, DeviceRow)| it.0 <= now && between(it.0, now) < GOOD_FOR;
             state.devices.get(&hash).filter(good).map(|it| it.1.clone())
         };
         let device = match known {
-            Some(device) => device,
+            Some(device) => Some(device),
             None => {
                 let device = self.store.device(hash).await?;
                 let device = device.filter(|it| it.revoked_at.is_none());
-                let mut state = self.state();
-                if state.devices.len() >= DEVICES_KNOWN {
-                    state.devices.clear();
+                // Tokens that are none are not remembered: there is no end of them.
+                if let Some(device) = &device {
+                    let mut state = self.state();
+                    if state.devices.len() >= DEVICES_KNOWN {
+                        state.devices.clear();
+                    }
+                    state.devices.insert(hash, (now, device.clone()));
                 }
-                state.devices.insert(hash, (now, device.clone()));
                 device
             }
         };

@@ -8,7 +8,7 @@ mod rate;
 mod throttle;
 mod token;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::sync::words;
 
@@ -132,6 +132,14 @@ pub fn host_of(url: &str) -> Option<&str> {
     match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),
         None => host.split(':').next(),
+    }
+}
+
+/// One line to the internet has 2^64 addresses of version 6, which are one client's for our purpose.
+pub fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
     }
 }
 

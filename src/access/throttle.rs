@@ -1,6 +1,7 @@
 //! Who has guessed wrong has to wait, longer each time.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use crate::clock::{after, between};
 /// So many mistakes are a person's; then waits begin.
 const FREE: u32 = 5;
 const WAIT_FIRST: Duration = Duration::from_secs(2);
+/// For an address.
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+/// For a name: who guesses at it from many addresses is slowed down, and its owner is not locked out.
+const WAIT_MAX_NAME: Duration = Duration::from_secs(30);
 /// After so long without another mistake all is forgotten.
 const FORGET: Duration = Duration::from_secs(60 * 60);
 /// Addresses and names that are remembered. When there are more, the one with the fewest mistakes goes.
@@ -59,16 +63,23 @@ impl Throttle {
             it.last = now;
             if it.count > FREE {
                 let doubled = 2_u32.saturating_pow((it.count - FREE - 1).min(16));
-                it.until = after(now, WAIT_FIRST.saturating_mul(doubled).min(WAIT_MAX));
+                let most = if key.parse::<IpAddr>().is_ok() { WAIT_MAX } else { WAIT_MAX_NAME };
+                it.until = after(now, WAIT_FIRST.saturating_mul(doubled).min(most));
             }
         }
     }
 
-    /// They were right after all.
+    /// They were right after all. The name is forgiven; of the address only this guess is, or somebody could
+    /// sign in as themselves between two guesses at others.
     pub fn forgive(&self, keys: &[&str]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
-            known.remove(*key);
+            let Some(it) = known.get_mut(*key) else { continue };
+            it.count -= 1;
+            it.until = it.last;
+            if it.count == 0 || key.parse::<IpAddr>().is_err() {
+                known.remove(*key);
+            }
         }
     }
 }
@@ -88,7 +99,9 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..12 {
             throttle.note(&["10.0.0.1", "ada"], now);
-            let wait = throttle.wait(&["ada", "10.0.0.9"], now).unwrap();
+            let wait = throttle.wait(&["10.0.0.1"], now).unwrap();
+            let named = throttle.wait(&["ada", "10.0.0.9"], now).unwrap();
+            assert_eq!(named, wait.min(WAIT_MAX_NAME));
             waits.push(wait.as_secs());
             now = after(now, wait);
             assert_eq!(throttle.wait(&["ada"], now), None);
@@ -113,5 +126,16 @@ mod tests {
         assert_eq!(throttle.0.lock().unwrap().len(), REMEMBERED);
         throttle.forgive(&["ada"]);
         assert_eq!(throttle.wait(&["ada"], now), None);
+        let throttle = Throttle::default();
+        for _ in 0..=FREE {
+            throttle.note(&["10.0.0.1"], now);
+        }
+        throttle.note(&["10.0.0.1"], now);
+        throttle.forgive(&["10.0.0.1"]);
+        throttle.note(&["10.0.0.1"], now);
+        assert!(
+            throttle.wait(&["10.0.0.1"], now).is_some(),
+            "one's own sign-in excuses no guesses"
+        );
     }
 }

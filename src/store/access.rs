@@ -1,6 +1,8 @@
 //! Who may get in: people and their sessions, programs' tokens, phones' tokens; and the record of what was
 //! administered.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::access::{Scope, SecretHash};
@@ -97,6 +99,8 @@ pub enum PeopleError {
 const NAME_LEN_MAX: usize = 400;
 /// Acts that are kept at most.
 const AUDIT_MAX: i64 = 100_000;
+/// A year.
+const AUDIT_AGE: Duration = Duration::from_secs(365 * 86_400);
 
 impl Store {
     /// Whether anybody may administer by password.
@@ -155,6 +159,7 @@ impl Store {
         const SET: &str = "update person set password = $2, changed_at = $3 where id = $1";
         const END: &str = "delete from session where person = $1 and id <> $2";
         let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
         let set = tx.exec(SET, &[person.into(), password.into(), now.into()]).await?;
         tx.exec(END, &[person.into(), but.unwrap_or_default().into()]).await?;
@@ -183,21 +188,30 @@ impl Store {
         Ok(removed > 0)
     }
 
-    /// Signs somebody in. Sessions that nobody has used since `idle_since` go.
+    /// Signs somebody in, unless their password is not this one (a PHC string) any more. Sessions that nobody
+    /// has used since `idle_since` go.
     pub async fn begin_session(
         &self,
         hash: SecretHash,
         person: &str,
+        password: &str,
         address: &str,
         agent: &str,
         idle_since: Timestamp,
-    ) -> Result<String, DbError> {
+    ) -> Result<Option<String>, DbError> {
         const BEGIN: &str = "
             insert into session (hash, id, person, created_at, seen_at, address, agent)
             values ($1, $2, $3, $4, $4, $5, $6)";
         const IDLE: &str = "delete from session where seen_at < $1";
+        const PASSWORD: &str = "select password from person where id = $1";
         let id = random_id()?;
         let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        let kept = tx.row(PASSWORD, &[person.into()]).await?;
+        let is_still = kept.map_or(Ok(false), |row| row.text(0).map(|it| it == password))?;
+        if !is_still {
+            return Ok(None);
+        }
         let now = tx.now(&*self.clock).await?;
         tx.exec(IDLE, &[idle_since.into()]).await?;
         tx.exec(
@@ -213,7 +227,7 @@ impl Store {
         )
         .await?;
         tx.commit().await?;
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// The session that a browser shows, if it was used since `idle_since` and begun since `begun_since`.
@@ -400,7 +414,7 @@ impl Store {
         const NOTE: &str = "
             insert into audit (id, at, actor, address, act, subject, succeeded)
             values ($1, $2, $3, $4, $5, $6, $7)";
-        const PRUNE: &str = "delete from audit where id <= $1";
+        const PRUNE: &str = "delete from audit where id <= $1 or at < $2";
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
@@ -419,7 +433,8 @@ impl Store {
         )
         .await?;
         if id % 100 == 0 {
-            tx.exec(PRUNE, &[(id - AUDIT_MAX).into()]).await?;
+            let old = now.saturating_sub(AUDIT_AGE).unwrap_or(Timestamp::MIN);
+            tx.exec(PRUNE, &[(id - AUDIT_MAX).into(), old.into()]).await?;
         }
         tx.commit().await
     }

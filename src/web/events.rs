@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
@@ -18,9 +19,11 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::warn;
 
-use crate::clock::after;
+use crate::access::Right;
+use crate::clock::{after, between};
 use crate::store::{DbError, RunRow};
 use crate::sync::{AccountId, Outcome, RunId};
+use crate::web::entrance::still_may;
 use crate::web::input::Query;
 use crate::web::problem::Problem;
 use crate::web::wire::{ProblemBody, Progress, Run};
@@ -32,6 +35,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 /// Comments keep proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a revoked token or an ended session may still follow.
+const CHECK: Duration = Duration::from_secs(5);
 /// How soon a browser should come back.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -53,6 +58,7 @@ const RETRY: Duration = Duration::from_secs(2);
 )]
 pub(crate) async fn events(
     State(web): State<Web>,
+    parts: Parts,
     headers: HeaderMap,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
@@ -75,6 +81,8 @@ pub(crate) async fn events(
         waiting: VecDeque::new(),
         looked_at: None,
         complained: false,
+        asked_by: parts,
+        checked_at: None,
         _seat: Arc::new(seat),
     };
     let events = stream::unfold(feed, Feed::next);
@@ -104,6 +112,9 @@ struct Feed {
     waiting: VecDeque<Event>,
     looked_at: Option<Timestamp>,
     complained: bool,
+    /// Who follows, to be asked again now and then.
+    asked_by: Parts,
+    checked_at: Option<Timestamp>,
     _seat: Arc<OwnedSemaphorePermit>,
 }
 
@@ -116,7 +127,7 @@ impl Feed {
             if let Some(event) = self.waiting.pop_front() {
                 return Some((Ok(event), self));
             }
-            if !self.pause().await {
+            if !self.pause().await || !self.may_go_on().await {
                 return None;
             }
             self.looked_at = Some(self.web.now());
@@ -147,6 +158,16 @@ impl Feed {
             () = news => true,
             Ok(_) = self.closing.wait_for(|closing| *closing) => false,
         }
+    }
+
+    /// Whether whoever follows may still see this.
+    async fn may_go_on(&mut self) -> bool {
+        let now = self.web.now();
+        if self.checked_at.is_some_and(|at| at <= now && between(at, now) < CHECK) {
+            return true;
+        }
+        self.checked_at = Some(now);
+        still_may(&self.web, &self.asked_by, Right::Read).await
     }
 
     async fn look(&mut self) -> Result<(), DbError> {

@@ -3,8 +3,10 @@
 //! Else a single client, hostile or broken, could take all seats, and the phones would ring in vain.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::access::household;
 
 /// Who is connected, by address.
 #[derive(Debug)]
@@ -47,14 +49,6 @@ impl Drop for Guest {
                 open.remove(&self.household);
             }
         }
-    }
-}
-
-/// One line to the internet has 2^64 addresses of version 6, which are one client's for our purpose.
-pub(crate) fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -344,23 +344,43 @@ impl FromRequestParts<Web> for Caller {
     }
 }
 
-/// The client's address; behind a trusted proxy the one that the proxy names.
-pub(crate) fn address(parts: &Parts, web: &Web) -> String {
-    let Some(peer) = peer(parts) else { return "unknown".to_owned() };
-    let trusted = |ip| is_trusted(ip, web);
-    let mut client = peer.ip().to_canonical();
-    let forwarded = text_of(&parts.headers, "x-forwarded-for");
+/// The client's address; behind a trusted proxy the one that the proxy names. Where that cannot be read it is
+/// unknown: the proxy's own address would let its clients in as if they were in its network.
+pub(crate) fn client(parts: &Parts, web: &Web) -> Option<IpAddr> {
+    let mut client = peer(parts)?.ip().to_canonical();
+    if !is_trusted(client, web) {
+        return Some(client);
+    }
+    let names = |name: &str| parts.headers.contains_key(name);
+    if !names("x-forwarded-for") {
+        // It says for whom it speaks, but in words that are not read here.
+        return (!names("forwarded") && !names("x-real-ip")).then_some(client);
+    }
+    // A proxy may add a line of its own rather than lengthen the one that came.
+    let lines = parts.headers.get_all("x-forwarded-for").iter();
+    let lines: Vec<String> =
+        lines.map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned()).collect();
+    let forwarded = lines.join(",");
     // From right to left: each proxy appends whom it heard from, and only the trusted are believed.
     for hop in forwarded.rsplit(',') {
-        if !trusted(client) {
+        if !is_trusted(client, web) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(ip) => client = ip.to_canonical(),
-            Err(_) => break,
-        }
+        client = hop_address(hop.trim())?;
     }
-    client.to_string()
+    Some(client)
+}
+
+/// An address as proxies write it: some add the port.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|it| it.ip());
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    hop.parse().ok().or_else(with_port).or_else(in_brackets).map(|ip: IpAddr| ip.to_canonical())
+}
+
+/// The same, for people.
+pub(crate) fn address(parts: &Parts, web: &Web) -> String {
+    client(parts, web).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
 }
 
 fn is_trusted(ip: IpAddr, web: &Web) -> bool {

@@ -32,6 +32,10 @@ enum Caller {
     ForgedProxyHeader,
     ProxiedPerson,
     ProxiedNobody,
+    /// Behind the proxy, with what proxies do not always clean up.
+    ForgedFirstLine,
+    UnreadableHop,
+    DoubledProxyHeader,
 }
 
 const CALLERS: &[Caller] = &[
@@ -52,6 +56,9 @@ const CALLERS: &[Caller] = &[
     Caller::ForgedProxyHeader,
     Caller::ProxiedPerson,
     Caller::ProxiedNobody,
+    Caller::ForgedFirstLine,
+    Caller::UnreadableHop,
+    Caller::DoubledProxyHeader,
 ];
 
 /// The proxy's address; the server believes what it says.
@@ -159,7 +166,11 @@ impl House {
             Caller::StrangeNetwork | Caller::ForgedForwardedFor | Caller::ForgedProxyHeader => {
                 STRANGE
             }
-            Caller::ProxiedPerson | Caller::ProxiedNobody => PROXY,
+            Caller::ProxiedPerson
+            | Caller::ProxiedNobody
+            | Caller::ForgedFirstLine
+            | Caller::UnreadableHop
+            | Caller::DoubledProxyHeader => PROXY,
             _ => PHONE,
         }
         .parse()
@@ -196,6 +207,15 @@ impl House {
             Caller::ProxiedNobody => {
                 request.header("x-forwarded-for", "203.0.113.9").header("remote-user", "mallory")
             }
+            // The proxy added a line of its own behind the one that came.
+            Caller::ForgedFirstLine => request
+                .header("x-forwarded-for", "127.0.0.1")
+                .header("x-forwarded-for", "203.0.113.9"),
+            Caller::UnreadableHop => request.header("x-forwarded-for", "127.0.0.1, unknown"),
+            Caller::DoubledProxyHeader => request
+                .header("x-forwarded-for", "203.0.113.9:5060")
+                .header("remote-user", "grace")
+                .header("remote-user", "mallory"),
         })
     }
 }
@@ -218,7 +238,10 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         Caller::StrangeNetwork
         | Caller::ForgedForwardedFor
         | Caller::ForgedProxyHeader
-        | Caller::ProxiedNobody => Right::Open,
+        | Caller::ProxiedNobody
+        | Caller::ForgedFirstLine
+        | Caller::UnreadableHop
+        | Caller::DoubledProxyHeader => Right::Open,
     })
 }
 
@@ -423,9 +446,19 @@ async fn a_new_password_ends_the_other_sessions_and_the_last_administrator_stays
     let other = app.send(Method::POST, "/api/session", &json[2..], Some(sign_in)).await;
     let other = other.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let path = format!("/api/people/{id}/password");
-    let weak = app.send(Method::PUT, &path, &json, Some(r#"{"password":"short"}"#)).await;
+    let weak = app
+        .send(
+            Method::PUT,
+            &path,
+            &json,
+            Some(r#"{"current":"correct horse battery","password":"short"}"#),
+        )
+        .await;
     assert_eq!(weak.status, 422, "{weak:?}");
     let body = r#"{"password":"another horse battery"}"#;
+    let unproven = app.send(Method::PUT, &path, &json, Some(body)).await;
+    assert_eq!(unproven.status, 422, "an open browser is not enough: {unproven:?}");
+    let body = r#"{"current":"correct horse battery","password":"another horse battery"}"#;
     assert_eq!(app.send(Method::PUT, &path, &json, Some(body)).await.status, 204);
     let ask = async |cookie: &str| {
         app.send(Method::GET, "/api/people", &[("cookie", cookie)], None).await.status
@@ -601,7 +634,8 @@ on_both! {
         let begin = async || {
             let secret = Secret::for_session().unwrap();
             let idle = jiff::Timestamp::UNIX_EPOCH;
-            let id = store.begin_session(secret.hash(), &ada, "10.0.0.1", "curl", idle).await.unwrap();
+            let begun = store.begin_session(secret.hash(), &ada, "$one", "10.0.0.1", "curl", idle);
+            let id = begun.await.unwrap().unwrap();
             (secret.hash(), id)
         };
         let ever = jiff::Timestamp::UNIX_EPOCH;

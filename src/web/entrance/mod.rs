@@ -17,12 +17,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::access::{Right, SecretHash, Who, host_of, is_local};
+use crate::access::{Right, SecretHash, Who, host_of, household, is_local};
 use crate::config::Network;
 use crate::store::{Act, DbError};
 use crate::web::Web;
-use crate::web::guests::household;
-use crate::web::input::{Peer, address, from_trusted_proxy, is_secure, text_of};
+use crate::web::input::{Peer, address, client, from_trusted_proxy, is_secure, text_of};
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
 use crate::web::problem::Problem;
@@ -78,8 +77,11 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 const COOKIE: &str = "ringbook";
 const COOKIE_SECURE: &str = "__Host-ringbook";
 /// What proxies add. Whoever sends one is not on this machine, or is somebody else's voice.
-const FORWARDED: [&str; 5] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+fn was_forwarded(headers: &HeaderMap) -> bool {
+    const WORDS: [&str; 3] = ["forwarded", "x-real-ip", "via"];
+    let is_one = |name: &str| name.starts_with("x-forwarded-") || WORDS.contains(&name);
+    headers.keys().any(|name| is_one(name.as_str()))
+}
 
 /// Lets in who may come in, and tells the others why not.
 pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) -> Response {
@@ -98,6 +100,10 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
     };
     let guest = match found {
         Found::Guest(guest) => guest,
+        // Guessing at a phone's token is asking, too.
+        Found::Bad(_) if is_for_phones(parts.uri.path()) && !may_guess(&web, &parts) => {
+            return too_often(&parts);
+        }
         Found::Bad(why) => return refuse(&parts, StatusCode::UNAUTHORIZED, why),
     };
     if !guest.who.may(needed) {
@@ -142,12 +148,34 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         succeeded: true,
     });
     parts.extensions.insert(guest);
-    let response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(act) = note {
+    let request = Request::from_parts(parts, body);
+    let Some(act) = note else { return next.run(request).await };
+    // In a task of its own: who hangs up in the middle must not leave an act that nobody wrote down.
+    let acting = tokio::spawn(async move {
+        let response = next.run(request).await;
         let succeeded = response.status().is_success() || response.status().is_redirection();
         web.app.access.note(Act { succeeded, ..act }).await;
+        response
+    });
+    match acting.await {
+        Ok(response) => response,
+        Err(broken) => match broken.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => {
+                Problem::later("the server is stopping", Duration::from_secs(5)).into_response()
+            }
+        },
     }
-    response
+}
+
+/// Whether whoever asked may still do this: tokens are revoked and sessions end while an answer goes on.
+pub(crate) async fn still_may(web: &Web, parts: &Parts, right: Right) -> bool {
+    match find_out(web, parts).await {
+        Ok(Found::Guest(guest)) => guest.who.may(right),
+        Ok(Found::Bad(_)) => false,
+        // A database that fails takes nobody's right away.
+        Err(_) => true,
+    }
 }
 
 const SIGN_IN: &str =
@@ -235,11 +263,10 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
 
 /// Whether the request was made on this machine, for this machine.
 fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
-    let forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
     let host = text_of(&parts.headers, header::HOST.as_str());
     let host = Some(host.as_str()).filter(|it| !it.is_empty());
     let own = web.app.config.public_url.as_deref().and_then(host_of);
-    is_local(peer, forwarded, host, own)
+    is_local(peer, was_forwarded(&parts.headers), host, own)
 }
 
 /// A proxy that is not trusted speaks for somebody whom we do not know: its own address says nothing.
@@ -255,7 +282,10 @@ fn named_by_proxy(web: &Web, parts: &Parts) -> Option<String> {
     if !from_trusted_proxy(parts, web) {
         return None;
     }
-    let name = crate::contact::clean(&text_of(&parts.headers, header), 100);
+    let mut values = parts.headers.get_all(header).iter();
+    // Two are one of the proxy's and one of somebody who hopes that the proxy leaves it in.
+    let (only, None) = (values.next()?, values.next()) else { return None };
+    let name = crate::contact::clean(&String::from_utf8_lossy(only.as_bytes()), 100);
     let admins = &config.auth_proxy_admins;
     let may = admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(&name));
     (!name.is_empty() && may).then_some(name)
@@ -329,6 +359,14 @@ fn within_rate(web: &Web, guest: &Guest) -> bool {
         Who::Person { .. } | Who::Program { .. } | Who::Local => return true,
     };
     web.app.access.rates.take(asker, web.now())
+}
+
+fn may_guess(web: &Web, parts: &Parts) -> bool {
+    match client(parts, web) {
+        Some(ip) if ip.is_loopback() => true,
+        Some(ip) => web.app.access.rates.take(household(ip).to_string(), web.now()),
+        None => web.app.access.rates.take("unknown".to_owned(), web.now()),
+    }
 }
 
 fn too_often(parts: &Parts) -> Response {

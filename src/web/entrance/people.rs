@@ -416,6 +416,8 @@ pub(crate) async fn add(
 /// A new password.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NewPassword {
+    /// The one before: asked for when people change their own, so that an open browser is not enough.
+    current: Option<String>,
     #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
 }
@@ -428,7 +430,9 @@ pub(crate) struct NewPassword {
     params(("id" = String, Path, format = "uuid")),
     responses(
         (status = 204, description = "Changed"),
+        (status = 401, body = ProblemBody, description = "Not signed in, or the password before is wrong"),
         (status = 404, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
         (status = 503, body = ProblemBody),
     ),
 )]
@@ -436,12 +440,19 @@ pub(crate) async fn password(
     State(web): State<Web>,
     Path(id): Path<String>,
     guest: Guest,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     uuid("id", &id)?;
     let password = SecretString::from(field(&body, "password")?);
     let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
     let person = person.ok_or_else(|| Problem::missing("person", &id))?;
+    if guest.session.is_some() && guest.who.name() == Some(person.name.as_str()) {
+        let current = SecretString::from(field(&body, "current")?);
+        let agent = text_of(&headers, header::USER_AGENT.as_str());
+        let origin = Origin { address: &guest.address, agent: &agent };
+        web.app.access.prove(&person.name, &current, origin).await?;
+    }
     let hash = web.app.access.hash(&person.name, &password).await.map_err(SignInError::from)?;
     let own = guest.session.as_ref().map(|it| it.id.as_str());
     web.app.store.set_password(&id, &hash, own).await?;

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::clock::between;
@@ -118,8 +119,6 @@ pub struct Directory {
     view: RwLock<Option<Arc<View>>>,
     /// Held by whoever makes the next view.
     maker: Arc<Mutex<()>>,
-    /// The number of the newest view.
-    made: watch::Sender<u64>,
     /// When the database last said that the view is the newest, and how much this process had written.
     asked: std::sync::Mutex<Option<(u64, Timestamp)>>,
 }
@@ -131,7 +130,6 @@ impl Directory {
             rules,
             view: RwLock::default(),
             maker: Arc::default(),
-            made: watch::Sender::new(0),
             asked: std::sync::Mutex::default(),
         }
     }
@@ -178,28 +176,31 @@ impl Directory {
             }
             return Ok(view);
         }
-        let mut made = self.made.subscribe();
         let newest = async {
-            loop {
-                match self.last() {
-                    Some(view) if view.is_of(&versions) => return Some(view),
-                    _ => self.start_making(),
-                }
-                made.changed().await.ok()?;
+            let turn = self.maker.clone().lock_owned().await;
+            // Whoever had the turn before may have made it.
+            if !self.last().is_some_and(|view| view.is_of(&versions)) {
+                self.begin_making(turn).await.ok()?;
             }
+            self.last()
         };
         Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
     }
 
     /// Makes the next view beside the requests, unless somebody is at it.
     fn start_making(self: &Arc<Self>) {
-        let Ok(turn) = self.maker.clone().try_lock_owned() else { return };
+        if let Ok(turn) = self.maker.clone().try_lock_owned() {
+            drop(self.begin_making(turn));
+        }
+    }
+
+    fn begin_making(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> JoinHandle<()> {
         let this = self.clone();
         tokio::spawn(async move {
             if let Err(problem) = this.make_next(turn).await {
                 warn!(%problem, "the directory could not be brought up to date");
             }
-        });
+        })
     }
 
     fn note(&self, pulse: u64, now: Timestamp) {
@@ -294,7 +295,6 @@ impl Directory {
         );
         let view = Arc::new(view);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
-        self.made.send_replace(view.number);
         Ok(view)
     }
 

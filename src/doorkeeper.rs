@@ -17,7 +17,9 @@ use crate::access::{
 use crate::clock::{Clock, between};
 use crate::config::Config;
 use crate::contact::clean;
-use crate::store::{Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow};
+use crate::store::{
+    Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow, name_key,
+};
 
 /// How long an answer of the database about access is good for. So long a token that another process has
 /// revoked may still open something.
@@ -224,7 +226,8 @@ impl Access {
         password: &SecretString,
         from: Origin<'_>,
     ) -> Result<PersonRow, SignInError> {
-        let named = format!("name {}", clean(name, NAME_LEN_MAX).to_lowercase());
+        // By what the store compares: else each way of writing one name would be guessed at anew.
+        let named = format!("name {}", name_key(name));
         let household = from.household();
         let keys = [household.as_str(), named.as_str()];
         self.guess(&keys)?;

@@ -110,6 +110,11 @@ pub fn is_local(peer: IpAddr, was_forwarded: bool, host: Option<&str>, own: Opti
         && host.is_none_or(|host| is_our_name(host, own))
 }
 
+/// Whether a request was meant for us by a name that no stranger can have pointed here (DNS rebinding).
+pub fn is_meant_for_us(host: Option<&str>, own: Option<&str>) -> bool {
+    host.is_none_or(|host| is_our_name(host, own))
+}
+
 /// A name that no stranger can have pointed at us: an address, `localhost` and others without a dot, or the
 /// configured one.
 fn is_our_name(host: &str, own: Option<&str>) -> bool {

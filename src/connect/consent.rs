@@ -1,5 +1,7 @@
 //! The way to Google's consent page and back: what is remembered meanwhile, and who may come back.
 
+use std::sync::Arc;
+
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -118,7 +120,7 @@ impl Connector {
     /// # Errors
     /// When it was not asked for here, Google says no, a scope is missing, or it is another person.
     pub async fn come_back(
-        &self,
+        self: &Arc<Self>,
         back: &WayBack,
         bringer: Bringer<'_>,
     ) -> Result<AccountId, ConnectProblem> {
@@ -130,14 +132,29 @@ impl Connector {
             warn!("a sign-in came back that was not begun here, or twice");
             ConnectProblem::Refused(problem.to_string())
         })?;
-        let result = self.finish(back, &asked).await;
+        // In a task of its own: Google's code is good once, and what it gives for it must not be lost because
+        // a browser was closed.
+        let (this, back) = (self.clone(), back.clone());
+        let finishing = tokio::spawn(async move { this.conclude(&state, &back, &asked).await });
+        finishing.await.unwrap_or_else(|_| {
+            Err(ConnectProblem::Unavailable("connecting broke off; begin again".to_owned()))
+        })
+    }
+
+    async fn conclude(
+        &self,
+        state: &str,
+        back: &WayBack,
+        asked: &SecretString,
+    ) -> Result<AccountId, ConnectProblem> {
+        let result = self.finish(back, asked).await;
         let words = result.as_ref().err().map(ToString::to_string);
         let end = match (&result, &words) {
             (Ok(account), _) => Ok(*account),
             (Err(_), words) => Err(words.as_deref().unwrap_or_default()),
         };
         // Whoever waits for it elsewhere would only wait longer.
-        if let Err(problem) = self.store.end_consent(&state, end).await {
+        if let Err(problem) = self.store.end_consent(state, end).await {
             warn!(%problem, "the end of a sign-in could not be noted");
         }
         result

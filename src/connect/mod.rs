@@ -371,7 +371,9 @@ impl Connector {
     /// When the database fails.
     pub async fn disconnect(&self, account: &Account) -> Result<bool, ConnectProblem> {
         let forgotten = self.store.disconnect(account.id).await?;
-        if let Some(tokens) = self.tokens.lock().await.remove(&account.id) {
+        // Not under the lock of all: a refresh that hangs would keep every account waiting.
+        let tokens = self.tokens.lock().await.remove(&account.id);
+        if let Some(tokens) = tokens {
             tokens.forget().await;
         }
         Ok(forgotten)

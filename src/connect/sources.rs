@@ -160,7 +160,7 @@ impl Connector {
                 }
                 AddError::Account(AccountError::Gone) => ConnectProblem::NotConnected,
                 AddError::UnknownGiver => ConnectProblem::NotConnected,
-                AddError::Account(AccountError::Taken(_))
+                AddError::Account(AccountError::Taken(_) | AccountError::Lends(_))
                 | AddError::Borrower(_)
                 | AddError::SourceTaken(_) => ConnectProblem::Conflict(words),
             }

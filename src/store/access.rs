@@ -117,7 +117,7 @@ impl Store {
     pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, DbError> {
         const PERSON: &str =
             "select id, name, password, created_at, changed_at from person where name_key = $1";
-        let row = self.db.row(PERSON, &[key(name).into()]).await?;
+        let row = self.db.row(PERSON, &[name_key(name).into()]).await?;
         row.as_ref().map(person).transpose()
     }
 
@@ -141,7 +141,8 @@ impl Store {
             return Err(PeopleError::NotTheFirst);
         }
         let now = tx.now(&*self.clock).await?;
-        let args = [id.as_str().into(), name.into(), key(name).into(), password.into(), now.into()];
+        let args =
+            [id.as_str().into(), name.into(), name_key(name).into(), password.into(), now.into()];
         if tx.exec(ADD, &args).await? == 0 {
             return Err(PeopleError::NameTaken);
         }
@@ -482,7 +483,7 @@ const DEVICES: &str =
     from device";
 
 /// Two names that a reader takes for one are one.
-fn key(name: &str) -> String {
+pub fn name_key(name: &str) -> String {
     crate::contact::fold(name, NAME_LEN_MAX)
 }
 

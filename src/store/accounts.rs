@@ -119,6 +119,8 @@ pub enum AccountError {
     Name(#[from] BadName),
     #[error("there is an account `{0}` already; choose another name")]
     Taken(String),
+    #[error("`{0}` lives on its permission; remove that first")]
+    Lends(String),
     #[error("there is no such account any more")]
     Gone,
     #[error(transparent)]

@@ -147,8 +147,10 @@ impl Store {
     /// When the database fails.
     pub async fn consent(&self, state: &str) -> Result<Option<ConsentState>, DbError> {
         const STATE: &str = "select sealed is not null, account, problem from consent
-            where state = $1";
-        let Some(row) = self.db.row(STATE, &[state.into()]).await? else { return Ok(None) };
+            where state = $1 and (expires_at > $2 or account is not null or problem is not null)";
+        let now = self.clock.now();
+        let row = self.db.row(STATE, &[state.into(), now.into()]).await?;
+        let Some(row) = row else { return Ok(None) };
         Ok(Some(match (row.opt_int(1)?, row.opt_text(2)?) {
             (Some(account), _) => ConsentState::Connected(AccountId(account)),
             (_, Some(problem)) => ConsentState::Failed(problem.to_owned()),

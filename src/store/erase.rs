@@ -42,11 +42,21 @@ impl Store {
                 rows_vanished = version + 1
             where id = $1
             returning id";
+        const BORROWERS: &str = "select name from account where grant_of = $1
+            and coalesce(erasing, '') <> 'account' order by id";
         const FORGET_GRANT: &str = "delete from oauth_grant where account = $1";
         let tx = self.db.begin_durable().await?;
         let now = tx.now(&*self.clock).await?;
         // The lease first, as everybody does, so that no two wait for each other.
         take_away(&tx, account, now).await?;
+        if what == Erasing::Account {
+            let rows = tx.rows(BORROWERS, &[account.0.into()]).await?;
+            let names: Result<Vec<_>, _> = rows.iter().map(|row| row.text(0)).collect();
+            let names = names?.join("`, `");
+            if !names.is_empty() {
+                return Err(AccountError::Lends(names));
+            }
+        }
         if tx.row(MARK, &[account.0.into(), what.as_str().into()]).await?.is_none() {
             return Err(AccountError::Gone);
         }

@@ -423,7 +423,7 @@ async fn choose(
 ) -> Result<Option<AccountId>, ConnectError> {
     // What mirrors a domain's directory is asked for by a person whose own contacts may be mirrored, too.
     const ACCOUNTS: &str = "
-        select a.id, a.name, a.google_id, a.source = 'contacts', giver.name
+        select a.id, a.name, a.google_id, a.source = 'contacts', giver.name, a.grant_of is not null
         from account a left join account giver on giver.id = a.grant_of
         where coalesce(a.erasing, '') <> 'account' order by a.id";
     let rows = tx.rows(ACCOUNTS, &[]).await?;
@@ -437,7 +437,7 @@ async fn choose(
     // Those that borrow a permission are never meant.
     let mut lenders = Vec::new();
     for row in rows {
-        if row.opt_text(4)?.is_none() {
+        if !row.flag(5)? {
             lenders.push(row);
         }
     }

@@ -28,7 +28,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Act, AuditRow, DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow};
+pub use access::{
+    Act, AuditRow, DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_key,
+};
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};

@@ -236,7 +236,8 @@ pub(crate) enum KeepWord {
         ("id" = String, Path, format = "uuid"),
         ("confirm" = String, Query, description = "The name of the account, so that no other goes by mistake"),
     ),
-    responses((status = 200, body = AccountDone), (status = 404, body = ProblemBody)),
+    responses(
+        (status = 409, body = ProblemBody, description = "Others live on its permission"),(status = 200, body = AccountDone), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn remove(
     State(web): State<Web>,

@@ -351,10 +351,9 @@ pub(crate) fn client(parts: &Parts, web: &Web) -> Option<IpAddr> {
     if !is_trusted(client, web) {
         return Some(client);
     }
-    let names = |name: &str| parts.headers.contains_key(name);
-    if !names("x-forwarded-for") {
-        // It says for whom it speaks, but in words that are not read here.
-        return (!names("forwarded") && !names("x-real-ip")).then_some(client);
+    if !parts.headers.contains_key("x-forwarded-for") {
+        // If it speaks for somebody, it does not say for whom in words that are read here.
+        return (!was_forwarded(&parts.headers)).then_some(client);
     }
     // A proxy may add a line of its own rather than lengthen the one that came.
     let lines = parts.headers.get_all("x-forwarded-for").iter();
@@ -369,6 +368,13 @@ pub(crate) fn client(parts: &Parts, web: &Web) -> Option<IpAddr> {
         client = hop_address(hop.trim())?;
     }
     Some(client)
+}
+
+/// What proxies add. Whoever sends one is not the other end of the connection, or is somebody else's voice.
+pub(crate) fn was_forwarded(headers: &HeaderMap) -> bool {
+    const WORDS: [&str; 3] = ["forwarded", "x-real-ip", "via"];
+    let is_one = |name: &str| name.starts_with("x-forwarded-") || WORDS.contains(&name);
+    headers.keys().any(|name| is_one(name.as_str()))
 }
 
 /// An address as proxies write it: some add the port.

@@ -124,7 +124,9 @@ impl From<AccountError> for Problem {
         let detail = problem.to_string();
         match problem {
             AccountError::Name(_) => Problem::unreadable(format!("`name`: {detail}")),
-            AccountError::Taken(_) => Problem::new(StatusCode::CONFLICT, detail),
+            AccountError::Taken(_) | AccountError::Lends(_) => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
             AccountError::Gone => Problem::new(StatusCode::NOT_FOUND, detail),
             AccountError::Db(problem) => problem.into(),
         }

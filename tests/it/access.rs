@@ -379,6 +379,19 @@ async fn before_there_is_an_administrator_only_this_machine_administers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
+    let house = House::new().await;
+    let ask = async |agent: &str, host: &str| {
+        let headers = [("user-agent", agent), ("host", host)];
+        house.app.send(Method::GET, "/directory", &headers, None).await.text
+    };
+    let browser = "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0";
+    assert!(ask(browser, "evil.example").await.contains("Not allowed"));
+    assert!(!ask(browser, "10.0.0.5:8080").await.contains("Not allowed"));
+    assert!(!ask("Cisco-CP-8851-3PCC/12.0", "phones.example").await.contains("Not allowed"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_printed_code_makes_the_first_administrator_and_no_second_one() {
     let app = TestApp::new(3).await;
     let json = [("content-type", "application/json")];

@@ -17,11 +17,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::access::{Right, SecretHash, Who, host_of, household, is_local};
+use crate::access::{Right, SecretHash, Who, host_of, household, is_local, is_meant_for_us};
 use crate::config::Network;
 use crate::store::{Act, DbError};
 use crate::web::Web;
-use crate::web::input::{Peer, address, client, from_trusted_proxy, is_secure, text_of};
+use crate::web::input::{
+    Peer, address, client, from_trusted_proxy, is_secure, text_of, was_forwarded,
+};
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
 use crate::web::problem::Problem;
@@ -45,8 +47,8 @@ pub(crate) struct Guest {
     pub(crate) session: Option<Session>,
     /// A form of ours that has to prove, in its body, that it is one.
     pub(crate) owes_proof: bool,
-    /// Somebody unknown, through a proxy that is not trusted.
-    by_a_strange_proxy: bool,
+    /// Why somebody in the phones' networks is a stranger all the same.
+    why: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,13 +78,6 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
 const COOKIE: &str = "ringbook";
 const COOKIE_SECURE: &str = "__Host-ringbook";
-/// What proxies add. Whoever sends one is not on this machine, or is somebody else's voice.
-fn was_forwarded(headers: &HeaderMap) -> bool {
-    const WORDS: [&str; 3] = ["forwarded", "x-real-ip", "via"];
-    let is_one = |name: &str| name.starts_with("x-forwarded-") || WORDS.contains(&name);
-    headers.keys().any(|name| is_one(name.as_str()))
-}
-
 /// Lets in who may come in, and tells the others why not.
 pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
@@ -111,10 +106,9 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             Who::Stranger if needed > Right::Phones => {
                 refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
             }
-            Who::Stranger if guest.by_a_strange_proxy => {
-                refuse(&parts, StatusCode::FORBIDDEN, STRANGE_PROXY)
+            Who::Stranger => {
+                refuse(&parts, StatusCode::FORBIDDEN, guest.why.unwrap_or(NOT_A_PHONE))
             }
-            Who::Stranger => refuse(&parts, StatusCode::FORBIDDEN, NOT_A_PHONE),
             Who::PhoneNetwork | Who::Device { .. } => {
                 refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
             }
@@ -184,6 +178,8 @@ const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its networ
     phone a token of its own (`ringbook phones add`)";
 const STRANGE_PROXY: &str = "this request came through a proxy that is not in TRUSTED_PROXIES, so who \
     asks is not known; add the proxy's address there";
+const STRANGE_NAME: &str = "a browser asked by a name that is not this server's; set PUBLIC_URL to the address \
+    that it is to be asked by";
 pub(crate) const NO_CSRF: &str =
     "the header `X-CSRF-Token` is missing or wrong; `GET /api/session` says what it has to be";
 const BAD_TOKEN: &str =
@@ -202,13 +198,8 @@ enum Found {
 async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let access = &web.app.access;
     let address = address(parts, web);
-    let guest = |who| Guest {
-        who,
-        address: address.clone(),
-        session: None,
-        owes_proof: false,
-        by_a_strange_proxy: false,
-    };
+    let guest =
+        |who| Guest { who, address: address.clone(), session: None, owes_proof: false, why: None };
     let found = |who| Ok(Found::Guest(guest(who)));
 
     if parts.extensions.get::<Inside>().is_some() {
@@ -251,7 +242,15 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         |networks: &[Network]| from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip)));
     if is_within(&web.app.config.phone_networks) {
         if is_somebody_elses_voice(web, parts) {
-            return Ok(Found::Guest(Guest { by_a_strange_proxy: true, ..guest(Who::Stranger) }));
+            return Ok(Found::Guest(Guest { why: Some(STRANGE_PROXY), ..guest(Who::Stranger) }));
+        }
+        // A page from elsewhere, whose name was pointed here, must not read the directory in a browser. Phones
+        // may ask by any name: they open no such pages.
+        let (host, own) = names(web, parts);
+        let is_browser =
+            text_of(&parts.headers, header::USER_AGENT.as_str()).starts_with("Mozilla/");
+        if is_browser && !from_trusted_proxy(parts, web) && !is_meant_for_us(host.as_deref(), own) {
+            return Ok(Found::Guest(Guest { why: Some(STRANGE_NAME), ..guest(Who::Stranger) }));
         }
         if is_for_phones(parts.uri.path()) {
             access.note_asker(&address, &model(&parts.headers));
@@ -263,10 +262,15 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
 
 /// Whether the request was made on this machine, for this machine.
 fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
+    let (host, own) = names(web, parts);
+    is_local(peer, was_forwarded(&parts.headers), host.as_deref(), own)
+}
+
+/// The name by which we were asked, and the one that we have.
+fn names<'a>(web: &'a Web, parts: &Parts) -> (Option<String>, Option<&'a str>) {
     let host = text_of(&parts.headers, header::HOST.as_str());
-    let host = Some(host.as_str()).filter(|it| !it.is_empty());
     let own = web.app.config.public_url.as_deref().and_then(host_of);
-    is_local(peer, was_forwarded(&parts.headers), host, own)
+    (Some(host).filter(|it| !it.is_empty()), own)
 }
 
 /// A proxy that is not trusted speaks for somebody whom we do not know: its own address says nothing.
@@ -397,6 +401,10 @@ fn refuse(parts: &Parts, status: StatusCode, why: &str) -> Response {
             STRANGE_PROXY => {
                 "This request came through a proxy that is not trusted. Please tell whoever looks after \
                  the phones: its address belongs into TRUSTED_PROXIES."
+            }
+            STRANGE_NAME => {
+                "This phone asks by a name that Ringbook does not know. Please tell whoever looks after \
+                 the phones: PUBLIC_URL has to be the address that phones use."
             }
             other => other,
         };

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{PasswordError, Right, Secret, SecretHash, Who};
+use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
 use crate::doorkeeper::{self, Origin, SignInError};
 use crate::store::{Act, PeopleError, PersonRow, SessionRow};
 use crate::web::Web;
@@ -176,7 +176,8 @@ pub(crate) async fn found(
 /// Writes down what was tried at the door. What fails, strangers can have fail as often as they like; it is
 /// told once a minute for each address, so that it does not push out what matters.
 pub(crate) async fn note(web: &Web, guest: &Guest, actor: &str, act: &str, succeeded: bool) {
-    let failed = || format!("{act} in vain from {}", guest.address);
+    let from = guest.address.parse().map(household).map(|ip| ip.to_string());
+    let failed = || format!("{act} in vain from {}", from.as_ref().unwrap_or(&guest.address));
     if !succeeded && !web.app.access.is_worth_noting(&failed()) {
         return;
     }

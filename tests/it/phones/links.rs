@@ -39,7 +39,8 @@ async fn the_public_url_stands_in_every_link_whatever_the_request_says() {
     let settings = [("PUBLIC_URL", "https://phones.example"), ("TRUSTED_PROXIES", "127.0.0.0/8")];
     let office = Office::with(people(1), &settings).await;
     let phone = office.phone(Model::Cisco8845).sends("Host", "elsewhere.example");
-    let mut phone = phone.sends("X-Forwarded-Host", "elsewhere.example");
+    let mut phone =
+        phone.sends("X-Forwarded-Host", "elsewhere.example").sends("X-Forwarded-For", "10.0.0.7");
     phone.directories(&office.root()).await;
     all_begin(&phone, "https://phones.example/directory");
     phone.open(&format!("{}/search", office.root())).await;
@@ -59,6 +60,9 @@ async fn only_a_trusted_proxy_says_under_which_name_it_was_asked() {
             .sends("Host", "inside:8000")
             .sends("X-Forwarded-Host", "phones.example, inner.example")
             .sends("X-Forwarded-Proto", "https");
+        if trusted.starts_with("127") {
+            phone = phone.sends("X-Forwarded-For", "10.0.0.7");
+        }
         phone.directories(&office.root()).await;
         all_begin(&phone, beginning);
     }
@@ -84,7 +88,10 @@ async fn a_made_up_host_gets_into_no_link() {
         &long,
     ] {
         for header in ["Host", "X-Forwarded-Host"] {
-            let mut phone = office.phone(Model::Cisco8845).sends(header, host);
+            let mut phone = office
+                .phone(Model::Cisco8845)
+                .sends(header, host)
+                .sends("X-Forwarded-For", "10.0.0.7");
             let url = office.root();
             // hyper itself may refuse what is no host at all; a screen must be a good one.
             if phone.try_open(&url).await.is_ok() {

@@ -407,6 +407,19 @@ fn the_architecture_names_every_folder() {
 }
 
 #[test]
+fn every_bug_that_is_to_be_planted_has_its_place() {
+    // Found here in a moment; `./prove bugs` would say it after many minutes.
+    let list: toml::Table = read("tests/sim/bugs.toml").parse().unwrap();
+    let text = |bug: &toml::Value, key: &str| bug[key].as_str().unwrap().to_owned();
+    let wrong = list["bug"].as_array().unwrap().iter().filter_map(|bug| {
+        let (file, find) = (text(bug, "file"), text(bug, "find"));
+        let count = read(&file).matches(find.as_str()).count();
+        (count != 1).then(|| format!("{}: {count} times in {file}", text(bug, "name")))
+    });
+    report(wrong.collect());
+}
+
+#[test]
 fn decisions_are_numbered_without_gaps() {
     let folder = root().join("docs/decisions");
     let mut names: Vec<String> =

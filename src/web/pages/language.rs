@@ -1,8 +1,8 @@
 //! What the dashboard says, in the reader's language.
 //!
 //! English texts stand in the pages and templates themselves, where they can be read in their place.
-//! Every other language is one file beside this one: a line for each text, `English = Translated`.
-//! What a file lacks is said in English; a test names what is missing.
+//! Every other language is one folder beside this file, with a line for each text in one of its files,
+//! `English = Translated`. What a language lacks is said in English; a test names what is missing.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -22,12 +22,23 @@ pub(crate) enum Language {
 
 type Texts = HashMap<&'static str, &'static str>;
 
-const GERMAN: &str = include_str!("de.txt");
+/// By the pages that say them. What several pages say stands in the first.
+const GERMAN: &[&str] = &[
+    include_str!("german/frame.txt"),
+    include_str!("german/contacts.txt"),
+    include_str!("german/phones.txt"),
+    include_str!("german/accounts.txt"),
+    include_str!("german/settings.txt"),
+];
 static TEXTS_GERMAN: LazyLock<Texts> = LazyLock::new(|| read(GERMAN));
 
-fn read(file: &'static str) -> Texts {
-    let lines = file.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(" = ")).collect()
+fn read(files: &[&'static str]) -> Texts {
+    pairs(files).collect()
+}
+
+fn pairs(files: &[&'static str]) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(" = "))
 }
 
 /// Marks a text that is said later, so that the test below finds it.
@@ -246,6 +257,7 @@ mod tests {
     #[test]
     fn every_text_is_there_in_german_with_the_same_places_for_values() {
         let said = all_texts();
+        assert_eq!(pairs(GERMAN).count(), TEXTS_GERMAN.len(), "a text stands there twice");
         let blanks = |text: &str| text.matches("{}").count();
         let missing: Vec<&String> = said
             .iter()
@@ -254,7 +266,7 @@ mod tests {
                 TEXTS_GERMAN.get(text.as_str()).is_none_or(|it| blanks(it) != blanks(text))
             })
             .collect();
-        assert!(missing.is_empty(), "add to de.txt: {missing:#?}");
+        assert!(missing.is_empty(), "add to german/: {missing:#?}");
         let unused: Vec<&&str> =
             TEXTS_GERMAN.keys().filter(|key| !said.iter().any(|text| text == *key)).collect();
         assert!(unused.is_empty(), "nobody says this any more: {unused:#?}");

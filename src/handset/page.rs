@@ -167,6 +167,17 @@ impl Page {
         Some(format!("{}{joint}{}={}", self.url, field.target, encoded(text)))
     }
 
+    /// The link of a form with all of its fields, whose values are told by their parameters.
+    pub fn sent<'a>(&self, value: impl Fn(&str) -> &'a str) -> Option<String> {
+        let Choices::Fields(fields) = &self.choices else { return None };
+        let mut url = self.url.clone();
+        for field in fields {
+            let joint = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{joint}{}={}", field.target, encoded(value(&field.target))));
+        }
+        Some(url)
+    }
+
     /// The key or the line that leads to the form.
     pub fn way_to_search(&self) -> Option<String> {
         if let Some(key) = self.keys.iter().find(|key| key.name == "Search") {

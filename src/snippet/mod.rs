@@ -161,7 +161,11 @@ pub fn make(
 }
 
 /// Where phones find this server, without a slash at the end.
-fn base(asked: Option<&str>, config: &Config, notes: &mut Vec<String>) -> Result<String, SnippetError> {
+fn base(
+    asked: Option<&str>,
+    config: &Config,
+    notes: &mut Vec<String>,
+) -> Result<String, SnippetError> {
     let door = config.phones_address();
     let loopback = door.ip().is_loopback();
     let (base, named) = match (asked, config.public_url.as_deref()) {

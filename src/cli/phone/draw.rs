@@ -81,7 +81,11 @@ mod tests {
 
     #[test]
     fn every_line_of_the_screen_is_as_wide_whatever_is_on_it() {
-        let name = |name: &str| Choice { name: name.to_owned(), target: "+4930".to_owned(), ..Choice::default() };
+        let name = |name: &str| Choice {
+            name: name.to_owned(),
+            target: "+4930".to_owned(),
+            ..Choice::default()
+        };
         let names = ["Ada", "王小明", "👩‍👩‍👧‍👦", &"x".repeat(90), "e\u{301}", ""];
         for choices in [
             Choices::Menu(names.iter().map(|it| name(it)).collect()),

@@ -243,10 +243,8 @@ impl Drawing<'_> {
             Some(Row { number: at + 1, text: choice.name.clone(), more, act, selected })
         });
         let rows = rows.collect();
-        let scroll = (count > room).then(|| Scroll {
-            top: 100 * first / count,
-            height: (100 * room).div_ceil(count),
-        });
+        let scroll = (count > room)
+            .then(|| Scroll { top: 100 * first / count, height: (100 * room).div_ceil(count) });
         let mut display = self.blank(&self.page.title, Body::Lines { rows, scroll });
         display.place = match count {
             0 => String::new(),
@@ -334,7 +332,9 @@ impl Drawing<'_> {
             _ => 0,
         };
         let list = Act::Go(self.walk.with(On::Page { line }).href());
-        self.language.say(said("This phone only shows it: nothing is dialled.")).clone_into(&mut display.prompt);
+        self.language
+            .say(said("This phone only shows it: nothing is dialled."))
+            .clone_into(&mut display.prompt);
         let name = "EndCall".to_owned();
         display.soft[1] = Some(Button { name, act: Some(list.clone()) });
         display.back = list.clone();

@@ -48,7 +48,8 @@ impl Walk {
         if !expired && trail.last() != Some(&self.at) {
             trail.push(self.at.clone());
         }
-        while trail.len() > TRAIL_MAX || trail.iter().map(String::len).sum::<usize>() > TRAIL_LEN_MAX
+        while trail.len() > TRAIL_MAX
+            || trail.iter().map(String::len).sum::<usize>() > TRAIL_LEN_MAX
         {
             trail.remove(0);
         }
@@ -79,7 +80,8 @@ impl Walk {
     /// The address of this display.
     pub(super) fn href(&self) -> String {
         let mut href = format!("/phones/try?model={}", self.model.word());
-        let mut add = |name: &str, value: &str| href.push_str(&format!("&{name}={}", encoded(value)));
+        let mut add =
+            |name: &str, value: &str| href.push_str(&format!("&{name}={}", encoded(value)));
         if self.at != MENU {
             add("at", &self.at);
         }
@@ -111,7 +113,9 @@ pub(super) fn trail_of(text: &str) -> Vec<String> {
 
 /// Whether this may follow `/directory`. Where it leads nowhere, the screen says so.
 pub(super) fn is_path(text: &str) -> bool {
-    text.starts_with('/') && text.len() <= PATH_LEN_MAX && text.bytes().all(|it| it.is_ascii_graphic() && it != b'#')
+    text.starts_with('/')
+        && text.len() <= PATH_LEN_MAX
+        && text.bytes().all(|it| it.is_ascii_graphic() && it != b'#')
 }
 
 /// A value as it stands in a query.

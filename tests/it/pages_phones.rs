@@ -444,7 +444,10 @@ async fn the_page_shows_the_piece_that_the_command_prints() {
 async fn phones_with_a_door_of_their_own_are_led_to_it() {
     let app = office(Vec::new(), &[("PHONES_LISTEN", "0.0.0.0:8081")]).await;
     let page = app.get("/phones").await.text;
-    assert!(page.contains("http://127.0.0.1:8081/directory"), "{page}");
+    assert!(page.contains("is not known yet"), "an address of this machine alone: {page}");
+    let office = [("host", "ringbook:8000")];
+    let page = app.send(Method::GET, "/phones", &office, None).await.text;
+    assert!(page.contains(">http://ringbook:8081/directory<"), "{page}");
     let json = [("content-type", "application/json")];
     let made =
         app.send(Method::POST, "/api/devices", &json, Some("{\"name\":\"x\"}")).await.is(201);
@@ -475,6 +478,10 @@ async fn the_pages_are_small_and_need_no_inline_style_or_script() {
         for odd in [" style=", "<style", " onclick=", "javascript:", "<script>"] {
             assert!(!page.text.contains(odd), "{path}: {odd}");
         }
+        let ids: Vec<&str> =
+            page.text.split(" id=\"").skip(1).map(|it| it.split('"').next().unwrap()).collect();
+        let once: std::collections::BTreeSet<&&str> = ids.iter().collect();
+        assert_eq!(once.len(), ids.len(), "{path}: an id stands twice in {ids:?}");
         for key in page.text.split("class=\"key ").skip(1) {
             let tag = key.split('>').next().unwrap();
             let hidden =

@@ -21,19 +21,20 @@ const walk = document.getElementById("try");
 let asked = 0;
 
 // Shows another display: asks for its page, and puts in place what differs (`mend` of ringbook.js).
-async function show(url, keep) {
+async function show(url, note) {
   const mine = ++asked;
   try {
     const answer = await fetch(url);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("try");
     if (!fresh) throw new Error("no phone");
     if (mine !== asked) return;
-    if (keep) history.pushState(null, "", url);
+    note?.call(history, null, "", url);
     const had = document.activeElement?.id;
     mend(walk, fresh);
     for (const input of walk.querySelectorAll("input")) input.value = input.getAttribute("value") ?? "";
     const field = walk.querySelector("#fields input");
-    if (field && !had?.startsWith("f-")) field.focus();
+    // Where there is no keyboard, one on the screen would hide the phone's own.
+    if (field && !had?.startsWith("f-") && matchMedia("(pointer: fine)").matches) field.focus();
     else if (had && document.activeElement === document.body) document.getElementById(had)?.focus();
   } catch {
     if (mine === asked) location.assign(url);
@@ -106,12 +107,18 @@ if (walk) {
   walk.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     const link = event.target.closest("a[data-go]");
-    if (link) { event.preventDefault(); show(link.href, true); return; }
+    if (link) {
+      event.preventDefault();
+      // Up and down are no places to come back to.
+      const moves = link.id === "key-up" || link.id === "key-down";
+      show(link.href, moves ? history.replaceState : history.pushState);
+      return;
+    }
     const button = event.target.closest("button[form=display]");
     if (button?.name === "press") { event.preventDefault(); type(button.value); }
   });
-  walk.addEventListener("submit", (event) => { event.preventDefault(); show(formUrl(event.submitter), true); });
+  walk.addEventListener("submit", (event) => { event.preventDefault(); show(formUrl(event.submitter), history.pushState); });
   walk.addEventListener("focusin", (event) => { if (event.target.matches("#fields input")) field = event.target; });
   addEventListener("keydown", onKey);
-  addEventListener("popstate", () => show(location.href, false));
+  addEventListener("popstate", () => show(location.href));
 }

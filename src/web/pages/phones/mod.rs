@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 
 use crate::access::Right;
 use crate::doorkeeper::{Asker, NAME_LEN_MAX, Shown};
+use crate::snippet::leads_home;
 use crate::store::DeviceRow;
 use crate::web::Web;
 use crate::web::entrance::Guest;
@@ -51,7 +52,8 @@ struct Phones {
     askers: Vec<Seen>,
     /// So many more have asked.
     more: Option<String>,
-    url: String,
+    /// What to enter in a phone, as far as that is known.
+    url: Option<String>,
     length: usize,
 }
 
@@ -100,7 +102,8 @@ async fn phones(
         more = (hidden > 0).then(count);
         askers = all.into_iter().take(ASKERS).map(|it| seen(&web, &visit, it)).collect();
     }
-    let (here, url, length) = (Place::Phones, format!("{base}/directory"), NAME_LEN_MAX);
+    let url = (!leads_home(&base)).then(|| format!("{base}/directory"));
+    let (here, length) = (Place::Phones, NAME_LEN_MAX);
     Ok(page(&Phones { visit, here, is_admin, devices, askers, more, url, length }))
 }
 

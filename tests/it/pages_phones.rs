@@ -313,6 +313,16 @@ async fn the_phone_on_the_page_takes_the_readers_right_and_opens_no_door() {
         assert!(!stranger.text.contains("Lovelace"));
     }
     assert!(app.get("/directory").await.text.contains("Not allowed"));
+    // Nor do phones learn what was searched here, whatever they call themselves.
+    let search = "/phones/try?model=8845&at=/search%3Fq%3Dlovelace%26keys%3D";
+    let found = app.send(Method::GET, search, &shown, None).await;
+    assert_eq!(Seen(found.text).rows(), ["1 Ada Lovelace"]);
+    let mine = app.send(Method::GET, "/phones/try?at=/search/recent", &shown, None).await;
+    assert_eq!(Seen(mine.text).rows(), ["1 lovelace"]);
+    let name = "the%20phone%20on%20the%20page,%20in%20the%20hand%20of%20ada";
+    let path = format!("/directory/search/recent?name={name}");
+    let others = app.send(Method::GET, &path, &shown, None).await.text;
+    assert!(others.contains("Nothing was searched"), "{others}");
     // A program that may read sees the phone, and neither who asks nor tokens.
     let token = Secret::for_program().unwrap();
     let store = &app.world.app.store;

@@ -33,8 +33,8 @@ async function show(url, note) {
     mend(walk, fresh);
     for (const input of walk.querySelectorAll("input")) input.value = input.getAttribute("value") ?? "";
     const field = walk.querySelector("#fields input");
-    // Where there is no keyboard, one on the screen would hide the phone's own.
-    if (field && !had?.startsWith("f-") && matchMedia("(pointer: fine)").matches) field.focus();
+    // On a touch screen, a keyboard on the screen would hide the phone's own.
+    if (field && !had?.startsWith("f-") && !matchMedia("(pointer: coarse)").matches) field.focus();
     else if (had && document.activeElement === document.body) document.getElementById(had)?.focus();
   } catch {
     if (mine === asked) location.assign(url);
@@ -48,7 +48,7 @@ function formUrl(button) {
 
 function press(id) {
   const key = document.getElementById(id);
-  if (!key || key.disabled) return false;
+  if (!key || key.hasAttribute("aria-disabled")) return false;
   key.classList.add("pressed");
   setTimeout(() => key.classList.remove("pressed"), 120);
   key.click();

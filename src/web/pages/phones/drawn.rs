@@ -145,9 +145,10 @@ impl Desk<'_> {
             let name = HeaderName::from_static(name);
             asked.headers.insert(name, HeaderValue::from_static(value));
         }
-        // The recent searches of this reader, and of no phone.
+        // The recent searches of this reader, and of no phone: names that phones give themselves are shorter.
         let reader = self.visit.reader.clone().unwrap_or_else(|| address(self.parts, self.web));
-        let response = screen_for(self.web, &asked, format!("dashboard {reader}")).await;
+        let device = format!("the phone on the page, in the hand of {reader}");
+        let response = screen_for(self.web, &asked, device).await;
         let (head, body) = response.into_parts();
         let body = to_bytes(body, SCREEN_MAX).await.map_err(|it| it.to_string())?;
         let text = |name: HeaderName| text_of(&head.headers, name.as_str());

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::connect::Connector;
+use crate::connect::{ConnectProblem, Connector};
 use crate::contact::ResourceName;
 use crate::google::{People, SetupError};
+use crate::store::DbError;
 use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
 use crate::sync::{AccountId, Delay};
 
@@ -19,10 +20,17 @@ pub struct LazyPeople {
 
 impl LazyPeople {
     async fn people(&self) -> Result<People, FetchError> {
-        self.connector
-            .people(self.account)
-            .await
-            .map_err(|problem| FetchError::Misconfigured { message: problem.to_string() })
+        self.connector.people(self.account).await.map_err(|problem| match problem {
+            // The database may answer again in a moment.
+            ConnectProblem::Db(problem) if !matches!(problem, DbError::Vault(_)) => {
+                FetchError::Again {
+                    delay: Delay::ServerError,
+                    retry_after: None,
+                    message: problem.to_string(),
+                }
+            }
+            other => FetchError::Misconfigured { message: other.to_string() },
+        })
     }
 }
 

@@ -31,7 +31,7 @@ pub use consent::{Ask, WayBack, digest};
 pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
-use keep::{Kept, Loose, new_tokens, tokens_of};
+use keep::{Kept, Loose, new_tokens};
 
 /// Connects accounts, and makes the clients that list them.
 pub struct Connector {
@@ -245,8 +245,6 @@ impl Connector {
         let oauth = self.oauth_of(&client);
         let oauth =
             Arc::new(oauth.map_err(|error| ConnectProblem::Misconfigured(error.to_string()))?);
-        // What renews tokens does it in the name of the client before.
-        self.tokens.lock().await.clear();
         *known = Some((client, oauth.clone()));
         Ok(oauth)
     }
@@ -324,27 +322,19 @@ impl Connector {
         if grant.service.is_some() {
             return self.mint_anew(account.id).await;
         }
-        let oauth = self.oauth().await?;
         if grant.refresh_token.is_none() {
             return Err(ConnectProblem::Refused(
                 "Google gave no refresh token; connect the account again at /auth/google"
                     .to_owned(),
             ));
         }
-        match oauth.refresh(&tokens_of(&grant)).await {
-            Ok(tokens) => {
-                let new = new_tokens(&tokens);
-                // If somebody else was faster, theirs are newer, and that is as good.
-                self.store.save_tokens(account.id, grant.generation, &new).await?;
-                self.access(account.id).await?.forget().await;
-                Ok(())
-            }
-            Err(OAuthError::GrantDead(reason)) => {
-                self.store.condemn_grant(account.id, grant.generation, &reason).await?;
-                Err(ConnectProblem::Refused(reason))
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.oauth().await?;
+        let tokens = self.access(account.id).await?;
+        tokens.renew(account.source).await.map_err(|problem| match problem {
+            FetchError::NeedsReauth { message } => ConnectProblem::Refused(message),
+            FetchError::Again { message, .. } => ConnectProblem::Unavailable(message),
+            other => ConnectProblem::Misconfigured(other.to_string()),
+        })
     }
 
     /// Takes the permission back at Google, and forgets it here. The contacts stay.
@@ -410,11 +400,15 @@ impl Connector {
             Err(problem) => return Err(problem),
         };
         let mut tokens = self.tokens.lock().await;
-        let entry = tokens.entry(account).or_insert_with(|| {
-            let kept = Arc::new(Kept { store: self.store.clone(), account });
-            Arc::new(AccessTokens::minting(oauth, self.minter.clone(), kept))
-        });
-        Ok(entry.clone())
+        // Those that renew in the name of a client that is not in force any more are of no use.
+        let known = tokens.get(&account).filter(|it| it.is_of(oauth.as_ref()));
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let kept = Arc::new(Kept { store: self.store.clone(), account });
+        let fresh = Arc::new(AccessTokens::minting(oauth, self.minter.clone(), kept));
+        tokens.insert(account, fresh.clone());
+        Ok(fresh)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::connect::keep::LooseKey;
 use crate::connect::{ConnectProblem, Connector};
 use crate::contact::{ResourceName, clean};
 use crate::google::{AccessTokens, SCOPE, SCOPE_DIRECTORY, ServiceKey, scope_of};
-use crate::store::{Account, AccountError, AddError, ConnectError, ServiceFacts, service_key_name};
+use crate::store::{Account, AccountError, AddError, ConnectError, Service, ServiceFacts};
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
 use crate::sync::{AccountId, Source};
 
@@ -76,10 +76,9 @@ impl Connector {
         if let Some(found) = google_id {
             self.refuse_strangers(account, found).await?;
         }
-        // The key first: a grant without it would be no good, and a key without a grant does no harm.
-        self.store.put_secret(&service_key_name(account.id), &key.to_secret()).await?;
         let scopes = [scope_of(account.source)];
-        let connected = self.store.connect_service(account.id, google_id, &facts, &scopes).await;
+        let service = Service { facts: &facts, key: &key.to_secret() };
+        let connected = self.store.connect_service(account.id, google_id, &service, &scopes).await;
         connected.map_err(|problem| match problem {
             ConnectError::Db(problem) => problem.into(),
             other => ConnectProblem::DifferentAccount(other),

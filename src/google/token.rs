@@ -136,6 +136,25 @@ impl AccessTokens {
         *self.shared.state.lock().await = State::default();
     }
 
+    /// Whether it renews tokens in the name of this client.
+    pub fn is_of(&self, client: Option<&Arc<OAuth>>) -> bool {
+        match (&self.shared.oauth, client) {
+            (Some(ours), Some(other)) => Arc::ptr_eq(ours, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Renews the access token now, whatever is left of its time.
+    ///
+    /// # Errors
+    /// When there is no grant, or Google does not renew it; a dead one is marked as such.
+    pub async fn renew(&self, source: Source) -> Result<(), FetchError> {
+        let kept = self.shared.keeper.load().await.map_err(unkept)?;
+        let refused = kept.map(|it| AccessToken(it.tokens.access));
+        self.obtain(scope_of(source), refused).await.map(|_| ())
+    }
+
     /// A token for listing this source, that stays valid for some minutes.
     pub(super) async fn access(&self, source: Source) -> Result<AccessToken, FetchError> {
         self.obtain(scope_of(source), None).await
@@ -181,10 +200,7 @@ impl Shared {
         seen: u64,
     ) -> Result<AccessToken, FetchError> {
         let mut state = self.state.lock().await;
-        let minted = state.minted.iter().find(|(known, _)| *known == scope).map(|(_, it)| it);
-        let at_hand = minted.or(state.grant.as_ref());
-        let at_hand = at_hand.filter(|it| check_scope(it, scope).is_ok());
-        if let Some(token) = at_hand.and_then(|it| self.usable(it, refused.as_ref())) {
+        if let Some(token) = self.at_hand(&state, scope, refused.as_ref()).await {
             return Ok(token);
         }
         if let Some((whose, failure)) = &state.failure
@@ -197,6 +213,24 @@ impl Shared {
         state.failure = result.as_ref().err().map(|it| (scope, it.clone()));
         self.ended.fetch_add(1, Ordering::Release);
         result
+    }
+
+    /// What is in memory, if it still is what the account has: another process may have connected it anew,
+    /// or disconnected it.
+    async fn at_hand(
+        &self,
+        state: &State,
+        scope: &'static str,
+        refused: Option<&AccessToken>,
+    ) -> Option<AccessToken> {
+        let minted = state.minted.iter().find(|(known, _)| *known == scope).map(|(_, it)| it);
+        let grant = minted.or(state.grant.as_ref()).filter(|it| check_scope(it, scope).is_ok())?;
+        let token = self.usable(grant, refused)?;
+        match self.keeper.load().await {
+            Ok(kept) => kept.is_some_and(|it| it.generation == grant.generation).then_some(token),
+            // It works, whatever the keeper has.
+            Err(_) => Some(token),
+        }
     }
 
     async fn renew(

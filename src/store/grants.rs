@@ -12,7 +12,7 @@ use crate::store::accounts::{AccountError, NeedsReauth, add, check_free, free_na
 use crate::store::db::{Arg, DbError, Row, Tx};
 use crate::store::gate::take_away;
 use crate::store::secrets;
-use crate::store::sources::{forget_key, mark, service};
+use crate::store::sources::{forget_key, mark, service, service_key_name};
 use crate::sync::AccountId;
 use crate::sync::account::AccountName;
 use crate::vault::VaultError;
@@ -43,6 +43,13 @@ pub struct ServiceFacts {
     pub key_id: String,
     /// The mailbox it speaks for.
     pub subject: String,
+}
+
+/// A service account, as it is entered.
+#[derive(Debug)]
+pub struct Service<'a> {
+    pub facts: &'a ServiceFacts,
+    pub key: &'a SecretString,
 }
 
 /// What may be told of a grant.
@@ -159,7 +166,7 @@ impl Store {
         target: &Target,
         google_id: Option<&ResourceName>,
         tokens: &NewTokens,
-        service: Option<&ServiceFacts>,
+        service: Option<&Service<'_>>,
     ) -> Result<AccountId, ConnectError> {
         const LEARN: &str = "update account set google_id = coalesce(google_id, $2),
                 failures = 0, interruptions = 0, not_before = null where id = $1";
@@ -183,18 +190,7 @@ impl Store {
                 id
             }
             None => {
-                let name = match target {
-                    Target::New { name: Some(name) } => {
-                        let bad = || ConnectError::Name(name.clone());
-                        let name = AccountName::parse(name).map_err(|_| bad())?;
-                        check_free(&tx, &name, None).await.map_err(|problem| match problem {
-                            AccountError::Db(problem) => problem.into(),
-                            _ => bad(),
-                        })?;
-                        name.as_str().to_owned()
-                    }
-                    _ => free_name(&tx).await?,
-                };
+                let name = name_of_new(&tx, target).await?;
                 add(&tx, &name, google_id.map(ResourceName::as_str), now).await?
             }
         };
@@ -213,7 +209,10 @@ impl Store {
             ],
         )
         .await?;
-        mark(&tx, id, service).await?;
+        mark(&tx, id, service.map(|it| it.facts)).await?;
+        if let Some(it) = service {
+            self.put_secret_with(&tx, &service_key_name(id), it.key).await?;
+        }
         tx.commit().await?;
         Ok(id)
     }
@@ -414,6 +413,18 @@ const GRANT: &str = "
         scopes, connected_at, needs_reauth_at, needs_reauth_reason,
         service_email, service_client_id, service_key_id, service_subject
     from oauth_grant where account = $1";
+
+/// What a new account will be called.
+async fn name_of_new(tx: &Tx, target: &Target) -> Result<String, ConnectError> {
+    let Target::New { name: Some(name) } = target else { return Ok(free_name(tx).await?) };
+    let bad = || ConnectError::Name(name.clone());
+    let name = AccountName::parse(name).map_err(|_| bad())?;
+    check_free(tx, &name, None).await.map_err(|problem| match problem {
+        AccountError::Db(problem) => problem.into(),
+        _ => bad(),
+    })?;
+    Ok(name.as_str().to_owned())
+}
 
 /// The account that a consent is for; `None`: a new one. Refuses what would mix two people.
 async fn choose(

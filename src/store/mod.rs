@@ -39,7 +39,9 @@ pub(crate) use db::blocking;
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
-pub use grants::{ConnectError, GrantFacts, GrantRow, NewTokens, Notice, ServiceFacts, Target};
+pub use grants::{
+    ConnectError, GrantFacts, GrantRow, NewTokens, Notice, Service, ServiceFacts, Target,
+};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;

@@ -98,15 +98,26 @@ impl Store {
     /// # Errors
     /// When it cannot be sealed or stored.
     pub async fn put_secret(&self, name: &str, secret: &SecretString) -> Result<(), DbError> {
+        let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        self.put_secret_with(&tx, name, secret).await?;
+        tx.commit().await
+    }
+
+    /// The same, together with what else `tx` writes. It must be alone.
+    pub(super) async fn put_secret_with(
+        &self,
+        tx: &Tx,
+        name: &str,
+        secret: &SecretString,
+    ) -> Result<(), DbError> {
         const PUT: &str = "insert into secret (name, sealed, updated_at) values ($1, $2, $3)
             on conflict (name) do update set sealed = excluded.sealed,
                 updated_at = excluded.updated_at";
-        let tx = self.db.begin_durable().await?;
-        tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
         let sealed = self.vault.seal(&named(name), secret)?;
         tx.exec(PUT, &[name.into(), sealed.into(), now.into()]).await?;
-        tx.commit().await
+        Ok(())
     }
 
     /// A secret by its name.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::contact::ResourceName;
 use crate::store::accounts::{AccountError, add, check_free};
 use crate::store::db::{DbError, Row, Tx};
-use crate::store::{ConnectError, NewTokens, ServiceFacts, Store, Target};
+use crate::store::{ConnectError, NewTokens, Service, ServiceFacts, Store, Target};
 use crate::sync::account::AccountName;
 use crate::sync::{AccountId, Source};
 
@@ -82,8 +82,7 @@ impl Store {
         Ok(Some(Origin { source: row.word(0)?, giver: AccountId(row.int(1)?) }))
     }
 
-    /// Lets a service account speak for an account, in place of a consent. Its key must have been kept
-    /// before.
+    /// Lets a service account speak for an account, in place of a consent, and keeps its key.
     ///
     /// # Errors
     /// As [`Store::connect`].
@@ -91,7 +90,7 @@ impl Store {
         &self,
         account: AccountId,
         google_id: Option<&ResourceName>,
-        service: &ServiceFacts,
+        service: &Service<'_>,
         scopes: &[&str],
     ) -> Result<(), ConnectError> {
         // Its access tokens are minted when they are needed, and never kept.

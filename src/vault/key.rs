@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub(super) const KEY_BYTES: usize = 32;
 
 /// More keys than this at once are a mistake: each rotation leaves one.
-const KEYS_MAX: usize = 16;
+pub(super) const KEYS_MAX: usize = 16;
 
 /// One key. Its bytes show nowhere; `Debug` tells its name.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use key::KEYS_MAX;
 pub use key::{Key, KeyId, KeyRing, NotKeys};
 
 const VERSION: &str = "v1";
@@ -121,6 +122,7 @@ impl Vault {
             self.prepare()?;
         }
         let ring = self.ring().ok_or_else(|| self.no_file())?;
+        self.refuse_if_gone()?;
         let key = ring.first();
         let nonce = (self.nonce)()?;
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &bound(place) };
@@ -181,6 +183,16 @@ impl Vault {
             (KeySource::Given { by, .. }, _) => Err(VaultError::NotOurs { by: by.clone() }),
             (KeySource::File(_), None) => self.prepare(),
             (KeySource::File(path), Some(ring)) => {
+                self.refuse_if_gone()?;
+                if ring.keys().len() >= KEYS_MAX {
+                    return Err(VaultError::File {
+                        path: path.display().to_string(),
+                        why: format!(
+                            "holds {KEYS_MAX} keys, and more are not read; take those out of it that nothing \
+                             is sealed with, as `ringbook key status` says"
+                        ),
+                    });
+                }
                 file::replace(path, &ring.behind(file::fresh()?))?;
                 self.reload()
             }
@@ -194,6 +206,7 @@ impl Vault {
     pub fn retire(&self, needed: impl Fn(&KeyId) -> bool) -> Result<usize, VaultError> {
         self.follow()?;
         let (KeySource::File(path), Some(ring)) = (&self.source, self.ring()) else { return Ok(0) };
+        self.refuse_if_gone()?;
         let kept = ring.without(needed);
         let retired = ring.keys().len() - kept.keys().len();
         if retired > 0 {
@@ -222,11 +235,23 @@ impl Vault {
         Ok(find())
     }
 
+    /// A file that has vanished leaves the keys in memory: they go on opening what they have sealed.
     fn reload(&self) -> Result<(), VaultError> {
         if let KeySource::File(path) = &self.source {
-            self.put(file::read(path)?.map(|(ring, stamp)| (ring, Some(stamp))));
+            match file::read(path)? {
+                Some((ring, stamp)) => self.put(Some((ring, Some(stamp)))),
+                None => self.put(self.ring().map(|ring| (ring, None))),
+            }
         }
         Ok(())
+    }
+
+    /// Nothing is sealed with keys that are in memory alone: no restart would find them. Nor is a file that
+    /// may only be unmounted replaced by another.
+    fn refuse_if_gone(&self) -> Result<(), VaultError> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let is_gone = matches!((&self.source, &*ring), (KeySource::File(_), Some((_, None))));
+        if is_gone { Err(self.no_file()) } else { Ok(()) }
     }
 
     /// Reads the key file again, if it is not the one that we know.
@@ -244,7 +269,10 @@ impl Vault {
             KeySource::File(path) => path.as_path(),
             KeySource::Given { .. } => Path::new(""),
         };
-        VaultError::File { path: path.display().to_string(), why: "is not there".to_owned() }
+        VaultError::File {
+            path: path.display().to_string(),
+            why: "is not there; put it back".to_owned(),
+        }
     }
 }
 

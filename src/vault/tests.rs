@@ -123,6 +123,38 @@ fn a_running_process_notices_a_key_that_another_one_made() {
 }
 
 #[test]
+fn a_key_file_that_vanishes_while_running_is_not_replaced_and_opens_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, away) = (folder.path().join("ringbook.key"), folder.path().join("away"));
+    let vault = of_file(&path);
+    let sealed = vault.seal(PLACE, &secret()).unwrap();
+    std::fs::rename(&path, &away).unwrap();
+    assert_eq!(vault.open_sealed(PLACE, &sealed).unwrap().expose_secret(), "1//refresh");
+    for refused in [vault.seal(PLACE, &secret()).map(|_| ()), vault.add_key()] {
+        assert!(refused.unwrap_err().to_string().contains("is not there; put it back"));
+    }
+    assert!(!path.exists(), "another file would hide the true one");
+    std::fs::rename(&away, &path).unwrap();
+    vault.seal(PLACE, &secret()).unwrap();
+    assert_eq!(vault.keys().unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_too_many_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ringbook.key");
+    let vault = of_file(&path);
+    for _ in 1..KEYS_MAX {
+        vault.add_key().unwrap();
+    }
+    let before = std::fs::read(&path).unwrap();
+    assert!(vault.add_key().unwrap_err().to_string().contains("holds 16 keys"));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    // The file is still one that can be read.
+    assert_eq!(of_file(&path).keys().unwrap().len(), KEYS_MAX);
+}
+
+#[test]
 fn keys_from_outside_are_not_ours_to_change() {
     assert!(given(1).add_key().unwrap_err().to_string().contains("openssl rand -base64 32"));
     let keys = KeyRing::parse(&format!("{},{}", "1".repeat(64), "2".repeat(64))).unwrap();

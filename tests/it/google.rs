@@ -730,6 +730,24 @@ async fn whoever_saved_first_is_believed() {
 }
 
 #[tokio::test]
+async fn a_grant_that_another_process_replaced_or_took_away_is_not_used_on() {
+    let server = Canned::start([Reply::json(200, PAGE), Reply::json(200, PAGE)]).await;
+    let drawer = Drawer::holding(grant(1, "ya29.old", 3000));
+    let people = people_with(&server, drawer.clone(), limits());
+    assert_eq!(word(&people.list(&first()).await), PAGE_WORD);
+    *drawer.grant.lock().unwrap() = Some(grant(2, "ya29.anew", 3000));
+    assert_eq!(word(&people.list(&first()).await), PAGE_WORD);
+    let shown = |at: usize| server.requests()[at].header("authorization").map(str::to_owned);
+    assert_eq!(
+        (shown(0).as_deref(), shown(1).as_deref()),
+        (Some("Bearer ya29.old"), Some("Bearer ya29.anew"))
+    );
+    *drawer.grant.lock().unwrap() = None;
+    assert_eq!(word(&people.list(&first()).await), "needs reauth");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_refresh_that_cannot_be_stored_is_used_and_stored_next_time() {
     let rotated = TOKEN.replace("}", r#","refresh_token":"rotated"}"#);
     let server = Canned::start([

@@ -298,14 +298,20 @@ impl Access {
         self.session_max
     }
 
-    /// The session that a browser shows.
+    /// The session that a browser shows. It lasts longer only if a person asks: a page that is left open asks
+    /// by itself, for ever.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn session(&self, shown: &str) -> Result<Option<SessionRow>, DbError> {
+    pub async fn session(
+        &self,
+        shown: &str,
+        by_a_person: bool,
+    ) -> Result<Option<SessionRow>, DbError> {
         let (idle, begun) = self.since();
         let session = self.store.session(SecretHash::of(shown), idle, begun).await?;
-        if let Some(session) = &session
+        if by_a_person
+            && let Some(session) = &session
             && let Some(now) = self.is_news(&session.id)
         {
             let (store, id) = (self.store.clone(), session.id.clone());

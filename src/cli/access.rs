@@ -284,6 +284,8 @@ pub(crate) async fn renew_phone(
     let secret = Secret::for_device().map_err(SignInError::from)?;
     app.store.renew_device(&row.id, secret.hash()).await?;
     note(&app, "phones renew", &row.id).await;
+    // As it is now: it was not revoked, and nobody has asked with it yet.
+    let row = phone_named(&app, &row.id).await?;
     show_phone(&app, desk.screen, &secret, row, url)
 }
 
@@ -360,10 +362,14 @@ pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Troub
     done(desk.screen, format!("The token of `{}` opens nothing any more.", row.name))
 }
 
+/// By its id, or by its name. One that was revoked is meant only if no other is called so.
 async fn phone_named(app: &App, named: &str) -> Result<crate::store::DeviceRow, Trouble> {
     let rows = app.store.devices().await?;
     let mut found: Vec<_> =
         rows.into_iter().filter(|it| it.id == named || it.name == named).collect();
+    if found.iter().any(|it| it.revoked_at.is_none()) {
+        found.retain(|it| it.revoked_at.is_none() || it.id == named);
+    }
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_), false) => {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::store::{self, Erasing};
 use crate::sync::AccountId;
 use crate::sync::account::{AccountName, same_name};
+use crate::web::entrance::about;
 use crate::web::input::{AccountInPath, Body, Query};
 use crate::web::problem::Problem;
 use crate::web::wire::{Account, AccountDone, Accounts, Labels, ProblemBody};
@@ -65,7 +66,7 @@ pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Resp
     if let Ok(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    Ok(about(name, response))
 }
 
 /// One account

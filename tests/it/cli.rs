@@ -264,6 +264,13 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     place.run(&["phones", "rename", "Reception", "x"]).await.assert(2, &["no phone `Reception`"]);
     place.run(&["phones", "revoke", "Front desk"]).await.assert(0, &["opens nothing any more"]);
     place.run(&["phones", "list"]).await.assert(0, &["revoked", "Front desk"]);
+    // What is renewed opens again, and says so.
+    let renewed = place.run(&["phones", "renew", "Front desk", "--json"]).await.json();
+    assert!(renewed["revoked_at"].is_null(), "{renewed}");
+    // A revoked one of the same name is not in the way.
+    place.run(&["phones", "revoke", "Front desk"]).await.assert(0, &[]);
+    place.run(&["phones", "add", "Front desk"]).await.assert(0, &[]);
+    place.run(&["phones", "rename", "Front desk", "Hall"]).await.assert(0, &["`Hall` now"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

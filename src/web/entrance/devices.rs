@@ -12,7 +12,7 @@ use crate::access::Secret;
 use crate::doorkeeper::{self, Asker, Shown, SignInError};
 use crate::store::DeviceRow;
 use crate::web::Web;
-use crate::web::entrance::{Guest, actor};
+use crate::web::entrance::{Guest, about, actor};
 use crate::web::input::{Body, field, uuid};
 use crate::web::phones::phones_origin;
 use crate::web::problem::Problem;
@@ -156,7 +156,8 @@ pub(crate) async fn add(
 ) -> Result<Response, Problem> {
     let (secret, row) = let_in(&web, &guest, &field(&body, "name")?).await?;
     let body = NewDevice::of(&web.out, &base, &secret, row);
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let name = body.about.name.clone();
+    Ok(about(&name, (StatusCode::CREATED, Json(body)).into_response()))
 }
 
 /// Gives a phone a token.

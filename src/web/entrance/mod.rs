@@ -73,6 +73,16 @@ impl FromRequestParts<Web> for Guest {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inside;
 
+/// What an act was about, where the address does not say it. Handlers add it to their answers.
+#[derive(Clone, Debug)]
+pub(crate) struct About(pub(crate) String);
+
+/// Says what was made.
+pub(crate) fn about(name: &str, mut response: Response) -> Response {
+    response.extensions_mut().insert(About(name.to_owned()));
+    response
+}
+
 /// What browsers send along, when they are at it, and what we ask of programs with a session.
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
@@ -157,7 +167,10 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
     let acting = tokio::spawn(async move {
         let response = next.run(request).await;
         let succeeded = response.status().is_success() || response.status().is_redirection();
-        web.app.access.note(Act { succeeded, ..act }).await;
+        let about =
+            response.extensions().get::<About>().map(|it| crate::contact::clean(&it.0, 100));
+        let subject = act.subject.or(about);
+        web.app.access.note(Act { succeeded, subject, ..act }).await;
         response
     });
     match acting.await {
@@ -231,7 +244,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         };
     }
     if let Some(shown) = session_cookie(parts, web)
-        && let Some(session) = access.session(&shown).await?
+        && let Some(session) = access.session(&shown, !asks_by_itself(&parts.headers)).await?
     {
         let csrf = SecretHash::csrf(&shown);
         return Ok(Found::Guest(Guest {
@@ -267,6 +280,12 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         return found(Who::PhoneNetwork);
     }
     found(Who::Stranger)
+}
+
+/// What our pages ask for while they are open, without anybody doing anything.
+fn asks_by_itself(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-part")
+        || text_of(headers, header::ACCEPT.as_str()).contains("text/event-stream")
 }
 
 /// Whether the request was made on this machine, for this machine.
@@ -440,5 +459,22 @@ fn percent(byte: u8) -> String {
         char::from(byte).to_string()
     } else {
         format!("%{byte:02X}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_left_open_does_not_keep_its_session_alive() {
+        let asked = |name: &'static str, value: &'static str| {
+            asks_by_itself(&HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )]))
+        };
+        assert!(asked("x-part", "accounts") && asked("accept", "text/event-stream"));
+        assert!(!asked("accept", "text/html,*/*"));
     }
 }

@@ -12,7 +12,7 @@ use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
 use crate::doorkeeper::{self, Origin, SignInError};
 use crate::store::{Act, PeopleError, PersonRow, SessionRow};
 use crate::web::Web;
-use crate::web::entrance::{Guest, actor, cookie};
+use crate::web::entrance::{Guest, about, actor, cookie};
 use crate::web::input::{Body, Secured, field, text_of, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{Id, Moment, Outward, ProblemBody};
@@ -411,7 +411,7 @@ pub(crate) async fn add(
     let hash = web.app.access.hash(&name, &password).await.map_err(SignInError::from)?;
     web.app.store.add_person(&name, &hash, false).await?;
     web.app.access.forget();
-    Ok((StatusCode::CREATED, list(State(web)).await?).into_response())
+    Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
 }
 
 /// A new password.

@@ -11,7 +11,7 @@ use crate::access::{Scope, Secret};
 use crate::doorkeeper::{self, SignInError};
 use crate::store::TokenRow;
 use crate::web::Web;
-use crate::web::entrance::{Guest, actor};
+use crate::web::entrance::{Guest, about, actor};
 use crate::web::input::{Body, field, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{Moment, Outward, ProblemBody};
@@ -131,7 +131,7 @@ pub(crate) async fn add(
         web.app.store.add_token(secret.hash(), &name, scope, &actor(&guest), expires_at).await?;
     let token = secret.expose().to_owned();
     let body = NewToken { token, about: Token::of(&web.out, row) };
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    Ok(about(&name, (StatusCode::CREATED, Json(body)).into_response()))
 }
 
 /// Revoke a program's token

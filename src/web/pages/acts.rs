@@ -8,6 +8,7 @@ use crate::store::Account;
 use crate::sync::supervisor::Wish;
 use crate::sync::{Kind, Trigger};
 use crate::web::Web;
+use crate::web::entrance::about;
 use crate::web::input::{Caller, Form, Query};
 use crate::web::pages::{Visit, problem_page};
 use crate::web::problem::Problem;
@@ -105,10 +106,15 @@ async fn account(web: &Web, form: &Query) -> Result<Account, Problem> {
 }
 
 fn after(acted: Result<(), Problem>, visit: Visit, form: &Query) -> Response {
-    let back = form.text("back").ok().flatten();
-    match acted {
+    let text = |name| form.text(name).ok().flatten();
+    let back = text("back");
+    let response = match acted {
         Ok(()) => back_to(back),
         Err(problem) => problem_page(visit, &problem, place(back).to_owned()),
+    };
+    match text("account").or(text("run")) {
+        Some(named) => about(named, response),
+        None => response,
     }
 }
 

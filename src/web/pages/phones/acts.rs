@@ -11,7 +11,7 @@ use crate::snippet::leads_home;
 use crate::store::DeviceRow;
 use crate::web::Web;
 use crate::web::entrance::devices::{Base, call, known, let_in, let_in_anew, shut_out};
-use crate::web::entrance::{Guest, NewDevice};
+use crate::web::entrance::{Guest, NewDevice, about};
 use crate::web::input::{Form, Query, uuid};
 use crate::web::pages::{Place, Visit, page, problem_page};
 use crate::web::problem::Problem;
@@ -76,7 +76,10 @@ pub(crate) async fn add(
         let_in(&web, &guest, name).await
     };
     match acted.await {
-        Ok((secret, row)) => told(&web, visit, &base, &secret, row),
+        Ok((secret, row)) => {
+            let name = row.name.clone();
+            about(&name, told(&web, visit, &base, &secret, row))
+        }
         Err(problem) => problem_page(visit, &problem, "/phones".to_owned()),
     }
 }

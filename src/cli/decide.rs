@@ -12,7 +12,7 @@ use crate::cli::screen::Screen;
 use crate::cli::status::run_id;
 use crate::cli::{Desk, Whose, not_connected, whoami, words};
 use crate::clock::{after, between};
-use crate::store::RunRow;
+use crate::store::{HeldQuery, RunRow};
 use crate::sync::{Outcome, RunId};
 use crate::web::read;
 use crate::web::wire::{self, Outward};
@@ -140,7 +140,8 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
     let screen = desk.screen;
     let row = held(&app, args.run.as_deref()).await?;
     if !args.yes {
-        let people = app.store.held(row.id, 0, NAMES).await?;
+        let people =
+            app.store.held(row.id, &HeldQuery { limit: NAMES, ..HeldQuery::default() }).await?;
         let doomed = words::many(row.counts.to_delete, "contact");
         screen.say(format!("{} would be deleted:", screen.paint.warn(&doomed)))?;
         for it in &people {

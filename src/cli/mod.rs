@@ -23,10 +23,8 @@ mod signals;
 mod sources;
 mod status;
 mod sync;
-mod words;
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -35,11 +33,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
-use crate::config::{Config, ConfigTable, Flags};
+use crate::config::{Config, ConfigTable, Flags, url_at};
 use crate::store::{Account, Store};
 use crate::sync::AccountId;
 use crate::sync::account::same_name;
-use crate::telemetry;
+use crate::{telemetry, words};
 
 use exit::{Exit, Trouble};
 use screen::{Paint, Screen};
@@ -422,18 +420,7 @@ impl<'a> Times<'a> {
 
 /// Where a browser on this machine finds the server.
 fn local_url(config: &Config) -> String {
-    url_at(SocketAddr::new(config.host, config.port), config.tls.is_some())
-}
-
-/// How to call an address, from this machine if that is possible.
-fn url_at(address: SocketAddr, secure: bool) -> String {
-    let scheme = if secure { "https" } else { "http" };
-    let host = address.ip();
-    if host.is_unspecified() || host.is_loopback() {
-        format!("{scheme}://localhost:{}", address.port())
-    } else {
-        format!("{scheme}://{address}")
-    }
+    config.local_url()
 }
 
 fn not_connected(app: &App) -> Trouble {

@@ -110,7 +110,9 @@ hold; so a script needs no more than `ringbook status || …`.")]
     #[command(after_help = "\
 Examples:
   ringbook history --limit 50
-  ringbook history latest    what the latest sync changed, and what it set aside")]
+  ringbook history --outcome failed --since 2026-03-01
+  ringbook history latest    what the latest sync changed, and what it set aside
+  ringbook history --clear   forget all but the latest of each account")]
     History(status::HistoryArgs),
 
     /// Contacts, numbers and syncs, counted
@@ -134,6 +136,13 @@ Example:
 
 A sync that would delete suspiciously much stops before deleting, and waits for your word.")]
     Approve(decide::ApproveArgs),
+
+    /// Whom a sync on hold would delete
+    #[command(after_help = "\
+Examples:
+  ringbook held
+  ringbook held --search angstrom")]
+    Held(decide::HeldArgs),
 
     /// Keep what a sync on hold wanted to delete
     #[command(after_help = "\
@@ -346,6 +355,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Statistics(whose)) => status::statistics(desk, whose).await,
         Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
+        Some(Command::Held(args)) => decide::list(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
         Some(Command::Auth(args)) => auth::auth(desk, args).await,
         Some(Command::Key(args)) => key::key(desk, args).await,

@@ -9,7 +9,7 @@ use crate::web::pages::overview::Tone;
 use crate::web::pages::{Moment, Visit};
 
 /// The picture's size, in its own units.
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 150.0;
 /// Room above for the largest value's text.
 const TOP: f64 = 18.0;

@@ -10,7 +10,7 @@ use crate::sync::AccountId;
 use crate::web::pages::{Moment, Visit};
 
 /// The picture's size, in its own units.
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 150.0;
 /// Room above for the largest value's text, and below for the smallest's.
 const TOP: f64 = 20.0;

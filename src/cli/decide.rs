@@ -72,7 +72,7 @@ pub(crate) async fn list(desk: Desk, args: HeldArgs) -> Result<Exit, Trouble> {
         screen.remark("There are more; --limit shows them, and --search finds one.")?;
     }
     let doomed = words::many(part.total, "contact");
-    screen.remark(&format!(
+    screen.remark(format!(
         "It would delete {doomed} in all: `ringbook approve` deletes them, `ringbook reject` keeps them."
     ))?;
     Ok(Exit::Ok)

@@ -17,6 +17,7 @@ mod key;
 mod phone;
 mod phones;
 mod progress;
+mod schedule;
 mod screen;
 mod serve;
 mod signals;
@@ -149,6 +150,15 @@ Examples:
 Example:
   ringbook reject")]
     Reject(decide::RejectArgs),
+
+    /// When accounts are synced by themselves; or change it
+    #[command(after_help = "\
+Examples:
+  ringbook schedule
+  ringbook schedule --every 15
+  ringbook schedule --cron '0 7-19 * * 1-5' --zone Europe/Berlin --account Office
+  ringbook schedule --pause")]
+    Schedule(schedule::Args),
 
     /// Connect a Google account from this terminal, also over SSH
     #[command(after_help = "\
@@ -357,6 +367,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
         Some(Command::Held(args)) => decide::list(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
+        Some(Command::Schedule(args)) => schedule::schedule(desk, args).await,
         Some(Command::Auth(args)) => auth::auth(desk, args).await,
         Some(Command::Key(args)) => key::key(desk, args).await,
         Some(Command::Accounts(args)) => accounts::accounts(desk, args).await,

@@ -136,7 +136,7 @@ fn last_success(app: &App, account: &Account, times: &Times<'_>) -> Finding {
 fn schedule(app: &App, account: &Account, times: &Times<'_>) -> Finding {
     const CHECK: &str = "schedule";
     const PAGE: &str = "/settings/schedule";
-    let resume = "PUT /api/sync/schedule with {\"paused\": false}, or use the dashboard";
+    let resume = "ringbook schedule --resume";
     match app.supervisor.plan(account) {
         None => warn(CHECK, "nothing is synced by itself", "SYNC_SCHEDULER_ENABLED=true").at(PAGE),
         Some(plan) if plan.paused => warn(CHECK, "paused", resume).at(PAGE),

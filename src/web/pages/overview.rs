@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::store::{Account, HistoryQuery, RunRow};
-use crate::sync::{AccountId, Outcome, Phase};
+use crate::sync::{AccountId, Delay, Outcome, Phase};
 use crate::web::pages::chart::{Bar, Chart};
-use crate::web::pages::language::{Language, said};
+use crate::web::pages::language::said;
 use crate::web::pages::size::SizeChart;
+use crate::web::pages::timeline::reason;
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::wire::{Picture, Sight};
@@ -60,7 +61,8 @@ struct Live {
     counts: String,
     rate: String,
     left: Option<String>,
-    waiting: Option<String>,
+    /// Why, what comes then, and when.
+    waiting: Option<(&'static str, &'static str, Moment)>,
     cancelling: bool,
 }
 
@@ -93,7 +95,7 @@ pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Res
         let live = match sight.running {
             Some(_) => {
                 let it = read::progress(&web.app, &web.out, Some(sight.account.id)).await?;
-                Some(it.picture).filter(|it| it.running).map(|it| live(visit.language, &it))
+                Some(it.picture).filter(|it| it.running).map(|it| live(&visit, &it))
             }
             None => None,
         };
@@ -176,7 +178,8 @@ fn sentence(visit: &Visit, sight: &Sight, changed: u64) -> String {
     format!("{checked} {changed}")
 }
 
-fn live(language: Language, it: &Picture) -> Live {
+fn live(visit: &Visit, it: &Picture) -> Live {
+    let language = visit.language;
     let words = match it.phase {
         Some(Phase::Starting) | None => said("Starting"),
         Some(Phase::Verifying) => said("Asking Google about contacts it did not list"),
@@ -199,7 +202,14 @@ fn live(language: Language, it: &Picture) -> Live {
         counts,
         rate: language.fill("{} per second", &[&per_second]),
         left,
-        waiting: it.waiting.as_ref().map(|it| it.message.clone()),
+        waiting: it.waiting.as_ref().and_then(|it| {
+            let until = it.until.0.parse().ok()?;
+            let then = match it.reason {
+                Delay::Pause => said("next page"),
+                _ => said("next try"),
+            };
+            Some((language.say(reason(it.reason)), language.say(then), visit.ago(&until)))
+        }),
         cancelling: it.cancelling,
     }
 }

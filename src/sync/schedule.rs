@@ -350,6 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn the_times_to_come_begin_with_the_one_that_is_due_and_follow_the_plan() {
+        let now = at("2026-03-07T12:07:00Z");
+        let standing = served(at("2026-03-07T12:00:00Z"));
+        for plan in [every(60), cron("30 * * * *", "Europe/Berlin")] {
+            let times = upcoming(&plan, &standing, ACCOUNT, now, 5);
+            assert_eq!(times.len(), 5);
+            assert_eq!(times[0], next(&plan, &standing, ACCOUNT, now).unwrap().at);
+            for pair in times.windows(2) {
+                assert_eq!(between(pair[0], pair[1]), Duration::from_secs(3600), "{plan:?}");
+            }
+        }
+        let paused = Plan { paused: true, ..every(60) };
+        assert_eq!(upcoming(&paused, &standing, ACCOUNT, now, 5), []);
+    }
+
+    #[test]
     fn an_interval_comes_round_regularly_and_never_twice_for_one_due_time() {
         let plan = every(60);
         let mut now = at("2026-03-01T00:00:00Z");

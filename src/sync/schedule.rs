@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn the_times_to_come_begin_with_the_one_that_is_due_and_follow_the_plan() {
         let now = at("2026-03-07T12:07:00Z");
-        let standing = served(at("2026-03-07T12:00:00Z"));
+        let standing = served(at("2026-03-07T12:06:30Z"));
         for plan in [every(60), cron("30 * * * *", "Europe/Berlin")] {
             let times = upcoming(&plan, &standing, ACCOUNT, now, 5);
             assert_eq!(times.len(), 5);

@@ -11,6 +11,7 @@ pub mod config;
 pub mod connect;
 pub mod contact;
 pub mod directory;
+pub mod doctor;
 pub mod doorkeeper;
 pub mod google;
 pub mod handset;
@@ -22,6 +23,7 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 pub mod vault;
+pub(crate) mod words;
 
 pub mod cli;
 pub mod web;

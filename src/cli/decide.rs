@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, Table};
 use crate::cli::status::run_id;
 use crate::cli::{Desk, Whose, not_connected, whoami, words};
 use crate::clock::{after, between};
-use crate::store::RunRow;
+use crate::store::{HeldQuery, RunRow};
 use crate::sync::{Outcome, RunId};
 use crate::web::read;
 use crate::web::wire::{self, Outward};
@@ -36,6 +36,46 @@ pub(crate) struct ApproveArgs {
 pub(crate) struct RejectArgs {
     /// Which sync; the one on hold when not said
     run: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HeldArgs {
+    /// Which sync; the one on hold when not said
+    run: Option<String>,
+    /// Only those with this in their name, or in a number
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// How many, 1 to 1000
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+/// Whom a sync on hold would delete.
+pub(crate) async fn list(desk: Desk, args: HeldArgs) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let screen = desk.screen;
+    let row = held(&app, args.run.as_deref()).await?;
+    let search = args.search.as_deref().filter(|it| !it.trim().is_empty());
+    let query = HeldQuery { search, after: 0, limit: args.limit };
+    let out = Outward::new(&app.store, &app.config);
+    let part = read::held(&app, &out, &row, &query).await?;
+    if screen.json {
+        screen.json(&part)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["CONTACT", "NUMBERS"]);
+    for it in &part.contacts {
+        table.row(vec![it.display_name.clone(), it.phone_numbers.join(", ")]);
+    }
+    screen.table(&table)?;
+    if part.next_after.is_some() {
+        screen.remark("There are more; --limit shows them, and --search finds one.")?;
+    }
+    let doomed = words::many(part.total, "contact");
+    screen.remark(format!(
+        "It would delete {doomed} in all: `ringbook approve` deletes them, `ringbook reject` keeps them."
+    ))?;
+    Ok(Exit::Ok)
 }
 
 /// A run stops within a second. Only one that hangs, or lost its process, takes longer.
@@ -140,7 +180,8 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
     let screen = desk.screen;
     let row = held(&app, args.run.as_deref()).await?;
     if !args.yes {
-        let people = app.store.held(row.id, 0, NAMES).await?;
+        let people =
+            app.store.held(row.id, &HeldQuery { limit: NAMES, ..HeldQuery::default() }).await?;
         let doomed = words::many(row.counts.to_delete, "contact");
         screen.say(format!("{} would be deleted:", screen.paint.warn(&doomed)))?;
         for it in &people {

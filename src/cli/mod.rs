@@ -18,16 +18,15 @@ mod key;
 mod phone;
 mod phones;
 mod progress;
+mod schedule;
 mod screen;
 mod serve;
 mod signals;
 mod sources;
 mod status;
 mod sync;
-mod words;
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,11 +35,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
-use crate::config::{Config, ConfigTable, Flags};
+use crate::config::{Config, ConfigTable, Flags, url_at};
 use crate::store::{Account, Store};
 use crate::sync::AccountId;
 use crate::sync::account::same_name;
-use crate::telemetry;
+use crate::{telemetry, words};
 
 use exit::{Exit, Trouble};
 use screen::{Paint, Screen};
@@ -113,7 +112,9 @@ hold; so a script needs no more than `ringbook status || …`.")]
     #[command(after_help = "\
 Examples:
   ringbook history --limit 50
-  ringbook history latest    what the latest sync changed, and what it set aside")]
+  ringbook history --outcome failed --since 2026-03-01
+  ringbook history latest    what the latest sync changed, and what it set aside
+  ringbook history --clear   forget all but the latest of each account")]
     History(status::HistoryArgs),
 
     /// Contacts, numbers and syncs, counted
@@ -138,11 +139,27 @@ Example:
 A sync that would delete suspiciously much stops before deleting, and waits for your word.")]
     Approve(decide::ApproveArgs),
 
+    /// Whom a sync on hold would delete
+    #[command(after_help = "\
+Examples:
+  ringbook held
+  ringbook held --search angstrom")]
+    Held(decide::HeldArgs),
+
     /// Keep what a sync on hold wanted to delete
     #[command(after_help = "\
 Example:
   ringbook reject")]
     Reject(decide::RejectArgs),
+
+    /// When accounts are synced by themselves; or change it
+    #[command(after_help = "\
+Examples:
+  ringbook schedule
+  ringbook schedule --every 15
+  ringbook schedule --cron '0 7-19 * * 1-5' --zone Europe/Berlin --account Office
+  ringbook schedule --pause")]
+    Schedule(schedule::Args),
 
     /// Connect a Google account from this terminal, also over SSH
     #[command(after_help = "\
@@ -349,7 +366,9 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Statistics(whose)) => status::statistics(desk, whose).await,
         Some(Command::Cancel(args)) => decide::cancel(desk, args).await,
         Some(Command::Approve(args)) => decide::approve(desk, args).await,
+        Some(Command::Held(args)) => decide::list(desk, args).await,
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
+        Some(Command::Schedule(args)) => schedule::schedule(desk, args).await,
         Some(Command::Auth(args)) => auth::auth(desk, args).await,
         Some(Command::Key(args)) => key::key(desk, args).await,
         Some(Command::Accounts(args)) => accounts::accounts(desk, args).await,
@@ -423,18 +442,7 @@ impl<'a> Times<'a> {
 
 /// Where a browser on this machine finds the server.
 fn local_url(config: &Config) -> String {
-    url_at(SocketAddr::new(config.host, config.port), config.tls.is_some())
-}
-
-/// How to call an address, from this machine if that is possible.
-fn url_at(address: SocketAddr, secure: bool) -> String {
-    let scheme = if secure { "https" } else { "http" };
-    let host = address.ip();
-    if host.is_unspecified() || host.is_loopback() {
-        format!("{scheme}://localhost:{}", address.port())
-    } else {
-        format!("{scheme}://{address}")
-    }
+    config.local_url()
 }
 
 fn not_connected(app: &App) -> Trouble {

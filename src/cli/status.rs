@@ -5,14 +5,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::access::note;
+use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{doing, title};
 use crate::cli::screen::Table;
 use crate::cli::sync::{changes, summary};
 use crate::cli::{Desk, Times, Whose, local_url, words};
 use crate::clock::between;
-use crate::store::{Account, Counts, HistoryQuery, RunRow};
-use crate::sync::{AccountId, Outcome, RunId};
+use crate::store::{Account, Counts, HistoryQuery, OutcomeWanted, RunRow};
+use crate::sync::{AccountId, Kind, Outcome, RunId, Trigger};
 use crate::web::read;
 use crate::web::wire::{self, Outward};
 
@@ -24,8 +26,64 @@ pub(crate) struct HistoryArgs {
     /// How many, 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
+    /// Only those that ended so: running, succeeded, partial, failed, cancelled, interrupted, held or rejected
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome_wanted)]
+    outcome: Option<OutcomeWanted>,
+    /// Only these: full or incremental
+    #[arg(long, value_name = "KIND")]
+    kind: Option<Kind>,
+    /// Only those started so: api, schedule, cli or startup
+    #[arg(long, value_name = "TRIGGER")]
+    trigger: Option<Trigger>,
+    /// Only those that began then or later, such as 2026-03-07 or 2026-03-07T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those that began before; of a date the whole day is in
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Forget the syncs that are over, all but the latest of each account
+    #[arg(long, conflicts_with_all = ["run", "outcome", "kind", "trigger", "since", "until"])]
+    clear: bool,
+    /// With --clear: the latest ones, too
+    #[arg(long, requires = "clear")]
+    all: bool,
+    /// With --clear: do not ask
+    #[arg(long, short, requires = "clear")]
+    yes: bool,
     #[command(flatten)]
     whose: Whose,
+}
+
+fn outcome_wanted(word: &str) -> Result<OutcomeWanted, String> {
+    OutcomeWanted::parse(word).ok_or_else(|| {
+        let words: Vec<&str> = OutcomeWanted::all().map(OutcomeWanted::as_str).collect();
+        format!("allowed is {}", words.join(", "))
+    })
+}
+
+impl HistoryArgs {
+    fn query(&self, app: &App, account: Option<AccountId>) -> Result<HistoryQuery, Trouble> {
+        let moment = |text: &Option<String>, is_end| match text {
+            None => Ok(None),
+            Some(text) => {
+                read::moment(text, &app.config.timezone, is_end).map(Some).ok_or_else(|| {
+                    Trouble::usage(format!(
+                        "`{text}` is no time; write 2026-03-07 or 2026-03-07T12:00:00Z"
+                    ))
+                })
+            }
+        };
+        Ok(HistoryQuery {
+            account,
+            outcome: self.outcome,
+            kind: self.kind,
+            trigger: self.trigger,
+            since: moment(&self.since, false)?,
+            until: moment(&self.until, true)?,
+            limit: self.limit,
+            ..HistoryQuery::default()
+        })
+    }
 }
 
 pub(crate) async fn status(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
@@ -145,7 +203,10 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         return one(&app, run, desk.screen).await;
     }
     let account = args.whose.only(&app).await?;
-    let query = HistoryQuery { account, limit: args.limit, ..HistoryQuery::default() };
+    if args.clear {
+        return clear(&app, account, &args, desk.screen).await;
+    }
+    let query = args.query(&app, account)?;
     if desk.screen.json {
         let out = Outward::new(&app.store, &app.config);
         desk.screen.json(&read::history(&app, &out, query).await?)?;
@@ -154,7 +215,11 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
     let runs = app.store.history(&query).await?;
     let times = Times::of(&app);
     if desk.screen.terminal && runs.is_empty() {
-        desk.screen.say("There was no sync yet. The first: ringbook sync")?;
+        let everything = HistoryQuery { account, limit: query.limit, ..HistoryQuery::default() };
+        desk.screen.say(match query == everything {
+            true => "There was no sync yet. The first: ringbook sync",
+            false => "No sync fits.",
+        })?;
         return Ok(Exit::Ok);
     }
     let names: Vec<(AccountId, String)> =
@@ -192,6 +257,33 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         table.row(cells);
     }
     desk.screen.table(&table)?;
+    Ok(Exit::Ok)
+}
+
+/// The same as the dashboard's button and `DELETE /api/sync/history`.
+async fn clear(
+    app: &App,
+    account: Option<AccountId>,
+    args: &HistoryArgs,
+    screen: super::Screen,
+) -> Result<Exit, Trouble> {
+    if !args.yes {
+        if !screen.terminal {
+            return Err(Trouble::usage("this forgets syncs for good; say --yes"));
+        }
+        if !confirmed("Forget the syncs that are over, and what they changed? [y/N] ")? {
+            screen.say("Nothing was forgotten.")?;
+            return Ok(Exit::Ok);
+        }
+    }
+    let count = app.store.clear_history_of(account, !args.all).await?;
+    let subject = account.map_or("all accounts".to_owned(), |it| app.store.ids().account(it));
+    note(app, "history --clear", &subject).await;
+    if screen.json {
+        screen.json(&wire::Cleared::of(count))?;
+    } else {
+        screen.say(format!("{} forgotten.", words::many(count, "sync")))?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -234,8 +326,10 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
         let out = Outward::new(&app.store, &app.config);
         let changes: Vec<_> = changed.into_iter().map(|it| wire::Change::of(&out, it)).collect();
         let errors: Vec<_> = aside.into_iter().map(|it| wire::SetAside::of(&out, it)).collect();
+        let phases = read::phases(app, &out, &run).await?.phases;
         let run = wire::Run::of(&out, &run, times.now);
-        screen.json(&json!({ "run": run, "changes": changes, "errors": errors }))?;
+        screen
+            .json(&json!({ "run": run, "changes": changes, "errors": errors, "phases": phases }))?;
         return Ok(Exit::Ok);
     }
     if run.outcome.is_none() {
@@ -262,6 +356,7 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
     facts.push(("Run", app.store.ids().run(run.id)));
     screen.say("")?;
     screen.facts(&facts)?;
+    phases(app, &run, &times, screen).await?;
     if !changed.is_empty() {
         screen.say("")?;
         let mut table = Table::new(&["CHANGE", "CONTACT", "FIELDS"]);
@@ -288,6 +383,33 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
         screen.table(&table)?;
     }
     Ok(Exit::Ok)
+}
+
+/// What it did when, and what it waited for.
+async fn phases(
+    app: &App,
+    run: &RunRow,
+    times: &Times<'_>,
+    screen: super::Screen,
+) -> Result<(), Trouble> {
+    let rows = app.store.phases(run.id).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&["PHASE", "FROM", ">TOOK", "WAITED FOR"]);
+    for it in wire::spans(run, &rows) {
+        let took = between(it.row.began_at, it.ended_at.unwrap_or(times.now));
+        let cause = it.row.wait.as_ref().map(|wait| shortened(&wait.message, 60));
+        table.row(vec![
+            it.row.phase.to_string(),
+            words::time_of_day(it.row.began_at, &app.config.timezone),
+            words::duration(took),
+            cause.unwrap_or_default(),
+        ]);
+    }
+    screen.say("")?;
+    screen.table(&table)?;
+    Ok(())
 }
 
 pub(crate) async fn statistics(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {

@@ -166,6 +166,11 @@ impl Config {
         self.phones_listen.unwrap_or(SocketAddr::new(self.host, self.port))
     }
 
+    /// Where a browser on this machine finds the server.
+    pub fn local_url(&self) -> String {
+        url_at(SocketAddr::new(self.host, self.port), self.tls.is_some())
+    }
+
     /// Whether phones are spoken to over TLS.
     pub fn phones_secure(&self) -> bool {
         self.phones_listen.is_none() && self.tls.is_some()
@@ -174,6 +179,17 @@ impl Config {
     /// Every setting with its value in force, in the order of the documentation. Secrets are masked.
     pub fn report(&self) -> Vec<ConfigLine> {
         self.report.clone()
+    }
+}
+
+/// How to call an address, from this machine if that is possible.
+pub fn url_at(address: SocketAddr, secure: bool) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    let host = address.ip();
+    if host.is_unspecified() || host.is_loopback() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }
 
@@ -477,7 +493,7 @@ impl Reader {
 }
 
 /// One setting as `ringbook config` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ConfigLine {
     pub key: &'static str,
     /// Masked if it is a secret; empty if it is not set.

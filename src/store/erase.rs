@@ -226,6 +226,7 @@ async fn clear_log(tx: &Tx, what: Erasing, run: RunId, from: i64, to: i64) -> Re
         "delete from change where run = $1 and seq > $2 and seq <= $3",
         "delete from set_aside where run = $1 and seq > $2 and seq <= $3",
     ];
+    const PHASES: &str = "delete from run_phase where run = $1";
     const RUN: &str = "delete from run where id = $1 and changes <= $2";
     let texts = match what {
         Erasing::Contacts => CLEAR,
@@ -235,6 +236,7 @@ async fn clear_log(tx: &Tx, what: Erasing, run: RunId, from: i64, to: i64) -> Re
         tx.exec(text, &[run.0, from, to].map(Arg::Int)).await?;
     }
     if what == Erasing::Account {
+        tx.exec(PHASES, &[run.0.into()]).await?;
         tx.exec(RUN, &[run.0, to].map(Arg::Int)).await?;
     }
     Ok(())

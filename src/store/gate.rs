@@ -10,6 +10,7 @@ use crate::clock::{after, between};
 use crate::contact::ResourceName;
 use crate::store::db::{Arg, DbError, Row, Tx, int};
 use crate::store::instance::Other;
+use crate::store::phases::enter;
 use crate::store::{Settings, Store};
 use crate::sync::book::{PageToken, SyncToken};
 use crate::sync::run::Orders;
@@ -221,6 +222,7 @@ impl Store {
             ],
         )
         .await?;
+        enter(&tx, run, Phase::Starting, None, now).await?;
         tx.exec(HOLD_RUN, &[account.0.into(), run.0.into()]).await?;
         tx.exec(FRESH, &[account.0.into(), request.slot.map(|it| it.at).into()]).await?;
         tx.commit().await?;
@@ -320,6 +322,7 @@ impl Store {
         let tx = self.db.begin().await?;
         let now = self.fence(&tx, lease, settings).await?;
         let wait = note.wait.as_ref();
+        enter(&tx, lease.run, note.phase, wait, now).await?;
         let row = tx
             .row(
                 NOTE,

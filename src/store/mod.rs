@@ -14,10 +14,13 @@ mod erase;
 mod finish;
 mod gate;
 mod grants;
+mod held;
+mod history;
 mod ids;
 mod instance;
 mod migrate;
 mod page;
+mod phases;
 mod prune;
 mod runs;
 mod secrets;
@@ -34,20 +37,23 @@ pub use access::{
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
-pub use db::DbError;
 pub(crate) use db::blocking;
+pub use db::{DatabaseFacts, DbError};
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use grants::{
     ConnectError, GrantFacts, GrantRow, NewTokens, Notice, Service, ServiceFacts, Target,
 };
+pub use held::{HeldQuery, HeldRow};
+pub use history::{HistoryPlace, HistoryQuery, OutcomeWanted};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
 pub use migrate::OpenError;
 pub use page::Tally;
+pub use phases::PhaseRow;
 pub use prune::{Pruned, Retention};
-pub use runs::{ChangeRow, HeldRow, HistoryQuery, RunCounts, RunRow, RunSums, SetAsideRow};
+pub use runs::{ChangeRow, RunCounts, RunRow, RunSums, SetAsideRow};
 pub use secrets::{KeyStatus, KeyUse, Rotated};
 pub use sources::{AddError, Origin, service_key_name};
 
@@ -170,6 +176,14 @@ impl Store {
     /// `sqlite` or `postgres`.
     pub fn dialect(&self) -> &'static str {
         self.db.dialect()
+    }
+
+    /// What the database says of itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn facts(&self) -> Result<DatabaseFacts, DbError> {
+        self.db.facts().await
     }
 
     /// The database file, if it is one.

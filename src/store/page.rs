@@ -8,6 +8,7 @@ use crate::contact::{Content, NameKey, ResourceName};
 use crate::store::db::{Arg, DbError, Row, Tx, blocking, int};
 use crate::store::gate::{Lease, WriteError};
 use crate::store::ids::ContactId;
+use crate::store::phases::enter;
 use crate::store::sorting::{self, Known, Sorted};
 use crate::store::{Settings, Store};
 use crate::sync::run::{Batch, Place, Report};
@@ -517,6 +518,7 @@ async fn advance(
             (select count(*) from doomed where account = $1)
         from account where id = $1";
     let account = Arg::Int(lease.account().0);
+    enter(tx, lease.run, Phase::Fetching, None, now).await?;
     let total = match place {
         Place::Listing { total, .. } => total.map(int).unwrap_or(Arg::Null),
         Place::Changes { .. } => Arg::Null,

@@ -1,11 +1,11 @@
-//! Reads of runs: one in full, the history, what a run changed and what it set aside.
+//! Reads of runs: one in full, the newest, what a run changed and what it set aside.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::contact::{Content, FieldChange, differences};
-use crate::store::db::{Arg, DbError, Row, int};
+use crate::store::db::{DbError, Row, int};
 use crate::store::ids::ContactId;
 use crate::store::page::content;
 use crate::store::{Store, Wait};
@@ -85,15 +85,6 @@ pub struct RunSums {
     pub took: Duration,
 }
 
-/// Which part of the history to read, newest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct HistoryQuery {
-    pub account: Option<AccountId>,
-    /// Only runs that began before this one.
-    pub before: Option<(Timestamp, RunId)>,
-    pub limit: u32,
-}
-
 /// What a run did to one contact.
 #[derive(Clone, Debug)]
 pub struct ChangeRow {
@@ -114,18 +105,10 @@ pub struct SetAsideRow {
     pub at: Timestamp,
 }
 
-/// A contact that a held run would delete.
-#[derive(Clone, Debug)]
-pub struct HeldRow {
-    pub contact: ContactId,
-    pub display_name: String,
-    pub resource_name: String,
-}
-
 /// A contact, and what it was before and after.
 type Sides = (Option<Content>, Option<Content>);
 
-const RUN: &str = "
+pub(crate) const RUN: &str = "
     select id, kind, kind_asked, full_reason, started_by, asked_by, holder, resumed,
         started_at, updated_at, ended_at, outcome, error_code, error_message, phase,
         wait_until, wait_reason, wait_message, pages, total, listed, created, updated, unchanged,
@@ -173,21 +156,6 @@ impl Store {
         // A run may be long; nobody waits for more than a day.
         let begun = since.as_microsecond() - 86_400_000_000;
         self.db.rows(&sql, &[begun.into(), since.into()]).await?.iter().map(run).collect()
-    }
-
-    /// The history, newest first.
-    pub async fn history(&self, query: &HistoryQuery) -> Result<Vec<RunRow>, DbError> {
-        let sql = format!(
-            "{RUN} where (started_at, id) < ($1, $2) and account between $3 and $4
-            order by started_at desc, id desc limit $5"
-        );
-        let (before, id) = match query.before {
-            Some((at, run)) => (at.as_microsecond(), run.0),
-            None => (i64::MAX, i64::MAX),
-        };
-        let (low, high) = query.account.map_or((0, i64::MAX), |it| (it.0, it.0));
-        let args = [before, id, low, high, query.limit.into()].map(Arg::Int);
-        self.db.rows(&sql, &args).await?.iter().map(run).collect()
     }
 
     /// How many runs ended in each way; open ones have no outcome.
@@ -295,90 +263,9 @@ impl Store {
             })
             .collect()
     }
-
-    /// What a held run would delete, after a given contact.
-    pub async fn held(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<HeldRow>, DbError> {
-        const HELD: &str = "
-            select h.contact, c.display_name, c.resource_name from held h
-            join contact c on c.id = h.contact
-            where h.run = $1 and h.contact > $2 order by h.contact limit $3";
-        let rows = self.db.rows(HELD, &[run.0.into(), after.into(), int(limit)]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(HeldRow {
-                    contact: ContactId(row.int(0)?),
-                    display_name: row.text(1)?.to_owned(),
-                    resource_name: row.text(2)?.to_owned(),
-                })
-            })
-            .collect()
-    }
-
-    /// Deletes ended runs from the history with all that belongs to them: in steps, so that nobody
-    /// waits long. Runs in progress and on hold stay. Returns how many went.
-    pub async fn clear_history(&self, keep_latest: bool) -> Result<u64, DbError> {
-        self.clear_history_of(None, keep_latest).await
-    }
-
-    /// As [`Store::clear_history`], of one account or of all.
-    pub async fn clear_history_of(
-        &self,
-        account: Option<AccountId>,
-        keep_latest: bool,
-    ) -> Result<u64, DbError> {
-        const DOOMED: &str = "
-            select id from run
-            where outcome is not null and account between $2 and $3
-                and not exists
-                (select 1 from hold h where h.account = run.account and h.run <= run.id)
-                and ($1 = 0 or id not in
-                    (select max(id) from run where outcome is not null group by account))
-            order by id limit 100";
-        let (low, high) = account.map_or((0, i64::MAX), |it| (it.0, it.0));
-        let mut cleared = 0;
-        loop {
-            let rows = self.db.rows(DOOMED, &[keep_latest.into(), low.into(), high.into()]).await?;
-            let runs = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
-            if runs.is_empty() {
-                return Ok(cleared);
-            }
-            cleared += self.forget_runs(&runs, true).await?;
-        }
-    }
-
-    /// Deletes these runs, if they are over and not on hold. `durable`: a person wants them gone, and
-    /// they must not come back after a power cut.
-    pub(crate) async fn forget_runs(&self, runs: &[i64], durable: bool) -> Result<u64, DbError> {
-        const PARTS: [&str; 3] = [
-            "delete from change where run = $1",
-            "delete from set_aside where run = $1",
-            "delete from held where run = $1",
-        ];
-        const RUN: &str = "delete from run where id = $1 and outcome is not null
-            and not exists
-                (select 1 from hold h where h.account = run.account and h.run <= run.id)";
-        let mut forgotten = 0;
-        for (at, run) in runs.iter().enumerate() {
-            // What makes the last one durable makes those before it durable, too.
-            let is_last = at + 1 == runs.len();
-            let tx = match durable && is_last {
-                true => self.db.begin_durable().await?,
-                false => self.db.begin().await?,
-            };
-            let gone = tx.exec(RUN, &[Arg::Int(*run)]).await?;
-            if gone > 0 {
-                for part in PARTS {
-                    tx.exec(part, &[Arg::Int(*run)]).await?;
-                }
-            }
-            tx.commit().await?;
-            forgotten += gone;
-        }
-        Ok(forgotten)
-    }
 }
 
-fn run(row: &Row) -> Result<RunRow, DbError> {
+pub(crate) fn run(row: &Row) -> Result<RunRow, DbError> {
     let wait = match (row.opt_time(15)?, row.opt_word(16)?) {
         (Some(until), Some(delay)) => {
             let message = row.opt_text(17)?.unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ use croner::Cron;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::clock::{after, between};
+use crate::clock::after;
 use crate::contact::clean;
 use crate::sync::{AccountId, Source, Trigger, words};
 
@@ -167,6 +167,26 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     Some(Due { at, ..due })
 }
 
+/// The next `count` times at which this account is due, as far as is known now: runs that fail or are asked
+/// for by hand move them.
+pub fn upcoming(
+    plan: &Plan,
+    standing: &Standing,
+    account: AccountId,
+    now: Timestamp,
+    count: usize,
+) -> Vec<Timestamp> {
+    let first = next(plan, standing, account, now).map(|due| due.at.max(now));
+    let following = |at: &Timestamp| slot(&plan.cadence, *at, account, *at);
+    std::iter::successors(first, following).take(count).collect()
+}
+
+/// When the token is renewed by a full run, if nothing else asks for one before.
+pub fn full_due(full_at: Timestamp, full_after: Duration, account: AccountId) -> Timestamp {
+    // Half a day's spread keeps a hundred accounts from renewing in the same hour.
+    after(full_at, full_after + jitter(account, Duration::from_secs(12 * 3600)))
+}
+
 /// May a run start for this due time, seeing which one was served last?
 ///
 /// A due time far in the future was written under a clock that was wrong; it must not silence the
@@ -303,14 +323,13 @@ pub fn full_reason(
     if it.full_run_held {
         return Some(FullReason::HoldPending);
     }
-    // Half a day's spread keeps a hundred accounts from renewing in the same hour.
-    let due_at_age = it.full_after + jitter(account, Duration::from_secs(12 * 3600));
-    (between(token.full_at, now) >= due_at_age).then_some(FullReason::TokenAging)
+    (now >= full_due(token.full_at, it.full_after, account)).then_some(FullReason::TokenAging)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::between;
 
     const ACCOUNT: AccountId = AccountId(1);
 
@@ -328,6 +347,22 @@ mod tests {
 
     fn served(slot: Timestamp) -> Standing {
         Standing { last_slot: Some(slot), last_ended: Some(slot), ..Standing::default() }
+    }
+
+    #[test]
+    fn the_times_to_come_begin_with_the_one_that_is_due_and_follow_the_plan() {
+        let now = at("2026-03-07T12:07:00Z");
+        let standing = served(at("2026-03-07T12:06:30Z"));
+        for plan in [every(60), cron("30 * * * *", "Europe/Berlin")] {
+            let times = upcoming(&plan, &standing, ACCOUNT, now, 5);
+            assert_eq!(times.len(), 5);
+            assert_eq!(times[0], next(&plan, &standing, ACCOUNT, now).unwrap().at);
+            for pair in times.windows(2) {
+                assert_eq!(between(pair[0], pair[1]), Duration::from_secs(3600), "{plan:?}");
+            }
+        }
+        let paused = Plan { paused: true, ..every(60) };
+        assert_eq!(upcoming(&paused, &standing, ACCOUNT, now, 5), []);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::web::problem::Problem;
 use crate::web::wire::Dialling;
 
 /// In characters. What people type is shorter, and nobody has to read more.
-const NUMBER_MAX: usize = 200;
+pub(crate) const NUMBER_MAX: usize = 200;
 
 /// What a phone dials for a number, and why
 #[utoipa::path(

@@ -24,7 +24,7 @@ pub(crate) const BODY_MAX: usize = 64 << 10;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The parameters behind the question mark.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl FromRequestParts<Web> for Query {
@@ -52,6 +52,11 @@ impl Query {
             }
         }
         Ok(Query(pairs))
+    }
+
+    /// Without the fields of a form that were left empty: nothing was asked by them.
+    pub(crate) fn filled(self) -> Query {
+        Query(self.0.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect())
     }
 
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {

@@ -27,6 +27,7 @@ mod search;
 mod serve;
 mod sources;
 mod syncs;
+mod system;
 mod tls;
 pub mod wire;
 
@@ -176,6 +177,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(runs::changes))
         .routes(routes!(runs::errors))
         .routes(routes!(runs::held))
+        .routes(routes!(runs::phases))
         .routes(routes!(runs::approve))
         .routes(routes!(runs::reject))
         .routes(routes!(schedule::get, schedule::put))
@@ -207,6 +209,9 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(system::doctor))
+        .routes(routes!(system::system))
+        .routes(routes!(system::config))
         .routes(routes!(
             entrance::people::session,
             entrance::people::sign_in,

@@ -3,18 +3,22 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::app::App;
 use crate::contact::{Content, fold};
 use crate::directory::{Fit, Hit, Scope};
 use crate::store::{
-    Account, ContactId, ContactRow, Counts, DbError, HistoryQuery, RunRow, RunSums,
+    Account, ContactId, ContactRow, Counts, DbError, HeldQuery, HistoryPlace, HistoryQuery, RunRow,
+    RunSums,
 };
 use crate::sync::schedule::{self, Circumstances};
 use crate::sync::{AccountId, Kind, RunId};
 use crate::web::wire::{
-    self, AccountNeeds, AccountNumbers, Accounts, Contact, History, LabelNames, Labels, MatchType,
-    Needs, NeedsSync, Numbers, Outward, Progress, Run, Schedule, Schedules, SearchResult, Sight,
-    Statistics, Status, Watched, together,
+    self, AccountNeeds, AccountNumbers, Accounts, Contact, Held, HeldContact, History, LabelNames,
+    Labels, MatchType, Needs, NeedsSync, Numbers, Outward, Phases, Progress, Run, Schedule,
+    Schedules, SearchResult, Sight, Statistics, Status, Watched, together,
 };
 
 /// Characters of a search that count; nobody types more to find somebody.
@@ -112,12 +116,70 @@ pub async fn run(app: &App, out: &Outward, run: RunId) -> Result<Option<Run>, Db
 
 /// A part of the history, most recent first.
 pub async fn history(app: &App, out: &Outward, query: HistoryQuery) -> Result<History, DbError> {
-    let limit = query.limit;
-    let rows = app.store.history(&HistoryQuery { limit: limit.saturating_add(1), ..query }).await?;
-    let (rows, next_cursor) = part(rows, limit, |row| cursor(row.started_at, row.id));
+    let HistoryPart { rows, newer, older } = history_part(app, query).await?;
     let now = app.clock.now();
     let history = rows.iter().map(|row| Run::of(out, row, now)).collect();
-    Ok(History { history, next_cursor })
+    Ok(History { history, next_cursor: older, newer_cursor: newer })
+}
+
+/// Some runs of the history, newest first, and the cursors to those beside them.
+pub struct HistoryPart {
+    pub rows: Vec<RunRow>,
+    /// For [`HistoryPlace::After`]; `None` where the newest are shown.
+    pub newer: Option<String>,
+    /// For [`HistoryPlace::Before`].
+    pub older: Option<String>,
+}
+
+pub async fn history_part(app: &App, query: HistoryQuery) -> Result<HistoryPart, DbError> {
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let one_more = HistoryQuery { limit: query.limit.saturating_add(1), ..query };
+    let mut rows = app.store.history(&one_more).await?;
+    // One more than is shown tells whether the part goes on, on the side away from where it began.
+    let goes_on = rows.len() > limit;
+    let (mut newer, mut older) = (query.from != HistoryPlace::Newest, goes_on);
+    if matches!(query.from, HistoryPlace::After(..)) {
+        (newer, older) = (goes_on, true);
+        rows.drain(..rows.len().saturating_sub(limit));
+    }
+    rows.truncate(limit);
+    let at = |row: &RunRow| cursor(row.started_at, row.id);
+    Ok(HistoryPart {
+        newer: rows.first().filter(|_| newer).map(at),
+        older: rows.last().filter(|_| older).map(at),
+        rows,
+    })
+}
+
+/// A moment as people and programs write it: RFC 3339, or a date, which begins and ends in this zone.
+/// `is_end`: what is meant is the moment after it, so that a day is in as a whole.
+pub fn moment(text: &str, zone: &TimeZone, is_end: bool) -> Option<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
+    let date = if is_end { date.tomorrow().ok()? } else { date };
+    date.to_zoned(zone.clone()).ok().map(|it| it.timestamp())
+}
+
+/// A part of what a held run would delete.
+pub async fn held(
+    app: &App,
+    out: &Outward,
+    run: &RunRow,
+    query: &HeldQuery<'_>,
+) -> Result<Held, DbError> {
+    let one_more = HeldQuery { limit: query.limit.saturating_add(1), ..*query };
+    let rows = app.store.held(run.id, &one_more).await?;
+    let (rows, next_after) = part(rows, query.limit, |it| out.contact(it.contact));
+    let contacts = rows.into_iter().map(|it| HeldContact::of(out, it)).collect();
+    Ok(Held { run_id: out.run(run.id), contacts, total: run.counts.to_delete, next_after })
+}
+
+/// The phases of a run, each until the next one, and the last until the run's end or now.
+pub async fn phases(app: &App, out: &Outward, run: &RunRow) -> Result<Phases, DbError> {
+    let rows = app.store.phases(run.id).await?;
+    Ok(Phases::of(out, run, &rows, app.clock.now()))
 }
 
 /// As many of the rows as were asked for, and where to go on if there are more. One more than `limit`

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::store::RunRow;
+use crate::store::{HeldQuery, RunRow};
 use crate::web::input::{Caller, Query, RunInPath, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{
-    Busy, Change, Changes, Decided, Held, HeldContact, ProblemBody, Run, SetAside, SetAsides,
+    Busy, Change, Changes, Decided, Held, Phases, ProblemBody, Run, SetAside, SetAsides,
 };
 use crate::web::{Web, read};
 
@@ -97,6 +97,8 @@ pub(crate) async fn errors(
         ("id" = String, Path, format = "uuid"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "100 unless given"),
         ("after" = Option<String>, Query, format = "uuid", description = "`next_after` of the part before"),
+        ("search" = Option<String>, Query, min_length = 1, max_length = 200,
+            description = "A part of a name, or of a number"),
     ),
     responses((status = 200, body = Held), (status = 404, body = ProblemBody)),
 )]
@@ -114,12 +116,31 @@ pub(crate) async fn held(
             contact.ok_or_else(|| Problem::missing("contact", text))?.0
         }
     };
+    let search = query.text("search")?;
+    if let Some(text) = search.filter(|it| it.is_empty() || it.chars().count() > SEARCH_MAX) {
+        let allowed = format!("a text of 1 to {SEARCH_MAX} characters");
+        return Err(Problem::value("search", text, &allowed));
+    }
     let run = row(&web, &run).await?;
-    let rows = web.app.store.held(run.id, after, limit + 1).await?;
-    let (rows, next_after) = read::part(rows, limit, |it| web.out.contact(it.contact));
-    let contacts = rows.into_iter().map(|it| HeldContact::of(&web.out, it)).collect();
-    let total = run.counts.to_delete;
-    Ok(Json(Held { run_id: web.out.run(run.id), contacts, total, next_after }))
+    let wanted = HeldQuery { search, after, limit };
+    Ok(Json(read::held(&web.app, &web.out, &run, &wanted).await?))
+}
+
+/// In characters. Nobody types more to find somebody.
+pub(crate) const SEARCH_MAX: usize = 200;
+
+/// What a run did when: the phases it went through, and each time it waited
+#[utoipa::path(
+    get, path = "/api/sync/runs/{id}/phases", tag = "runs",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = Phases), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn phases(
+    State(web): State<Web>,
+    run: RunInPath,
+) -> Result<Json<Phases>, Problem> {
+    let run = row(&web, &run).await?;
+    Ok(Json(read::phases(&web.app, &web.out, &run).await?))
 }
 
 /// Do what a held run wanted to do

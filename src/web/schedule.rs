@@ -48,12 +48,18 @@ pub(crate) async fn put(
         return Err(Problem::refusal(&web.out, Refusal::NotConnected));
     }
     let ids: Vec<AccountId> = accounts.iter().map(|it| it.id).collect();
-    web.app.store.set_schedules(&ids, &row).await?;
-    web.app.supervisor.nudge();
+    set(&web, &ids, &row).await?;
     for account in &mut accounts {
         account.schedule = row.clone();
     }
     Ok(Json(read::schedules(&web.app, &web.out, &accounts)))
+}
+
+/// Sets a schedule, and looks at once what it makes due.
+pub(crate) async fn set(web: &Web, ids: &[AccountId], row: &ScheduleRow) -> Result<(), Problem> {
+    web.app.store.set_schedules(ids, row).await?;
+    web.app.supervisor.nudge();
+    Ok(())
 }
 
 /// A schedule to be. What `GET` answers may be sent back.
@@ -121,14 +127,34 @@ fn null() -> utoipa::openapi::schema::Object {
 
 const MODES: &str = "\"interval\", \"cron\" or null";
 
-fn read_schedule(body: &Value, default_zone: &str) -> Result<ScheduleRow, Problem> {
+/// What is wrong with a schedule, and in which field of it.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    pub(crate) field: &'static str,
+    pub(crate) problem: Problem,
+}
+
+impl Misfit {
+    fn value(field: &'static str, found: &str, allowed: &str) -> Misfit {
+        Misfit { field, problem: Problem::value(field, found, allowed) }
+    }
+}
+
+impl From<Misfit> for Problem {
+    fn from(misfit: Misfit) -> Problem {
+        misfit.problem
+    }
+}
+
+/// Reads what the API is sent; the dashboard's form is brought into the same shape.
+pub(crate) fn read_schedule(body: &Value, default_zone: &str) -> Result<ScheduleRow, Misfit> {
     let Some(body) = body.as_object() else {
-        return Err(Problem::value("body", &body.to_string(), "a JSON object"));
+        return Err(Misfit::value("body", &body.to_string(), "a JSON object"));
     };
     let paused = match field(body, "paused") {
         None => false,
         Some(Value::Bool(paused)) => *paused,
-        Some(other) => return Err(Problem::value("paused", &other.to_string(), "true or false")),
+        Some(other) => return Err(Misfit::value("paused", &other.to_string(), "true or false")),
     };
     let row = ScheduleRow { paused, ..ScheduleRow::default() };
     match body.get("mode") {
@@ -137,34 +163,41 @@ fn read_schedule(body: &Value, default_zone: &str) -> Result<ScheduleRow, Proble
             let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
             let wrong = || {
                 let found = minutes.map_or("nothing".to_owned(), Value::to_string);
-                Problem::value("interval_minutes", &found, &allowed)
+                Misfit::value("interval_minutes", &found, &allowed)
             };
             let number = minutes.and_then(whole).ok_or_else(wrong)?;
             Cadence::every(number).map_err(|_| wrong())?;
             Ok(ScheduleRow { minutes: Some(number), ..row })
         }
         Some(Value::String(mode)) if mode == "cron" => {
-            let cron = text(body, "cron")?;
-            let allowed = "a cron expression of five fields";
-            let cron = cron.ok_or_else(|| Problem::value("cron", "nothing", allowed))?;
-            if cron.len() > 100 {
-                return Err(Problem::value("cron", cron, "at most 100 characters"));
-            }
-            let zone = text(body, "time_zone")?;
-            Cadence::cron(cron, zone.unwrap_or(default_zone)).map_err(|problem| {
-                let name = match problem {
-                    ScheduleError::Zone(_) => "time_zone",
-                    ScheduleError::Cron { .. } | ScheduleError::Interval(_) => "cron",
-                };
-                Problem::unreadable(format!("`{name}`: {problem}"))
-            })?;
-            let (cron, zone) = (Some(cron.to_owned()), zone.map(str::to_owned));
-            Ok(ScheduleRow { cron, zone, ..row })
+            let (cron, zone) = read_cron(body, default_zone)?;
+            Ok(ScheduleRow { cron: Some(cron), zone, ..row })
         }
         Some(Value::Null) => Ok(row),
-        Some(other) => Err(Problem::value("mode", &other.to_string(), MODES)),
-        None => Err(Problem::value("mode", "nothing", MODES)),
+        Some(other) => Err(Misfit::value("mode", &other.to_string(), MODES)),
+        None => Err(Misfit::value("mode", "nothing", MODES)),
     }
+}
+
+fn read_cron(
+    body: &Map<String, Value>,
+    default_zone: &str,
+) -> Result<(String, Option<String>), Misfit> {
+    let cron = text(body, "cron")?;
+    let allowed = "a cron expression of five fields";
+    let cron = cron.ok_or_else(|| Misfit::value("cron", "nothing", allowed))?;
+    if cron.len() > 100 {
+        return Err(Misfit::value("cron", cron, "at most 100 characters"));
+    }
+    let zone = text(body, "time_zone")?;
+    Cadence::cron(cron, zone.unwrap_or(default_zone)).map_err(|problem| {
+        let field = match problem {
+            ScheduleError::Zone(_) => "time_zone",
+            ScheduleError::Cron { .. } | ScheduleError::Interval(_) => "cron",
+        };
+        Misfit { field, problem: Problem::unreadable(format!("`{field}`: {problem}")) }
+    })?;
+    Ok((cron.to_owned(), zone.map(str::to_owned)))
 }
 
 /// A field; null is as good as none.
@@ -172,11 +205,11 @@ fn field<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     body.get(name).filter(|value| !value.is_null())
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Problem> {
+fn text<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Misfit> {
     match field(body, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Problem::value(name, &other.to_string(), "a text")),
+        Some(other) => Err(Misfit::value(name, &other.to_string(), "a text")),
     }
 }
 
@@ -207,8 +240,9 @@ mod tests {
             (json!({"mode": "cron", "cron": "0 0 * * *", "time_zone": "Mars"}), "`time_zone`"),
             (json!({"mode": null, "paused": "no"}), "`paused`"),
         ] {
-            let problem = read_schedule(&body, "UTC").unwrap_err();
+            let Misfit { field, problem } = read_schedule(&body, "UTC").unwrap_err();
             assert!(problem.detail.starts_with(name), "{body}: {}", problem.detail);
+            assert_eq!(format!("`{field}`"), name, "{body}");
         }
     }
 

@@ -257,7 +257,7 @@ async fn heads(request: RequestBuilder) -> Answer {
 }
 
 fn is_screen(route: &str) -> bool {
-    route.contains("/directory")
+    route.contains("/directory") && !route.starts_with("/settings/")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

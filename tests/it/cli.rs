@@ -545,3 +545,40 @@ async fn a_simulated_google_says_how_to_reach_it() {
     google.signal("-TERM");
     google.ended().await.assert(0, &[]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_shown_and_set_and_a_wrong_one_is_refused() {
+    let place = Place::new(3).await;
+    place.run(&["schedule"]).await.assert(0, &["only when asked for"]);
+    place.run(&["schedule", "--every", "15"]).await.assert(0, &["every 15 min"]);
+    place.run(&["schedule", "--pause"]).await.assert(0, &["every 15 min (paused)"]);
+    let cron = ["schedule", "--resume", "--cron", "0 3 * * *", "--zone", "Europe/Berlin", "--json"];
+    let set = place.run(&cron).await.json();
+    assert_eq!((&set["cron"], &set["paused"]), (&"0 3 * * *".into(), &false.into()));
+    place.run(&["schedule", "--every", "4"]).await.assert(2, &["5 to 1440"]);
+    place.run(&["schedule", "--cron", "nightly"]).await.assert(2, &["five fields"]);
+    place.run(&["schedule", "--as-configured"]).await.assert(0, &["only when asked for"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_hold_and_what_was_is_looked_through_on_the_command_line() {
+    let place = Place::new(40).await;
+    place.run(&["sync"]).await;
+    let doomed = place.world.google.delete_many(20);
+    place.run(&["sync", "--full"]).await;
+    place.run(&["held", "--limit", "5"]).await.assert(0, &["--limit", "20 contacts in all"]);
+    let held = place.run(&["held", "--json"]).await.json();
+    assert_eq!(held["contacts"].as_array().unwrap().len(), doomed.len());
+    let name = held["contacts"][0]["display_name"].as_str().unwrap();
+    place.run(&["held", "--search", name]).await.assert(0, &[name]);
+    let filtered = place.run(&["history", "--outcome", "held", "--json"]).await.json();
+    assert_eq!(filtered["history"].as_array().unwrap().len(), 1);
+    place.run(&["history", "--outcome", "bad"]).await.assert(2, &["succeeded"]);
+    place.run(&["history", "--since", "soon"]).await.assert(2, &["2026-03-07"]);
+    place.run(&["history", "latest"]).await.assert(0, &["PHASE", "starting"]);
+    place.run(&["history", "--clear"]).await.assert(2, &["--yes"]);
+    place.run(&["reject"]).await.assert(0, &["kept"]);
+    place.run(&["history", "--clear", "--yes"]).await.assert(0, &["forgotten"]);
+    let left = place.run(&["history", "--json"]).await.json();
+    assert_eq!(left["history"].as_array().unwrap().len(), 1, "the latest stays");
+}

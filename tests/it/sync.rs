@@ -170,7 +170,7 @@ on_both! {
         assert_eq!((held.counts.to_delete, held.counts.deleted), (20, 0));
         assert_eq!(world.mirror().await.len(), 60);
         assert_eq!(world.status().await.token, token, "the token is not taken");
-        assert_eq!(world.app.store.held(held.id, 0, 100).await.unwrap().len(), 20);
+        assert_eq!(world.app.store.held(held.id, &ringbook::store::HeldQuery { limit: 100, ..Default::default() }).await.unwrap().len(), 20);
         world.app.supervisor.approve(held.id, "test").await.unwrap();
         world.assert_equal().await;
         let approved = world.app.store.run(held.id).await.unwrap().unwrap();

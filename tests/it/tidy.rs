@@ -196,6 +196,7 @@ const PARTS: &[Part] = &[
             "connect",
             "contact",
             "directory",
+            "doctor",
             "google::oauth",
             "handset",
             "number",
@@ -230,6 +231,18 @@ const PARTS: &[Part] = &[
         ours: &["clock", "config", "contact", "google", "store", "sync::*", "telemetry"],
         crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
         why: "connecting brings Google and the store together; how people are asked is the faces' business",
+    },
+    Part {
+        path: "doctor",
+        ours: &["app", "clock", "config", "connect", "google", "store", "sync::*", "words"],
+        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        why: "the doctor looks at everything for every face, so it knows none of them",
+    },
+    Part {
+        path: "words",
+        ours: &["clock"],
+        crates: Crates::Only(PURE_CRATES),
+        why: "how numbers and times are said depends on nothing but them",
     },
     Part {
         path: "config",

@@ -5,7 +5,9 @@
 use std::ops::Range;
 
 use ringbook::contact::Initial;
-use ringbook::store::{ContactId, ContactQuery, DbError, HistoryQuery, Sort, Store};
+use ringbook::store::{
+    ContactId, ContactQuery, DbError, HeldQuery, HistoryPlace, HistoryQuery, Sort, Store,
+};
 use ringbook::sync::Outcome;
 
 use crate::chance::Chance;
@@ -81,15 +83,23 @@ pub(crate) async fn read_all(store: &Store) -> Result<Vec<String>, DbError> {
     let all = HistoryQuery { limit: 1000, ..HistoryQuery::default() };
     let runs = store.history(&all).await?;
     if let Some(middle) = runs.get(runs.len() / 2) {
-        let part = HistoryQuery { before: Some((middle.started_at, middle.id)), limit: 3, ..all };
+        let part = HistoryQuery {
+            from: HistoryPlace::Before(middle.started_at, middle.id),
+            limit: 3,
+            ..all
+        };
         lines.extend(store.history(&part).await?.iter().map(|it| format!("earlier: {it:?}")));
         lines.push(format!("ended since: {:?}", store.ended_since(middle.started_at).await?));
     }
     for run in &runs {
         lines.push(format!("{run:?}"));
         lines.extend(store.changes(run.id, 0, 100).await?.iter().map(|it| format!("{it:?}")));
+        lines.push(format!("phases: {:?}", store.phases(run.id).await?));
         lines.push(format!("aside: {:?}", store.set_aside(run.id, 0, 100).await?));
-        lines.push(format!("held: {:?}", store.held(run.id, 0, 100).await?));
+        lines.push(format!(
+            "held: {:?}",
+            store.held(run.id, &HeldQuery { limit: 100, ..HeldQuery::default() }).await?
+        ));
     }
     // They come in no order.
     let mut outcomes = store.outcomes(None).await?;

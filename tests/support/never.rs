@@ -48,6 +48,7 @@ pub(crate) const NEVER: &[(&str, &str)] = &[
         "select (select count(*) from change where run not in (select id from run))
             + (select count(*) from set_aside where run not in (select id from run))
             + (select count(*) from held where run not in (select id from run))
+            + (select count(*) from run_phase where run not in (select id from run))
             + (select count(*) from hold where run not in (select id from run))",
     ),
     (

@@ -3,6 +3,7 @@
 //! Both get the same SQL text: `$1` placeholders, integers, texts and bytes. [`Tx::each`] runs an
 //! insert for many rows and [`Tx::among`] a select over a list of keys, in the way each database likes.
 
+mod facts;
 mod text;
 mod values;
 
@@ -16,6 +17,7 @@ use rusqlite::types::ValueRef;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio_postgres::types::{ToSql, Type};
 
+pub use self::facts::DatabaseFacts;
 pub(crate) use self::values::{Arg, Row, int};
 
 use self::text::{chunk, lists, numbered, tuples};

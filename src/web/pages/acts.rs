@@ -105,7 +105,7 @@ async fn account(web: &Web, form: &Query) -> Result<Account, Problem> {
     account.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no account yet"))
 }
 
-fn after(acted: Result<(), Problem>, visit: Visit, form: &Query) -> Response {
+pub(crate) fn after(acted: Result<(), Problem>, visit: Visit, form: &Query) -> Response {
     let text = |name| form.text(name).ok().flatten();
     let back = text("back");
     let response = match acted {
@@ -119,7 +119,7 @@ fn after(acted: Result<(), Problem>, visit: Visit, form: &Query) -> Response {
 }
 
 /// Leads on with a GET (RFC 9110, 15.4.4).
-fn back_to(asked: Option<&str>) -> Response {
+pub(crate) fn back_to(asked: Option<&str>) -> Response {
     Redirect::to(place(asked)).into_response()
 }
 

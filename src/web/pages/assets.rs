@@ -13,6 +13,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("ringbook.js", SCRIPT, include_bytes!("files/ringbook.js")),
     ("phones.css", STYLE, include_bytes!("files/phones.css")),
     ("phones.js", SCRIPT, include_bytes!("files/phones.js")),
+    ("settings.css", STYLE, include_bytes!("files/settings.css")),
+    ("settings.js", SCRIPT, include_bytes!("files/settings.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("files/icon.svg")),
 ];
 const STYLE: &str = "text/css; charset=utf-8";

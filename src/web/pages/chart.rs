@@ -1,5 +1,4 @@
-//! The last runs as a picture: one bar each, its height the time it took, its colour the outcome, and a
-//! line for the size of the mirror.
+//! The last runs as a picture: one bar each, its height the time it took, its colour the outcome.
 
 use crate::clock::between;
 use crate::store::RunRow;
@@ -10,7 +9,7 @@ use crate::web::pages::overview::Tone;
 use crate::web::pages::{Moment, Visit};
 
 /// The picture's size, in its own units.
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 150.0;
 /// Room above for the largest value's text.
 const TOP: f64 = 18.0;
@@ -25,16 +24,12 @@ pub(crate) struct Bar {
     pub(crate) changes: String,
     pub(crate) contacts: Option<String>,
     seconds: f64,
-    size: Option<u64>,
 }
 
 pub(crate) struct Chart {
     pub(crate) bars: Vec<Bar>,
     pub(crate) drawn: Vec<Drawn>,
-    /// The size of the mirror, as the points of a line.
-    pub(crate) line: String,
     pub(crate) longest: String,
-    pub(crate) sizes: String,
 }
 
 /// A bar in its place.
@@ -64,7 +59,6 @@ impl Bar {
             changes: language.number(changes),
             contacts: run.after_live.map(|it| language.number(it)),
             seconds: took.as_secs_f64(),
-            size: run.after_live,
         }
     }
 }
@@ -102,22 +96,7 @@ impl Chart {
             }
         });
         let drawn = drawn.collect();
-        let known = || bars.iter().enumerate().filter_map(|(at, bar)| Some((at, bar.size?)));
-        let least = known().map(|(_, size)| size).min().unwrap_or(0);
-        let most = known().map(|(_, size)| size).max().unwrap_or(0);
-        let span = (most - least).max(1) as f64;
-        let point = |(at, size): (usize, u64)| {
-            let x = (at as f64 + 0.5) * step;
-            let y = HEIGHT - 8.0 - (size - least) as f64 / span * (HEIGHT - TOP - 16.0);
-            format!("{x:.1},{y:.1}")
-        };
-        let line = known().map(point).collect::<Vec<_>>().join(" ");
-        let sizes = match (least, most) {
-            (least, most) if least == most => language.count(most, "{} contact", "{} contacts"),
-            (least, most) => language
-                .fill("{} to {} contacts", &[&language.number(least), &language.number(most)]),
-        };
         let longest = language.duration(std::time::Duration::from_secs_f64(longest));
-        Chart { bars, drawn, line, longest, sizes }
+        Chart { bars, drawn, longest }
     }
 }

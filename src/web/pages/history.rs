@@ -4,15 +4,17 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::store::{HistoryQuery, RunRow};
+use crate::store::{HistoryQuery, OutcomeWanted, RunRow};
 use crate::sync::{Kind, Trigger};
-use crate::web::input::Query;
+use crate::web::input::{Form, Query};
+use crate::web::pages::acts::{after, back_to};
 use crate::web::pages::chart::outcome;
+use crate::web::pages::held::encoded;
 use crate::web::pages::language::said;
 use crate::web::pages::overview::Tone;
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
-use crate::web::{Web, read};
+use crate::web::{Web, history as api, read};
 
 const ROWS: u32 = 50;
 
@@ -22,8 +24,22 @@ struct History {
     visit: Visit,
     here: Place,
     rows: Vec<Row>,
+    filters: Vec<Filter>,
+    since: String,
+    until: String,
+    filtered: bool,
     accounts: Vec<Choice>,
-    next: Option<String>,
+    /// What was just forgotten.
+    cleared: Option<String>,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+/// A list to choose from.
+struct Filter {
+    name: &'static str,
+    label: &'static str,
+    choices: Vec<Choice>,
 }
 
 struct Row {
@@ -45,42 +61,98 @@ pub(crate) struct Choice {
     pub(crate) chosen: bool,
 }
 
+/// `GET /history`
 pub(crate) async fn history(
     State(web): State<Web>,
     visit: Visit,
     query: Query,
 ) -> Result<Response, Problem> {
-    // An empty choice of the form means all.
-    let named = match query.text("account")? {
-        None | Some("") => None,
-        Some(_) => query.account(&web)?,
-    };
-    let before = match query.text("before")? {
-        None => None,
-        Some(text) => Some(
-            read::parse_cursor(text)
-                .ok_or_else(|| Problem::value("before", text, "what a link to older syncs says"))?,
-        ),
-    };
-    let wanted = HistoryQuery { account: named, before, limit: ROWS + 1 };
-    let runs = web.app.store.history(&wanted).await?;
-    let (runs, next) = read::part(runs, ROWS, |run| read::cursor(run.started_at, run.id));
+    // What was left empty in the form means all.
+    let query = query.filled();
+    let account = query.account(&web)?;
+    let wanted = HistoryQuery { account, limit: ROWS, ..api::wanted(&web, &query)? };
+    let part = read::history_part(&web.app, wanted).await?;
     let known = web.app.store.accounts().await?;
     let name =
         |run: &RunRow| known.iter().find(|it| it.id == run.id.account()).map(|it| it.name.clone());
-    let rows =
-        runs.iter().map(|run| row(&web, &visit, run, name(run).unwrap_or_default())).collect();
-    let accounts = known
-        .iter()
-        .map(|it| Choice {
-            value: web.out.account(it.id).0,
-            text: it.name.clone(),
-            chosen: named == Some(it.id),
-        })
-        .collect();
-    let chosen = named.map(|it| format!("&account={}", web.out.account(it).0)).unwrap_or_default();
-    let next = next.map(|cursor| format!("/history?before={cursor}{chosen}"));
-    Ok(page(&History { visit, here: Place::History, rows, accounts, next }))
+    let row = |run: &RunRow| row(&web, &visit, run, name(run).unwrap_or_default());
+    let rows = part.rows.iter().map(row).collect();
+    let accounts = known.iter().map(|it| Choice {
+        value: web.out.account(it.id).0,
+        text: it.name.clone(),
+        chosen: account == Some(it.id),
+    });
+    let accounts: Vec<Choice> = accounts.collect();
+    let mut chosen = String::new();
+    for name in ["account", "outcome", "kind", "trigger", "since", "until"] {
+        if let Some(value) = query.text(name)? {
+            chosen += &format!("&{name}={}", encoded(value));
+        }
+    }
+    let cleared = query.whole("cleared", 0..=u64::MAX, u64::MAX)?;
+    let cleared = (cleared < i64::MAX as u64).then(|| {
+        visit.language.count(cleared, "{} sync was forgotten.", "{} syncs were forgotten.")
+    });
+    Ok(page(&History {
+        here: Place::History,
+        rows,
+        filters: filters(&visit, &wanted),
+        since: query.text("since")?.unwrap_or_default().to_owned(),
+        until: query.text("until")?.unwrap_or_default().to_owned(),
+        filtered: !chosen.is_empty(),
+        accounts,
+        cleared,
+        newer: part.newer.map(|cursor| format!("/history?after={cursor}{chosen}")),
+        older: part.older.map(|cursor| format!("/history?cursor={cursor}{chosen}")),
+        visit,
+    }))
+}
+
+fn filters(visit: &Visit, wanted: &HistoryQuery) -> Vec<Filter> {
+    let choice = |value: &str, text: &'static str, chosen| Choice {
+        value: value.to_owned(),
+        text: visit.say(text).to_owned(),
+        chosen,
+    };
+    let outcomes = OutcomeWanted::all().map(|it| {
+        let ended = match it {
+            OutcomeWanted::Running => None,
+            OutcomeWanted::Ended(outcome) => Some(outcome),
+        };
+        choice(it.as_str(), outcome(ended).1, wanted.outcome == Some(it))
+    });
+    let kinds = Kind::ALL.iter();
+    let kinds = kinds.map(|it| choice(it.as_str(), kind(*it), wanted.kind == Some(*it)));
+    let triggers = Trigger::ALL.iter();
+    let triggers =
+        triggers.map(|it| choice(it.as_str(), trigger(*it), wanted.trigger == Some(*it)));
+    let filter = |name, label, choices| Filter { name, label: visit.say(label), choices };
+    vec![
+        filter("outcome", said("Outcome"), outcomes.collect()),
+        filter("kind", said("Kind"), kinds.collect()),
+        filter("trigger", said("Why"), triggers.collect()),
+    ]
+}
+
+/// `POST /do/clear-history`: of one account or of all; `keep_latest` keeps the newest of each.
+pub(crate) async fn clear(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+    let acted = async {
+        let form = form.filled();
+        if form.text("sure")?.is_none() {
+            let detail = "nothing was forgotten: tick the box that says so, and try again";
+            return Err(Problem::unreadable(detail));
+        }
+        let account = form.account(&web)?;
+        let keep_latest = form.text("keep_latest")?.is_some();
+        Ok(web.app.store.clear_history_of(account, keep_latest).await?)
+    };
+    match acted.await {
+        Ok(count) => back_to(Some(&format!("/history?cleared={count}"))),
+        Err(problem) => {
+            let back = Query::parse("back=/history").unwrap_or_default();
+            after(Err(problem), visit, &back)
+        }
+    }
 }
 
 fn row(web: &Web, visit: &Visit, run: &RunRow, account: String) -> Row {
@@ -108,18 +180,21 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// What started a run, and who asked.
-pub(crate) fn why(visit: &Visit, run: &RunRow) -> String {
-    let by = run.asked_by.as_deref();
-    let language = visit.language;
-    let trigger = match run.trigger {
+fn trigger(trigger: Trigger) -> &'static str {
+    match trigger {
         Trigger::Api => said("asked for"),
         Trigger::Schedule => said("by the schedule"),
         Trigger::Cli => said("on the command line"),
         Trigger::Startup => said("at the start"),
-    };
-    match by {
-        Some(by) => language.fill("{}, by {}", &[language.say(trigger), by]),
-        None => language.say(trigger).to_owned(),
+    }
+}
+
+/// What started a run, and who asked.
+pub(crate) fn why(visit: &Visit, run: &RunRow) -> String {
+    let language = visit.language;
+    let trigger = language.say(trigger(run.trigger));
+    match run.asked_by.as_deref() {
+        Some(by) => language.fill("{}, by {}", &[trigger, by]),
+        None => trigger.to_owned(),
     }
 }

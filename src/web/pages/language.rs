@@ -126,6 +126,15 @@ impl Language {
         }
     }
 
+    /// `820 kB`, `12.4 MB`, `3.1 GB`.
+    pub(crate) fn bytes(self, bytes: u64) -> String {
+        match bytes {
+            0..1_000_000 => format!("{} kB", self.number(bytes.div_ceil(1000))),
+            1_000_000..1_000_000_000 => format!("{} MB", self.decimal(bytes as f64 / 1e6)),
+            _ => format!("{} GB", self.decimal(bytes as f64 / 1e9)),
+        }
+    }
+
     /// `9 ms`, `1.2 s`, `48 s`, `2 min 3 s`, `1 h 2 min`, `5 days`.
     pub(crate) fn duration(self, it: Duration) -> String {
         let seconds = it.as_secs();
@@ -225,7 +234,16 @@ mod tests {
                 }
             }
         }
+        texts.extend(meanings());
         texts
+    }
+
+    /// What the settings mean, from their table: the last text on each of its lines.
+    fn meanings() -> Vec<String> {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/table.rs");
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("setting(\""));
+        lines.filter_map(|line| strings(&format!("\"{line}")).pop()).collect()
     }
 
     /// The string literals among a call's arguments.

@@ -7,11 +7,16 @@ mod acts;
 pub(crate) mod assets;
 mod chart;
 mod entrance;
+mod held;
 mod history;
 pub(crate) mod language;
 mod overview;
 mod phones;
 mod run;
+mod settings;
+mod size;
+mod system;
+mod timeline;
 
 use askama::Template;
 use axum::Router;
@@ -48,6 +53,10 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/do/pause", post(acts::pause))
         .route("/do/decide", post(acts::decide))
         .merge(phones::routes())
+        .route("/runs/{id}/held", get(held::held))
+        .route("/do/clear-history", post(history::clear))
+        .merge(settings::routes())
+        .merge(system::routes())
 }
 
 /// Where a page stands in the menu.
@@ -58,6 +67,8 @@ pub(crate) enum Place {
     Overview,
     Phones,
     History,
+    Settings,
+    System,
 }
 
 /// What every page needs: who reads it, in which language, and what time it is.
@@ -75,6 +86,8 @@ pub(crate) struct Visit {
     pub(crate) needs_setup: bool,
     /// They may see more than the door.
     pub(crate) is_inside: bool,
+    /// What they may do at most.
+    right: Right,
 }
 
 impl FromRequestParts<Web> for Visit {
@@ -91,12 +104,14 @@ impl FromRequestParts<Web> for Visit {
         let csrf = guest.session.as_ref().map(|it| it.csrf.clone()).unwrap_or_default();
         let reader = guest.who.name().map(str::to_owned);
         let needs_setup = guest.who == Who::Local;
+        let right = guest.who.right();
         let is_inside = guest.who.may(Right::Read);
         Ok(Visit {
             csrf,
             reader,
             needs_setup,
             is_inside,
+            right,
             language,
             now: web.now(),
             zone: web.app.config.timezone.clone(),
@@ -109,6 +124,31 @@ impl Visit {
     /// Shorthand for the templates.
     pub(crate) fn say(&self, english: &'static str) -> &'static str {
         self.language.say(english)
+    }
+
+    /// Whether they may start and stop syncs, and decide on those on hold.
+    pub(crate) fn may_sync(&self) -> bool {
+        self.right >= Right::Sync
+    }
+
+    pub(crate) fn may_administer(&self) -> bool {
+        self.right >= Right::Admin
+    }
+
+    /// When this day began, where the installation is.
+    pub(crate) fn today(&self) -> Timestamp {
+        let now = self.now.to_zoned(self.zone.clone());
+        now.start_of_day().map_or(self.now, |it| it.timestamp())
+    }
+
+    /// A moment to the second, for what is compared with a clock.
+    pub(crate) fn exact(&self, at: &Timestamp) -> Moment {
+        let exact = self.language.exact(*at, &self.zone);
+        Moment {
+            machine: String::new(),
+            words: exact,
+            exact: self.language.relative(*at, self.now),
+        }
     }
 
     /// A moment as people say it, with the exact time on hover and for programs.
@@ -126,7 +166,11 @@ impl Visit {
             item(Place::Overview, "/", self.say("Overview")),
             item(Place::Phones, "/phones", self.say("Phones")),
             item(Place::History, "/history", self.say("History")),
+            item(Place::Settings, settings::entry(self), self.say("Settings")),
         ]
+        .into_iter()
+        .chain(self.may_administer().then(|| item(Place::System, "/system", self.say("Health"))))
+        .collect()
     }
 }
 
@@ -147,6 +191,10 @@ impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Nothing in here comes from outside, so nothing has to be escaped.
         let Moment { machine, exact, words } = self;
+        if machine.is_empty() {
+            // Without a time for programs the script leaves the words alone.
+            return write!(f, "<span title=\"{exact}\">{words}</span>");
+        }
         write!(f, "<time datetime=\"{machine}\" title=\"{exact}\">{words}</time>")
     }
 }

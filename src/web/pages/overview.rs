@@ -4,10 +4,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::store::HistoryQuery;
-use crate::sync::{AccountId, Outcome, Phase};
+use crate::store::{Account, HistoryQuery, RunRow};
+use crate::sync::{AccountId, Delay, Outcome, Phase};
 use crate::web::pages::chart::{Bar, Chart};
-use crate::web::pages::language::{Language, said};
+use crate::web::pages::language::said;
+use crate::web::pages::size::SizeChart;
+use crate::web::pages::timeline::reason;
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::wire::{Picture, Sight};
@@ -24,6 +26,7 @@ struct Overview {
     troubles: Vec<Trouble>,
     cards: Vec<Card>,
     chart: Option<Chart>,
+    size: Option<SizeChart>,
 }
 
 /// Something that a person has to see to.
@@ -58,7 +61,8 @@ struct Live {
     counts: String,
     rate: String,
     left: Option<String>,
-    waiting: Option<String>,
+    /// Why, what comes then, and when.
+    waiting: Option<(&'static str, &'static str, Moment)>,
     cancelling: bool,
 }
 
@@ -85,26 +89,31 @@ impl askama::filters::HtmlSafe for Tone {}
 
 pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
     let sights = read::sights(&web.app, web.app.store.accounts().await?).await?;
+    let changed = web.app.store.changes_since(visit.today()).await?;
     let mut cards = Vec::new();
     for sight in &sights {
         let live = match sight.running {
             Some(_) => {
                 let it = read::progress(&web.app, &web.out, Some(sight.account.id)).await?;
-                Some(it.picture).filter(|it| it.running).map(|it| live(visit.language, &it))
+                Some(it.picture).filter(|it| it.running).map(|it| live(&visit, &it))
             }
             None => None,
         };
-        cards.push(card(&web, &visit, sight, live));
+        let changed = changed.get(&sight.account.id).copied().unwrap_or(0);
+        cards.push(card(&web, &visit, sight, changed, live));
     }
-    let query = HistoryQuery { account: None, before: None, limit: RUNS };
+    let query = HistoryQuery { limit: RUNS, ..HistoryQuery::default() };
     let runs = web.app.store.history(&query).await?;
-    let bars = runs.iter().rev().map(|run| Bar::of(&web, &visit, run)).collect();
+    let runs: Vec<RunRow> = runs.into_iter().rev().collect();
+    let bars = runs.iter().map(|run| Bar::of(&web, &visit, run)).collect();
+    let accounts: Vec<Account> = sights.iter().map(|it| it.account.clone()).collect();
+    let size = SizeChart::of(&visit, &runs, &accounts);
     let chart = (runs.len() > 1).then(|| Chart::of(visit.language, bars));
     let troubles = sights.iter().flat_map(|sight| troubles(&web, &visit, sight)).collect();
-    Ok(page(&Overview { visit, here: Place::Overview, troubles, cards, chart }))
+    Ok(page(&Overview { visit, here: Place::Overview, troubles, cards, chart, size }))
 }
 
-fn card(web: &Web, visit: &Visit, sight: &Sight, live: Option<Live>) -> Card {
+fn card(web: &Web, visit: &Visit, sight: &Sight, changed: u64, live: Option<Live>) -> Card {
     let it = &sight.account;
     let language = visit.language;
     let (tone, state) = state(sight, live.is_some());
@@ -113,7 +122,7 @@ fn card(web: &Web, visit: &Visit, sight: &Sight, live: Option<Live>) -> Card {
         name: it.name.clone(),
         tone,
         state: language.say(state),
-        sentence: sentence(visit, sight),
+        sentence: sentence(visit, sight, changed),
         contacts: language.count(it.counts.live, "{} contact", "{} contacts"),
         last: it.last_success_at.map(|at| visit.ago(&at)),
         next: sight.next_due.map(|at| visit.ago(&at)),
@@ -145,7 +154,7 @@ fn state(sight: &Sight, running: bool) -> (Tone, &'static str) {
 }
 
 /// How an account stands: the state, when it was checked, and what changed.
-fn sentence(visit: &Visit, sight: &Sight) -> String {
+fn sentence(visit: &Visit, sight: &Sight, changed: u64) -> String {
     let it = &sight.account;
     let language = visit.language;
     if let Some(reauth) = &it.needs_reauth {
@@ -161,10 +170,16 @@ fn sentence(visit: &Visit, sight: &Sight) -> String {
         return language.say("Nothing has been synced yet.").to_owned();
     };
     let ago = language.relative(at, visit.now);
-    language.fill("Checked {}.", &[&ago])
+    let checked = language.fill("Checked {}.", &[&ago]);
+    let changed = match changed {
+        0 => language.say("Nothing has changed today.").to_owned(),
+        some => language.count(some, "{} change today.", "{} changes today."),
+    };
+    format!("{checked} {changed}")
 }
 
-fn live(language: Language, it: &Picture) -> Live {
+fn live(visit: &Visit, it: &Picture) -> Live {
+    let language = visit.language;
     let words = match it.phase {
         Some(Phase::Starting) | None => said("Starting"),
         Some(Phase::Verifying) => said("Asking Google about contacts it did not list"),
@@ -187,7 +202,14 @@ fn live(language: Language, it: &Picture) -> Live {
         counts,
         rate: language.fill("{} per second", &[&per_second]),
         left,
-        waiting: it.waiting.as_ref().map(|it| it.message.clone()),
+        waiting: it.waiting.as_ref().and_then(|it| {
+            let until = it.until.0.parse().ok()?;
+            let then = match it.reason {
+                Delay::Pause => said("next page"),
+                _ => said("next try"),
+            };
+            Some((language.say(reason(it.reason)), language.say(then), visit.ago(&until)))
+        }),
         cancelling: it.cancelling,
     }
 }
@@ -220,7 +242,10 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
             detail: language
                 .say("It would delete suspiciously many contacts, and waits for your word.")
                 .to_owned(),
-            way: Some((format!("/runs/{}", web.out.run(run).0), language.say("Look and decide"))),
+            way: Some((
+                format!("/runs/{}/held", web.out.run(run).0),
+                language.say("Look and decide"),
+            )),
         });
     }
     if let Some(since) = it.failing_since {

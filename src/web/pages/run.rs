@@ -5,18 +5,19 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::store::{ChangeRow, ContactId, RunRow};
+use crate::store::{ChangeRow, RunRow};
 use crate::sync::{ChangeKind, Outcome};
 use crate::web::input::{Query, RunInPath};
 use crate::web::pages::chart::outcome;
 use crate::web::pages::history::{kind, why};
 use crate::web::pages::language::{Language, said};
 use crate::web::pages::overview::Tone;
+use crate::web::pages::timeline::Timeline;
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::{Web, read};
 
-/// So many changes, or contacts on hold, stand on one page.
+/// So many changes stand on one page.
 const ROWS: u32 = 100;
 
 #[derive(Template)]
@@ -44,7 +45,9 @@ struct RunPage {
     decided_by: Option<String>,
     listed: Vec<Count>,
     mirror: Vec<Count>,
-    held: Option<Held>,
+    /// How many contacts it would delete, while it waits for a word.
+    held: Option<String>,
+    timeline: Option<Timeline>,
     aside: Vec<Aside>,
     changes: Vec<Change>,
     more: Option<String>,
@@ -56,12 +59,6 @@ struct Count {
     /// `=`, `+` or `−`; empty for the first.
     sign: &'static str,
     number: String,
-}
-
-struct Held {
-    total: String,
-    contacts: Vec<String>,
-    more: Option<String>,
 }
 
 struct Aside {
@@ -95,10 +92,10 @@ pub(crate) async fn run(
     let changes = store.changes(id, after, ROWS + 1).await?;
     let (changes, next) = read::part(changes, ROWS, |it| it.seq);
     let aside = store.set_aside(id, 0, ROWS).await?;
-    let held = match row.outcome {
-        Some(Outcome::Held) => Some(held(&web, &visit, &row, &query).await?),
-        _ => None,
-    };
+    let phases = store.phases(id).await?;
+    let to_delete = row.counts.to_delete;
+    let held = (row.outcome == Some(Outcome::Held))
+        .then(|| visit.language.count(to_delete, "{} contact", "{} contacts"));
     let account = store.account(id.account()).await?.map(|it| it.name).unwrap_or_default();
     let language = visit.language;
     let (tone, outcome) = outcome(row.outcome);
@@ -127,6 +124,7 @@ pub(crate) async fn run(
         listed,
         mirror,
         held,
+        timeline: Timeline::of(&visit, &row, &phases),
         aside: aside
             .into_iter()
             .map(|it| Aside { name: it.resource_name.unwrap_or_default(), reason: it.reason })
@@ -163,19 +161,6 @@ fn books(language: Language, row: &RunRow) -> (Vec<Count>, Vec<Count>) {
         mirror.push(count(said("after"), "=", after));
     }
     (listed, mirror)
-}
-
-async fn held(web: &Web, visit: &Visit, row: &RunRow, query: &Query) -> Result<Held, Problem> {
-    let after = query.text("held")?.and_then(|it| web.out.ids().parse_contact(it));
-    let after = after.unwrap_or(ContactId(0)).0;
-    let rows = web.app.store.held(row.id, after, ROWS + 1).await?;
-    let (rows, next) = read::part(rows, ROWS, |it| web.out.contact(it.contact).0);
-    let contacts = rows.into_iter().map(|it| it.display_name);
-    Ok(Held {
-        total: visit.language.count(row.counts.to_delete, "{} contact", "{} contacts"),
-        contacts: contacts.collect(),
-        more: next.map(|next| format!("/runs/{}?held={next}#held", web.out.run(row.id).0)),
-    })
 }
 
 fn change(language: Language, row: ChangeRow) -> Change {

@@ -96,6 +96,8 @@ pub struct HeldContact {
     pub id: Id,
     pub display_name: String,
     pub resource_name: String,
+    /// As they were typed at Google.
+    pub phone_numbers: Vec<String>,
 }
 
 impl HeldContact {
@@ -104,6 +106,7 @@ impl HeldContact {
             id: out.contact(row.contact),
             display_name: row.display_name,
             resource_name: row.resource_name,
+            phone_numbers: row.phones,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct History {
     pub history: Vec<Run>,
     /// Ask with this for what came before; null at the end.
     pub next_cursor: Option<String>,
+    /// Ask with this as `after` for what came later; null where the newest are shown.
+    pub newer_cursor: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,6 +9,7 @@ mod contact;
 mod dialling;
 mod health;
 mod history;
+mod phases;
 mod problem;
 mod run;
 mod schedule;
@@ -16,6 +17,7 @@ mod search;
 mod sources;
 mod status;
 pub(crate) mod synced;
+mod system;
 pub(crate) mod together;
 
 use jiff::Timestamp;
@@ -41,6 +43,7 @@ pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{
     AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
 };
+pub use phases::{PhaseSpan, Phases, Span, spans};
 pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{
     AccountAnswer, AccountProgress, AccountRun, Cancelled, CancelledRun, Picture, Progress, Run,
@@ -52,6 +55,7 @@ pub use sources::{AddedSource, DomainList, ServiceAccount, SourceCheck};
 pub use status::{
     AccountNeeds, AccountStatus, Needs, NeedsSync, Sight, Standing, Status, SyncState,
 };
+pub use system::{AccountLease, DatabaseState, LeaseShown, System};
 
 /// How ids and times look from outside.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ pub(crate) struct GoodRun {
 pub(crate) const DATABASE: &str = "ringbook.db";
 
 /// All but those that tell of the installation and of people, whom no history knows. A new database is asked whether that is so.
-pub(crate) const TABLES: [&str; 13] = [
+pub(crate) const TABLES: [&str; 14] = [
     "account",
     "oauth_grant",
     "lease",
@@ -59,6 +59,7 @@ pub(crate) const TABLES: [&str; 13] = [
     "held",
     "change",
     "set_aside",
+    "run_phase",
     "label",
 ];
 

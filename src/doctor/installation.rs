@@ -1,0 +1,116 @@
+//! What all accounts share: the disk, the database, the keys, and the way to Google's consent.
+
+use crate::app::App;
+use crate::config::Config;
+use crate::connect::ClientOrigin;
+use crate::connect::redirect::{self, Judgement};
+use crate::doctor::{Finding, Verdict, bad, machine, ok, warn};
+use crate::store::{Account, DbError};
+use crate::words;
+
+/// An OAuth client and its redirect URI are of no use where nobody consents.
+pub(super) async fn all_by_service(app: &App, accounts: &[Account]) -> Result<bool, DbError> {
+    for account in accounts.iter().filter(|it| it.grant_of.is_none()) {
+        if app.store.grant_facts(account.id).await?.is_none_or(|it| it.service.is_none()) {
+            return Ok(false);
+        }
+    }
+    Ok(!accounts.is_empty())
+}
+
+/// Whether everything that is sealed can be opened.
+pub(super) async fn keys(app: &App) -> Finding {
+    const CHECK: &str = "secrets";
+    match app.store.key_status().await {
+        Err(problem) => bad(CHECK, problem.to_string(), "see SECRET_KEY_FILE in `ringbook config`"),
+        Ok(status) if !status.lost.is_empty() => {
+            let keys: Vec<&str> = status.lost.keys().map(String::as_str).collect();
+            let number = words::many(status.lost.values().sum(), "secret");
+            let message = format!(
+                "{number} cannot be opened: {} does not hold the key {}",
+                status.home,
+                keys.join(", ")
+            );
+            let way_out = "put that key back; if it is lost, connect the Google accounts again";
+            bad(CHECK, message, way_out)
+        }
+        Ok(status) => ok(CHECK, format!("sealed with {}", status.home)),
+    }
+}
+
+pub(super) async fn oauth_client(app: &App) -> Finding {
+    const CHECK: &str = "OAuth client";
+    match app.connector.client().await {
+        Err(problem) => bad(CHECK, problem.to_string(), "enter it again: ringbook auth client"),
+        Ok(None) => bad(
+            CHECK,
+            "there is none, so no account can be connected",
+            "Google Cloud console: create an OAuth client of type \"Web application\", and enter it \
+             with `ringbook auth client`",
+        ),
+        Ok(Some((client, origin))) => match client.warning() {
+            Some(warning) if app.connector.asks_google() => {
+                warn(CHECK, warning, "copy it again, and enter it with `ringbook auth client`")
+            }
+            _ => match origin {
+                ClientOrigin::Entered => ok(CHECK, "id and secret were entered"),
+                ClientOrigin::Configuration(source) => {
+                    ok(CHECK, format!("id and secret are set ({source})"))
+                }
+            },
+        },
+    }
+}
+
+/// What Google refuses as a redirect URI, before anybody sees Google's page about it.
+pub(super) fn redirect(app: &App) -> Finding {
+    let Judgement { verdict, message, way_out } = app.connector.judge_redirect();
+    let verdict = match verdict {
+        redirect::Verdict::Good => Verdict::Ok,
+        redirect::Verdict::Odd => Verdict::Warn,
+        redirect::Verdict::Refused => Verdict::Bad,
+    };
+    Finding { check: "redirect URI", verdict, message, way_out, page: None }
+}
+
+/// Less free space than this is too little for a large directory and its journal.
+const FREE_BAD: u64 = 50;
+const FREE_WARN: u64 = 500;
+
+/// Free space where the database is; nothing where it is not on this machine, or the disk does not answer.
+pub async fn disk(config: &Config) -> Option<Finding> {
+    let (folder, free) = machine::free_space(config).await?;
+    let free = free >> 20;
+    let message = format!("{} MB free at {}", words::count(free), folder.display());
+    let way_out = "make room, or move the database with DATABASE_URL";
+    Some(match free {
+        0..FREE_BAD => bad("disk", message, way_out),
+        FREE_BAD..FREE_WARN => warn("disk", message, way_out),
+        _ => ok("disk", message),
+    })
+}
+
+pub(super) async fn database(app: &App) -> Finding {
+    const CHECK: &str = "database";
+    let place = match app.store.path() {
+        Some(path) => path.display().to_string(),
+        None => "PostgreSQL".to_owned(),
+    };
+    if let Err(problem) = app.store.ping().await {
+        return bad(CHECK, format!("{place} does not answer: {problem}"), "see DATABASE_URL");
+    }
+    match app.store.try_to_write().await {
+        Ok(()) => ok(CHECK, format!("{place} can be read and written")),
+        Err(problem) => bad(
+            CHECK,
+            format!("{place} cannot be written: {problem}"),
+            "give this user the right to write the file and its folder",
+        ),
+    }
+}
+
+pub(super) fn unconnected(app: &App) -> Finding {
+    let url = app.config.local_url();
+    let way_out = format!("ringbook auth, or open {url}/auth/google");
+    bad("account", "no Google account is connected", way_out).at("/auth/google")
+}

@@ -16,6 +16,7 @@ mod gate;
 mod grants;
 mod ids;
 mod instance;
+mod kept;
 mod migrate;
 mod page;
 mod prune;
@@ -42,6 +43,7 @@ pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, 
 pub use grants::{ConnectError, GrantFacts, GrantRow, NewTokens, Notice, ServiceFacts, Target};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
+pub use kept::{ContactChangeRow, DeletedQuery, KeptContact, Tombstone};
 pub use migrate::OpenError;
 pub use page::Tally;
 pub use prune::{Pruned, Retention};

@@ -6,6 +6,7 @@
 mod acts;
 pub(crate) mod assets;
 mod chart;
+mod contacts;
 mod entrance;
 mod history;
 pub(crate) mod language;
@@ -46,6 +47,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/do/cancel", post(acts::cancel))
         .route("/do/pause", post(acts::pause))
         .route("/do/decide", post(acts::decide))
+        .merge(contacts::routes())
 }
 
 /// Where a page stands in the menu.
@@ -54,6 +56,7 @@ pub(crate) enum Place {
     /// On none of the menu's pages.
     Nowhere,
     Overview,
+    Contacts,
     History,
 }
 
@@ -121,6 +124,7 @@ impl Visit {
         let item = |place, href, text| MenuItem { href, text, here: place == *here };
         vec![
             item(Place::Overview, "/", self.say("Overview")),
+            item(Place::Contacts, "/contacts", self.say("Contacts")),
             item(Place::History, "/history", self.say("History")),
         ]
     }

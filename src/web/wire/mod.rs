@@ -9,6 +9,7 @@ mod contact;
 mod dialling;
 mod health;
 mod history;
+mod kept;
 mod problem;
 mod run;
 mod schedule;
@@ -41,6 +42,7 @@ pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{
     AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
 };
+pub use kept::{ContactChange, ContactChanges, Deleted, DeletedContact};
 pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{
     AccountAnswer, AccountProgress, AccountRun, Cancelled, CancelledRun, Picture, Progress, Run,

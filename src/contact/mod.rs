@@ -5,10 +5,12 @@
 mod keypad;
 mod name;
 mod text;
+mod vcard;
 
 pub use keypad::Keypad;
 pub use name::{Initial, NameKey, NameOrder, fold};
 pub use text::clean;
+pub use vcard::{VcardVersion, vcard};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

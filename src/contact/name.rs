@@ -64,14 +64,24 @@ impl NameKey {
     }
 
     pub fn initial(&self) -> Initial {
-        match self.0.chars().next() {
-            Some(c) if c.is_ascii_lowercase() => Initial(c.to_ascii_uppercase()),
-            _ => Initial('#'),
-        }
+        Initial::of_folded(&self.0)
     }
 }
 
 impl Initial {
+    /// Of a folded text.
+    pub fn of_folded(folded: &str) -> Initial {
+        match folded.chars().next() {
+            Some(c) if c.is_ascii_lowercase() => Initial(c.to_ascii_uppercase()),
+            _ => Initial('#'),
+        }
+    }
+
+    /// All of them, in order.
+    pub fn all() -> impl Iterator<Item = Initial> {
+        ('A'..='Z').chain(['#']).map(Initial)
+    }
+
     /// Accepts one letter of either case, or `#`.
     pub fn parse(raw: &str) -> Option<Initial> {
         let mut chars = raw.chars();

@@ -402,6 +402,7 @@ impl Directory {
             shown: named.shown,
             sort_key: named.sort_key,
             keypad: named.keypad,
+            initial: named.initial,
             starred: content.is_starred(),
             has_phone: !content.phones.is_empty(),
             off_phones: !reaches_phones(content, shown),

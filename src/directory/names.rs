@@ -4,7 +4,7 @@ use icu_collator::options::CollatorOptions;
 use icu_collator::{CollatorBorrowed, CollatorPreferences};
 use icu_locale_core::Locale;
 
-use crate::contact::{Content, Keypad, NameOrder, Names, fold};
+use crate::contact::{Content, Initial, Keypad, NameOrder, Names, fold};
 
 /// How names are shown and sorted.
 pub struct Naming {
@@ -19,6 +19,8 @@ pub struct Named {
     /// Names are in order when these bytes are.
     pub sort_key: Vec<u8>,
     pub keypad: Keypad,
+    /// The letter that people look for it under.
+    pub initial: Initial,
 }
 
 impl Naming {
@@ -37,9 +39,11 @@ impl Naming {
         let sounds = self.sound(&content.names);
         let sorted = sounds.as_deref().unwrap_or(&shown);
         let sorted = sorted.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let folded = fold(sorted, 64);
         Named {
             sort_key: self.sort_key(sorted),
-            keypad: Keypad::of_folded(&fold(sorted, 64)),
+            keypad: Keypad::of_folded(&folded),
+            initial: Initial::of_folded(&folded),
             shown,
         }
     }

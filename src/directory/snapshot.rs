@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use crate::contact::Keypad;
+use crate::contact::{Initial, Keypad};
 use crate::directory::digits::Digits;
 use crate::directory::grams::{BLOCK, Grams};
 
@@ -20,6 +20,7 @@ pub struct Record {
     pub shown: String,
     pub sort_key: Vec<u8>,
     pub keypad: Keypad,
+    pub initial: Initial,
     pub starred: bool,
     /// It has something that is meant to be a number.
     pub has_phone: bool,
@@ -76,6 +77,7 @@ struct Entry {
     folded: Part,
     digits: Part,
     keypad: Keypad,
+    initial: Initial,
     starred: bool,
     has_phone: bool,
     /// None of its labels reaches the phones.
@@ -224,6 +226,7 @@ impl Snapshot {
             folded,
             digits,
             keypad: record.keypad,
+            initial: record.initial,
             starred: record.starred,
             has_phone: record.has_phone,
             off_phones: record.off_phones,
@@ -395,6 +398,30 @@ impl Snapshot {
     /// Whether none of its labels reaches the phones.
     pub(super) fn is_off_phones(&self, place: u32) -> bool {
         self.entries[place as usize].off_phones
+    }
+
+    /// The letter that a contact stands under.
+    pub fn initial(&self, place: u32) -> Initial {
+        self.entries[place as usize].initial
+    }
+
+    pub fn account(&self, place: u32) -> i64 {
+        i64::from(self.entries[place as usize].account)
+    }
+
+    /// The labels that contacts have, with or without a number: account and resource name.
+    pub fn label_names(&self) -> &[(i64, String)] {
+        &self.label_names
+    }
+
+    /// Whoever has one of these labels, in order.
+    pub fn with_label(&self, wanted: impl Fn(i64, &str) -> bool) -> Vec<u32> {
+        let wanted: Vec<bool> =
+            self.label_names.iter().map(|(account, name)| wanted(*account, name)).collect();
+        let has = |(_, label): &&(u32, u32)| wanted.get(*label as usize).copied().unwrap_or(false);
+        let mut places: Vec<u32> = self.labelled.iter().filter(has).map(|(it, _)| *it).collect();
+        places.dedup();
+        places
     }
 
     pub fn keypad(&self, key: Keypad) -> &[u32] {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 
-use crate::contact::{Keypad, fold};
+use crate::contact::{Initial, Keypad, fold};
 use crate::directory::digits::Digits;
 use crate::directory::search::{Fit, Hit, Scope};
 use crate::directory::snapshot::{Record, Snapshot};
@@ -60,6 +60,7 @@ fn record() -> impl Strategy<Value = Record> {
                 shown: fields[0].to_uppercase(),
                 sort_key: fields[0].clone().into_bytes(),
                 keypad: Keypad::of_folded(&fields[0]),
+                initial: Initial::of_folded(&fields[0]),
                 starred,
                 has_phone,
                 off_phones,
@@ -324,6 +325,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         shown: "Zero".to_owned(),
         sort_key: b"zero".to_vec(),
         keypad: Keypad::of_folded("zero"),
+        initial: Initial::of_folded("zero"),
         starred: false,
         has_phone: true,
         off_phones: false,

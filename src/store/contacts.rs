@@ -64,7 +64,7 @@ pub struct ContactQuery {
     pub limit: u32,
 }
 
-const CONTACT: &str = "
+pub(super) const CONTACT: &str = "
     select c.id, c.resource_name, c.display_name, d.content, c.created_at, c.updated_at, c.edited_at
     from contact c join contact_content d on d.contact = c.id";
 
@@ -254,7 +254,7 @@ impl Store {
     }
 }
 
-fn contact(row: &Row) -> Result<ContactRow, DbError> {
+pub(super) fn contact(row: &Row) -> Result<ContactRow, DbError> {
     Ok(ContactRow {
         id: ContactId(row.int(0)?),
         resource_name: row.text(1)?.to_owned(),

@@ -30,6 +30,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/postgres/0006_sources.sql"),
     ),
     (
+        include_str!("migrations/sqlite/0007_contact_changes.sql"),
+        include_str!("migrations/postgres/0007_contact_changes.sql"),
+    ),
+    (
         include_str!("migrations/sqlite/0008_phases.sql"),
         include_str!("migrations/postgres/0008_phases.sql"),
     ),

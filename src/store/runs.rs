@@ -321,7 +321,7 @@ pub(crate) fn run(row: &Row) -> Result<RunRow, DbError> {
     })
 }
 
-fn change(row: &Row) -> Result<ChangeRow, DbError> {
+pub(super) fn change(row: &Row) -> Result<ChangeRow, DbError> {
     let side = |column| row.opt_text(column)?.map(content).transpose();
     let (before, after): Sides = (side(6)?, side(7)?);
     let mut fields = differences(before.as_ref(), after.as_ref());

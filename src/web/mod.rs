@@ -13,6 +13,7 @@ mod guests;
 mod health;
 mod history;
 mod input;
+mod kept;
 mod layers;
 mod openapi;
 mod pages;
@@ -197,6 +198,10 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::stats))
         .routes(routes!(contacts::one))
+        .routes(routes!(kept::deleted))
+        .routes(routes!(kept::deleted_vcards))
+        .routes(routes!(kept::changes))
+        .routes(routes!(kept::vcard))
         .routes(routes!(search::search))
         .routes(routes!(search::contacts))
         .routes(routes!(search::by_name))

@@ -1,14 +1,14 @@
 //! Reads that gather what the store and the supervisor know into the shapes of the API. The command
 //! line prints the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::app::App;
 use crate::contact::{Content, fold};
-use crate::directory::{Fit, Hit, Scope};
+use crate::directory::{Fit, Hit, Scope, View};
 use crate::store::{
     Account, ContactId, ContactRow, Counts, DbError, HeldQuery, HistoryPlace, HistoryQuery, RunRow,
     RunSums,
@@ -304,6 +304,18 @@ pub async fn label_names(
         names.extend(labels.into_iter().map(|(resource, name)| ((account, resource), name)));
     }
     Ok(names)
+}
+
+/// Places of whoever fits, the best first: by name, by number, and by the keys of a telephone that spell
+/// a name, as on the phones.
+pub(crate) fn find(view: &View, asked: &str) -> Vec<u32> {
+    let mut hits = view.contacts.search(asked, Scope::Everything);
+    if asked.bytes().all(|it| it.is_ascii_digit()) {
+        let known: HashSet<u32> = hits.iter().map(|(_, place)| *place).collect();
+        let spelled = view.contacts.search_by_keys(asked);
+        hits.extend(spelled.into_iter().filter(|(_, place)| !known.contains(place)));
+    }
+    hits.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A part of those of one account or of all who fit, best first, and how many there are in all.

@@ -15,6 +15,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("phones.js", SCRIPT, include_bytes!("files/phones.js")),
     ("settings.css", STYLE, include_bytes!("files/settings.css")),
     ("settings.js", SCRIPT, include_bytes!("files/settings.js")),
+    ("contacts.css", STYLE, include_bytes!("files/contacts.css")),
+    ("contacts.js", SCRIPT, include_bytes!("files/contacts.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("files/icon.svg")),
 ];
 const STYLE: &str = "text/css; charset=utf-8";

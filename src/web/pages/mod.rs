@@ -6,6 +6,7 @@
 mod acts;
 pub(crate) mod assets;
 mod chart;
+mod contacts;
 mod entrance;
 mod held;
 mod history;
@@ -57,6 +58,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/do/clear-history", post(history::clear))
         .merge(settings::routes())
         .merge(system::routes())
+        .merge(contacts::routes())
 }
 
 /// Where a page stands in the menu.
@@ -65,6 +67,7 @@ pub(crate) enum Place {
     /// On none of the menu's pages.
     Nowhere,
     Overview,
+    Contacts,
     Phones,
     History,
     Settings,
@@ -164,6 +167,7 @@ impl Visit {
         let item = |place, href, text| MenuItem { href, text, here: place == *here };
         vec![
             item(Place::Overview, "/", self.say("Overview")),
+            item(Place::Contacts, "/contacts", self.say("Contacts")),
             item(Place::Phones, "/phones", self.say("Phones")),
             item(Place::History, "/history", self.say("History")),
             item(Place::Settings, settings::entry(self), self.say("Settings")),

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 
+use crate::contact::FieldChange;
 use crate::store::{ChangeRow, RunRow};
 use crate::sync::{ChangeKind, Outcome};
 use crate::web::input::{Query, RunInPath};
@@ -67,16 +68,18 @@ struct Aside {
 }
 
 struct Change {
+    /// To the contact, which may have gone for good.
+    href: String,
     name: String,
     tone: Tone,
     kind: &'static str,
     fields: Vec<Field>,
 }
 
-struct Field {
-    name: String,
-    before: String,
-    after: String,
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 pub(crate) async fn run(
@@ -129,7 +132,7 @@ pub(crate) async fn run(
             .into_iter()
             .map(|it| Aside { name: it.resource_name.unwrap_or_default(), reason: it.reason })
             .collect(),
-        changes: changes.into_iter().map(|it| change(language, it)).collect(),
+        changes: changes.into_iter().map(|it| change(&web, language, it)).collect(),
         more: next.map(|after| format!("/runs/{shown}?after={after}#changes")),
         id: shown,
         visit,
@@ -163,26 +166,31 @@ fn books(language: Language, row: &RunRow) -> (Vec<Count>, Vec<Count>) {
     (listed, mirror)
 }
 
-fn change(language: Language, row: ChangeRow) -> Change {
-    let (tone, kind) = match row.kind {
+fn change(web: &Web, language: Language, row: ChangeRow) -> Change {
+    let (tone, kind) = change_kind(row.kind);
+    Change {
+        href: format!("/contacts/{}", web.out.contact(row.contact).0),
+        name: row.display_name,
+        tone,
+        kind: language.say(kind),
+        fields: row.fields.into_iter().map(field).collect(),
+    }
+}
+
+pub(super) fn change_kind(kind: ChangeKind) -> (Tone, &'static str) {
+    match kind {
         ChangeKind::Created => (Tone::Good, said("created")),
         ChangeKind::Updated => (Tone::Busy, said("updated")),
         ChangeKind::Deleted => (Tone::Bad, said("deleted")),
         ChangeKind::Restored => (Tone::Good, said("restored")),
-    };
-    Change {
-        name: row.display_name,
-        tone,
-        kind: language.say(kind),
-        fields: row
-            .fields
-            .into_iter()
-            .map(|it| Field {
-                name: it.field.replace('_', " "),
-                before: it.before.as_ref().map(plain).unwrap_or_default(),
-                after: it.after.as_ref().map(plain).unwrap_or_default(),
-            })
-            .collect(),
+    }
+}
+
+pub(super) fn field(it: FieldChange) -> Field {
+    Field {
+        name: it.field.replace('_', " "),
+        before: it.before.as_ref().map(plain).unwrap_or_default(),
+        after: it.after.as_ref().map(plain).unwrap_or_default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod contact;
 mod dialling;
 mod health;
 mod history;
+mod kept;
 mod phases;
 mod problem;
 mod run;
@@ -43,6 +44,7 @@ pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{
     AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
 };
+pub use kept::{ContactChange, ContactChanges, Deleted, DeletedContact};
 pub use phases::{PhaseSpan, Phases, Span, spans};
 pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{

@@ -11,8 +11,8 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 // What may be sent for one page, with all that it loads.
 const BYTES = 100_000;
 
-export const DESK = { width: 1280, height: 900 };
-export const PHONE = { width: 390, height: 844 };
+export const DESK = { viewport: { width: 1280, height: 900 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 export function launch() {
   // Without a sandbox, since tests may run as root, in containers too; all that it visits is ours.
@@ -21,7 +21,7 @@ export function launch() {
 
 // A page in a browser profile of its own. `troubles` gathers what the browser complains about.
 export async function open(browser, options = {}) {
-  const context = await browser.newContext({ viewport: DESK, locale: "en-GB", colorScheme: "light", ...options });
+  const context = await browser.newContext({ ...DESK, locale: "en-GB", colorScheme: "light", ...options });
   await context.addInitScript(watch);
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);

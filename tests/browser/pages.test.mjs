@@ -7,10 +7,10 @@ import { House } from "./house.mjs";
 import { DOOR, FIRST, INSIDE, furnish, pathOf } from "./pages.mjs";
 
 const LOOKS = [
-  { look: "light", viewport: DESK, colorScheme: "light" },
-  { look: "dark", viewport: DESK, colorScheme: "dark" },
-  { look: "on a small screen", viewport: PHONE, colorScheme: "light" },
-  { look: "on a small screen, dark and in German", viewport: PHONE, colorScheme: "dark", locale: "de-DE" },
+  { look: "light", ...DESK, colorScheme: "light" },
+  { look: "dark", ...DESK, colorScheme: "dark" },
+  { look: "on a small screen", ...PHONE, colorScheme: "light" },
+  { look: "on a small screen, dark and in German", ...PHONE, colorScheme: "dark", locale: "de-DE" },
 ];
 
 let browser, house, empty, session;

@@ -7,7 +7,7 @@ import { House, until } from "./house.mjs";
 import { DOOR, FIRST, INSIDE, furnish, pathOf } from "./pages.mjs";
 
 const folder = resolve(process.argv[2] ?? "target/screenshots");
-const SCREENS = { desk: { viewport: DESK }, phone: { viewport: PHONE, deviceScaleFactor: 2 } };
+const SCREENS = { desk: DESK, phone: { ...PHONE, deviceScaleFactor: 2 } };
 
 await mkdir(folder, { recursive: true });
 const [browser, house, empty] = await Promise.all([launch(), House.open({ contacts: 1250 }), House.open({ latency: 300, settings: { SYNC_BATCH_SIZE: "20" } })]);

@@ -25,14 +25,27 @@ function refresh(part) {
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { "x-part": part.id } });
+      // Whoever is signed out in the meantime is led to the door.
+      if (answer.redirected) { location.reload(); return; }
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const found = fresh.getElementById(part.id);
-        if (found) { mend(part, found); tellTimes(part); }
+        if (found) { keepingPlace(part, () => mend(part, found)); tellTimes(part); }
       }
     } catch { /* The stream tells when the server is there again. */ }
     setTimeout(() => { asking = false; if (again) { again = false; ask(); } }, 500);
   };
+}
+
+// What has the keyboard may be gone afterwards: "Cancel", when there is nothing left to cancel. What
+// stands in the same place then gets it.
+function keepingPlace(part, change) {
+  const held = part.contains(document.activeElement) ? document.activeElement : null;
+  const home = held?.closest("section[id]")?.id;
+  change();
+  if (!held || held.isConnected) return;
+  const place = (home && document.getElementById(home)) || part;
+  place.querySelector("button:enabled, a[href], summary")?.focus();
 }
 
 function mend(old, fresh) {
@@ -60,13 +73,30 @@ function mend(old, fresh) {
 const live = document.querySelector("[data-live]");
 if (live) {
   const ask = refresh(live);
-  const events = new EventSource("/api/sync/events");
-  events.addEventListener("progress", ask);
-  events.addEventListener("run", ask);
-  // After a break the truth may be another.
-  events.addEventListener("open", ask);
-  addEventListener("pagehide", () => events.close());
+  const lost = document.getElementById("lost");
+  let events = null;
+  const leave = () => { events?.close(); events = null; };
+  const follow = () => {
+    leave();
+    events = new EventSource("/api/sync/events");
+    events.addEventListener("progress", ask);
+    events.addEventListener("run", ask);
+    // After a break the truth may be another.
+    events.addEventListener("open", () => { lost.hidden = true; ask(); });
+    events.addEventListener("error", ({ target }) => {
+      if (target !== events) return;
+      lost.hidden = false;
+      // Browsers try again by themselves after a break, but not after a refusal.
+      if (target.readyState === EventSource.CLOSED) { ask(); setTimeout(() => { if (target === events) follow(); }, 5000); }
+    });
+  };
+  // A browser has only six connections to a server: one that nobody looks at must not keep one.
+  const look = () => { if (document.hidden) leave(); else if (!events) follow(); };
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  setInterval(() => { if (events) ask(); }, 60_000);
+  look();
 }
 
 tellTimes(document);

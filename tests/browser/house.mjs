@@ -39,6 +39,7 @@ export class House {
   // `contacts` are at Google; `latency` is how many milliseconds it takes to answer.
   static async open({ contacts = 200, latency = 0, settings = {} } = {}) {
     const it = new House();
+    it.contacts = contacts;
     it.folder = await mkdtemp(join(tmpdir(), "ringbook-browser-"));
     try {
       const simulate = ["simulate-google", "--port", String(await freePort()), "--contacts", String(contacts), "--latency-ms", String(latency)];
@@ -134,8 +135,8 @@ async function freePort() {
 }
 
 // Asks until the answer is yes.
-export async function until(what, ask) {
-  const end = Date.now() + 20_000;
+export async function until(what, ask, patience = 20_000) {
+  const end = Date.now() + patience;
   while (!(await ask())) {
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
     await new Promise((go) => setTimeout(go, 20));

@@ -18,6 +18,7 @@ mod handset;
 mod kill;
 mod lease_model;
 mod minting;
+mod pages_browser;
 mod phones;
 mod phones_setup;
 mod postgres;

@@ -10,6 +10,7 @@ mod entrance;
 mod history;
 pub(crate) mod language;
 mod overview;
+pub(crate) mod refusals;
 mod run;
 
 use askama::Template;

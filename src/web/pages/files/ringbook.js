@@ -26,7 +26,7 @@ function refresh(part) {
     try {
       const answer = await fetch(location.href, { headers: { "x-part": part.id } });
       // Whoever is signed out in the meantime is led to the door.
-      if (answer.redirected) { location.reload(); return; }
+      if (answer.redirected || answer.status === 401) { location.reload(); return; }
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const found = fresh.getElementById(part.id);

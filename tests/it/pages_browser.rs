@@ -34,6 +34,6 @@ async fn what_does_not_exist_is_shown_as_text_and_never_as_markup() {
     let app = TestApp::new(5).await;
     let url = app.url("/runs/%3Cscript%3Ealert(1)%3C%2Fscript%3E");
     let answer = Client::new().get(url).header("accept", "text/html").send().await.unwrap();
-    assert_eq!(answer.status(), 404);
+    assert!(answer.status().is_client_error());
     assert!(!answer.text().await.unwrap().contains("<script>alert"));
 }

@@ -151,6 +151,14 @@ describe("people", { concurrency: 3 }, () => {
     assert.match(said, /\d+ s/);
   });
 
+  story("times go on with the server's clock, when the browser's is three hours ahead", {}, async (house, page) => {
+    await house.settle(page);
+    await page.clock.install({ time: Date.now() + 3 * 3600_000 });
+    await page.goto(`${house.url}/history`);
+    await page.clock.runFor(21_000);
+    assert.match(await page.locator("td time").first().innerText(), /^[23]\d seconds ago$/);
+  });
+
   story("every page is reached and left by keyboard alone, and shows where one is", {}, async (house, page) => {
     await house.settle(page);
     for (const path of ["/", "/history"]) {

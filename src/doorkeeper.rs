@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::{
     PasswordError, Passwords, Rates, Secret, SecretHash, SetupCode, TOKEN_PREFIX, Throttle,
@@ -55,6 +57,23 @@ struct State {
     devices: HashMap<SecretHash, (Timestamp, DeviceRow)>,
     noted: HashMap<String, Timestamp>,
     askers: HashMap<String, Asker>,
+    /// By the id of a phone with a token, by the address of another.
+    shown: HashMap<String, (Timestamp, Shown)>,
+}
+
+/// What a phone was shown last: which kind of screen, never whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    Menu,
+    Group,
+    Favourites,
+    Labels,
+    Contact,
+    Search,
+    Help,
+    /// A switchboard's question for a name.
+    Lookup,
 }
 
 /// A phone that asked without a token, from the phones' networks.
@@ -415,6 +434,21 @@ impl Access {
         let mut askers: Vec<Asker> = self.state().askers.values().cloned().collect();
         askers.sort_by_key(|it| std::cmp::Reverse(it.last_seen));
         askers
+    }
+
+    /// Notes what a phone was shown.
+    pub fn note_shown(&self, whose: &str, what: Shown) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if !state.shown.contains_key(whose) && state.shown.len() >= DEVICES_KNOWN {
+            state.shown.clear();
+        }
+        state.shown.insert(whose.to_owned(), (now, what));
+    }
+
+    /// What a phone was shown last since this process started, by its id or its address.
+    pub fn shown(&self, whose: &str) -> Option<(Timestamp, Shown)> {
+        self.state().shown.get(whose).copied()
     }
 
     /// Hashes a new password for somebody.

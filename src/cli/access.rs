@@ -341,6 +341,16 @@ pub(crate) async fn list_phones(desk: &Desk) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
+/// `phones rename`
+pub(crate) async fn rename_phone(desk: &Desk, phone: &str, name: &str) -> Result<Exit, Trouble> {
+    let app = desk.open().await?;
+    let name = doorkeeper::name(name)?;
+    let row = phone_named(&app, phone).await?;
+    app.store.rename_device(&row.id, &name).await?;
+    note(&app, "phones rename", &row.id).await;
+    done(desk.screen, format!("`{}` is called `{name}` now.", row.name))
+}
+
 /// `phones revoke`
 pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Trouble> {
     let app = desk.open().await?;

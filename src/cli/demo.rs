@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::cli::beside::Beside;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::serve::until;
@@ -76,7 +77,7 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     }
     let config = settings(&desk, &simulator, &folder, port)?;
     telemetry::start(config.log_level.as_str(), config.log_format)?;
-    let app = App::open(config).await?;
+    let (app, _beside) = Beside::open(config).await?;
     let account = connect(&app).await?;
 
     let (stop, stopped) = watch::channel(false);

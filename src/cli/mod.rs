@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod auth;
+mod beside;
 mod decide;
 mod demo;
 mod dial;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::app::App;
+use crate::cli::beside::Beside;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::signals::Signals;
@@ -31,7 +32,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
-    let app = App::open(config).await?;
+    let (app, _beside) = Beside::open(config).await?;
     refuse_open_doors(&app).await?;
     greet(&app, desk.screen).await?;
 

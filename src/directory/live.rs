@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
@@ -119,11 +120,17 @@ pub struct Directory {
     view: RwLock<Option<Arc<View>>>,
     /// Held by whoever makes the next view.
     maker: Arc<Mutex<()>>,
-    /// When the database last said that the view is the newest, and how much this process had written.
+    /// When the database last said that the view will do, and how much this process had written.
     asked: std::sync::Mutex<Option<(u64, Timestamp)>>,
+    /// Where it was made: that is where views are made, whoever asks for them.
+    runtime: Handle,
 }
 
 impl Directory {
+    /// Views are made on the runtime on which this is called.
+    ///
+    /// # Panics
+    /// Outside a runtime.
     pub fn new(store: Store, rules: Rules) -> Directory {
         Directory {
             store,
@@ -131,6 +138,7 @@ impl Directory {
             view: RwLock::default(),
             maker: Arc::default(),
             asked: std::sync::Mutex::default(),
+            runtime: Handle::current(),
         }
     }
 
@@ -174,6 +182,7 @@ impl Directory {
             if !early {
                 self.start_making();
             }
+            self.note(pulse, now);
             return Ok(view);
         }
         let newest = async {
@@ -196,7 +205,7 @@ impl Directory {
 
     fn begin_making(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> JoinHandle<()> {
         let this = self.clone();
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             if let Err(problem) = this.make_next(turn).await {
                 warn!(%problem, "the directory could not be brought up to date");
             }

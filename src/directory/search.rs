@@ -344,6 +344,7 @@ fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
 fn best_of_each(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_unstable_by_key(|(fit, place)| u64::from(*place) << 8 | *fit as u64);
     hits.dedup_by_key(|(_, place)| *place);
-    hits.sort_unstable_by_key(|(fit, place)| (*fit as u64) << 32 | u64::from(*place));
+    // A stable sort of what is in order already, by one of seven values.
+    hits.sort_by_key(|(fit, _)| *fit);
     hits
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tracing::{debug, error, info, warn};
 
@@ -98,6 +99,8 @@ struct Inner {
     nudge: Notify,
     /// Set once; no run starts after it.
     closing: watch::Sender<bool>,
+    /// Where it was made: that is where its runs are at home, whoever starts them.
+    runtime: Handle,
 }
 
 struct Running {
@@ -119,6 +122,10 @@ const FOLLOW_UP_MAX: Duration = Duration::from_secs(10);
 const PRUNE: Duration = Duration::from_secs(600);
 
 impl Supervisor {
+    /// Runs are made on the runtime on which this is called.
+    ///
+    /// # Panics
+    /// Outside a runtime.
     pub fn new(
         store: Store,
         launcher: Arc<dyn Launcher>,
@@ -134,6 +141,7 @@ impl Supervisor {
             erasing: Mutex::default(),
             nudge: Notify::new(),
             closing: watch::Sender::new(false),
+            runtime: Handle::current(),
         }))
     }
 
@@ -207,7 +215,7 @@ impl Supervisor {
         }
         let (this, account) = (self.clone(), wish.account);
         let work = inner.launcher.launch(beginning, stopped);
-        tokio::spawn(async move {
+        inner.runtime.spawn(async move {
             let ended = Ended { supervisor: this.clone(), account, run, tell };
             let finished = work.await;
             ended.with(finished).await;
@@ -292,7 +300,7 @@ impl Supervisor {
     ) {
         self.erasing().insert(account);
         let this = self.clone();
-        tokio::spawn(async move {
+        self.0.runtime.spawn(async move {
             let done = this.0.store.erasure(account).finish().await;
             this.erasing().remove(&account);
             match &done {

@@ -30,6 +30,7 @@ mod syncs;
 mod tls;
 pub mod wire;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -65,14 +66,18 @@ pub(crate) mod hostile {
     pub(crate) use super::read::cursor;
 }
 
-/// What every handler gets.
+/// What every handler gets: one pointer, for a request is handed it a dozen times, and to count each of its
+/// parts as often, on all cores at once, took longer than to answer.
 #[derive(Clone)]
-pub(crate) struct Web {
+pub(crate) struct Web(Arc<Served>);
+
+/// What is behind a [`Web`].
+pub(crate) struct Served {
     app: App,
     out: Outward,
     /// What was searched for on which phone.
-    recent: Arc<Recent>,
-    screens: Arc<Screens>,
+    recent: Recent,
+    screens: Screens,
     /// One for each who follows the events.
     followers: Arc<Semaphore>,
     /// Turns true when the server is to end, and with it what would never end by itself.
@@ -91,20 +96,28 @@ pub(crate) struct Whom {
 /// How many may follow the events at once.
 const FOLLOWERS: usize = 256;
 
+impl Deref for Web {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
 impl Web {
     fn new(app: App, closing: watch::Receiver<bool>) -> Web {
         let out = Outward::new(&app.store, &app.config);
         let started_at = app.clock.now();
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
-        Web {
+        Web(Arc::new(Served {
             app,
             out,
-            recent: Arc::default(),
-            screens: Arc::default(),
+            recent: Recent::default(),
+            screens: Screens::default(),
             followers,
             closing,
             started_at,
-        }
+        }))
     }
 
     /// The account that is named, or the first one; `None` when there is none yet.

@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::access::Who;
+use crate::access::{Who, host_of};
 use crate::config::EmptyGroups;
 use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
 use crate::directory::{Hit, Scope, Snapshot, View};
+use crate::doorkeeper::Shown;
 use crate::phone::{
     Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
 };
@@ -27,7 +28,7 @@ use crate::web::screens::{ANY_TOKEN, Key, Rendered};
 /// How phones with enterprise firmware say what they are.
 pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
 /// What stands behind the address in every link.
-const ROOT: &str = "/directory";
+pub(crate) const ROOT: &str = "/directory";
 /// A longer name of a server leaves too little room in a link.
 const HOST_LEN_MAX: usize = 100;
 /// What is looked for is cut here.
@@ -35,13 +36,19 @@ const ASKED_MAX: usize = 60;
 
 /// Any screen of the directory.
 pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
+    let device = device(&web, &parts, &Lenient::of(parts.uri.query()));
+    screen_for(&web, &parts, device).await
+}
+
+/// The screen that these headers are shown, whoever's recent searches it is about.
+pub(crate) async fn screen_for(web: &Web, parts: &Parts, device: String) -> Response {
     let config = &web.app.config;
     let token = device_token(parts.uri.path());
     // Links lead back to where the phone came in. What is kept for all phones holds a stand-in for the token.
     let prefix = token.map(|_| format!("/p/{ANY_TOKEN}")).unwrap_or_default();
     let desk = Desk {
         phone: phone(&parts.headers),
-        base: format!("{}{prefix}{ROOT}", origin(&web, &parts)),
+        base: format!("{}{prefix}{ROOT}", origin(web, parts)),
         title: config.directory_title.clone(),
         per_page: config.directory_max_entries_per_page,
     };
@@ -52,8 +59,7 @@ pub(crate) async fn screen(State(web): State<Web>, parts: Parts) -> Response {
     };
     let path = path.strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
     let charset = charset(&parts.headers);
-    let device = device(&web, &parts, &query);
-    let visit = Visit { web: &web, desk: &desk, query: &query, device };
+    let visit = Visit { web, desk: &desk, query: &query, device };
     match visit.rendered(path, charset).await {
         Ok(screen) => screen.answer_for(token),
         Err(problem) => {
@@ -367,6 +373,43 @@ fn device(web: &Web, parts: &Parts, query: &Lenient) -> String {
     match query.text("name").filter(|it| !it.is_empty()) {
         Some(name) => name.chars().take(32).collect(),
         None => address(parts, web),
+    }
+}
+
+/// Which kind of screen stands under a path, for whoever looks after the phones; `None` where there is none.
+pub(crate) fn kind_of_screen(path: &str) -> Option<Shown> {
+    let path = match device_token(path) {
+        Some(token) => path.get("/p/".len() + token.len()..).unwrap_or_default(),
+        None => path,
+    };
+    if path == "/lookup" {
+        return Some(Shown::Lookup);
+    }
+    let first = path.strip_prefix(ROOT)?.trim_start_matches('/').split('/').next();
+    Some(match first.unwrap_or_default() {
+        "" => Shown::Menu,
+        "groups" => Shown::Group,
+        "favourites" => Shown::Favourites,
+        "labels" => Shown::Labels,
+        "contacts" => Shown::Contact,
+        "search" => Shown::Search,
+        "help" => Shown::Help,
+        _ => return None,
+    })
+}
+
+/// Where phones find us, as far as the request of somebody else tells: phones may have a door of their own.
+pub(crate) fn phones_origin(web: &Web, parts: &Parts) -> String {
+    let config = &web.app.config;
+    let here = origin(web, parts);
+    let (None, Some(door)) = (&config.public_url, config.phones_listen) else { return here };
+    if !door.ip().is_unspecified() {
+        return format!("http://{door}");
+    }
+    let host = host_of(&here).unwrap_or_default();
+    match host.contains(':') {
+        true => format!("http://[{host}]:{}", door.port()),
+        false => format!("http://{host}:{}", door.port()),
     }
 }
 

@@ -10,6 +10,9 @@ export const INSIDE = [
   { name: "run", path: async (house, page) => `/runs/${(await run(house, page, (it) => it.created > 0)).id}` },
   { name: "run-changes", path: async (house, page) => `/runs/${(await run(house, page, (it) => it.updated > 0)).id}` },
   { name: "run-held", path: async (house, page) => `/runs/${(await run(house, page, (it) => it.outcome === "held")).id}` },
+  { name: "phones", path: "/phones" },
+  { name: "phones-setup", path: "/phones/setup" },
+  { name: "phones-try", path: "/phones/try" },
   { name: "problem", path: "/runs/00000000-0000-0000-0000-000000000000", status: 404 },
 ];
 

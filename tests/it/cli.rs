@@ -259,8 +259,11 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     place.run(&["phones", "list"]).await.assert(0, &["Reception", "in use", "never seen"]);
     let renewed = place.run(&["phones", "renew", "Reception", "--url", url]).await;
     assert_ne!(renewed.out, made.out);
-    place.run(&["phones", "revoke", "Reception"]).await.assert(0, &["opens nothing any more"]);
-    place.run(&["phones", "list"]).await.assert(0, &["revoked"]);
+    let renamed = place.run(&["phones", "rename", "Reception", "Front desk"]).await;
+    renamed.assert(0, &["`Reception` is called `Front desk` now"]);
+    place.run(&["phones", "rename", "Reception", "x"]).await.assert(2, &["no phone `Reception`"]);
+    place.run(&["phones", "revoke", "Front desk"]).await.assert(0, &["opens nothing any more"]);
+    place.run(&["phones", "list"]).await.assert(0, &["revoked", "Front desk"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

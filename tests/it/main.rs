@@ -19,6 +19,7 @@ mod kill;
 mod lease_model;
 mod minting;
 mod pages_browser;
+mod pages_phones;
 mod phones;
 mod phones_setup;
 mod postgres;

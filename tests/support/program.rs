@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -141,6 +142,14 @@ fn keyboard(typed: &str) -> Stdio {
 }
 
 pub(crate) fn free_port() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    port.to_string()
+    // Below those that the system gives to connections (32768 and up), which come and go with every test;
+    // and each number once, so that no test takes another's before its server is there.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16 % 100 * 100;
+    loop {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port.to_string();
+        }
+    }
 }

@@ -2,8 +2,7 @@
 
 use crate::cli::screen::Paint;
 use crate::cli::words::columns;
-
-use super::page::{Choice, Choices, Page};
+use crate::handset::{Choice, Choices, Key, Page};
 
 /// Columns between the edges. With them it fits into any terminal.
 const WIDTH: usize = 68;
@@ -32,7 +31,7 @@ pub(super) fn drawn(page: &Page, paint: Paint) -> String {
     }
     if !page.keys.is_empty() {
         lines.push(edge('├', '┤'));
-        let key = |key: &super::page::Key| format!("{} {}", key.position, key.name);
+        let key = |key: &Key| format!("{} {}", key.position, key.name);
         let keys: Vec<String> = page.keys.iter().map(key).collect();
         lines.push(row(&keys.join("   "), |it| paint.link(it)));
     }
@@ -82,7 +81,11 @@ mod tests {
 
     #[test]
     fn every_line_of_the_screen_is_as_wide_whatever_is_on_it() {
-        let name = |name: &str| Choice { name: name.to_owned(), target: "+4930".to_owned() };
+        let name = |name: &str| Choice {
+            name: name.to_owned(),
+            target: "+4930".to_owned(),
+            ..Choice::default()
+        };
         let names = ["Ada", "王小明", "👩‍👩‍👧‍👦", &"x".repeat(90), "e\u{301}", ""];
         for choices in [
             Choices::Menu(names.iter().map(|it| name(it)).collect()),

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Request};
 use tower::ServiceExt;
 
 use crate::cli::exit::Trouble;
+use crate::handset::{Page, Received};
 
 type Headers = &'static [(&'static str, &'static str)];
 
@@ -26,8 +27,24 @@ enum End {
 
 /// An answer that a phone would look at.
 pub(super) struct Answer {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The screen, or why a phone shows none.
+    pub(super) fn page(&self) -> Result<Page, String> {
+        let header = |name: &str| {
+            let value = self.headers.get(name);
+            value.map_or(String::new(), |it| String::from_utf8_lossy(it.as_bytes()).into_owned())
+        };
+        Page::read(&Received {
+            content_type: &header("content-type"),
+            refresh: &header("refresh"),
+            expires: &header("expires"),
+            body: &self.body,
+        })
+    }
 }
 
 impl Line {

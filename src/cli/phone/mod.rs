@@ -3,18 +3,18 @@
 
 mod draw;
 mod line;
-mod page;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use crate::cli::Desk;
 use crate::cli::exit::{Exit, Trouble};
+use crate::handset::{Choices, Model, Page};
 use crate::web;
 
 use line::Line;
-use page::{Choices, Page};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,40 +26,13 @@ pub(crate) struct Args {
     url: Option<String>,
 }
 
-/// Phones that show the directory in different ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Model {
-    /// Letters of ISO 8859-1 only
-    #[value(name = "7940")]
-    Cisco7940,
-    /// Select is the leftmost key
-    #[value(name = "7965")]
-    Cisco7965,
-    /// Exit is the leftmost key
-    #[value(name = "8845")]
-    Cisco8845,
-    /// Multiplatform firmware
-    #[value(name = "8851")]
-    Mpp8851,
-    /// Turns pages by a key of its own
-    #[value(name = "spa504")]
-    Spa504,
-}
+impl ValueEnum for Model {
+    fn value_variants<'a>() -> &'a [Model] {
+        &Model::ALL
+    }
 
-impl Model {
-    /// What such a phone says of itself.
-    fn headers(self) -> &'static [(&'static str, &'static str)] {
-        const UNICODE: (&str, &str) = ("accept-charset", "utf-8,iso-8859-1;q=0.8");
-        match self {
-            Model::Cisco7940 => &[
-                ("x-ciscoipphonemodelname", "CP-7940G"),
-                ("accept-charset", "iso-8859-1, utf-8;q=0.8"),
-            ],
-            Model::Cisco7965 => &[("x-ciscoipphonemodelname", "CP-7965G"), UNICODE],
-            Model::Cisco8845 => &[("x-ciscoipphonemodelname", "CP-8845"), UNICODE],
-            Model::Mpp8851 => &[("user-agent", "Cisco-CP-8851-3PCC/11.3.1 (0)"), UNICODE],
-            Model::Spa504 => &[("user-agent", "Cisco/SPA504G-7.4.9c (0)(0)"), UNICODE],
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.about()))
     }
 }
 
@@ -116,7 +89,7 @@ struct Handset {
 impl Handset {
     /// Opens an address. What a phone cannot show leaves the screen as it is.
     async fn open(&mut self, url: &str) -> Result<(), Trouble> {
-        match self.line.get(url).await.and_then(|answer| Page::read(&answer)) {
+        match self.line.get(url).await.and_then(|answer| answer.page()) {
             Ok(page) => {
                 // A page that has expired when it comes is passed over by Back.
                 if !page.expired && self.stack.last().map(String::as_str) != Some(url) {

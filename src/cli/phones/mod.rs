@@ -37,6 +37,13 @@ goes to standard output, what there is to know about it to standard error.")]
         #[arg(long)]
         url: Option<String>,
     },
+    /// Call a phone something else
+    Rename {
+        /// Its name or its id
+        phone: String,
+        /// What to call it from now on
+        name: String,
+    },
     /// Revoke a phone's token
     Revoke {
         /// Its name or its id
@@ -52,6 +59,7 @@ pub(crate) async fn phones(desk: &Desk, command: PhonesCommand) -> Result<Exit, 
         PhonesCommand::Renew { phone, url } => {
             access::renew_phone(desk, &phone, url.as_deref()).await
         }
+        PhonesCommand::Rename { phone, name } => access::rename_phone(desk, &phone, &name).await,
         PhonesCommand::Revoke { phone } => access::revoke_phone(desk, &phone).await,
     }
 }

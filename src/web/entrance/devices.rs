@@ -9,12 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::Secret;
-use crate::doorkeeper::{self, Asker, SignInError};
+use crate::doorkeeper::{self, Asker, Shown, SignInError};
 use crate::store::DeviceRow;
 use crate::web::Web;
 use crate::web::entrance::{Guest, actor};
 use crate::web::input::{Body, field, uuid};
-use crate::web::phones::origin;
+use crate::web::phones::phones_origin;
 use crate::web::problem::Problem;
 use crate::web::wire::{Moment, Outward, ProblemBody};
 
@@ -32,6 +32,8 @@ pub(crate) struct Device {
     pub(crate) last_seen_from: Option<String>,
     /// What it says it is.
     pub(crate) model: Option<String>,
+    /// What it was shown last, since this server started.
+    pub(crate) last_screen: Option<Shown>,
 }
 
 impl Device {
@@ -45,6 +47,7 @@ impl Device {
             last_seen_at: row.seen_at.map(|at| out.time(at)),
             last_seen_from: row.seen_from,
             model: row.model,
+            last_screen: None,
         }
     }
 }
@@ -57,11 +60,14 @@ pub(crate) struct AskerSeen {
     first_seen_at: Moment,
     last_seen_at: Moment,
     requests: u64,
+    /// What it was shown last.
+    last_screen: Option<Shown>,
 }
 
 impl AskerSeen {
-    fn of(out: &Outward, it: Asker) -> AskerSeen {
+    fn of(out: &Outward, it: Asker, last_screen: Option<Shown>) -> AskerSeen {
         AskerSeen {
+            last_screen,
             address: it.address,
             model: it.model,
             first_seen_at: out.time(it.first_seen),
@@ -121,9 +127,17 @@ pub(crate) struct Named {
 )]
 pub(crate) async fn list(State(web): State<Web>) -> Result<Json<Devices>, Problem> {
     let rows = web.app.store.devices().await?;
-    let devices = rows.into_iter().map(|it| Device::of(&web.out, it)).collect();
-    let askers = web.app.access.askers().into_iter();
-    let askers = askers.map(|it| AskerSeen::of(&web.out, it)).collect();
+    let shown = |whose: &str| web.app.access.shown(whose).map(|(_, what)| what);
+    let device = |it: DeviceRow| {
+        let last_screen = shown(&it.id);
+        Device { last_screen, ..Device::of(&web.out, it) }
+    };
+    let devices = rows.into_iter().map(device).collect();
+    let asker = |it: Asker| {
+        let last_screen = shown(&it.address);
+        AskerSeen::of(&web.out, it, last_screen)
+    };
+    let askers = web.app.access.askers().into_iter().map(asker).collect();
     Ok(Json(Devices { devices, askers }))
 }
 
@@ -140,13 +154,23 @@ pub(crate) async fn add(
     Base(base): Base,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = doorkeeper::name(&field(&body, "name")?)?;
-    let secret = Secret::for_device().map_err(SignInError::from)?;
-    let row = web.app.store.add_device(secret.hash(), &name, &actor(&guest)).await?;
-    // It may be tried before this process would look again.
-    web.app.access.forget();
+    let (secret, row) = let_in(&web, &guest, &field(&body, "name")?).await?;
     let body = NewDevice::of(&web.out, &base, &secret, row);
     Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Gives a phone a token.
+pub(crate) async fn let_in(
+    web: &Web,
+    guest: &Guest,
+    name: &str,
+) -> Result<(Secret, DeviceRow), Problem> {
+    let name = doorkeeper::name(name)?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    let row = web.app.store.add_device(secret.hash(), &name, &actor(guest)).await?;
+    // It may be tried before this process would look again.
+    web.app.access.forget();
+    Ok((secret, row))
 }
 
 /// Call a phone something else
@@ -160,11 +184,17 @@ pub(crate) async fn rename(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
-    let name = doorkeeper::name(&field(&body, "name")?)?;
-    match web.app.store.rename_device(&id, &name).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::missing("phone", &id)),
+    call(&web, &id, &field(&body, "name")?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Calls a phone something else.
+pub(crate) async fn call(web: &Web, id: &str, name: &str) -> Result<(), Problem> {
+    uuid("id", id)?;
+    let name = doorkeeper::name(name)?;
+    match web.app.store.rename_device(id, &name).await? {
+        true => Ok(()),
+        false => Err(Problem::missing("phone", id)),
     }
 }
 
@@ -181,13 +211,23 @@ pub(crate) async fn renew(
     Path(id): Path<String>,
     Base(base): Base,
 ) -> Result<Json<NewDevice>, Problem> {
-    uuid("id", &id)?;
-    let secret = Secret::for_device().map_err(SignInError::from)?;
-    let renewed = web.app.store.renew_device(&id, secret.hash()).await?;
-    web.app.access.forget();
-    let row = web.app.store.devices().await?.into_iter().find(|it| renewed && it.id == id);
-    let row = row.ok_or_else(|| Problem::missing("phone", &id))?;
+    let (secret, row) = let_in_anew(&web, &id).await?;
     Ok(Json(NewDevice::of(&web.out, &base, &secret, row)))
+}
+
+/// Gives a phone another token in place of the one before.
+pub(crate) async fn let_in_anew(web: &Web, id: &str) -> Result<(Secret, DeviceRow), Problem> {
+    uuid("id", id)?;
+    let secret = Secret::for_device().map_err(SignInError::from)?;
+    let renewed = web.app.store.renew_device(id, secret.hash()).await?;
+    web.app.access.forget();
+    let row = known(web, id).await?.filter(|_| renewed);
+    row.map(|row| (secret, row)).ok_or_else(|| Problem::missing("phone", id))
+}
+
+/// The phone of this id.
+pub(crate) async fn known(web: &Web, id: &str) -> Result<Option<DeviceRow>, Problem> {
+    Ok(web.app.store.devices().await?.into_iter().find(|it| it.id == id))
 }
 
 /// Revoke a phone's token
@@ -203,12 +243,18 @@ pub(crate) async fn revoke(
     State(web): State<Web>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
-    let revoked = web.app.store.revoke_device(&id).await?;
+    shut_out(&web, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Revokes a phone's token.
+pub(crate) async fn shut_out(web: &Web, id: &str) -> Result<(), Problem> {
+    uuid("id", id)?;
+    let revoked = web.app.store.revoke_device(id).await?;
     web.app.access.forget();
     match revoked {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::missing("phone with a token in use", &id)),
+        true => Ok(()),
+        false => Err(Problem::missing("phone with a token in use", id)),
     }
 }
 
@@ -219,6 +265,6 @@ impl axum::extract::FromRequestParts<Web> for Base {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Base, Problem> {
-        Ok(Base(origin(web, parts)))
+        Ok(Base(phones_origin(web, parts)))
     }
 }

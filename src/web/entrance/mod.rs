@@ -130,6 +130,15 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
     if needed == Right::Phones && !within_rate(&web, &guest) {
         return too_often(&parts);
     }
+    if needed == Right::Phones
+        && let Some(what) = phones::kind_of_screen(parts.uri.path())
+    {
+        match &guest.who {
+            Who::Device { id, .. } => web.app.access.note_shown(id, what),
+            Who::PhoneNetwork => web.app.access.note_shown(&guest.address, what),
+            _ => {}
+        }
+    }
     let changes = changes(&parts.method);
     let mut guest = guest;
     if let (true, Some(session)) = (changes, &guest.session) {

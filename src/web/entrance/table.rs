@@ -65,6 +65,9 @@ pub const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/", Read),
     ("GET", "/history", Read),
     ("GET", "/runs/{id}", Read),
+    ("GET", "/phones", Read),
+    ("GET", "/phones/setup", Read),
+    ("GET", "/phones/try", Read),
     // Starting and stopping syncs, and the word on those on hold.
     ("POST", "/api/sync", Sync),
     ("POST", "/api/sync/full", Sync),
@@ -110,6 +113,11 @@ pub const ROUTES: &[(&str, &str, Right)] = &[
     ("PATCH", "/api/devices/{id}", Admin),
     ("POST", "/api/devices/{id}/renew", Admin),
     ("DELETE", "/api/devices/{id}", Admin),
+    ("GET", "/phones/devices/{id}", Admin),
+    ("POST", "/do/phones/add", Admin),
+    ("POST", "/do/phones/{id}/rename", Admin),
+    ("POST", "/do/phones/{id}/renew", Admin),
+    ("POST", "/do/phones/{id}/revoke", Admin),
     ("GET", "/api/audit", Admin),
 ];
 

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 const FILES: &[(&str, &str, &[u8])] = &[
     ("ringbook.css", STYLE, include_bytes!("files/ringbook.css")),
     ("ringbook.js", SCRIPT, include_bytes!("files/ringbook.js")),
+    ("phones.css", STYLE, include_bytes!("files/phones.css")),
+    ("phones.js", SCRIPT, include_bytes!("files/phones.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("files/icon.svg")),
 ];
 const STYLE: &str = "text/css; charset=utf-8";

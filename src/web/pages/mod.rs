@@ -10,6 +10,7 @@ mod entrance;
 mod history;
 pub(crate) mod language;
 mod overview;
+mod phones;
 pub(crate) mod refusals;
 mod run;
 
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/do/cancel", post(acts::cancel))
         .route("/do/pause", post(acts::pause))
         .route("/do/decide", post(acts::decide))
+        .merge(phones::routes())
 }
 
 /// Where a page stands in the menu.
@@ -55,6 +57,7 @@ pub(crate) enum Place {
     /// On none of the menu's pages.
     Nowhere,
     Overview,
+    Phones,
     History,
 }
 
@@ -122,6 +125,7 @@ impl Visit {
         let item = |place, href, text| MenuItem { href, text, here: place == *here };
         vec![
             item(Place::Overview, "/", self.say("Overview")),
+            item(Place::Phones, "/phones", self.say("Phones")),
             item(Place::History, "/history", self.say("History")),
         ]
     }

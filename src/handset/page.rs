@@ -1,29 +1,39 @@
 //! What came, as a phone understands it.
 
-use axum::http::HeaderMap;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Serialize;
 
-use super::line::Answer;
+/// An answer, as far as a phone looks at it. Headers that did not come are empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    pub content_type: &'a str,
+    pub refresh: &'a str,
+    pub expires: &'a str,
+    pub body: &'a [u8],
+}
 
 /// A screen.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Page {
-    pub(super) title: String,
-    pub(super) prompt: String,
-    pub(super) choices: Choices,
-    pub(super) keys: Vec<Key>,
+pub struct Page {
+    pub title: String,
+    pub prompt: String,
+    pub choices: Choices,
+    pub keys: Vec<Key>,
     /// Where a form is sent to.
     #[serde(skip)]
-    pub(super) url: String,
+    pub url: String,
+    /// Back passes it over.
     #[serde(skip)]
-    pub(super) expired: bool,
+    pub expired: bool,
+    /// The page defines no keys, so the phone shows its own.
+    #[serde(skip)]
+    pub has_own_keys: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Choices {
+pub enum Choices {
     #[default]
     Nothing,
     Menu(Vec<Choice>),
@@ -34,36 +44,42 @@ pub(super) enum Choices {
 
 /// A line: its words, and the link, the number or the parameter behind them.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Choice {
-    pub(super) name: String,
-    pub(super) target: String,
+pub struct Choice {
+    pub name: String,
+    pub target: String,
+    /// Of a field: which characters the keypad types (`InputFlags`).
+    #[serde(skip)]
+    pub flags: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Key {
-    pub(super) position: u8,
-    pub(super) name: String,
+pub struct Key {
+    pub position: u8,
+    pub name: String,
     #[serde(skip)]
-    pub(super) url: String,
+    pub url: String,
 }
 
 impl Page {
     /// Reads a screen, or says why a phone shows none.
-    pub(super) fn read(answer: &Answer) -> Result<Page, String> {
-        let header = |name: &str| text_of(&answer.headers, name);
-        let kind = header("content-type").to_ascii_lowercase();
+    ///
+    /// # Errors
+    /// When it is no XML, or none that a phone knows.
+    pub fn read(received: &Received<'_>) -> Result<Page, String> {
+        let kind = received.content_type.to_ascii_lowercase();
         if !kind.starts_with("text/xml") {
             return Err(format!("`{kind}` is no XML"));
         }
         let text = match kind.contains("iso-8859-1") {
-            true => answer.body.iter().map(|byte| char::from(*byte)).collect(),
-            false => String::from_utf8(answer.body.clone()).map_err(|error| error.to_string())?,
+            true => received.body.iter().map(|byte| char::from(*byte)).collect(),
+            false => String::from_utf8(received.body.to_vec()).map_err(|it| it.to_string())?,
         };
         let mut page = Page::parse(&text)?;
         // Whatever names a time in the past; nobody's page expires later.
-        page.expired = !header("expires").is_empty();
-        if let Some((_, next)) = header("refresh").split_once("; url=")
-            && page.keys.is_empty()
+        page.expired = !received.expires.is_empty();
+        page.has_own_keys = page.keys.is_empty();
+        if let Some((_, next)) = received.refresh.split_once("; url=")
+            && page.has_own_keys
         {
             // The key that the phone adds.
             page.keys.push(Key { position: 1, name: "Next".to_owned(), url: next.to_owned() });
@@ -109,6 +125,7 @@ impl Page {
                         ("MenuItem", "URL") | (_, "Telephone" | "QueryStringParam") => {
                             line.target = text;
                         }
+                        (_, "InputFlags") => line.flags = text,
                         ("CiscoIPPhoneInput", "URL") => page.url = text,
                         (_, "MenuItem" | "DirectoryEntry" | "InputItem") => {
                             lines.push(std::mem::take(&mut line));
@@ -134,7 +151,7 @@ impl Page {
     }
 
     /// The key of this name, of this beginning, or at this place (`#2`).
-    pub(super) fn key(&self, typed: &str) -> Option<&Key> {
+    pub fn key(&self, typed: &str) -> Option<&Key> {
         let typed = typed.to_lowercase();
         let place = typed.strip_prefix('#').and_then(|it| it.parse::<u8>().ok());
         let whole = |key: &&Key| key.name.to_lowercase() == typed || Some(key.position) == place;
@@ -143,22 +160,26 @@ impl Page {
     }
 
     /// The link of a form with one of its fields filled in.
-    pub(super) fn filled(&self, number: &str, text: &str) -> Option<String> {
+    pub fn filled(&self, number: &str, text: &str) -> Option<String> {
         let Choices::Fields(fields) = &self.choices else { return None };
         let field = fields.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
         let joint = if self.url.contains('?') { '&' } else { '?' };
-        let mut url = format!("{}{joint}{}=", self.url, field.target);
-        for byte in text.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => url.push(char::from(byte)),
-                _ => url.push_str(&format!("%{byte:02X}")),
-            }
+        Some(format!("{}{joint}{}={}", self.url, field.target, encoded(text)))
+    }
+
+    /// The link of a form with all of its fields, whose values are told by their parameters.
+    pub fn sent<'a>(&self, value: impl Fn(&str) -> &'a str) -> Option<String> {
+        let Choices::Fields(fields) = &self.choices else { return None };
+        let mut url = self.url.clone();
+        for field in fields {
+            let joint = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{joint}{}={}", field.target, encoded(value(&field.target))));
         }
         Some(url)
     }
 
     /// The key or the line that leads to the form.
-    pub(super) fn way_to_search(&self) -> Option<String> {
+    pub fn way_to_search(&self) -> Option<String> {
         if let Some(key) = self.keys.iter().find(|key| key.name == "Search") {
             return Some(key.url.clone());
         }
@@ -167,8 +188,14 @@ impl Page {
     }
 }
 
-fn text_of(headers: &HeaderMap, name: &str) -> String {
-    headers
-        .get(name)
-        .map_or(String::new(), |it| String::from_utf8_lossy(it.as_bytes()).into_owned())
+/// A value as phones put it into a query.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }

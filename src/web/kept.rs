@@ -28,7 +28,7 @@ const VERSIONS: [(&str, VcardVersion); 2] =
         ("search" = Option<String>, Query, description = "A part of the name"),
         ("run" = Option<String>, Query, format = "uuid", description = "Only those that this run deleted"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
-        ("before" = Option<String>, Query, pattern = "^[0-9a-f]{32}$", description = "`next_before` of the part before"),
+        ("before" = Option<String>, Query, pattern = "^([0-7][0-9a-f]{15}){2}$", description = "`next_before` of the part before"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
     ),
     responses((status = 200, body = Deleted), (status = 404, body = ProblemBody)),
@@ -51,7 +51,7 @@ pub(crate) async fn deleted(
 /// What a request about deleted contacts asks for, of all accounts.
 pub(crate) fn wanted(web: &Web, query: &Query, limit: u32) -> Result<DeletedQuery, Problem> {
     let run = match query.text("run")? {
-        None | Some("") => None,
+        None => None,
         Some(text) => {
             uuid("run", text)?;
             let run = web.out.ids().parse_run(text);
@@ -85,7 +85,8 @@ fn pair(first: i64, second: i64) -> String {
 fn place(query: &Query) -> Result<Option<(i64, i64)>, Problem> {
     let Some(text) = query.text("before")? else { return Ok(None) };
     let bad = || Problem::value("before", text, "the `next_before` of the part before");
-    let hex = text.len() == 32 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    let hex = text.len() == 32
+        && text.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
     let half = |from: usize| {
         text.get(from..from + 16).and_then(|it| i64::from_str_radix(it, 16).ok()).ok_or_else(bad)
     };
@@ -173,7 +174,7 @@ fn file(name: &str, body: Body) -> Response {
     get, path = "/api/contacts/{id}/changes", tag = "contacts", operation_id = "contact_changes",
     params(
         ("id" = String, Path, format = "uuid"),
-        ("before" = Option<String>, Query, pattern = "^[0-9a-f]{32}$", description = "`next_before` of the part before"),
+        ("before" = Option<String>, Query, pattern = "^([0-7][0-9a-f]{15}){2}$", description = "`next_before` of the part before"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "50 unless given"),
     ),
     responses((status = 200, body = ContactChanges), (status = 404, body = ProblemBody)),

@@ -250,6 +250,7 @@ fn assemble(web: Web) -> Router {
         .layer(from_fn_with_state(web.clone(), entrance::admit))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
+        .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
         .layer(from_fn(layers::guard))
         .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))

@@ -22,6 +22,10 @@ pub(crate) struct Problem {
     retry_after: Option<Duration>,
 }
 
+/// Goes along with the answer, for who would say it in another form.
+#[derive(Clone, Debug)]
+pub(crate) struct Said(pub(crate) String);
+
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         Problem { status, detail: detail.into(), fields: Map::new(), retry_after: None }
@@ -157,8 +161,9 @@ impl From<ConnectProblem> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Problem { status, detail, mut fields, retry_after } = self;
-        fields.insert("detail".to_owned(), Value::String(detail));
+        fields.insert("detail".to_owned(), Value::String(detail.clone()));
         let mut response = (status, Json(fields)).into_response();
+        response.extensions_mut().insert(Said(detail));
         if let Some(wait) = retry_after {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);

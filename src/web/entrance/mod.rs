@@ -69,6 +69,14 @@ impl FromRequestParts<Web> for Guest {
     }
 }
 
+impl Guest {
+    /// Nobody who is known, from nowhere.
+    pub(crate) fn stranger() -> Guest {
+        let address = String::new();
+        Guest { who: Who::Stranger, address, session: None, owes_proof: false, why: None }
+    }
+}
+
 /// Marks a request that never left this process: whoever started it asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inside;

@@ -77,6 +77,9 @@ pub(crate) fn outcome(outcome: Option<Outcome>) -> (Tone, &'static str) {
     }
 }
 
+/// Two runs are not two towers.
+const BAR_MAX: f64 = 36.0;
+
 impl Chart {
     /// Oldest first.
     pub(crate) fn of(language: Language, bars: Vec<Bar>) -> Chart {
@@ -86,10 +89,11 @@ impl Chart {
             // A run of a millisecond is a run, too, and so are those beside one of an hour.
             let share = (bar.seconds / longest).sqrt();
             let height = (share * (HEIGHT - TOP)).max(3.0);
+            let width = (step * 0.7).min(BAR_MAX);
             Drawn {
-                x: format!("{:.1}", at as f64 * step + step * 0.15),
+                x: format!("{:.1}", (at as f64 + 0.5) * step - width / 2.0),
                 y: format!("{:.1}", HEIGHT - height),
-                width: format!("{:.1}", step * 0.7),
+                width: format!("{width:.1}"),
                 height: format!("{height:.1}"),
                 tone: bar.tone,
                 title: format!("{}: {}, {}", bar.outcome, bar.took, bar.changes),

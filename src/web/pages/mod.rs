@@ -13,6 +13,7 @@ mod history;
 pub(crate) mod language;
 mod overview;
 mod phones;
+pub(crate) mod refusals;
 mod run;
 mod settings;
 mod size;

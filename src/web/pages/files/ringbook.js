@@ -1,12 +1,14 @@
 // Makes the pages livelier. Without it everything works, too.
 "use strict";
 
-// Times are told from now, and now moves on.
+// Times are told from now, and now moves on. What the server wrote is right to begin with; and the clock
+// here may be wrong, so only its pace is used.
+const ahead = Date.now() - Date.parse(document.body.dataset.now);
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
 function tellTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+    const seconds = (Date.parse(time.dateTime) + ahead - Date.now()) / 1000;
     if (!Number.isFinite(seconds) || Math.abs(seconds) < 5) continue;
     const far = Math.abs(seconds);
     const [unit, length] = units.find(([name, length]) => far >= (name === "day" ? 2 * length : length)) ?? units[3];
@@ -25,14 +27,27 @@ function refresh(part) {
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { "x-part": part.id } });
+      // Whoever is signed out in the meantime is led to the door.
+      if (answer.redirected || answer.status === 401) { location.reload(); return; }
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const found = fresh.getElementById(part.id);
-        if (found) { mend(part, found); tellTimes(part); }
+        if (found) { keepingPlace(part, () => mend(part, found)); }
       }
     } catch { /* The stream tells when the server is there again. */ }
     setTimeout(() => { asking = false; if (again) { again = false; ask(); } }, 500);
   };
+}
+
+// What has the keyboard may be gone afterwards: "Cancel", when there is nothing left to cancel. What
+// stands in the same place then gets it.
+function keepingPlace(part, change) {
+  const held = part.contains(document.activeElement) ? document.activeElement : null;
+  const home = held?.closest("section[id]")?.id;
+  change();
+  if (!held || held.isConnected) return;
+  const place = (home && document.getElementById(home)) || part;
+  place.querySelector("button:enabled, a[href], summary")?.focus();
 }
 
 function mend(old, fresh) {
@@ -60,14 +75,30 @@ function mend(old, fresh) {
 const live = document.querySelector("[data-live]");
 if (live) {
   const ask = refresh(live);
-  const events = new EventSource("/api/sync/events");
-  events.addEventListener("progress", ask);
-  events.addEventListener("run", ask);
-  // After a break the truth may be another.
-  events.addEventListener("open", ask);
-  addEventListener("pagehide", () => events.close());
+  const lost = document.getElementById("lost");
+  let events = null;
+  const leave = () => { events?.close(); events = null; };
+  const follow = () => {
+    leave();
+    events = new EventSource("/api/sync/events");
+    events.addEventListener("progress", ask);
+    events.addEventListener("run", ask);
+    // After a break the truth may be another.
+    events.addEventListener("open", () => { lost.hidden = true; ask(); });
+    events.addEventListener("error", ({ target }) => {
+      if (target !== events) return;
+      lost.hidden = false;
+      // Browsers try again by themselves after a break, but not after a refusal.
+      if (target.readyState === EventSource.CLOSED) { ask(); setTimeout(() => { if (target === events) follow(); }, 5000); }
+    });
+  };
+  // A browser has only six connections to a server: one that nobody looks at must not keep one.
+  const look = () => { if (document.hidden) leave(); else if (!events) follow(); };
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  setInterval(() => { if (events) ask(); }, 60_000);
+  look();
 }
 
-tellTimes(document);
 setInterval(() => tellTimes(document), 10_000);

@@ -1,0 +1,208 @@
+// What people do, from the first start on, with mouse and keyboard.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { PHONE, launch, open } from "./browser.mjs";
+import { ADMIN, House, until } from "./house.mjs";
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser?.close());
+
+// Tells a story in a house of its own, which is closed however the story ends.
+function story(name, options, tell) {
+  test(name, async () => {
+    const { screen = {}, ...rest } = options;
+    const house = await House.open(rest);
+    const page = await open(browser, screen);
+    try {
+      await tell(house, page);
+    } finally {
+      await page.context().close();
+      await house.close();
+    }
+  });
+}
+
+const SLOW = { latency: 150, settings: { SYNC_BATCH_SIZE: "20" } };
+
+function progress(page) {
+  return page.locator("progress").getAttribute("value").then(Number);
+}
+
+describe("people", { concurrency: 3 }, () => {
+  story("from the first start to a phone that finds its directory", { contacts: 400, ...SLOW }, async (house, page) => {
+    await page.goto(house.url);
+    await page.getByRole("link", { name: "Make one now" }).click();
+    await house.setUp(page);
+    assert.ok(await page.getByText(ADMIN.name, { exact: true }).isVisible());
+
+    await page.getByRole("link", { name: /^Connect/ }).first().click();
+    await until("the way back from Google", async () => (await house.latest(page)) !== undefined);
+    await page.goto(house.url);
+    await page.getByText("Listing contacts").waitFor();
+    // Nobody reloads the page, and yet the bar moves.
+    await page.waitForFunction(() => document.querySelector("progress")?.value > 0);
+    const seen = await progress(page);
+    await page.waitForFunction((seen) => document.querySelector("progress")?.value > seen, seen);
+    await page.getByText("In step").waitFor();
+    await page.getByText("400 contacts").first().waitFor();
+    assert.deepEqual(page.troubles, []);
+
+    const screen = await fetch(`${house.url}/directory`, { headers: { "user-agent": "Cisco/SPA504G" } });
+    assert.equal(screen.status, 200);
+    const next = (await screen.text()).match(/<URL>([^<]+groups[^<]+)<\/URL>/)[1].replaceAll("&amp;", "&");
+    assert.match(await (await fetch(next)).text(), /<Name>/);
+  });
+
+  story("a sync that would delete many waits for a word, and gets it", {}, async (house, page) => {
+    await house.settle(page);
+    await house.pull("POST", "contacts/delete-many", { count: 150 });
+    await house.pull("POST", "expire-sync-tokens");
+    await page.getByRole("button", { name: "Full sync" }).click();
+    await page.getByRole("link", { name: "Look and decide" }).click();
+    await page.getByText("It would delete 150 contacts").waitFor();
+    await page.getByRole("button", { name: /^Approve/ }).click();
+    await until("the deletions", async () => (await house.api(page, "/api/sync/status")).contact_count === 50);
+    await page.goto(house.url);
+    await page.getByText("50 contacts").first().waitFor();
+    assert.equal(await page.getByText("is on hold").count(), 0);
+  });
+
+  story("a sync is cancelled in the middle, by keyboard, and the place is kept", SLOW, async (house, page) => {
+    await house.setUp(page);
+    await house.connect(page);
+    await page.goto(house.url);
+    await page.waitForFunction(() => document.querySelector("progress")?.value > 0);
+    await page.getByRole("button", { name: "Cancel" }).press("Enter");
+    await page.getByRole("button", { name: "Sync now" }).waitFor();
+    const run = await house.latest(page);
+    assert.equal(run.outcome, "cancelled");
+    assert.equal(run.cancel_requested_by, ADMIN.name);
+    assert.ok(run.total_fetched < 200);
+  });
+
+  story("what has the keyboard hands it on when it goes", SLOW, async (house, page) => {
+    await house.setUp(page);
+    await house.connect(page);
+    await page.goto(house.url);
+    await page.getByRole("button", { name: "Cancel" }).focus();
+    await page.getByRole("button", { name: "Sync now" }).waitFor();
+    const focused = await page.evaluate(() => document.activeElement.closest("section")?.id ?? document.activeElement.nodeName);
+    assert.match(focused, /^account-/);
+  });
+
+  story("the page tells the truth again after the server was away", {}, async (house, page) => {
+    await house.settle(page);
+    await page.goto(house.url);
+    await house.server.stop();
+    await page.getByText("Ringbook does not answer.").waitFor();
+    await house.serve();
+    // Meanwhile somebody else has synced.
+    await house.pull("POST", "contacts/generate", { count: 34 });
+    const csrf = await page.locator("input[name=csrf]").first().inputValue();
+    await page.request.post(`${house.url}/api/sync`, { headers: { "x-csrf-token": csrf } });
+    await page.getByText("234 contacts").first().waitFor();
+    await page.getByText("Ringbook does not answer.").waitFor({ state: "hidden" });
+  });
+
+  story("whoever signs out in one tab is at the door in all of them", {}, async (house, page) => {
+    await house.settle(page);
+    await page.goto(house.url);
+    const other = await page.context().newPage();
+    await other.goto(`${house.url}/history`);
+    await other.getByRole("button", { name: "Sign out" }).click();
+    await other.waitForURL(/sign-in/);
+    await page.waitForURL(/sign-in/);
+    await other.goto(`${house.url}/history`);
+    await other.getByLabel("Name").fill(ADMIN.name);
+    await other.getByLabel("Password").fill(ADMIN.password);
+    await other.getByRole("button", { name: "Sign in" }).click();
+    // And where they wanted to go.
+    await other.waitForURL(`${house.url}/history`);
+  });
+
+  story("ten tabs of the overview do not take the server's connections away", {}, async (house, page) => {
+    await house.setUp(page);
+    const hide = () => {
+      Object.defineProperty(document, "hidden", { value: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    for (let tab = 0; tab < 10; tab += 1) {
+      const other = await page.context().newPage();
+      await other.goto(house.url);
+      await other.evaluate(hide);
+    }
+  });
+
+  story("a wrong password is called that, and guessing takes ever longer", {}, async (house, page) => {
+    await house.setUp(page);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    const guess = async () => {
+      await page.getByLabel("Name").fill(ADMIN.name);
+      await page.getByLabel("Password").fill("not the password");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      return page.getByRole("alert").innerText();
+    };
+    assert.match(await guess(), /password/);
+    assert.equal(await page.getByLabel("Name").inputValue(), ADMIN.name);
+    let said = "";
+    for (let more = 0; more < 8 && !/\d+ s/.test(said); more += 1) said = await guess();
+    assert.match(said, /\d+ s/);
+  });
+
+  story("times go on with the server's clock, when the browser's is three hours ahead", {}, async (house, page) => {
+    await house.settle(page);
+    await page.clock.install({ time: Date.now() + 3 * 3600_000 });
+    await page.goto(`${house.url}/history`);
+    await page.clock.runFor(21_000);
+    assert.match(await page.locator("td time").first().innerText(), /^[23]\d seconds ago$/);
+  });
+
+  story("every page is reached and left by keyboard alone, and shows where one is", {}, async (house, page) => {
+    await house.settle(page);
+    for (const path of ["/", "/history", "/contacts", "/phones", "/settings/schedule"]) {
+      await page.goto(house.url + path);
+      await page.keyboard.press("Tab");
+      assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+      assert.ok(await page.locator(".skip").evaluate((it) => it.getBoundingClientRect().left >= 0));
+      await page.keyboard.press("Enter");
+      assert.equal(new URL(page.url()).hash, "#main");
+      await page.goto(house.url + path);
+      const wanted = await page.locator("a[href], button:enabled, summary, input:not([type=hidden]), select").evaluateAll((all) => all.filter((it) => it.checkVisibility()).length);
+      const reached = new Set();
+      // The parts of a date are stops of their own.
+      for (let at = 0; reached.size < wanted && at < 3 * wanted; at += 1) {
+        await page.keyboard.press("Tab");
+        const [name, outline, what] = await page.evaluate(() => {
+          const it = document.activeElement;
+          const all = [...document.querySelectorAll("*")];
+          return [all.indexOf(it), getComputedStyle(it).outlineStyle, it.outerHTML.slice(0, 200)];
+        });
+        assert.notEqual(outline, "none", what);
+        reached.add(name);
+      }
+      assert.equal(reached.size, wanted, `on ${path}`);
+    }
+  });
+
+  story("in German, on a small screen, chosen and kept", { screen: PHONE }, async (house, page) => {
+    await house.settle(page);
+    await page.goto(house.url);
+    await page.getByRole("link", { name: "Deutsch" }).click();
+    await page.getByRole("heading", { name: "Übersicht" }).waitFor();
+    assert.equal(await page.locator("html").getAttribute("lang"), "de");
+    await page.goto(`${house.url}/history`);
+    await page.getByRole("heading", { name: "Verlauf" }).waitFor();
+  });
+
+  story("a page that is not there says so as a page", {}, async (house, page) => {
+    await house.setUp(page);
+    for (const path of ["/nowhere", "/runs/00000000-0000-0000-0000-000000000000"]) {
+      const answer = await page.goto(house.url + path);
+      assert.equal(answer.status(), 404);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      assert.ok(await page.getByRole("link", { name: "Ringbook" }).isVisible());
+    }
+  });
+});

@@ -96,6 +96,9 @@ impl App {
     }
 }
 
+/// Who asks for an account's first sync, in the history.
+pub const WELCOMED_BY: &str = "the account was connected";
+
 /// How often grants are looked at for what somebody should be told.
 const GRANTS_LOOK: Duration = Duration::from_secs(60);
 
@@ -107,7 +110,7 @@ impl App {
             account,
             kind: None,
             trigger: Trigger::Startup,
-            asked_by: Some("the account was connected".to_owned()),
+            asked_by: Some(WELCOMED_BY.to_owned()),
         };
         match self.supervisor.start(&wish).await {
             Ok(_) => {}

@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::app::WELCOMED_BY;
 use crate::store::{HistoryQuery, OutcomeWanted, RunRow};
+use crate::sync::supervisor::FOLLOW_UP_BY;
 use crate::sync::{Kind, Trigger};
 use crate::web::input::{Form, Query};
 use crate::web::pages::acts::{after, back_to};
@@ -194,6 +196,9 @@ pub(crate) fn why(visit: &Visit, run: &RunRow) -> String {
     let language = visit.language;
     let trigger = language.say(trigger(run.trigger));
     match run.asked_by.as_deref() {
+        // Nobody asked for these.
+        Some(FOLLOW_UP_BY) => language.say("after the full sync").to_owned(),
+        Some(WELCOMED_BY) => language.say("the account was connected").to_owned(),
         Some(by) => language.fill("{}, by {}", &[trigger, by]),
         None => trigger.to_owned(),
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::contact::FieldChange;
 use crate::store::{ChangeRow, RunRow};
-use crate::sync::{ChangeKind, Outcome};
+use crate::sync::{AccountId, ChangeKind, Outcome};
 use crate::web::input::{Query, RunInPath};
 use crate::web::pages::chart::outcome;
 use crate::web::pages::history::{kind, why};
@@ -93,6 +93,7 @@ pub(crate) async fn run(
     let Some(row) = store.run(id).await? else { return Err(Problem::missing("run", &shown)) };
     let after = i64::try_from(query.whole("after", 0..=u64::MAX, 0)?).unwrap_or(i64::MAX);
     let changes = store.changes(id, after, ROWS + 1).await?;
+    let labels = LabelNames::read(&web, id.account()).await?;
     let (changes, next) = read::part(changes, ROWS, |it| it.seq);
     let aside = store.set_aside(id, 0, ROWS).await?;
     let phases = store.phases(id).await?;
@@ -132,7 +133,7 @@ pub(crate) async fn run(
             .into_iter()
             .map(|it| Aside { name: it.resource_name.unwrap_or_default(), reason: it.reason })
             .collect(),
-        changes: changes.into_iter().map(|it| change(&web, language, it)).collect(),
+        changes: changes.into_iter().map(|it| change(&web, language, &labels, it)).collect(),
         more: next.map(|after| format!("/runs/{shown}?after={after}#changes")),
         id: shown,
         visit,
@@ -166,14 +167,14 @@ fn books(language: Language, row: &RunRow) -> (Vec<Count>, Vec<Count>) {
     (listed, mirror)
 }
 
-fn change(web: &Web, language: Language, row: ChangeRow) -> Change {
+fn change(web: &Web, language: Language, labels: &LabelNames, row: ChangeRow) -> Change {
     let (tone, kind) = change_kind(row.kind);
     Change {
         href: format!("/contacts/{}", web.out.contact(row.contact).0),
         name: row.display_name,
         tone,
         kind: language.say(kind),
-        fields: row.fields.into_iter().map(field).collect(),
+        fields: row.fields.into_iter().map(|it| field(it, labels)).collect(),
     }
 }
 
@@ -186,11 +187,33 @@ pub(super) fn change_kind(kind: ChangeKind) -> (Tone, &'static str) {
     }
 }
 
-pub(super) fn field(it: FieldChange) -> Field {
+pub(super) fn field(it: FieldChange, labels: &LabelNames) -> Field {
+    let is_labels = it.field == "labels";
+    let said = |value: &Value| if is_labels { labels.of(value) } else { plain(value) };
     Field {
         name: it.field.replace('_', " "),
-        before: it.before.as_ref().map(plain).unwrap_or_default(),
-        after: it.after.as_ref().map(plain).unwrap_or_default(),
+        before: it.before.as_ref().map(said).unwrap_or_default(),
+        after: it.after.as_ref().map(said).unwrap_or_default(),
+    }
+}
+
+/// What an account's labels are called.
+pub(super) struct LabelNames(Vec<(String, String)>);
+
+impl LabelNames {
+    pub(super) async fn read(web: &Web, account: AccountId) -> Result<LabelNames, Problem> {
+        Ok(LabelNames(web.app.store.label_names(account).await?))
+    }
+
+    /// Every contact is in this one, so it says nothing.
+    const EVERYBODY: &str = "contactGroups/myContacts";
+
+    fn of(&self, list: &Value) -> String {
+        let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let known =
+            |label: &str| self.0.iter().find(|(id, _)| id == label).map(|(_, name)| name.clone());
+        let names = names.filter(|it| *it != LabelNames::EVERYBODY);
+        names.map(|it| known(it).unwrap_or_else(|| it.to_owned())).collect::<Vec<_>>().join(" · ")
     }
 }
 

@@ -11,7 +11,7 @@ use crate::web::kept::{history, kept};
 use crate::web::pages::contacts::query_of;
 use crate::web::pages::language::said;
 use crate::web::pages::overview::Tone;
-use crate::web::pages::run::{Field, change_kind, field};
+use crate::web::pages::run::{Field, LabelNames, change_kind, field};
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::wire::Contact;
@@ -68,6 +68,7 @@ pub(crate) async fn one(
 ) -> Result<Response, Problem> {
     let kept = kept(&web, id).await?;
     let (changes, next) = history(&web, id, &query, CHANGES).await?;
+    let called = LabelNames::read(&web, id.account()).await?;
     let labels = read::label_names(&web.app, [id.account()]).await?;
     let account = web.app.store.account(id.account()).await?.map(|it| it.name).unwrap_or_default();
     let row = &kept.contact;
@@ -87,7 +88,7 @@ pub(crate) async fn one(
         gone: kept
             .deleted_at
             .map(|at| Gone { at: visit.ago(&at), until: visit.ago(&after(at, keep)) }),
-        changes: changes.into_iter().map(|it| change(&web, &visit, it)).collect(),
+        changes: changes.into_iter().map(|it| change(&web, &visit, &called, it)).collect(),
         more,
         contact,
         visit,
@@ -127,13 +128,13 @@ pub(super) fn kind_in_words(kind: &str) -> Option<&'static str> {
     })
 }
 
-fn change(web: &Web, visit: &Visit, row: ContactChangeRow) -> Change {
+fn change(web: &Web, visit: &Visit, labels: &LabelNames, row: ContactChangeRow) -> Change {
     let (tone, kind) = change_kind(row.change.kind);
     Change {
         at: visit.ago(&row.change.at),
         run: format!("/runs/{}#changes", web.out.run(row.run).0),
         tone,
         kind: visit.say(kind),
-        fields: row.change.fields.into_iter().map(field).collect(),
+        fields: row.change.fields.into_iter().map(|it| field(it, labels)).collect(),
     }
 }

@@ -174,7 +174,7 @@ fn change(web: &Web, language: Language, labels: &LabelNames, row: ChangeRow) ->
         name: row.display_name,
         tone,
         kind: language.say(kind),
-        fields: row.fields.into_iter().map(|it| field(it, labels)).collect(),
+        fields: fields(row.fields, labels),
     }
 }
 
@@ -187,7 +187,13 @@ pub(super) fn change_kind(kind: ChangeKind) -> (Tone, &'static str) {
     }
 }
 
-pub(super) fn field(it: FieldChange, labels: &LabelNames) -> Field {
+/// What changed of a contact, without what says nothing to a person.
+pub(super) fn fields(changes: Vec<FieldChange>, labels: &LabelNames) -> Vec<Field> {
+    let fields = changes.into_iter().map(|it| field(it, labels));
+    fields.filter(|it| !(it.before.is_empty() && it.after.is_empty())).collect()
+}
+
+fn field(it: FieldChange, labels: &LabelNames) -> Field {
     let is_labels = it.field == "labels";
     let said = |value: &Value| if is_labels { labels.of(value) } else { plain(value) };
     Field {

@@ -11,7 +11,7 @@ use crate::web::kept::{history, kept};
 use crate::web::pages::contacts::query_of;
 use crate::web::pages::language::said;
 use crate::web::pages::overview::Tone;
-use crate::web::pages::run::{Field, LabelNames, change_kind, field};
+use crate::web::pages::run::{Field, LabelNames, change_kind, fields};
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::wire::Contact;
@@ -135,6 +135,6 @@ fn change(web: &Web, visit: &Visit, labels: &LabelNames, row: ContactChangeRow) 
         run: format!("/runs/{}#changes", web.out.run(row.run).0),
         tone,
         kind: visit.say(kind),
-        fields: row.change.fields.into_iter().map(|it| field(it, labels)).collect(),
+        fields: fields(row.change.fields, labels),
     }
 }

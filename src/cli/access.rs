@@ -13,6 +13,7 @@ use crate::cli::screen::Screen;
 use crate::cli::{Desk, Times, url_at, whoami};
 use crate::clock::after;
 use crate::doorkeeper::{self, SignInError};
+use crate::snippet;
 use crate::store::{Act, PeopleError};
 use crate::web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
@@ -265,6 +266,9 @@ pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> 
 
 /// `phones add`
 pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Result<Exit, Trouble> {
+    // Before anything is made: the token is shown once.
+    let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
+    let url = url.as_deref();
     let app = desk.open().await?;
     let name = doorkeeper::name(name)?;
     let secret = Secret::for_device().map_err(SignInError::from)?;
@@ -279,6 +283,8 @@ pub(crate) async fn renew_phone(
     phone: &str,
     url: Option<&str>,
 ) -> Result<Exit, Trouble> {
+    let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
+    let url = url.as_deref();
     let app = desk.open().await?;
     let row = phone_named(&app, phone).await?;
     let secret = Secret::for_device().map_err(SignInError::from)?;

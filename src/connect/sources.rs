@@ -34,6 +34,14 @@ pub struct NewSource {
     pub check: Option<Result<(), String>>,
 }
 
+/// Whether Google lets this account be listed, as far as is known. A consent was given by Google itself; a key is
+/// only known to be good once something was listed with it.
+fn works(account: &Account, is_key: bool) -> bool {
+    let has_listed = account.last_success_at.is_some()
+        && account.condition(true).misconfigured_because.is_none();
+    account.grant.is_some() && account.needs_reauth.is_none() && (!is_key || has_listed)
+}
+
 impl Connector {
     /// Lets a service account speak for an account from now on.
     ///
@@ -63,12 +71,14 @@ impl Connector {
             key_id: key.key_id.clone(),
             subject: key.subject.clone(),
         };
+        let grant = self.store.grant_facts(account.id).await?;
+        let is_key = grant.is_some_and(|it| it.service.is_some());
         let google_id = match &check {
             Ok(google_id) => google_id.as_ref(),
-            Err(reason) if account.grant.is_some() && account.needs_reauth.is_none() => {
+            Err(reason) if works(account, is_key) => {
                 return Err(ConnectProblem::Misconfigured(format!(
-                    "nothing was changed, since the account is connected and Google does not accept \
-                     this key: {reason}"
+                    "nothing was changed, since the account is connected and works, and Google does \
+                     not accept this key: {reason}"
                 )));
             }
             Err(_) => None,

@@ -23,7 +23,8 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 const MESSAGE_LEN_MAX: usize = 500;
 
 /// The way out when only a person can help.
-pub(super) const RECONNECT: &str = "connect the Google account again under Settings";
+pub(super) const RECONNECT: &str =
+    "connect the Google account again: `ringbook auth`, or /auth/google in a browser";
 
 const NOT_ENABLED: &str = "the People API is not enabled";
 

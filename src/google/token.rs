@@ -243,7 +243,10 @@ impl Shared {
             let Some(grant) = self.newest(state).await? else {
                 *state = State::default();
                 return Err(FetchError::NeedsReauth {
-                    message: "there is no permission from Google; connect the Google account under Settings".to_owned(),
+                    message:
+                        "there is no permission from Google; connect the account: `ringbook auth`, \
+                              or /auth/google in a browser"
+                            .to_owned(),
                 });
             };
             if let Some(key) = self.keeper.service_key().await.map_err(unkept)? {

@@ -160,6 +160,21 @@ pub fn make(
     Ok(Snippet { family, snippet, directory_url: url, notes })
 }
 
+/// Where phones find this server, as somebody says it with `--url`.
+///
+/// # Errors
+/// When it is no URL.
+pub fn given(asked: &str) -> Result<String, SnippetError> {
+    let url = config::url(asked).ok_or_else(|| {
+        SnippetError(format!(
+            "--url `{asked}` is no URL of a server; allowed is one that begins with http:// or \
+             https://, such as http://10.0.0.5:8000"
+        ))
+    })?;
+    // Whoever copies the URL out of a phone brings its last part along.
+    Ok(url.strip_suffix("/directory").unwrap_or(&url).to_owned())
+}
+
 /// Where phones find this server, without a slash at the end.
 fn base(
     asked: Option<&str>,
@@ -169,16 +184,7 @@ fn base(
     let door = config.phones_address();
     let loopback = door.ip().is_loopback();
     let (base, named) = match (asked, config.public_url.as_deref()) {
-        (Some(asked), _) => {
-            let url = config::url(asked).ok_or_else(|| {
-                SnippetError(format!(
-                    "--url `{asked}` is no URL of a server; allowed is one that begins with http:// \
-                     or https://, such as http://10.0.0.5:8000"
-                ))
-            })?;
-            // Whoever copies the URL out of a phone brings its last part along.
-            (url.strip_suffix("/directory").unwrap_or(&url).to_owned(), "--url")
-        }
+        (Some(asked), _) => (given(asked)?, "--url"),
         (None, Some(set)) => (set.to_owned(), "PUBLIC_URL"),
         (None, None) if loopback => {
             return Err(SnippetError(format!(

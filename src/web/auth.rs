@@ -5,8 +5,8 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tracing::info;
@@ -15,11 +15,11 @@ use crate::connect::redirect::{self, Verdict};
 use crate::connect::{Ask, ConnectProblem, OAuthClient, WayBack, digest};
 use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
-use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::entrance::people::note;
 use crate::web::entrance::{Guest, actor};
 use crate::web::input::{Body, Caller, Query, form, text_of};
+use crate::web::pages::{Visit, connecting};
 use crate::web::problem::Problem;
 use crate::web::wire::{
     AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody, redirect_problem,
@@ -54,19 +54,19 @@ async fn ask(web: &Web, query: &Query) -> Result<Ask, Problem> {
     let target = match query.text("account")? {
         None if name.is_none() => Target::Any,
         None | Some("new") => Target::New { name },
-        Some(named) => Target::Account(account_named(web, named).await?),
+        Some(named) => {
+            let id = web.whom(query).await?.named;
+            Target::Account(id.ok_or_else(|| Problem::missing("account", named))?)
+        }
     };
     let words = [("contacts", false), ("directory", true), ("contacts,directory", true)];
     let directory = query.one_of("scopes", &words, false)?;
     Ok(Ask { target, directory })
 }
 
-/// An account by its id or its name.
-async fn account_named(web: &Web, named: &str) -> Result<AccountId, Problem> {
-    let id = web.out.ids().parse_account(named);
-    let accounts = web.app.store.accounts().await?;
-    let found = accounts.iter().find(|it| Some(it.id) == id || it.name.eq_ignore_ascii_case(named));
-    found.map(|it| it.id).ok_or_else(|| Problem::missing("account", named))
+/// The account that is named, by its id or its name; else the first one.
+async fn meant(web: &Web, query: &Query) -> Result<Option<Account>, Problem> {
+    Ok(web.whom(query).await?.accounts.into_iter().next())
 }
 
 /// Begins a consent: the address, the state, and the cookie that binds it.
@@ -148,7 +148,7 @@ pub(crate) async fn url(
 )]
 pub(crate) async fn google(
     State(web): State<Web>,
-    guest: Guest,
+    visit: Visit,
     caller: Caller,
     headers: HeaderMap,
     query: Query,
@@ -160,54 +160,30 @@ pub(crate) async fn google(
             let detail = format!("{}; {way_out}", judgement.message);
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
-        let body = format!("<p>{}.</p><p>{}.</p>", escape(&judgement.message), escape(&way_out));
-        let page = page_of("Google would not let you back", &body);
-        return Ok((StatusCode::CONFLICT, security(), Html(page)).into_response());
+        let title = visit.say("Google would not let you back");
+        let words = vec![format!("{}.", judgement.message), format!("{way_out}.")];
+        return Ok(connecting::told(visit, StatusCode::CONFLICT, title, words));
     }
-    let (body, set) = begin(&web, &headers, &query).await?;
+    let (body, set) = match begin(&web, &headers, &query).await {
+        Ok(begun) => begun,
+        Err(problem) if caller.wants_html => {
+            let title = visit.say("Not connected");
+            return Ok(connecting::told(visit, problem.status, title, vec![problem.detail]));
+        }
+        Err(problem) => return Err(problem),
+    };
     let found_at = text_of(&headers, header::HOST.as_str());
     let redirect_uri = web.app.connector.redirect_uri();
     if caller.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
-        let csrf = guest.session.as_ref().map_or("", |it| it.csrf.as_str());
-        let page = page_of("Before you leave", &before_leaving(redirect_uri, &body.auth_url, csrf));
-        let mut response = (StatusCode::OK, security(), Html(page)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::SET_COOKIE, set);
-        // With `no-referrer` a browser hides where the form comes from, and it is refused.
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
+        let mut response = connecting::before_leaving(visit, redirect_uri, body.auth_url, port);
+        response.headers_mut().insert(header::SET_COOKIE, set);
         return Ok(response);
     }
     let to = HeaderValue::try_from(body.auth_url)
         .map_err(|_| Problem::new(StatusCode::BAD_GATEWAY, "GOOGLE_AUTH_URL is no address"))?;
     let headers = [(header::LOCATION, to), (header::SET_COOKIE, set)];
     Ok((StatusCode::FOUND, headers).into_response())
-}
-
-/// For a browser on another machine, where Google sends it to its own.
-fn before_leaving(redirect_uri: &str, auth_url: &str, csrf: &str) -> String {
-    let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
-    format!(
-        "<p>Google will send your browser to <code>{uri}</code>. That is the machine that you sit at, and \
-         Ringbook runs on another one. There are three ways:</p>\
-         <h2>Paste the address</h2>\
-         <ol><li><a href=\"{to}\" target=\"_blank\" rel=\"noopener noreferrer\">Go to Google</a> \
-         (in a new tab) and allow Ringbook to see the contacts.</li>\
-         <li>Your browser then says that it cannot open a page. Copy its address; it begins with \
-         <code>{uri}</code>.</li>\
-         <li>Paste it here, within ten minutes:<form method=\"post\" action=\"/auth/callback/paste\">\
-         <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\"><input name=\"url\" size=\"60\" required autocomplete=\"off\"> \
-         <button>Connect</button></form></li></ol>\
-         <h2>Or use a tunnel</h2>\
-         <p>Run <code>ssh -L {port}:localhost:{port} USER@MACHINE</code> and open \
-         <code>http://localhost:{port}/auth/google</code> instead of this page.</p>\
-         <h2>Or give Ringbook a public name with HTTPS</h2>\
-         <p>Such as <code>https://ringbook.example.com</code>; it may lead to a private address. Set \
-         GOOGLE_REDIRECT_URI to that name with <code>/auth/callback</code> behind it, and enter the same at \
-         Google.</p>",
-        uri = escape(redirect_uri),
-        to = escape(auth_url),
-        csrf = escape(csrf),
-    )
 }
 
 /// The way back from Google
@@ -229,6 +205,7 @@ fn before_leaving(redirect_uri: &str, auth_url: &str, csrf: &str) -> String {
 )]
 pub(crate) async fn callback(
     State(web): State<Web>,
+    visit: Visit,
     guest: Guest,
     caller: Caller,
     headers: HeaderMap,
@@ -249,7 +226,7 @@ pub(crate) async fn callback(
     let brought = brought.await;
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
     note(&web, &guest, &actor(&guest), "connect at Google", brought.is_ok()).await;
-    told(brought, caller.wants_html)
+    told(brought, visit, caller.wants_html)
 }
 
 /// The way back from Google, by hand
@@ -267,6 +244,7 @@ pub(crate) async fn callback(
 )]
 pub(crate) async fn paste(
     State(web): State<Web>,
+    visit: Visit,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -284,11 +262,11 @@ pub(crate) async fn paste(
         Some(back) => come_back(&web, &back, Bringer::Trusted).await,
         None => Err(Problem::new(StatusCode::BAD_REQUEST, wanted)),
     };
-    Ok(told(brought, caller.wants_html))
+    Ok(told(brought, visit, caller.wants_html))
 }
 
-fn told(brought: Result<String, Problem>, wants_html: bool) -> Response {
-    let (status, title, message) = match brought {
+fn told(brought: Result<String, Problem>, visit: Visit, wants_html: bool) -> Response {
+    let (status, title, words) = match brought {
         Ok(name) => {
             let message = format!(
                 "The Google account is connected as {name}, and its contacts are being fetched."
@@ -296,12 +274,12 @@ fn told(brought: Result<String, Problem>, wants_html: bool) -> Response {
             if !wants_html {
                 return Json(Done::because(message)).into_response();
             }
-            (StatusCode::OK, "Connected", format!("{message} You can close this page."))
+            (StatusCode::OK, visit.say("Connected"), message)
         }
         Err(problem) if !wants_html => return problem.into_response(),
-        Err(problem) => (problem.status, "Not connected", problem.detail),
+        Err(problem) => (problem.status, visit.say("Not connected"), problem.detail),
     };
-    (status, security(), Html(page(title, &message))).into_response()
+    connecting::told(visit, status, title, vec![words])
 }
 
 /// Returns the name of the account that was connected.
@@ -376,33 +354,14 @@ pub(crate) async fn delete_client(State(web): State<Web>) -> Result<Json<Done>, 
     Ok(Json(Done::because("Ringbook forgot the OAuth client")))
 }
 
-fn security() -> [(HeaderName, HeaderValue); 2] {
-    [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            ),
-        ),
-        // The address holds the code.
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ]
-}
-
-/// A page that says one thing.
+/// A page that says one thing and needs no other file, for whoever has no server behind it.
 pub(crate) fn page(title: &str, message: &str) -> String {
-    page_of(title, &format!("<p>{}</p>", escape(message)))
-}
-
-/// `body` is markup.
-fn page_of(title: &str, body: &str) -> String {
-    let title = escape(title);
+    let (title, message) = (escape(title), escape(message));
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title} · Ringbook</title>\
          <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;\
-         padding:0 1rem}}h2{{font-size:1.1rem}}code{{overflow-wrap:anywhere}}</style>\
-         <h1>{title}</h1>{body}<p><a href=\"/\">Ringbook</a></p></html>"
+         padding:0 1rem}}</style><h1>{title}</h1><p>{message}</p></html>"
     )
 }
 
@@ -424,7 +383,7 @@ fn escape(text: &str) -> String {
 /// How Google's permission stands
 #[utoipa::path(
     get, path = "/auth/status", tag = "auth", operation_id = "auth_status",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses((status = 200, body = AuthStatus), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn status(
@@ -432,7 +391,7 @@ pub(crate) async fn status(
     query: Query,
 ) -> Result<Json<AuthStatus>, Problem> {
     let configured = web.app.connector.is_configured().await;
-    let account = web.account(query.account(&web)?).await?;
+    let account = meant(&web, &query).await?;
     let grant = match account {
         Some(account) => web.app.store.grant_facts(account.id).await?.map(|it| (account.id, it)),
         None => None,
@@ -444,7 +403,7 @@ pub(crate) async fn status(
 }
 
 async fn connected(web: &Web, query: &Query) -> Result<Account, Problem> {
-    let account = web.account(query.account(web)?).await?;
+    let account = meant(web, query).await?;
     let account = account.filter(|it| it.grant.is_some());
     account.ok_or_else(|| ConnectProblem::NotConnected.into())
 }
@@ -452,7 +411,7 @@ async fn connected(web: &Web, query: &Query) -> Result<Account, Problem> {
 /// Renew the access token now
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth", operation_id = "auth_refresh",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses(
         (status = 200, body = Done),
         (status = 401, body = ProblemBody, description = "Not connected, or not any more"),
@@ -471,7 +430,7 @@ pub(crate) async fn refresh(State(web): State<Web>, query: Query) -> Result<Json
 /// The contacts stay.
 #[utoipa::path(
     post, path = "/auth/revoke", tag = "auth", operation_id = "auth_revoke",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses(
         (status = 200, body = Done),
         (status = 401, body = ProblemBody, description = "Not connected"),
@@ -491,7 +450,7 @@ pub(crate) async fn revoke(State(web): State<Web>, query: Query) -> Result<Json<
 /// Google still has it; the contacts stay.
 #[utoipa::path(
     post, path = "/auth/disconnect", tag = "auth", operation_id = "auth_disconnect",
-    params(("account" = Option<String>, Query, format = "uuid", description = "The first one unless named")),
+    params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses(
         (status = 200, body = Done),
         (status = 401, body = ProblemBody, description = "Not connected"),
@@ -518,8 +477,5 @@ mod tests {
     fn a_message_cannot_bring_markup_into_the_page() {
         let page = page("t", "<script>\"&'");
         assert!(page.contains("&lt;script&gt;&quot;&amp;&#39;") && !page.contains("<script>"));
-        let page = before_leaving("http://localhost:80/<b>", "https://x/\"><script>", "x");
-        assert!(!page.contains("<b>") && !page.contains("<script>"));
-        assert!(page.contains("ssh -L 80:localhost:80"), "{page}");
     }
 }

@@ -257,6 +257,15 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     let made = place.run(&["phones", "add", "Reception", "--url", url]).await;
     made.assert(0, &["http://10.0.0.5:8080/p/", "/directory"]);
     place.run(&["phones", "list"]).await.assert(0, &["Reception", "in use", "never seen"]);
+    // As it is copied out of a phone; and nothing is made for what is no URL.
+    let copied = format!("{url}/directory");
+    let copied = place.run(&["phones", "add", "Copied", "--url", &copied]).await;
+    assert_eq!(copied.out.matches("/directory").count(), 1, "{}", copied.out);
+    place
+        .run(&["phones", "add", "Nobody", "--url", "foo"])
+        .await
+        .assert(2, &["--url `foo` is no URL"]);
+    assert!(!place.run(&["phones", "list"]).await.out.contains("Nobody"));
     let renewed = place.run(&["phones", "renew", "Reception", "--url", url]).await;
     assert_ne!(renewed.out, made.out);
     let renamed = place.run(&["phones", "rename", "Reception", "Front desk"]).await;

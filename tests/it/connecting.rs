@@ -234,8 +234,9 @@ mod in_a_browser {
         ] {
             assert!(page.text.contains(&words), "{words}: {}", page.text);
         }
-        let (_, rest) = page.text.split_once("<a href=\"").unwrap();
-        let url = rest.split('"').next().unwrap().replace("&amp;", "&");
+        let (_, rest) = page.text.split_once("<a href=\"http").unwrap();
+        let url = format!("http{}", rest.split('"').next().unwrap());
+        let url = url.replace("&amp;", "&").replace("&#38;", "&");
         let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let gone = browser.build().unwrap().get(url).send().await.unwrap();
         let ended_at = gone.headers()["location"].to_str().unwrap();

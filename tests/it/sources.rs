@@ -397,6 +397,20 @@ on_both! {
         assert_eq!(run.full_reason.unwrap().as_str(), "account_reconnected");
     }
 
+    async fn a_key_that_never_worked_can_be_put_right(database) {
+        let mut world = World::new(database, 5).await;
+        world.account = world.app.store.create_account("Reception").await.unwrap();
+        assert!(enter(&world, "nobody@example.com").await.unwrap().check.is_err());
+        let new = enter(&world, EMAIL).await.unwrap();
+        assert_eq!((new.facts.subject.as_str(), new.check.is_err()), (EMAIL, true));
+        world.google.delegate(&[CONTACTS_READONLY]);
+        world.converge(None).await;
+        // One that worked stays, whatever the last answers of Google were.
+        world.google.add_fault(Fault::answer(Canned::Unavailable).on(Endpoint::List).times(9));
+        world.sync(None).await;
+        assert!(enter(&world, "nobody@example.com").await.is_err());
+    }
+
     async fn another_mailbox_than_the_mirrored_one_is_refused(database) {
         let world = World::new(database, 5).await;
         world.converge(None).await;

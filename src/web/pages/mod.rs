@@ -6,6 +6,7 @@
 mod acts;
 pub(crate) mod assets;
 mod chart;
+pub(crate) mod connecting;
 mod contacts;
 mod entrance;
 mod held;

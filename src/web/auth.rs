@@ -160,14 +160,14 @@ pub(crate) async fn google(
             let detail = format!("{}; {way_out}", judgement.message);
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
-        let title = visit.say("Google would not let you back");
+        let title = connecting::NOT_BACK;
         let words = vec![format!("{}.", judgement.message), format!("{way_out}.")];
         return Ok(connecting::told(visit, StatusCode::CONFLICT, title, words));
     }
     let (body, set) = match begin(&web, &headers, &query).await {
         Ok(begun) => begun,
         Err(problem) if caller.wants_html => {
-            let title = visit.say("Not connected");
+            let title = connecting::NOT_CONNECTED;
             return Ok(connecting::told(visit, problem.status, title, vec![problem.detail]));
         }
         Err(problem) => return Err(problem),
@@ -274,10 +274,10 @@ fn told(brought: Result<String, Problem>, visit: Visit, wants_html: bool) -> Res
             if !wants_html {
                 return Json(Done::because(message)).into_response();
             }
-            (StatusCode::OK, visit.say("Connected"), message)
+            (StatusCode::OK, connecting::CONNECTED, message)
         }
         Err(problem) if !wants_html => return problem.into_response(),
-        Err(problem) => (problem.status, visit.say("Not connected"), problem.detail),
+        Err(problem) => (problem.status, connecting::NOT_CONNECTED, problem.detail),
     };
     connecting::told(visit, status, title, vec![words])
 }

@@ -4,7 +4,12 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::web::pages::language::said;
 use crate::web::pages::{Place, Visit, page};
+
+pub(crate) const CONNECTED: &str = said("Connected");
+pub(crate) const NOT_CONNECTED: &str = said("Not connected");
+pub(crate) const NOT_BACK: &str = said("Google would not let you back");
 
 /// One thing that is said.
 #[derive(Template)]
@@ -36,7 +41,7 @@ pub(crate) fn told(
     title: &'static str,
     words: Vec<String>,
 ) -> Response {
-    let (here, good) = (Place::Nowhere, status.is_success());
+    let (here, good, title) = (Place::Nowhere, status.is_success(), visit.say(title));
     let mut response = page(&Told { visit: without_code(visit), here, good, title, words });
     *response.status_mut() = status;
     response

@@ -18,6 +18,7 @@ use crate::cli::signals::Signals;
 use crate::cli::{Desk, local_url, url_at};
 use crate::clock::after;
 use crate::config::Config;
+use crate::doctor::{self, Verdict};
 use crate::simulator::{self, Options, Simulator};
 use crate::web::{Door, Patience, Rooms, Tls};
 use crate::{telemetry, web};
@@ -151,6 +152,14 @@ async fn listen(address: SocketAddr, ways: &Ways) -> Result<TcpListener, Trouble
     })
 }
 
+fn everywhere(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!(", and on port {} of every address of this machine", address.port())
+    } else {
+        String::new()
+    }
+}
+
 async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
     let url = local_url(&app.config);
     if screen.json {
@@ -160,15 +169,17 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
         };
         return Ok(screen.json(&json!({ "url": url, "setup_code": code }))?);
     }
-    let everywhere = if app.config.host.is_unspecified() {
-        format!(", and on port {} of every address of this machine", app.config.port)
-    } else {
-        String::new()
-    };
-    screen.say(format!("Ringbook is at {}{everywhere}", screen.paint.link(&url)))?;
-    if app.config.phones_listen.is_some() {
-        let phones = url_at(app.config.phones_address(), false);
-        screen.say(format!("Phones find their directory at {}", screen.paint.link(&phones)))?;
+    let own = SocketAddr::new(app.config.host, app.config.port);
+    screen.say(format!("Ringbook is at {}{}", screen.paint.link(&url), everywhere(own)))?;
+    if let Some(address) = app.config.phones_listen {
+        let phones = format!("{}/directory", url_at(address, false));
+        let phones = screen.paint.link(&phones);
+        screen.say(format!("Phones find their directory at {phones}{}", everywhere(address)))?;
+    }
+    let keys = doctor::keys(app).await;
+    if keys.verdict != Verdict::Ok {
+        let way_out = keys.way_out.unwrap_or_default();
+        screen.say(format!("{}: {}; {way_out}", screen.paint.bad("Secrets"), keys.message))?;
     }
     if !app.access.has_admin().await?
         && let Some(code) = app.access.setup_code()

@@ -468,9 +468,9 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
         match row.full_reason {
             // Everybody expects as much of the first one.
             Some(FullReason::NeverSynced) => {}
-            Some(reason) => lines.push(format!("  Everything was listed: {}", reason.in_words())),
+            Some(reason) => lines.push(format!("  A full sync, because: {}", reason.in_words())),
             None => lines
-                .push("  Everything was listed: Google no longer took the sync token".to_owned()),
+                .push("  A full sync, because: Google no longer took the sync token".to_owned()),
         }
     }
     if row.counts.pages > 0 {

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::clock::between;
 use crate::doctor::{Finding, Times, Verdict, bad, ok, warn};
 use crate::google;
-use crate::store::{Account, DbError};
+use crate::store::{Account, DbError, GrantFacts};
 use crate::sync::schedule::Cadence;
 use crate::words;
 
@@ -15,107 +15,128 @@ const QUIET: Duration = Duration::from_secs(120);
 
 pub(super) async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>, DbError> {
     let times = Times::of(app);
-    let url = app.config.local_url();
-    let reconnect = format!("ringbook auth, or open {url}/auth/google");
-    let mut found = Vec::new();
+    let mut found = permission(app, account, &times).await?;
+    found.push(last_success(app, account, &times));
+    found.extend(failing(app, account, &times));
+    found.extend(hold(app, account).await?);
+    found.push(schedule(app, account, &times));
+    found.extend(sync_token(app, account, &times));
+    found.push(lease(app, account, &times).await?);
+    Ok(found)
+}
 
+/// Whether Google still lets the account be listed. All that is wrong here is mended by connecting the
+/// account, or the one that lends it its permission.
+async fn permission(
+    app: &App,
+    account: &Account,
+    times: &Times<'_>,
+) -> Result<Vec<Finding>, DbError> {
     let giver = account.grant_of.unwrap_or(account.id);
-    match (app.store.grant_facts(giver).await?, &account.needs_reauth) {
+    let page = format!("/auth/google?account={}", app.store.ids().account(giver));
+    let reconnect = format!("ringbook auth, or open {}{page}", app.config.local_url());
+    let mut found = match (app.store.grant_facts(giver).await?, &account.needs_reauth) {
         (None, _) => {
-            let what = account.condition(true).in_words(&format!("{url}/auth/google"));
-            found.push(bad("account", what, reconnect));
+            let condition = account.condition(true);
+            let lender = app.store.account(giver).await?.filter(|_| giver != account.id);
+            let whose = lender.map_or_else(String::new, |lender| {
+                format!(" (its permission is that of {})", lender.name)
+            });
+            let what = condition.in_words(&format!("{}{page}", app.config.local_url()));
+            vec![bad("account", format!("{what}{whose}"), reconnect)]
         }
         (_, Some(dead)) => {
-            let message = format!(
-                "Google's permission is gone: {}; since {}",
-                dead.reason,
-                times.say(dead.since)
-            );
-            found.push(bad("account", message, reconnect));
+            let since = times.say(dead.since);
+            let message = format!("Google's permission is gone: {}; since {since}", dead.reason);
+            vec![bad("account", message, reconnect)]
         }
         (Some(grant), None) => {
             let since = times.say(grant.connected_at);
-            found.push(ok("account", format!("{} is connected, since {since}", account.name)));
-            let wider =
-                account.source.is_a_book().then_some("https://www.googleapis.com/auth/contacts");
-            let needed = google::scope_of(account.source);
-            let enough = |it: &String| it == needed || Some(it.as_str()) == wider;
-            if let Some(locked) = &grant.locked {
-                let message = format!("Google's permission cannot be used: {locked}");
-                found.push(bad("permission", message, reconnect));
-            } else if let Some(service) = &grant.service {
-                let subject = &service.subject;
-                let message = format!("a service account speaks for {subject}, without an end");
-                found.push(ok("permission", message));
-            } else if !account.source.is_a_book() && !grant.scopes.iter().any(enough) {
-                let message = "Google did not give the right to read the domain's directory";
-                let way_out = format!("{reconnect}?scopes=directory, and tick every box there");
-                found.push(bad("permission", message, way_out));
-            } else if !grant.scopes.iter().any(enough) {
-                let message = "Google did not give the right to read contacts";
-                let way_out = format!("{reconnect}, and tick every box on Google's page");
-                found.push(bad("permission", message, way_out));
-            } else if !grant.has_refresh_token {
-                let message = "Google gave no refresh token: it ends within an hour";
-                found.push(bad("permission", message, reconnect));
-            } else if let Some(end) = grant.refresh_expires_at {
-                let message = format!("the permission ends {}", times.say(end));
-                let way_out = "Google ends permissions of apps in \"Testing\" after seven days: set the \
-                    app's publishing status to \"In production\" in the Google Cloud console, and connect \
-                    the account once more";
-                found.push(warn("permission", message, way_out));
-            } else {
-                found.push(ok("permission", "contacts may be read, without an end"));
-            }
+            let connected = format!("{} is connected, since {since}", account.name);
+            vec![ok("account", connected), reach_of(account, &grant, &reconnect, times)]
         }
-    }
-
-    // Up to here everything is mended by connecting.
+    };
     for finding in found.iter_mut().filter(|it| it.verdict != Verdict::Ok) {
-        finding.page =
-            Some(format!("/auth/google?account={}", app.store.ids().account(account.id)));
+        finding.page = Some(page.clone());
     }
-
-    found.push(last_success(app, account, &times));
-    if let Some(since) = account.failing_since {
-        let reason = account.latest_run.as_ref().and_then(|it| it.error_message.clone());
-        let reason = reason.map(|it| format!(": {it}")).unwrap_or_default();
-        let message = format!(
-            "failing since {}, {} in a row{reason}",
-            times.say(since),
-            words::many(u64::from(account.standing.failures), "time")
-        );
-        let finding = bad("sync", message, "ringbook history latest");
-        let page = account.latest_run.as_ref().map(|it| app.store.ids().run(it.id));
-        found.push(finding.at(page.map_or("/history".to_owned(), |id| format!("/runs/{id}"))));
-    }
-    if let Some(run) = account.held_run {
-        let row = app.store.run(run).await?;
-        let doomed = words::many(row.map_or(0, |it| it.counts.to_delete), "contact");
-        let message = format!("a sync is on hold: it would delete {doomed}");
-        let page = format!("/runs/{}/held", app.store.ids().run(run));
-        found.push(warn("hold", message, "ringbook approve, or ringbook reject").at(page));
-    }
-    found.push(schedule(app, account, &times));
-    if let Some(token) = &account.token {
-        let age = between(token.full_at, times.now);
-        let message = format!(
-            "the sync token is from a full sync {}",
-            words::relative(token.full_at, times.now)
-        );
-        if age > app.config.sync_full_after + Duration::from_secs(86_400) {
-            let way_out =
-                "it dies after seven days, which only means a full sync; ringbook sync --full";
-            found.push(warn("sync token", message, way_out));
-        } else {
-            found.push(ok("sync token", message));
-        }
-    } else if account.last_success_at.is_some() {
-        let message = "there is no sync token, so the next sync lists everything";
-        found.push(warn("sync token", message, "nothing to do: the next sync brings one"));
-    }
-    found.push(lease(app, account, &times).await?);
     Ok(found)
+}
+
+/// What a grant allows, and until when.
+fn reach_of(account: &Account, grant: &GrantFacts, reconnect: &str, times: &Times<'_>) -> Finding {
+    const CHECK: &str = "permission";
+    let wider = account.source.is_a_book().then_some("https://www.googleapis.com/auth/contacts");
+    let needed = google::scope_of(account.source);
+    let is_enough = grant.scopes.iter().any(|it| it == needed || Some(it.as_str()) == wider);
+    if let Some(locked) = &grant.locked {
+        return bad(CHECK, format!("Google's permission cannot be used: {locked}"), reconnect);
+    }
+    if let Some(service) = &grant.service {
+        let subject = &service.subject;
+        return ok(CHECK, format!("a service account speaks for {subject}, without an end"));
+    }
+    if !is_enough && !account.source.is_a_book() {
+        let message = "Google did not give the right to read the domain's directory";
+        return bad(
+            CHECK,
+            format!("{message} ({needed})"),
+            format!("{reconnect}&scopes=directory, and tick every box there"),
+        );
+    }
+    if !is_enough {
+        let message = format!("Google did not give the right to read contacts ({needed})");
+        return bad(CHECK, message, format!("{reconnect}, and tick every box on Google's page"));
+    }
+    if !grant.has_refresh_token {
+        return bad(CHECK, "Google gave no refresh token: it ends within an hour", reconnect);
+    }
+    let Some(end) = grant.refresh_expires_at else {
+        return ok(CHECK, "contacts may be read, without an end");
+    };
+    warn(
+        CHECK,
+        format!("the permission ends {}", times.say(end)),
+        "Google ends permissions of apps in \"Testing\" after seven days: set the app's publishing status to \
+         \"In production\" in the Google Cloud console, and connect the account once more",
+    )
+}
+
+fn failing(app: &App, account: &Account, times: &Times<'_>) -> Option<Finding> {
+    let since = times.say(account.failing_since?);
+    let latest = account.latest_run.as_ref();
+    let reason = latest.and_then(|it| it.error_message.as_ref());
+    let reason = reason.map(|it| format!(": {it}")).unwrap_or_default();
+    let number = words::many(u64::from(account.standing.failures), "time");
+    let message = format!("failing since {since}, {number} in a row{reason}");
+    let page = latest.map(|it| format!("/runs/{}", app.store.ids().run(it.id)));
+    let page = page.unwrap_or_else(|| "/history".to_owned());
+    Some(bad("sync", message, "ringbook history latest").at(page))
+}
+
+async fn hold(app: &App, account: &Account) -> Result<Option<Finding>, DbError> {
+    let Some(run) = account.held_run else { return Ok(None) };
+    let row = app.store.run(run).await?;
+    let doomed = words::many(row.map_or(0, |it| it.counts.to_delete), "contact");
+    let message = format!("a sync is on hold: it would delete {doomed}");
+    let page = format!("/runs/{}/held", app.store.ids().run(run));
+    Ok(Some(warn("hold", message, "ringbook approve, or ringbook reject").at(page)))
+}
+
+/// A day after the full sync that is due by itself, somebody wants to know.
+const FULL_LATE: Duration = Duration::from_secs(86_400);
+
+fn sync_token(app: &App, account: &Account, times: &Times<'_>) -> Option<Finding> {
+    const CHECK: &str = "sync token";
+    let Some(token) = &account.token else {
+        let message = "there is no sync token, so the next sync lists everything";
+        let finding = warn(CHECK, message, "nothing to do: the next sync brings one");
+        return account.last_success_at.map(|_| finding);
+    };
+    let since = words::relative(token.full_at, times.now);
+    let message = format!("the sync token is from a full sync {since}");
+    let is_late = between(token.full_at, times.now) > app.config.sync_full_after + FULL_LATE;
+    let way_out = "it dies after seven days, which only means a full sync; ringbook sync --full";
+    Some(if is_late { warn(CHECK, message, way_out) } else { ok(CHECK, message) })
 }
 
 fn last_success(app: &App, account: &Account, times: &Times<'_>) -> Finding {

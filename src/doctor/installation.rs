@@ -19,7 +19,7 @@ pub(super) async fn all_by_service(app: &App, accounts: &[Account]) -> Result<bo
 }
 
 /// Whether everything that is sealed can be opened.
-pub(super) async fn keys(app: &App) -> Finding {
+pub async fn keys(app: &App) -> Finding {
     const CHECK: &str = "secrets";
     match app.store.key_status().await {
         Err(problem) => bad(CHECK, problem.to_string(), "see SECRET_KEY_FILE in `ringbook config`"),
@@ -36,6 +36,27 @@ pub(super) async fn keys(app: &App) -> Finding {
         }
         Ok(status) => ok(CHECK, format!("sealed with {}", status.home)),
     }
+}
+
+/// Who may administer. `None` where a proxy says who they are: nothing is known of them here.
+pub(super) async fn administrators(app: &App) -> Result<Option<Finding>, DbError> {
+    const CHECK: &str = "administrators";
+    const PAGE: &str = "/setup";
+    let people = app.store.people().await?;
+    if !people.is_empty() {
+        let names: Vec<&str> = people.iter().map(|it| it.name.as_str()).collect();
+        return Ok(Some(ok(CHECK, names.join(", "))));
+    }
+    if app.config.auth_proxy_header.is_some() {
+        return Ok(None);
+    }
+    let way_out = "ringbook admins add NAME";
+    if app.config.host.to_canonical().is_loopback() {
+        let message = "there is none, so everybody at this machine may do everything";
+        return Ok(Some(warn(CHECK, message, way_out).at(PAGE)));
+    }
+    let message = format!("there is none, so `ringbook serve` refuses HOST={}", app.config.host);
+    Ok(Some(bad(CHECK, message, way_out).at(PAGE)))
 }
 
 pub(super) async fn oauth_client(app: &App) -> Finding {

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::store::DbError;
 use crate::words;
 
-pub use installation::disk;
+pub use installation::{disk, keys};
 pub use reach::reach;
 
 /// How bad it is.
@@ -92,6 +92,7 @@ impl Findings {
 /// When the database fails in the middle.
 pub async fn look(app: &App) -> Result<Vec<Finding>, DbError> {
     let mut found = vec![installation::database(app).await, installation::keys(app).await];
+    found.extend(installation::administrators(app).await?);
     let accounts = app.store.accounts().await?;
     if !installation::all_by_service(app, &accounts).await? {
         found.push(installation::oauth_client(app).await);

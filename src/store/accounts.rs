@@ -119,7 +119,7 @@ pub enum AccountError {
     Name(#[from] BadName),
     #[error("there is an account `{0}` already; choose another name")]
     Taken(String),
-    #[error("`{0}` lives on its permission; remove that first")]
+    #[error("`{0}` uses the permission of this account; remove `{0}` first")]
     Lends(String),
     #[error("there is no such account any more")]
     Gone,

@@ -120,7 +120,7 @@ impl Condition<'_> {
     /// The state in a sentence, with the way out. `connect_at` is where an account is connected.
     pub fn in_words(&self, connect_at: &str) -> String {
         match self.state() {
-            AccountState::Connected => "connected, and kept in step".to_owned(),
+            AccountState::Connected => "connected".to_owned(),
             AccountState::NeedsReauth => {
                 let why = self.dead_because.unwrap_or("the grant is gone");
                 format!("must be connected again at {connect_at}: {why}")

@@ -97,6 +97,7 @@ fn gone(web: &Web, id: AccountId) -> Problem {
 
 /// What is to be different about an account. What is left out stays.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AccountChanges {
     #[schema(min_length = 1, max_length = 100, nullable = false)]
     name: Option<String>,
@@ -129,6 +130,10 @@ pub(crate) async fn change(
     Body(body): Body,
 ) -> Result<Json<Account>, Problem> {
     let body = object(&body)?;
+    const FIELDS: [&str; 3] = ["name", "paused", "labels_shown"];
+    if let Some(unknown) = body.keys().find(|it| !FIELDS.contains(&it.as_str())) {
+        return Err(Problem::value("body", unknown, &FIELDS.join(", ")));
+    }
     // All is read before anything is done.
     let name = match body.get("name") {
         None => None,
@@ -146,8 +151,11 @@ pub(crate) async fn change(
         }
     };
     let labels = body.get("labels_shown").map(|it| labels_in(it, body)).transpose()?;
-    row(&web, id).await?;
+    let account = row(&web, id).await?;
     let store = &web.app.store;
+    if let Some(labels) = labels.as_ref().and_then(Option::as_ref) {
+        refuse_unknown(&web, &account, labels).await?;
+    }
     if let Some(name) = name {
         store.rename_account(id, name).await?;
     }
@@ -159,6 +167,27 @@ pub(crate) async fn change(
         store.set_labels_shown(id, labels.as_deref()).await?;
     }
     Ok(Json(in_full(&web, id).await?))
+}
+
+/// A label that is misspelt would keep every contact from the phones. Before the first sync none is known, and one
+/// that was chosen may have gone at Google since.
+async fn refuse_unknown(
+    web: &Web,
+    account: &store::Account,
+    labels: &[String],
+) -> Result<(), Problem> {
+    let known = web.app.store.labels(account.id).await?;
+    let chosen = account.labels_shown.as_deref().unwrap_or_default();
+    let is_known = |label: &&String| {
+        known.iter().any(|(resource, ..)| resource == *label) || chosen.contains(label)
+    };
+    if known.is_empty() || labels.iter().all(|it| is_known(&it)) {
+        return Ok(());
+    }
+    let unknown = labels.iter().find(|it| !is_known(it)).map_or("", String::as_str);
+    let id = web.out.ids().account(account.id);
+    let allowed = format!("a `resource_name` of GET /api/accounts/{id}/labels");
+    Err(Problem::value("labels_shown", unknown, &allowed))
 }
 
 fn labels_in(value: &Value, body: &Map<String, Value>) -> Result<Option<Vec<String>>, Problem> {

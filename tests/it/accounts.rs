@@ -655,6 +655,7 @@ async fn an_account_is_added_changed_and_removed() {
         (json!({"paused": "yes"}), 422),
         (json!({"labels_shown": "all"}), 422),
         (json!({"labels_shown": [1]}), 422),
+        (json!({"pause": true}), 422),
     ] {
         send(Method::PATCH, location.clone(), body).await.refused(code);
     }
@@ -722,10 +723,18 @@ async fn who_is_kept_off_the_phones_is_found_by_programs_alone() {
     let zoe = app.get("/api/search?q=zimmer").await.is(200)["results"][0]["id"].clone();
     let screen = format!("/directory/contacts/{}", zoe.as_str().unwrap());
     assert!(app.get(&screen).await.text.contains("442079460002"));
-    let body =
-        json!({"labels_shown": [customers["resource_name"], "contactGroups/gone"]}).to_string();
     let kind = [("content-type", "application/json")];
-    app.send(Method::PATCH, &here, &kind, Some(&body)).await.is(200);
+    let patch = async |labels: Value| {
+        let body = json!({ "labels_shown": labels }).to_string();
+        app.send(Method::PATCH, &here, &kind, Some(&body)).await
+    };
+    let chosen = json!([customers["resource_name"], "contactGroups/gone"]);
+    let refused = patch(chosen.clone()).await.refused(422);
+    assert!(refused.contains("contactGroups/gone") && refused.contains("/labels"), "{refused}");
+    // It was there when it was chosen.
+    let gone: Vec<String> = serde_json::from_value(chosen.clone()).unwrap();
+    app.world.app.store.set_labels_shown(app.world.account, Some(&gone)).await.unwrap();
+    patch(chosen).await.is(200);
     let menu = app.get("/directory").await.text;
     assert!(
         menu.contains("1 contact") && menu.contains("2 ABC (1)") && !menu.contains("9 WXYZ"),
@@ -745,8 +754,7 @@ async fn who_is_kept_off_the_phones_is_found_by_programs_alone() {
         (&json!(false), &json!(["contactGroups/gone"]))
     );
     assert_eq!(of(&labels, "Customers")["shown"], true);
-    let body = json!({"labels_shown": null}).to_string();
-    app.send(Method::PATCH, &here, &kind, Some(&body)).await.is(200);
+    patch(Value::Null).await.is(200);
     assert!(app.get("/directory").await.text.contains("2 contacts"));
 }
 

@@ -110,9 +110,9 @@ impl Account {
     }
 }
 
-/// Where a browser connects this account.
+/// Where a browser connects this account, or the one that lends it its permission.
 pub fn connect_url(out: &Outward, account: &store::Account) -> String {
-    format!("/auth/google?account={}", out.account(account.id).0)
+    format!("/auth/google?account={}", out.account(account.grant_of.unwrap_or(account.id)).0)
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]

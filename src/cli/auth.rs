@@ -384,7 +384,19 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
     }
     match (&shown.client_id, &shown.source) {
         (Some(id), Some(source)) => desk.screen.say(format!("OAuth client {id} ({source})"))?,
-        _ => return Err(ConnectProblem::NotConfigured.into()),
+        _ => {
+            // What one needs to make one, before it is complained that there is none.
+            let uri = &shown.redirect_uri;
+            desk.screen.say(format!(
+                "Create an OAuth client of type \"Web application\" in the Google Cloud console, with the \
+                 redirect URI\n\n  {uri}\n\nthen download its file, and: ringbook auth client --file \
+                 client_secret.json\ndocs/connecting-google.md has every click."
+            ))?;
+            if let Some(problem) = &shown.redirect_problem {
+                desk.screen.say(format!("{} {problem}", desk.screen.paint.warn("But")))?;
+            }
+            return Err(ConnectProblem::NotConfigured.into());
+        }
     }
     desk.screen.say(format!("Its redirect URI at Google must be {}", shown.redirect_uri))?;
     for warning in shown.redirect_problem.iter().chain(&shown.warning) {

@@ -32,7 +32,7 @@ impl Default for Ask {
 pub struct WayBack {
     pub state: String,
     /// The code, or what Google said instead of one.
-    pub answer: Result<SecretString, Option<String>>,
+    pub answer: Result<SecretString, String>,
 }
 
 /// What is remembered between leaving for Google and coming back.
@@ -45,7 +45,8 @@ struct Asked {
 }
 
 impl WayBack {
-    /// Reads the address that Google sent a browser to, in full or from the `?` on.
+    /// Reads the address that Google sent a browser to, in full or from the `?` on. `None` where there is no answer
+    /// in it: a sign-in is not over because an address was cut off.
     pub fn parse(pasted: &str) -> Option<WayBack> {
         let pasted = pasted.trim().trim_matches(['"', '\'', '<', '>']);
         let query = match Url::parse(pasted) {
@@ -61,9 +62,9 @@ impl WayBack {
         };
         let state = find("state").filter(|it| !it.is_empty())?;
         let answer = match (find("error"), find("code").filter(|it| !it.is_empty())) {
-            (Some(error), _) => Err(Some(error)),
+            (Some(error), _) => Err(error),
             (None, Some(code)) => Ok(code.into()),
-            (None, None) => Err(None),
+            (None, None) => return None,
         };
         Some(WayBack { state, answer })
     }
@@ -169,11 +170,7 @@ impl Connector {
             serde_json::from_str(asked.expose_secret()).map_err(|error| unreadable(&error))?;
         let code = match &back.answer {
             Ok(code) => code,
-            Err(Some(error)) => return Err(self.refusal(error)),
-            Err(None) => {
-                let words = "Google sent no code; begin again at /auth/google";
-                return Err(ConnectProblem::Refused(words.to_owned()));
-            }
+            Err(error) => return Err(self.refusal(error)),
         };
         let target = match (asked.account, asked.is_new) {
             (Some(id), _) => Target::Account(AccountId(id)),
@@ -204,7 +201,7 @@ fn unreadable(error: &serde_json::Error) -> ConnectProblem {
 mod tests {
     use super::*;
 
-    fn parsed(pasted: &str) -> Option<(String, Result<String, Option<String>>)> {
+    fn parsed(pasted: &str) -> Option<(String, Result<String, String>)> {
         let back = WayBack::parse(pasted)?;
         Some((back.state, back.answer.map(|code| code.expose_secret().to_owned())))
     }
@@ -222,10 +219,16 @@ mod tests {
             assert_eq!(parsed(pasted), code, "{pasted}");
         }
         let denied = parsed("http://localhost/?error=access_denied&state=s").unwrap();
-        assert_eq!(denied.1, Err(Some("access_denied".to_owned())));
-        assert_eq!(parsed("?state=s").unwrap().1, Err(None));
-        for nothing in ["", "4/0Ab", "http://localhost:8000/", "?code=4", "?state=a&state=b&code=4"]
-        {
+        assert_eq!(denied.1, Err("access_denied".to_owned()));
+        for nothing in [
+            "",
+            "?state=s",
+            "?state=s&code=",
+            "4/0Ab",
+            "http://localhost:8000/",
+            "?code=4",
+            "?state=a&state=b&code=4",
+        ] {
             assert_eq!(parsed(nothing), None, "{nothing}");
         }
     }

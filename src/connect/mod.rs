@@ -73,7 +73,9 @@ pub enum ConnectProblem {
          change them there, or remove them there first"
     )]
     SetElsewhere(String),
-    #[error("not connected to Google; connect the account at /auth/google, or with `ringbook auth`")]
+    #[error(
+        "not connected to Google; connect the account at /auth/google, or with `ringbook auth`"
+    )]
     NotConnected,
     /// A person said no, or the grant is dead: connecting again helps.
     #[error("{0}")]

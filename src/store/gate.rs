@@ -81,7 +81,9 @@ pub enum Refusal {
     /// Another process has served this due time.
     #[error("this due time was already served")]
     AlreadyServed,
-    #[error("not connected to Google; connect the account at /auth/google, or with `ringbook auth`")]
+    #[error(
+        "not connected to Google; connect the account at /auth/google, or with `ringbook auth`"
+    )]
     NotConnected,
     /// This process is shutting down.
     #[error("this server is shutting down")]

@@ -215,9 +215,9 @@ pub(crate) async fn callback(
         let state = query.text("state")?.unwrap_or_default().to_owned();
         let code = query.text("code")?.filter(|code| !code.is_empty());
         let answer = match (query.text("error")?, code) {
-            (Some(error), _) => Err(Some(error.to_owned())),
+            (Some(error), _) => Err(error.to_owned()),
             (None, Some(code)) => Ok(code.into()),
-            (None, None) => Err(None),
+            (None, None) => return Err(Problem::new(StatusCode::BAD_REQUEST, CUT_OFF)),
         };
         let browser = cookie(&headers).map(digest);
         let bringer = Bringer::Browser(browser.as_deref());
@@ -264,6 +264,9 @@ pub(crate) async fn paste(
     };
     Ok(told(brought, visit, caller.wants_html))
 }
+
+const CUT_OFF: &str = "there is no answer from Google in this address: either it was cut off, or nobody was sent here \
+    by Google; begin at /auth/google";
 
 fn told(brought: Result<String, Problem>, visit: Visit, wants_html: bool) -> Response {
     let (status, title, words) = match brought {

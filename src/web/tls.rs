@@ -41,11 +41,19 @@ pub enum TlsError {
     #[error("{setting}: `{path}` is not what it should be: {problem}; it has to be in PEM form")]
     NotPem { setting: &'static str, path: String, problem: String },
     #[error(
+        "TLS_KEY_FILE: the key in `{path}` is locked with a passphrase, and at a start nobody is there to say it; \
+         write it without one (`openssl pkey -in {path} -out key.pem`), for this user's eyes only"
+    )]
+    Locked { path: String },
+    #[error(
         "TLS_CERT_FILE and TLS_KEY_FILE do not fit together: {0}; the key has to be the one that the \
          certificate was made with"
     )]
     NoPair(rustls::Error),
 }
+
+/// Stands in the first lines of a key in PEM form that is locked (RFC 7468, 11; RFC 1421, 4.6.1.1).
+const LOCKED: &[u8] = b"ENCRYPTED";
 
 /// What a new connection turned out to be.
 pub(crate) enum Greeting {
@@ -64,6 +72,12 @@ impl Tls {
     pub fn load(cert_file: &Path, key_file: &Path) -> Result<Tls, TlsError> {
         let files = Files::read(cert_file, key_file)?;
         let acceptor = files.acceptor(cert_file, key_file)?;
+        if is_open_to_all(key_file) {
+            let path = key_file.display();
+            warn!(
+                "TLS_KEY_FILE: everybody on this machine can read `{path}`; chmod 600 changes that"
+            );
+        }
         let current = RwLock::new(Current { acceptor, digest: files.digest() });
         Ok(Tls { cert_file: cert_file.to_owned(), key_file: key_file.to_owned(), current })
     }
@@ -156,6 +170,9 @@ impl Files {
         if chain.is_empty() {
             return Err(not_pem("TLS_CERT_FILE", cert_file, pem::Error::NoItemsFound));
         }
+        if self.key.windows(LOCKED.len()).any(|it| it == LOCKED) {
+            return Err(TlsError::Locked { path: key_file.display().to_string() });
+        }
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|problem| not_pem("TLS_KEY_FILE", key_file, problem))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -166,6 +183,12 @@ impl Files {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+/// A group of its own for those who may read keys is common; the whole machine is not.
+fn is_open_to_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o004 != 0)
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -293,6 +293,28 @@ on_both! {
         world.converge(None).await;
     }
 
+    async fn an_account_that_another_process_syncs_can_be_removed(database) {
+        let world = World::new(database, 35).await;
+        let (bob, _) = second(&world, "Bob", 4).await;
+        world.google.add_fault(Fault::new(Action::Hang).on(Endpoint::List).page(3).forever());
+        let other = world.other_process().await;
+        let started = other.supervisor.start(&world.wish(None)).await.unwrap();
+        until(&world.app, world.account, |run| run.counts.pages == 2).await;
+        world.app.supervisor.erase(world.account, Erasing::Account).await.unwrap();
+        assert!(world.app.store.account(world.account).await.unwrap().is_none());
+        world.google.clear_faults();
+        other.supervisor.shut_down(Duration::from_secs(10)).await;
+        started.finished().await;
+        assert!(world.app.store.account(world.account).await.unwrap().is_none());
+        assert!(mirrored(&world.app, world.account).await.is_empty());
+        assert_eq!(world.app.store.history(&HistoryQuery {
+            limit: 100, ..Default::default()
+        }).await.unwrap().len(), 0, "nothing is left of its runs");
+        assert_sound(&world.app);
+        let run = sync(&world.app, bob, None).await;
+        assert_eq!((run.outcome, run.counts.created), (Some(Outcome::Succeeded), 4));
+    }
+
     async fn an_account_without_contacts_and_grant_may_be_connected_as_another_person(database) {
         let world = World::new(database, 5).await;
         world.converge(None).await;

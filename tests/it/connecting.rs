@@ -10,7 +10,7 @@ use ringbook::connect::{Ask, ConnectProblem, WayBack};
 use ringbook::simulator::{Consent, Options};
 use ringbook::store::{Bringer, ConsentError, ConsentState, Notice, Target};
 use ringbook::sync::Outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
@@ -190,6 +190,36 @@ on_both! {
     }
 }
 
+/// A place that notices are posted to.
+async fn letter_box() -> (String, tokio::sync::mpsc::UnboundedReceiver<Value>) {
+    let (put, letters) = tokio::sync::mpsc::unbounded_channel();
+    let take = axum::routing::post(async move |axum::Json(letter): axum::Json<Value>| {
+        put.send(letter).unwrap();
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook/s3cret", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/hook/s3cret", take);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, letters)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_must_connect_again_is_told_at_the_webhook_once() {
+    let (url, mut letters) = letter_box().await;
+    let world = World::with(Database::Sqlite, 3, &[("ALERT_WEBHOOK_URL", &url)]).await;
+    world.google.revoke_grants();
+    world.app.connector.refresh(&world.status().await).await.unwrap_err();
+    world.app.look_at_grants().await;
+    let wait = tokio::time::timeout(Duration::from_secs(20), letters.recv());
+    let letter = wait.await.unwrap().unwrap();
+    assert_eq!((&letter["event"], &letter["account"]), (&json!("needs_reauth"), &json!("Google")));
+    let message = letter["message"].as_str().unwrap();
+    assert!(message.contains("must be connected again"), "{message}");
+    world.app.look_at_grants().await;
+    tokio::task::yield_now().await;
+    assert!(letters.try_recv().is_err(), "it was said already");
+}
+
 mod in_a_browser {
     use super::*;
 
@@ -214,6 +244,10 @@ mod in_a_browser {
             secrecy::ExposeSecret::expose_secret(&back.answer.unwrap()).replace('/', "%2F")
         );
         let cookie = cookie(&away);
+        // An address that was cut off is no answer, and ends nothing.
+        let (cut_off, _) = path.split_once("&code").unwrap();
+        let cut_off = app.send(Method::GET, cut_off, &[("cookie", &cookie)], None).await;
+        assert!(cut_off.refused(400).contains("cut off"));
         app.send(Method::GET, &path, &[("cookie", &cookie)], None).await.is(200);
         let run = app.world.until(|run| run.outcome == Some(Outcome::Succeeded)).await;
         assert_eq!(run.trigger.to_string(), "startup");
@@ -517,7 +551,11 @@ mod from_a_terminal {
         );
         configured.ended().await.assert(2, &["GOOGLE_CLIENT_ID", "win over"]);
         terminal.world.settings.retain(|(key, _)| !key.starts_with("GOOGLE_CLIENT_"));
-        terminal.start(&["auth", "client"]).ended().await.assert(2, &["there is no OAuth client"]);
+        let none = terminal.start(&["auth", "client"]).ended().await;
+        none.assert(
+            2,
+            &["there is no OAuth client", "/auth/callback", "--file client_secret.json"],
+        );
         let file = terminal.world.folder.path().join("client_secret.json");
         let text = r#"{"web":{"client_id":"1-a.apps.googleusercontent.com","client_secret":"GOCSPX-planted"}}"#;
         std::fs::write(&file, text).unwrap();

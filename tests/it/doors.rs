@@ -84,7 +84,10 @@ fn a_certificate_that_cannot_be_used_is_named_with_the_way_out() {
     new_certificate(files.path());
     std::fs::write(&key, good).unwrap();
     assert!(say().contains("do not fit together"), "{}", say());
+    std::fs::write(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n").unwrap();
+    assert!(say().contains("locked with a passphrase"), "{}", say());
     std::fs::write(&cert, "nonsense").unwrap();
+    std::fs::write(&key, "").unwrap();
     assert!(say().contains("there is no certificate in it"), "{}", say());
 }
 

@@ -298,7 +298,9 @@ impl Store {
     }
 
     /// Stores refreshed tokens, unless somebody else has stored newer ones: then nothing is written
-    /// and the answer is `false`.
+    /// and the answer is `false`. A grant that was called dead meanwhile lives: where each refresh replaces the
+    /// refresh token, the slower of two processes is told that the old one is dead before the faster has stored
+    /// the new one.
     pub async fn save_tokens(
         &self,
         account: AccountId,
@@ -308,7 +310,8 @@ impl Store {
         const SAVE: &str = "
             update oauth_grant set generation = generation + 1, access_token = $3, expires_at = $4,
                 refresh_token = coalesce($5, refresh_token),
-                refresh_expires_at = coalesce($6, refresh_expires_at)
+                refresh_expires_at = coalesce($6, refresh_expires_at),
+                needs_reauth_at = null, needs_reauth_reason = null, dead_noticed_at = null
             where account = $1 and generation = $2";
         let tx = self.db.begin_durable().await?;
         // Nobody changes the key between sealing and storing.

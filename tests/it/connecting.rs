@@ -8,7 +8,7 @@ use ringbook::app::App;
 use ringbook::clock::{Clock, SystemClock};
 use ringbook::connect::{Ask, ConnectProblem, WayBack};
 use ringbook::simulator::{Consent, Options};
-use ringbook::store::{Bringer, ConsentError, ConsentState, Notice, Target};
+use ringbook::store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Target};
 use ringbook::sync::Outcome;
 use serde_json::{Value, json};
 
@@ -158,6 +158,25 @@ on_both! {
         assert!(other.connector.forget_client().await.unwrap());
         let refused = app.connector.refresh(&account).await.unwrap_err();
         assert!(matches!(refused, ConnectProblem::NotConfigured), "{refused}");
+    }
+
+    async fn a_refresh_that_succeeded_outlives_the_slower_one_that_was_refused(database) {
+        let world = World::new(database, 3).await;
+        let other = world.other_process().await;
+        let grant = world.app.store.grant(world.account).await.unwrap().unwrap();
+        let fresh = NewTokens {
+            access_token: "fresh".to_owned().into(),
+            expires_at: grant.expires_at,
+            refresh_token: Some("next".to_owned().into()),
+            refresh_expires_at: None,
+            scopes: grant.scopes.clone(),
+        };
+        other.store.condemn_grant(world.account, grant.generation, "invalid_grant").await.unwrap();
+        let saved = world.app.store.save_tokens(world.account, grant.generation, &fresh).await;
+        assert!(saved.unwrap());
+        assert!(world.status().await.needs_reauth.is_none());
+        other.store.condemn_grant(world.account, grant.generation, "invalid_grant").await.unwrap();
+        assert!(world.status().await.needs_reauth.is_none(), "it spoke of an older token");
     }
 
     async fn each_end_of_a_permission_is_told_once(database) {

@@ -79,6 +79,14 @@ impl OAuthClient {
         OAuthClient::new(text("client_id"), text("client_secret"))
     }
 
+    /// Whether the downloaded file names other addresses to come back to, and not ours: Google would then let
+    /// nobody back, unless it was added there since.
+    pub fn lacks_redirect(text: &str, redirect_uri: &str) -> bool {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        let known = value["web"]["redirect_uris"].as_array();
+        known.is_some_and(|known| !known.iter().any(|it| it == redirect_uri))
+    }
+
     /// What is odd about it, though it may be right.
     pub fn warning(&self) -> Option<&'static str> {
         (!self.id.ends_with(".apps.googleusercontent.com")).then_some(
@@ -109,6 +117,9 @@ mod tests {
         assert_eq!(client.id, "1-a.apps.googleusercontent.com");
         assert_eq!(client.secret.expose_secret(), "GOCSPX-x");
         assert!(client.warning().is_none());
+        assert!(!OAuthClient::lacks_redirect(web, "http://localhost:8000/auth/callback"));
+        assert!(OAuthClient::lacks_redirect(web, "http://localhost:8080/auth/callback"));
+        assert!(!OAuthClient::lacks_redirect("{}", "http://localhost:8080/auth/callback"));
         let again = OAuthClient::from_download(client.to_secret().expose_secret()).unwrap();
         assert!(again.is(&client));
     }

@@ -10,8 +10,9 @@ use tracing::warn;
 
 use super::{ConnectProblem, Connector};
 use crate::google::{self, Authorization};
-use crate::store::{Bringer, ConsentError, ConsentState, DbError, Target};
+use crate::store::{AccountError, Bringer, ConsentError, ConsentState, DbError, Target};
 use crate::sync::AccountId;
+use crate::sync::account::AccountName;
 
 /// What a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,10 @@ impl Connector {
         browser: Option<&str>,
     ) -> Result<Authorization, ConnectProblem> {
         let oauth = self.oauth().await?;
+        if let Target::New { name: Some(name) } = &ask.target {
+            // Before anybody has gone to Google for nothing.
+            self.refuse_name(name).await?;
+        }
         let mut hint = None;
         if let Target::Account(id) = ask.target {
             let account = self.store.account(id).await?.ok_or(ConnectProblem::NotConnected)?;
@@ -114,6 +119,21 @@ impl Connector {
             serde_json::to_string(&asked).map_err(|error| unreadable(&error))?.into();
         self.store.remember_consent(&digest(&authorization.state), browser, &asked).await?;
         Ok(authorization)
+    }
+
+    /// Whether another account could have this name.
+    ///
+    /// # Errors
+    /// When it is none, or taken.
+    pub async fn refuse_name(&self, name: &str) -> Result<(), ConnectProblem> {
+        AccountName::parse(name)
+            .map_err(|problem| ConnectProblem::Unusable(format!("`name`: {problem}")))?;
+        match self.store.account_named(name).await? {
+            None => Ok(()),
+            Some(other) => {
+                Err(ConnectProblem::Conflict(AccountError::Taken(other.name).to_string()))
+            }
+        }
     }
 
     /// Turns what came back into a connected account.

@@ -133,5 +133,5 @@ pub(super) async fn database(app: &App) -> Finding {
 pub(super) fn unconnected(app: &App) -> Finding {
     let url = app.config.local_url();
     let way_out = format!("ringbook auth, or open {url}/auth/google");
-    bad("account", "no Google account is connected", way_out).at("/auth/google")
+    bad("account", "no Google account is connected", way_out).at("/accounts/connect")
 }

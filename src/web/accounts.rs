@@ -58,8 +58,7 @@ pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Resp
     let body = object(&body)?;
     let name = body.get("name").and_then(Value::as_str);
     let name = name.ok_or_else(|| Problem::value("name", &found(body, "name"), "a text"))?;
-    let id = web.app.store.create_account(name).await?;
-    info!(account = id.0, "account {} was added", id.0);
+    let id = add_named(&web, name).await?;
     let account = in_full(&web, id).await?;
     let location = HeaderValue::try_from(format!("/api/accounts/{}", account.id.0));
     let mut response = (StatusCode::CREATED, Json(account)).into_response();
@@ -67,6 +66,13 @@ pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Resp
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(about(name, response))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn add_named(web: &Web, name: &str) -> Result<AccountId, Problem> {
+    let id = web.app.store.create_account(name).await?;
+    info!(account = id.0, "account {} was added", id.0);
+    Ok(id)
 }
 
 /// One account
@@ -87,7 +93,7 @@ async fn in_full(web: &Web, id: AccountId) -> Result<Account, Problem> {
     account.ok_or_else(|| gone(web, id))
 }
 
-async fn row(web: &Web, id: AccountId) -> Result<store::Account, Problem> {
+pub(crate) async fn row(web: &Web, id: AccountId) -> Result<store::Account, Problem> {
     web.app.store.account(id).await?.ok_or_else(|| gone(web, id))
 }
 
@@ -129,7 +135,13 @@ pub(crate) async fn change(
     AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Json<Account>, Problem> {
-    let body = object(&body)?;
+    change_it(&web, id, &body).await?;
+    Ok(Json(in_full(&web, id).await?))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn change_it(web: &Web, id: AccountId, body: &Value) -> Result<(), Problem> {
+    let body = object(body)?;
     const FIELDS: [&str; 3] = ["name", "paused", "labels_shown"];
     if let Some(unknown) = body.keys().find(|it| !FIELDS.contains(&it.as_str())) {
         return Err(Problem::value("body", unknown, &FIELDS.join(", ")));
@@ -151,10 +163,10 @@ pub(crate) async fn change(
         }
     };
     let labels = body.get("labels_shown").map(|it| labels_in(it, body)).transpose()?;
-    let account = row(&web, id).await?;
+    let account = row(web, id).await?;
     let store = &web.app.store;
     if let Some(labels) = labels.as_ref().and_then(Option::as_ref) {
-        refuse_unknown(&web, &account, labels).await?;
+        refuse_unknown(web, &account, labels).await?;
     }
     if let Some(name) = name {
         store.rename_account(id, name).await?;
@@ -166,7 +178,7 @@ pub(crate) async fn change(
     if let Some(labels) = labels {
         store.set_labels_shown(id, labels.as_deref()).await?;
     }
-    Ok(Json(in_full(&web, id).await?))
+    Ok(())
 }
 
 /// A label that is misspelt would keep every contact from the phones. Before the first sync none is known, and one
@@ -235,17 +247,24 @@ pub(crate) async fn disconnect(
 ) -> Result<Json<AccountDone>, Problem> {
     let words = [("keep", false), ("erase", true)];
     let erase = query.one_of("contacts", &words, false)?;
-    let account = row(&web, id).await?;
+    let erased_count = disconnect_it(&web, id, erase).await?;
+    let message = match erase {
+        true => "Ringbook forgot the permission and erased the contacts",
+        false => "Ringbook forgot the permission; the contacts stay here",
+    };
+    let account = read::account(&web.app, &web.out, id).await?;
+    Ok(Json(AccountDone { status: "success", message: message.to_owned(), erased_count, account }))
+}
+
+/// The same, for the dashboard. Returns how many contacts were erased.
+pub(crate) async fn disconnect_it(web: &Web, id: AccountId, erase: bool) -> Result<u64, Problem> {
+    let account = row(web, id).await?;
     web.app.connector.disconnect(&account).await?;
     info!(account = id.0, "account {} was disconnected", id.0);
-    let mut erased_count = 0;
-    let mut message = "Ringbook forgot the permission; the contacts stay here".to_owned();
-    if erase {
-        erased_count = web.app.supervisor.erase(id, Erasing::Contacts).await?;
-        message = "Ringbook forgot the permission and erased the contacts".to_owned();
+    match erase {
+        true => Ok(web.app.supervisor.erase(id, Erasing::Contacts).await?),
+        false => Ok(0),
     }
-    let account = read::account(&web.app, &web.out, id).await?;
-    Ok(Json(AccountDone { status: "success", message, erased_count, account }))
 }
 
 #[derive(ToSchema)]
@@ -274,8 +293,19 @@ pub(crate) async fn remove(
     AccountInPath(id): AccountInPath,
     query: Query,
 ) -> Result<Json<AccountDone>, Problem> {
-    let account = row(&web, id).await?;
     let confirmed = query.text("confirm")?;
+    let (name, erased_count) = remove_it(&web, id, confirmed).await?;
+    let message = format!("The account `{name}` was removed");
+    Ok(Json(AccountDone { status: "success", message, erased_count, account: None }))
+}
+
+/// The same, for the dashboard. Returns its name, and how many contacts were erased.
+pub(crate) async fn remove_it(
+    web: &Web,
+    id: AccountId,
+    confirmed: Option<&str>,
+) -> Result<(String, u64), Problem> {
+    let account = row(web, id).await?;
     if !confirmed.is_some_and(|name| same_name(name, &account.name)) {
         let found = confirmed.unwrap_or("nothing");
         let allowed = format!("the name of the account, `{}`", account.name);
@@ -285,8 +315,7 @@ pub(crate) async fn remove(
     let erased_count = web.app.supervisor.erase(id, Erasing::Account).await?;
     web.app.metrics.forget(id);
     info!(account = id.0, "account {} was removed", id.0);
-    let message = format!("The account `{}` was removed", account.name);
-    Ok(Json(AccountDone { status: "success", message, erased_count, account: None }))
+    Ok((account.name, erased_count))
 }
 
 /// The labels of an account, and which of them reach the phones

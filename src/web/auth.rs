@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tracing::info;
 
 use crate::connect::redirect::{self, Verdict};
-use crate::connect::{Ask, ConnectProblem, OAuthClient, WayBack, digest};
+use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack, digest};
 use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
 use crate::web::Web;
@@ -106,13 +106,14 @@ async fn begin(
 #[utoipa::path(
     get, path = "/auth/url", tag = "auth", operation_id = "auth_url",
     params(
-        ("account" = Option<String>, Query, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
-        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
+        ("account" = Option<String>, Query, min_length = 1, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
+        ("name" = Option<String>, Query, min_length = 1, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
     ),
     responses(
         (status = 200, body = AuthUrl, headers(("set-cookie" = String))),
         (status = 404, body = ProblemBody, description = "There is no such account"),
+        (status = 409, body = ProblemBody, description = "Another account has this name"),
         (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
     ),
 )]
@@ -133,8 +134,8 @@ pub(crate) async fn url(
 #[utoipa::path(
     get, path = "/auth/google", tag = "auth", operation_id = "auth_google",
     params(
-        ("account" = Option<String>, Query, description = "As for `/auth/url`"),
-        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
+        ("account" = Option<String>, Query, min_length = 1, description = "As for `/auth/url`"),
+        ("name" = Option<String>, Query, min_length = 1, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "As for `/auth/url`"),
     ),
     responses(
@@ -142,7 +143,7 @@ pub(crate) async fn url(
             headers(("location" = String), ("set-cookie" = String))),
         (status = 200, description = "How to come back", content((String = "text/html"))),
         (status = 404, body = ProblemBody, description = "There is no such account"),
-        (status = 409, body = ProblemBody, description = "Google would refuse the redirect address"),
+        (status = 409, body = ProblemBody, description = "Another account has this name, or Google would refuse the redirect address"),
         (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
     ),
 )]
@@ -308,7 +309,7 @@ pub(crate) async fn client(State(web): State<Web>) -> Result<Json<GoogleClient>,
     Ok(Json(google_client(&web).await?))
 }
 
-async fn google_client(web: &Web) -> Result<GoogleClient, Problem> {
+pub(crate) async fn google_client(web: &Web) -> Result<GoogleClient, Problem> {
     let connector = &web.app.connector;
     let client = connector.client().await?;
     let judgement = connector.judge_redirect();
@@ -331,11 +332,19 @@ pub(crate) async fn put_client(
     Body(body): Body,
 ) -> Result<Json<GoogleClient>, Problem> {
     let text = |name: &str| body[name].as_str().unwrap_or_default();
-    let client = OAuthClient::new(text("client_id"), text("client_secret"));
+    enter_client(&web, OAuthClient::new(text("client_id"), text("client_secret"))).await?;
+    Ok(Json(google_client(&web).await?))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn enter_client(
+    web: &Web,
+    client: Result<OAuthClient, NotAClient>,
+) -> Result<(), Problem> {
     let client = client.map_err(|problem| Problem::unreadable(problem.to_string()))?;
     web.app.connector.enter_client(&client).await?;
     info!("an OAuth client was entered");
-    Ok(Json(google_client(&web).await?))
+    Ok(())
 }
 
 /// Forget the OAuth client that was entered
@@ -350,11 +359,17 @@ pub(crate) async fn put_client(
     ),
 )]
 pub(crate) async fn delete_client(State(web): State<Web>) -> Result<Json<Done>, Problem> {
+    forget_client(&web).await?;
+    Ok(Json(Done::because("Ringbook forgot the OAuth client")))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn forget_client(web: &Web) -> Result<(), Problem> {
     if !web.app.connector.forget_client().await? {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no OAuth client was entered"));
     }
     info!("the OAuth client that was entered is forgotten");
-    Ok(Json(Done::because("Ringbook forgot the OAuth client")))
+    Ok(())
 }
 
 /// A page that says one thing and needs no other file, for whoever has no server behind it.

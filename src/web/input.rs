@@ -68,6 +68,12 @@ impl Query {
         }
     }
 
+    /// All values of a field that may be there several times, as the boxes of a form are.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        let found = self.0.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// A whole number. One that is too big for any database counts as the biggest.
     pub(crate) fn whole(
         &self,

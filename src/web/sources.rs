@@ -1,40 +1,20 @@
 //! Service accounts, and the lists of a Google Workspace domain.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, RawPathParams, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::connect::{NewService, NewSource};
 use crate::store::Account;
 use crate::web::Web;
-use crate::web::input::{Body, uuid};
+use crate::web::accounts::row;
+use crate::web::input::{AccountInPath, Body};
 use crate::web::problem::Problem;
 use crate::web::wire::{AddedSource, DomainList, ProblemBody, ServiceAccount};
-
-/// The account that the path names.
-pub(crate) struct AccountInPath(Account);
-
-impl FromRequestParts<Web> for AccountInPath {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<AccountInPath, Problem> {
-        let params = RawPathParams::from_request_parts(parts, web).await.map_err(|_| {
-            Problem::value("id", parts.uri.path(), "a UUID, in percent-encoded UTF-8")
-        })?;
-        let id = params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value);
-        let id = id.unwrap_or_default();
-        uuid("id", id)?;
-        let account = match web.out.ids().parse_account(id) {
-            Some(known) => web.app.store.account(known).await?,
-            None => None,
-        };
-        account.map(AccountInPath).ok_or_else(|| Problem::missing("account", id))
-    }
-}
 
 /// The service account that speaks for an account
 #[utoipa::path(
@@ -47,8 +27,9 @@ impl FromRequestParts<Web> for AccountInPath {
 )]
 pub(crate) async fn service_account(
     State(web): State<Web>,
-    AccountInPath(account): AccountInPath,
+    AccountInPath(id): AccountInPath,
 ) -> Result<Json<ServiceAccount>, Problem> {
+    let account = row(&web, id).await?;
     let grant = web.app.store.grant(account.id).await?;
     let facts = grant.and_then(|it| it.service).ok_or_else(|| {
         let detail = "no service account speaks for this account";
@@ -74,18 +55,30 @@ pub(crate) async fn service_account(
 )]
 pub(crate) async fn put_service_account(
     State(web): State<Web>,
-    AccountInPath(account): AccountInPath,
+    AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Json<ServiceAccount>, Problem> {
+    let account = row(&web, id).await?;
     let subject = text(&body, "subject")?;
-    // What is wrong with a key is said without it: it may be the secret itself, in the wrong place.
-    let key = body.get("key").filter(|it| it.is_object()).ok_or_else(|| {
-        let detail = "`key`: allowed is the JSON object that Google gives out as the key's file";
-        Problem::unreadable(detail)
-    })?;
-    let new = web.app.connector.use_service_account(&account, key, subject).await?;
-    web.app.supervisor.nudge();
+    let new = let_speak(&web, &account, body.get("key").unwrap_or(&Value::Null), subject).await?;
     Ok(Json(ServiceAccount::entered(&web.out, account.id, &new)))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn let_speak(
+    web: &Web,
+    account: &Account,
+    key: &Value,
+    subject: &str,
+) -> Result<NewService, Problem> {
+    if !key.is_object() {
+        // What is wrong with a key is said without it: it may be the secret itself, in the wrong place.
+        let detail = "`key`: allowed is the JSON object that Google gives out as the key's file";
+        return Err(Problem::unreadable(detail));
+    }
+    let new = web.app.connector.use_service_account(account, key, subject).await?;
+    web.app.supervisor.nudge();
+    Ok(new)
 }
 
 /// Mirror a list of the domain, too
@@ -106,15 +99,12 @@ pub(crate) async fn put_service_account(
 )]
 pub(crate) async fn add(
     State(web): State<Web>,
-    AccountInPath(account): AccountInPath,
+    AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = text(&body, "name")?;
-    let word = text(&body, "source")?;
-    let list: DomainList =
-        word.parse().map_err(|_| Problem::value("source", word, "directory or shared"))?;
-    let new = web.app.connector.add_source(&account, list.into(), name).await?;
-    web.app.supervisor.nudge();
+    let account = row(&web, id).await?;
+    let (name, word) = (text(&body, "name")?, text(&body, "source")?);
+    let (list, new) = add_list(&web, &account, word, name).await?;
     let added = AddedSource::of(&web.out, account.id, list, &new);
     let place = HeaderValue::from_str(&format!("/api/accounts/{}", added.id.0));
     let mut response = (StatusCode::CREATED, Json(added)).into_response();
@@ -122,6 +112,20 @@ pub(crate) async fn add(
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn add_list(
+    web: &Web,
+    lender: &Account,
+    word: &str,
+    name: &str,
+) -> Result<(DomainList, NewSource), Problem> {
+    let list: DomainList =
+        word.parse().map_err(|_| Problem::value("source", word, "directory or shared"))?;
+    let new = web.app.connector.add_source(lender, list.into(), name).await?;
+    web.app.supervisor.nudge();
+    Ok((list, new))
 }
 
 /// A service account to be.

@@ -138,6 +138,18 @@ pub const ROUTES: &[(&str, &str, Right)] = &[
     ("POST", "/do/phones/{id}/rename", Admin),
     ("POST", "/do/phones/{id}/renew", Admin),
     ("POST", "/do/phones/{id}/revoke", Admin),
+    ("GET", "/accounts", Admin),
+    ("GET", "/accounts/connect", Admin),
+    ("GET", "/accounts/{id}", Admin),
+    ("POST", "/do/accounts/add", Admin),
+    ("POST", "/do/accounts/client", Admin),
+    ("POST", "/do/accounts/forget-client", Admin),
+    ("POST", "/do/accounts/{id}/rename", Admin),
+    ("POST", "/do/accounts/{id}/labels", Admin),
+    ("POST", "/do/accounts/{id}/service", Admin),
+    ("POST", "/do/accounts/{id}/source", Admin),
+    ("POST", "/do/accounts/{id}/disconnect", Admin),
+    ("POST", "/do/accounts/{id}/remove", Admin),
     ("GET", "/api/audit", Admin),
 ];
 

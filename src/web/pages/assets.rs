@@ -17,6 +17,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("settings.js", SCRIPT, include_bytes!("files/settings.js")),
     ("contacts.css", STYLE, include_bytes!("files/contacts.css")),
     ("contacts.js", SCRIPT, include_bytes!("files/contacts.js")),
+    ("accounts.css", STYLE, include_bytes!("files/accounts.css")),
+    ("accounts.js", SCRIPT, include_bytes!("files/accounts.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("files/icon.svg")),
 ];
 const STYLE: &str = "text/css; charset=utf-8";

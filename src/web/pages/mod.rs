@@ -3,6 +3,7 @@
 //! Every page works without scripts: links lead on, forms act and lead back. A small script of ours makes
 //! it livelier, by asking for a part of the page again when something has changed.
 
+mod accounts;
 mod acts;
 pub(crate) mod assets;
 mod chart;
@@ -61,6 +62,7 @@ pub(crate) fn routes() -> Router<Web> {
         .merge(settings::routes())
         .merge(system::routes())
         .merge(contacts::routes())
+        .merge(accounts::routes())
 }
 
 /// Where a page stands in the menu.
@@ -72,6 +74,7 @@ pub(crate) enum Place {
     Contacts,
     Phones,
     History,
+    Accounts,
     Settings,
     System,
 }
@@ -167,16 +170,17 @@ impl Visit {
 
     pub(crate) fn menu(&self, here: &Place) -> Vec<MenuItem> {
         let item = |place, href, text| MenuItem { href, text, here: place == *here };
-        vec![
+        let admin = self.may_administer();
+        let mut menu = vec![
             item(Place::Overview, "/", self.say("Overview")),
             item(Place::Contacts, "/contacts", self.say("Contacts")),
             item(Place::Phones, "/phones", self.say("Phones")),
             item(Place::History, "/history", self.say("History")),
-            item(Place::Settings, settings::entry(self), self.say("Settings")),
-        ]
-        .into_iter()
-        .chain(self.may_administer().then(|| item(Place::System, "/system", self.say("Health"))))
-        .collect()
+        ];
+        menu.extend(admin.then(|| item(Place::Accounts, "/accounts", self.say("Accounts"))));
+        menu.push(item(Place::Settings, settings::entry(self), self.say("Settings")));
+        menu.extend(admin.then(|| item(Place::System, "/system", self.say("Health"))));
+        menu
     }
 }
 

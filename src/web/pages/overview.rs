@@ -220,7 +220,14 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     let language = visit.language;
     let mut troubles = Vec::new();
     let name = it.name.as_str();
-    if let Some(reauth) = &it.needs_reauth {
+    if !sight.configured {
+        troubles.push(Trouble {
+            tone: Tone::Bad,
+            what: language.fill("{} cannot be synced", &[name]),
+            detail: language.say("No OAuth client is set, so Google cannot be asked.").to_owned(),
+            way: Some(("/accounts/connect".to_owned(), language.say("Enter it"))),
+        });
+    } else if let Some(reauth) = &it.needs_reauth {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} has to be connected again", &[name]),

@@ -101,4 +101,20 @@ if (live) {
   look();
 }
 
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const source = document.getElementById(button.dataset.copy);
+  const name = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = button.dataset.done;
+      setTimeout(() => { button.textContent = name; }, 2000);
+    } catch {
+      // Without HTTPS a browser may copy nothing by script; what is selected, a person can.
+      getSelection().selectAllChildren(source);
+    }
+  });
+}
+
 setInterval(() => tellTimes(document), 10_000);

@@ -1,0 +1,196 @@
+//! One account: how it stands, and everything that can be changed about it.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::connect::{SERVICE_SCOPES, reads_directory};
+use crate::contact::fold;
+use crate::store::Account;
+use crate::sync::account::NAME_MAX;
+use crate::web::input::{Query, uuid};
+use crate::web::pages::accounts::{Standing, grant_of, leave, standing};
+use crate::web::pages::language::said;
+use crate::web::pages::{Place, Visit, page, problem_page};
+use crate::web::problem::Problem;
+use crate::web::{Web, read};
+
+/// What one is asked before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Disconnect,
+    Remove,
+}
+
+/// A form that was not accepted: which one, why, and what was entered. Never a key.
+#[derive(Default)]
+pub(super) struct Refused {
+    pub(super) form: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) why: String,
+    pub(super) entered: Vec<(&'static str, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct One {
+    visit: Visit,
+    here: Place,
+    it: Standing,
+    question: Option<Question>,
+    refused: Refused,
+    name_max: usize,
+    /// Labels are applied, whichever are chosen.
+    all_shown: bool,
+    labels: Vec<Label>,
+    /// Labels that were chosen and are not at Google now.
+    missing: String,
+    /// It mirrors a person's contacts, and so can lend its permission.
+    is_book: bool,
+    /// The directory of the domain may be read with its permission, too.
+    has_directory: bool,
+    /// It was connected by a person, or by a key.
+    is_connected: bool,
+    /// Where it is connected by a person's consent.
+    leave: String,
+    /// What an administrator of the domain enters, and for which scopes.
+    service: Option<(String, String)>,
+    scopes: &'static [&'static str],
+    /// Accounts that use its permission: id and name.
+    borrowers: Vec<(String, String)>,
+    /// Said of what was just done.
+    done: Option<&'static str>,
+}
+
+/// A label of the account, to be chosen.
+struct Label {
+    resource: String,
+    name: String,
+    contacts: String,
+    chosen: bool,
+}
+
+impl One {
+    /// What was entered in a field of a form that was refused, or what is known.
+    fn entered<'a>(&'a self, field: &str, known: &'a str) -> &'a str {
+        let found = self.refused.entered.iter().find(|(name, _)| *name == field);
+        found.map_or(known, |(_, value)| value)
+    }
+
+    fn wrong(&self, form: &str) -> Option<&str> {
+        (self.refused.form == form).then_some(self.refused.why.as_str())
+    }
+}
+
+/// `GET /accounts/{id}`; `ask=disconnect` and `ask=remove` ask before it is done.
+pub(super) async fn one(
+    State(web): State<Web>,
+    visit: Visit,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let account = match find(&web, &id).await {
+        Ok(account) => account,
+        Err(problem) => return Ok(problem_page(visit, &problem, "/accounts".to_owned())),
+    };
+    let questions =
+        [("disconnect", Some(Question::Disconnect)), ("remove", Some(Question::Remove))];
+    let question = query.one_of("ask", &questions, None)?;
+    let words = [
+        ("saved", Some(said("Saved."))),
+        ("added", Some(said("The account was added. It waits to be connected."))),
+        ("source", Some(said("The list was added as an account of its own."))),
+        ("disconnected", Some(said("The permission was forgotten."))),
+        ("erased", Some(said("The permission was forgotten, and the contacts were erased."))),
+        ("service", Some(said("The service account was entered. Google accepts it."))),
+        ("waiting", Some(WAITING)),
+    ];
+    let done = query.one_of("done", &words, None)?;
+    show(&web, visit, &account, question, Refused::default(), done).await
+}
+
+const WAITING: &str = said(
+    "The service account was entered. Google does not accept it yet: what an administrator allows takes up to a day to arrive. The next syncs try again.",
+);
+
+/// The account that a path names.
+pub(super) async fn find(web: &Web, id: &str) -> Result<Account, Problem> {
+    uuid("id", id)?;
+    let known = web.out.ids().parse_account(id);
+    let found = match known {
+        Some(known) => web.app.store.account(known).await?,
+        None => None,
+    };
+    found.ok_or_else(|| Problem::missing("account", id))
+}
+
+pub(super) async fn show(
+    web: &Web,
+    visit: Visit,
+    account: &Account,
+    question: Option<Question>,
+    refused: Refused,
+    done: Option<&'static str>,
+) -> Result<Response, Problem> {
+    let known = web.app.store.accounts().await?;
+    let mut sights = read::sights(&web.app, vec![account.clone()]).await?;
+    let Some(sight) = sights.pop() else {
+        return Err(Problem::missing("account", &account.name));
+    };
+    let grant = grant_of(web, account).await?;
+    let (labels, missing) = labels(web, &visit, account, &refused).await?;
+    let service = grant.as_ref().and_then(|it| it.service.as_ref());
+    let borrowers = known.iter().filter(|it| it.grant_of == Some(account.id));
+    let status = refused.status;
+    let mut response = page(&One {
+        it: standing(web, &visit, &sight, grant.as_ref(), &known),
+        question,
+        name_max: NAME_MAX,
+        all_shown: match refused.form {
+            "labels" => refused.entered.iter().any(|it| *it == ("which", "all".to_owned())),
+            _ => account.labels_shown.is_none(),
+        },
+        labels,
+        missing,
+        is_book: account.source.is_a_book(),
+        has_directory: grant.as_ref().is_some_and(|it| reads_directory(&it.scopes)),
+        is_connected: account.grant.is_some(),
+        leave: leave(web, account.grant_of.unwrap_or(account.id)),
+        service: service.map(|it| (it.client_email.clone(), it.client_id.clone())),
+        scopes: &SERVICE_SCOPES,
+        borrowers: borrowers.map(|it| (web.out.account(it.id).0, it.name.clone())).collect(),
+        done: done.map(|text| visit.say(text)),
+        refused,
+        here: Place::Accounts,
+        visit,
+    });
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status;
+    }
+    Ok(response)
+}
+
+/// The labels by name, Google's own last; and those that are not there any more.
+async fn labels(
+    web: &Web,
+    visit: &Visit,
+    account: &Account,
+    refused: &Refused,
+) -> Result<(Vec<Label>, String), Problem> {
+    let found = read::labels(&web.app, &web.out, account).await?;
+    let was_sent = refused.form == "labels";
+    let is_sent = |resource: &str| {
+        refused.entered.iter().any(|(field, value)| *field == "show" && value == resource)
+    };
+    let mut own: Vec<_> =
+        found.labels.into_iter().filter(|it| !it.system || it.contacts > 0).collect();
+    own.sort_by_key(|it| (it.system, fold(&it.name, usize::MAX)));
+    let labels = own.into_iter().map(|it| Label {
+        chosen: if was_sent { is_sent(&it.resource_name) } else { it.shown && !found.all_shown },
+        contacts: visit.language.count(it.contacts, "{} contact", "{} contacts"),
+        name: it.name,
+        resource: it.resource_name,
+    });
+    Ok((labels.collect(), found.missing.join(", ")))
+}

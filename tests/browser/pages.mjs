@@ -18,6 +18,13 @@ export const INSIDE = [
   { name: "phones", path: "/phones" },
   { name: "phones-setup", path: "/phones/setup" },
   { name: "phones-try", path: "/phones/try" },
+  { name: "accounts", path: "/accounts" },
+  { name: "account", path: async (house, page) => `/accounts/${await account(house, page)}` },
+  { name: "account-disconnect", path: async (house, page) => `/accounts/${await account(house, page)}?ask=disconnect` },
+  { name: "account-remove", path: async (house, page) => `/accounts/${await account(house, page)}?ask=remove` },
+  { name: "connect", path: "/accounts/connect" },
+  { name: "connect-leave", path: "/accounts/connect?go=1&name=Reception" },
+  { name: "connect-taken", path: "/accounts/connect?go=1&name=Google", status: 422 },
   { name: "settings", path: "/settings" },
   { name: "settings-schedule", path: "/settings/schedule" },
   { name: "settings-dialling", path: "/settings/dialling?number=%2B44+20+7946+0958" },
@@ -34,6 +41,7 @@ export const FIRST = [
   { name: "setup", path: "/setup" },
   { name: "overview-first", path: "/" },
   { name: "history-first", path: "/history" },
+  { name: "accounts-first", path: "/accounts" },
 ];
 
 export async function pathOf(it, house, page) {
@@ -43,6 +51,11 @@ export async function pathOf(it, house, page) {
 async function contact(house, page) {
   const { contacts } = await house.api(page, "/api/contacts?limit=1");
   return contacts[0].id;
+}
+
+async function account(house, page) {
+  const { accounts } = await house.api(page, "/api/accounts");
+  return accounts[0].id;
 }
 
 async function run(house, page, fits) {

@@ -67,6 +67,8 @@ struct Standing {
     speaks_for: Option<String>,
     /// Whose permission it uses: id and name.
     lender: Option<(String, String)>,
+    /// Where a sync waits for somebody's word.
+    held: Option<String>,
     /// Where it is connected, if that is what it needs.
     connect: Option<String>,
 }
@@ -108,7 +110,7 @@ fn standing(
         AccountState::Held => (
             Tone::Warn,
             said("On hold"),
-            said("It would delete suspiciously many contacts, and waits for your word."),
+            said("A sync would delete suspiciously many contacts, and waits for your word."),
         ),
         AccountState::Paused => {
             (Tone::Warn, said("Paused"), said("It is synced only when somebody asks."))
@@ -159,6 +161,7 @@ fn standing(
         ends_on: ends.map(|at| visit.exact(&at)),
         speaks_for: grant.and_then(|it| Some(it.service.as_ref()?.subject.clone())),
         lender: lender.map(|it| (web.out.account(it.id).0, it.name.clone())),
+        held: it.held_run.map(|run| format!("/runs/{}/held", web.out.run(run).0)),
         connect: needs_person.then(|| leave(web, giver)),
     }
 }

@@ -56,6 +56,8 @@ struct State {
     people: Option<(Timestamp, bool)>,
     devices: HashMap<SecretHash, (Timestamp, DeviceRow)>,
     noted: HashMap<String, Timestamp>,
+    /// How often something was not noted since it was noted last.
+    hushed: HashMap<String, u32>,
     askers: HashMap<String, Asker>,
     /// By the id of a phone with a token, by the address of another.
     shown: HashMap<String, (Timestamp, Shown)>,
@@ -402,9 +404,20 @@ impl Access {
         Some(now)
     }
 
-    /// Whether something that may happen often was not noted within the last minute.
-    pub fn is_worth_noting(&self, what: &str) -> bool {
-        self.is_news(what).is_some()
+    /// Whether something that may happen often was not noted within the last minute: then, how often it has
+    /// happened since it was noted last.
+    pub fn is_worth_noting(&self, what: &str) -> Option<u32> {
+        let is_news = self.is_news(what).is_some();
+        let mut state = self.state();
+        if is_news {
+            return Some(state.hushed.remove(what).unwrap_or(0));
+        }
+        if state.hushed.len() >= DEVICES_KNOWN {
+            state.hushed.clear();
+        }
+        let count = state.hushed.entry(what.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        None
     }
 
     /// Notes a phone that asked without a token.

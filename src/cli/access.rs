@@ -14,11 +14,12 @@ use crate::cli::{Desk, Times, url_at, whoami};
 use crate::clock::after;
 use crate::doorkeeper::{self, SignInError};
 use crate::snippet;
-use crate::store::{Act, PeopleError};
+use crate::store::{Act, AuditQuery, AuditRow, PeopleError};
 use crate::web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
 use crate::web::wire::Outward;
+use crate::web::{act_in_words, read};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminsCommand {
@@ -66,6 +67,21 @@ pub(crate) struct AuditArgs {
     #[arg(long, default_value_t = 50, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    /// Only what this person, token or machine did, as the list names them
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Only from this day or moment on, such as 2026-03-07
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only up to the end of this day, or before this moment
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only what was refused
+    #[arg(long)]
+    failed: bool,
+    /// Only what is older than this act: the last line says which
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
 }
 
 impl From<PeopleError> for Trouble {
@@ -243,25 +259,54 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
 pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
-    let rows = app.store.acts(None, args.limit).await?;
+    let zone = &app.config.timezone;
+    let moment = |name: &str, text: &Option<String>, is_end| match text {
+        None => Ok(None),
+        Some(text) => read::moment(text, zone, is_end).map(Some).ok_or_else(|| {
+            let allowed = "a time such as 2026-03-07T12:00:00Z, or a date such as 2026-03-07";
+            Trouble::usage(format!("--{name} `{text}`: allowed is {allowed}"))
+        }),
+    };
+    let query = AuditQuery {
+        actor: args.actor,
+        since: moment("since", &args.since, false)?,
+        until: moment("until", &args.until, true)?,
+        succeeded: args.failed.then_some(false),
+        before: args.before,
+        limit: args.limit + 1,
+    };
+    let rows = app.store.acts(&query).await?;
+    let (rows, older) = read::part(rows, args.limit, |it| it.id);
     if screen.json {
         let out = Outward::new(&app.store, &app.config);
         let acts: Vec<Entry> = rows.into_iter().map(|it| Entry::of(&out, it)).collect();
-        screen.json(&json!({ "acts": acts }))?;
+        screen.json(&json!({ "acts": acts, "next_before": older }))?;
         return Ok(Exit::Ok);
     }
     if rows.is_empty() {
-        screen.say("Nothing was administered yet.")?;
+        screen.say("Nothing was administered, as far as was asked.")?;
     }
     let times = Times::of(&app);
     for row in rows {
-        let from = row.address.map(|it| format!(" from {it}")).unwrap_or_default();
-        let about = row.subject.map(|it| format!(" ({it})")).unwrap_or_default();
-        let failed = if row.succeeded { "" } else { ", in vain" };
-        let at = times.exact(row.at);
-        screen.say(format!("{at}  {}{from}: {}{about}{failed}", row.actor, row.act))?;
+        screen.say(line(&times, row))?;
+    }
+    if let Some(older) = older {
+        screen.remark(format!("There are older ones: --before {older}"))?;
     }
     Ok(Exit::Ok)
+}
+
+fn line(times: &Times<'_>, row: AuditRow) -> String {
+    let at = times.exact(row.at);
+    let from = row.address.map(|it| format!(" from {it}")).unwrap_or_default();
+    let what = act_in_words(&row.act).unwrap_or(&row.act);
+    let about = match (row.subject_name, row.subject) {
+        (Some(name), _) => format!(" ({name})"),
+        (None, Some(subject)) => format!(" ({subject})"),
+        (None, None) => String::new(),
+    };
+    let failed = if row.succeeded { "" } else { ", refused" };
+    format!("{at}  {}{from}: {what}{about}{failed}", row.actor)
 }
 
 /// `phones add`
@@ -403,6 +448,7 @@ pub(crate) async fn note(app: &App, act: &str, subject: &str) {
         address: None,
         act: act.to_owned(),
         subject: Some(subject.to_owned()),
+        subject_name: app.store.name_of(subject).await.ok().flatten(),
         succeeded: true,
     };
     app.access.note(act).await;

@@ -297,7 +297,22 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
 /// A header counts only from proxies that are trusted, so without one it is a mistake.
 fn auth_proxy_header(read: &mut Reader, has_proxies: bool) -> Option<String> {
     let key = "AUTH_PROXY_HEADER";
-    let header = read.value(key, value::header)?;
+    let header = read.value(key, value::header);
+    if header.is_none() && !read.text(key).is_empty() {
+        // What is wrong with it is told already.
+        return None;
+    }
+    let Some(header) = header else {
+        let key = "AUTH_PROXY_ADMINS";
+        if !read.text(key).is_empty() {
+            let source = read.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
+            let problem = "names people of a proxy, and no proxy says who they are; set \
+                           AUTH_PROXY_HEADER and TRUSTED_PROXIES as well";
+            let problem = problem.to_owned();
+            read.errors.push(ConfigError { key: key.to_owned(), source, problem });
+        }
+        return None;
+    };
     if has_proxies {
         return Some(header);
     }

@@ -71,10 +71,37 @@ pub(super) fn networks_or_none(raw: &str) -> Option<Vec<Network>> {
     if raw.eq_ignore_ascii_case("none") { Some(Vec::new()) } else { networks(raw) }
 }
 
-/// The name of a header (RFC 9110, 5.6.2), in lower case.
+/// Headers that mean something else, and that browsers or proxies send without anybody being signed in.
+const TAKEN_HEADERS: [&str; 20] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-real-ip",
+];
+
+/// The name of a header that a proxy may say in who is signed in (RFC 9110, 5.6.2), in lower case.
 pub(super) fn header(raw: &str) -> Option<String> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    (raw.len() <= 100 && raw.bytes().all(legal)).then(|| raw.to_ascii_lowercase())
+    let name = raw.to_ascii_lowercase();
+    let is_taken = TAKEN_HEADERS.contains(&name.as_str())
+        || ["x-forwarded-", "sec-", "x-csrf"].iter().any(|it| name.starts_with(it));
+    (raw.len() <= 100 && raw.bytes().all(legal) && !is_taken).then_some(name)
 }
 
 pub(super) fn switch(raw: &str) -> Option<bool> {

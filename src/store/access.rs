@@ -1,13 +1,10 @@
-//! Who may get in: people and their sessions, programs' tokens, phones' tokens; and the record of what was
-//! administered.
-
-use std::time::Duration;
+//! Who may get in: people and their sessions, programs' tokens, phones' tokens.
 
 use jiff::Timestamp;
 
 use crate::access::{Scope, SecretHash};
 use crate::store::Store;
-use crate::store::db::{Arg, DbError, Row, int};
+use crate::store::db::{Arg, DbError, Row};
 
 /// Somebody who may administer.
 #[derive(Clone, Debug)]
@@ -59,29 +56,6 @@ pub struct DeviceRow {
     pub model: Option<String>,
 }
 
-/// One administrative act.
-#[derive(Clone, Debug)]
-pub struct AuditRow {
-    pub id: i64,
-    pub at: Timestamp,
-    pub actor: String,
-    pub address: Option<String>,
-    pub act: String,
-    pub subject: Option<String>,
-    pub succeeded: bool,
-}
-
-/// An act to be noted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act {
-    pub actor: String,
-    pub address: Option<String>,
-    /// What was done, such as `POST /api/accounts` or `tokens add`.
-    pub act: String,
-    pub subject: Option<String>,
-    pub succeeded: bool,
-}
-
 /// Why something about people could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
@@ -97,11 +71,6 @@ pub enum PeopleError {
 
 /// Longer names are cut for the comparison; nobody can have one.
 const NAME_LEN_MAX: usize = 400;
-/// Acts that are kept at most.
-const AUDIT_MAX: i64 = 100_000;
-/// A year.
-const AUDIT_AGE: Duration = Duration::from_secs(365 * 86_400);
-
 impl Store {
     /// Whether anybody may administer by password.
     pub async fn has_people(&self) -> Result<bool, DbError> {
@@ -407,58 +376,6 @@ impl Store {
             "update device set revoked_at = $2 where id = $1 and revoked_at is null";
         let now = self.clock.now();
         self.durably(REVOKE, &[id.into(), now.into()]).await
-    }
-
-    /// Notes an administrative act. The oldest go when there are too many.
-    pub async fn note_act(&self, act: &Act) -> Result<(), DbError> {
-        const NEXT: &str = "select coalesce(max(id), 0) + 1 from audit";
-        const NOTE: &str = "
-            insert into audit (id, at, actor, address, act, subject, succeeded)
-            values ($1, $2, $3, $4, $5, $6, $7)";
-        const PRUNE: &str = "delete from audit where id <= $1 or at < $2";
-        let tx = self.db.begin_durable().await?;
-        tx.alone().await?;
-        let now = tx.now(&*self.clock).await?;
-        let id = tx.row(NEXT, &[]).await?.map_or(Ok(1), |row| row.int(0))?;
-        tx.exec(
-            NOTE,
-            &[
-                id.into(),
-                now.into(),
-                act.actor.as_str().into(),
-                act.address.as_deref().into(),
-                act.act.as_str().into(),
-                act.subject.as_deref().into(),
-                act.succeeded.into(),
-            ],
-        )
-        .await?;
-        if id % 100 == 0 {
-            let old = now.saturating_sub(AUDIT_AGE).unwrap_or(Timestamp::MIN);
-            tx.exec(PRUNE, &[(id - AUDIT_MAX).into(), old.into()]).await?;
-        }
-        tx.commit().await
-    }
-
-    /// What was administered, latest first, before a given act.
-    pub async fn acts(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, DbError> {
-        const ACTS: &str = "select id, at, actor, address, act, subject, succeeded from audit
-            where id < $1 order by id desc limit $2";
-        let args = [before.unwrap_or(i64::MAX).into(), int(limit)];
-        let rows = self.db.rows(ACTS, &args).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuditRow {
-                    id: row.int(0)?,
-                    at: row.time(1)?,
-                    actor: row.text(2)?.to_owned(),
-                    address: row.opt_text(3)?.map(str::to_owned),
-                    act: row.text(4)?.to_owned(),
-                    subject: row.opt_text(5)?.map(str::to_owned),
-                    succeeded: row.flag(6)?,
-                })
-            })
-            .collect()
     }
 
     async fn durably(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, DbError> {

@@ -37,6 +37,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0008_phases.sql"),
         include_str!("migrations/postgres/0008_phases.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0009_audit_names.sql"),
+        include_str!("migrations/postgres/0009_audit_names.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod consents;
 mod contacts;
 mod db;
@@ -32,10 +33,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{
-    Act, AuditRow, DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_key,
-};
+pub use access::{DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_key};
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
+pub use audit::{Act, AuditQuery, AuditRow};
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub(crate) use db::blocking;

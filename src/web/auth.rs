@@ -16,7 +16,7 @@ use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack, dige
 use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
 use crate::web::Web;
-use crate::web::entrance::people::note;
+use crate::web::entrance::people::note_about;
 use crate::web::entrance::{Guest, actor};
 use crate::web::input::{Body, Caller, Query, form, text_of};
 use crate::web::pages::{Visit, connecting};
@@ -226,7 +226,8 @@ pub(crate) async fn callback(
     };
     let brought = brought.await;
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
-    note(&web, &guest, &actor(&guest), "connect at Google", brought.is_ok()).await;
+    let name = brought.as_deref().ok();
+    note_about(&web, &guest, &actor(&guest), "connect at Google", name.is_some(), name).await;
     told(brought, visit, caller.wants_html)
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn wanted(web: &Web, query: &Query) -> Result<HistoryQuery, Problem> 
     })
 }
 
-const MOMENT: &str = "a time such as 2026-03-07T12:00:00Z, or a date such as 2026-03-07";
+pub(crate) const MOMENT: &str = "a time such as 2026-03-07T12:00:00Z, or a date such as 2026-03-07";
 
 /// Forget runs that are over
 ///

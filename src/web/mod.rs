@@ -57,6 +57,7 @@ use crate::web::wire::Outward;
 
 pub(crate) use auth::page;
 pub use entrance::ROUTES;
+pub(crate) use pages::access::in_words as act_in_words;
 pub use serve::{Door, Patience, Rooms, serve};
 pub use tls::{Tls, TlsError};
 

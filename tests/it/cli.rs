@@ -238,7 +238,7 @@ async fn administration_is_not_opened_to_a_network_without_an_administrator() {
     server.says("Ringbook is at").await;
     server.signal("-TERM");
     assert!(!server.ended().await.out.contains("make an administrator"));
-    place.run(&["audit"]).await.assert(0, &["admins add (ada)"]);
+    place.run(&["audit"]).await.assert(0, &["Added an administrator (ada)"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

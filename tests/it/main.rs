@@ -18,6 +18,7 @@ mod handset;
 mod kill;
 mod lease_model;
 mod minting;
+mod pages_access;
 mod pages_accounts;
 mod pages_browser;
 mod pages_contacts;

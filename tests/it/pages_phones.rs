@@ -6,6 +6,7 @@ use ringbook::config::Config;
 use ringbook::handset::Model as Drawn;
 use ringbook::simulator::Contact;
 use ringbook::snippet::{Family, make};
+use ringbook::store::AuditQuery;
 use ringbook::sync::Kind;
 use secrecy::SecretString;
 
@@ -389,7 +390,8 @@ async fn a_token_is_shown_once_renewed_and_revoked_and_each_act_is_noted() {
     let again = sends(&app, &admin, &format!("/do/phones/{id}/revoke"), "").await;
     assert_eq!(again.status, 404);
 
-    let acts = app.world.app.store.acts(None, 10).await.unwrap();
+    let acts =
+        app.world.app.store.acts(&AuditQuery { limit: 10, ..Default::default() }).await.unwrap();
     let acts: Vec<(String, bool)> = acts.into_iter().map(|it| (it.act, it.succeeded)).collect();
     for act in ["add", "{id}/rename", "{id}/renew", "{id}/revoke"] {
         let noted = format!("POST /do/phones/{act}");

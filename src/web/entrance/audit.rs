@@ -5,8 +5,10 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::AuditRow;
+use crate::store::{AuditQuery, AuditRow};
+use crate::web::history::MOMENT;
 use crate::web::input::Query;
+use crate::web::pages::access::in_words;
 use crate::web::problem::Problem;
 use crate::web::wire::{Moment, Outward};
 use crate::web::{Web, read};
@@ -19,9 +21,14 @@ pub(crate) struct Entry {
     /// Who: a person, a token, or this machine.
     pub(crate) actor: String,
     pub(crate) address: Option<String>,
+    /// What was done, by the route or the command that did it.
     pub(crate) act: String,
-    /// The id or the account that it was about.
+    /// The same in words; null for an act that has none.
+    pub(crate) act_in_words: Option<&'static str>,
+    /// What it was about: an id, or a name.
     pub(crate) subject: Option<String>,
+    /// What that was called then, where `subject` is an id.
+    pub(crate) subject_name: Option<String>,
     pub(crate) succeeded: bool,
 }
 
@@ -32,8 +39,10 @@ impl Entry {
             at: out.time(row.at),
             actor: row.actor,
             address: row.address,
+            act_in_words: in_words(&row.act),
             act: row.act,
             subject: row.subject,
+            subject_name: row.subject_name,
             succeeded: row.succeeded,
         }
     }
@@ -51,17 +60,48 @@ pub(crate) struct Audit {
 #[utoipa::path(
     get, path = "/api/audit", tag = "access",
     params(
+        ("actor" = Option<String>, Query, min_length = 1, max_length = 200, description = "Only what they did, as `actor` names them"),
+        ("since" = Option<String>, Query, min_length = 1, description = "From this day or moment on"),
+        ("until" = Option<String>, Query, min_length = 1, description = "Up to the end of this day, or before this moment"),
+        ("succeeded" = Option<bool>, Query, description = "Only what was done, or only what was refused"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "100 unless given"),
         ("before" = Option<u64>, Query, minimum = 1, description = "`next_before` of the part before"),
     ),
     responses((status = 200, body = Audit)),
 )]
 pub(crate) async fn audit(State(web): State<Web>, query: Query) -> Result<Json<Audit>, Problem> {
-    let limit = u32::try_from(query.whole("limit", 1..=1000, 100)?).unwrap_or(1000);
-    let before = query.whole("before", 1..=u64::MAX, u64::MAX)?;
-    let before = i64::try_from(before).ok();
-    let rows = web.app.store.acts(before, limit + 1).await?;
-    let (rows, next_before) = read::part(rows, limit, |it| it.id);
+    let (rows, next_before) = acts(&web, &wanted(&web, &query, 100)?).await?;
     let acts = rows.into_iter().map(|it| Entry::of(&web.out, it)).collect();
     Ok(Json(Audit { acts, next_before }))
+}
+
+/// Which acts somebody asks for.
+pub(crate) fn wanted(web: &Web, query: &Query, limit: u64) -> Result<AuditQuery, Problem> {
+    let zone = &web.app.config.timezone;
+    let moment = |name, is_end| match query.text(name)? {
+        None => Ok(None),
+        Some(text) => match read::moment(text, zone, is_end) {
+            None => Err(Problem::value(name, text, MOMENT)),
+            found => Ok(found),
+        },
+    };
+    let before = query.whole("before", 1..=u64::MAX, u64::MAX)?;
+    Ok(AuditQuery {
+        actor: query.text("actor")?.map(str::to_owned),
+        since: moment("since", false)?,
+        until: moment("until", true)?,
+        succeeded: query.text("succeeded")?.map(|_| query.flag("succeeded", true)).transpose()?,
+        before: i64::try_from(before).ok(),
+        limit: u32::try_from(query.whole("limit", 1..=1000, limit)?).unwrap_or(1000),
+    })
+}
+
+/// The acts, and where the next part begins.
+pub(crate) async fn acts(
+    web: &Web,
+    query: &AuditQuery,
+) -> Result<(Vec<AuditRow>, Option<i64>), Problem> {
+    let one_more = AuditQuery { limit: query.limit + 1, ..query.clone() };
+    let rows = web.app.store.acts(&one_more).await?;
+    Ok(read::part(rows, query.limit, |it| it.id))
 }

@@ -22,7 +22,7 @@ use crate::config::Network;
 use crate::store::{Act, DbError};
 use crate::web::Web;
 use crate::web::input::{
-    Peer, address, client, from_trusted_proxy, is_secure, text_of, was_forwarded,
+    Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid, was_forwarded,
 };
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
@@ -49,6 +49,8 @@ pub(crate) struct Guest {
     pub(crate) owes_proof: bool,
     /// Why somebody in the phones' networks is a stranger all the same.
     why: Option<&'static str>,
+    /// Why somebody whom a proxy has signed in may do no more than others.
+    refused: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,8 +74,18 @@ impl FromRequestParts<Web> for Guest {
 impl Guest {
     /// Nobody who is known, from nowhere.
     pub(crate) fn stranger() -> Guest {
-        let address = String::new();
-        Guest { who: Who::Stranger, address, session: None, owes_proof: false, why: None }
+        Guest::stranger_from(String::new())
+    }
+
+    fn stranger_from(address: String) -> Guest {
+        Guest {
+            who: Who::Stranger,
+            address,
+            session: None,
+            owes_proof: false,
+            why: None,
+            refused: None,
+        }
     }
 }
 
@@ -120,34 +132,13 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         Found::Bad(why) => return refuse(&parts, StatusCode::UNAUTHORIZED, why),
     };
     if !guest.who.may(needed) {
-        return match &guest.who {
-            Who::Stranger if needed > Right::Phones => {
-                refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
-            }
-            Who::Stranger => {
-                refuse(&parts, StatusCode::FORBIDDEN, guest.why.unwrap_or(NOT_A_PHONE))
-            }
-            Who::PhoneNetwork | Who::Device { .. } => {
-                refuse(&parts, StatusCode::UNAUTHORIZED, SIGN_IN)
-            }
-            Who::Program { scope, .. } => {
-                let why = format!("this token may `{}`, and this takes more", scope.as_str());
-                refuse(&parts, StatusCode::FORBIDDEN, &why)
-            }
-            Who::Person { .. } | Who::Local => refuse(&parts, StatusCode::FORBIDDEN, SIGN_IN),
-        };
+        return turn_away(&parts, &guest, needed);
     }
     if needed == Right::Phones && !within_rate(&web, &guest) {
         return too_often(&parts);
     }
-    if needed == Right::Phones
-        && let Some(what) = phones::kind_of_screen(parts.uri.path())
-    {
-        match &guest.who {
-            Who::Device { id, .. } => web.app.access.note_shown(id, what),
-            Who::PhoneNetwork => web.app.access.note_shown(&guest.address, what),
-            _ => {}
-        }
+    if needed == Right::Phones {
+        note_screen(&web, &parts, &guest);
     }
     let changes = changes(&parts.method);
     let mut guest = guest;
@@ -161,24 +152,27 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
         }
     }
-    let note = (changes && needed >= Right::Sync).then(|| Act {
-        actor: actor(&guest),
-        address: Some(guest.address.clone()),
-        act: format!("{} {route}", parts.method),
-        subject: subject(&parts, &route),
-        succeeded: true,
-    });
-    parts.extensions.insert(guest);
+    let note = match changes && needed >= Right::Sync {
+        true => Some(act(&web, &parts, &route, &guest).await),
+        false => None,
+    };
+    parts.extensions.insert(guest.clone());
     let request = Request::from_parts(parts, body);
-    let Some(act) = note else { return next.run(request).await };
+    let mut response = match note {
+        None => next.run(request).await,
+        Some(act) => act_and_note(&web, act, request, next).await,
+    };
+    // A page about what went wrong is made further out, and has the reader's menu.
+    response.extensions_mut().insert(guest);
+    response
+}
+
+async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Response {
+    let app = web.app.clone();
     // In a task of its own: who hangs up in the middle must not leave an act that nobody wrote down.
     let acting = tokio::spawn(async move {
         let response = next.run(request).await;
-        let succeeded = response.status().is_success() || response.status().is_redirection();
-        let about =
-            response.extensions().get::<About>().map(|it| crate::contact::clean(&it.0, 100));
-        let subject = act.subject.or(about);
-        web.app.access.note(Act { succeeded, subject, ..act }).await;
+        app.access.note(outcome(act, &response)).await;
         response
     });
     match acting.await {
@@ -190,6 +184,46 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             }
         },
     }
+}
+
+/// Why somebody may not do this, for them.
+fn turn_away(parts: &Parts, guest: &Guest, needed: Right) -> Response {
+    match &guest.who {
+        Who::Stranger if needed <= Right::Phones => {
+            refuse(parts, StatusCode::FORBIDDEN, guest.why.unwrap_or(NOT_A_PHONE))
+        }
+        Who::Stranger | Who::PhoneNetwork | Who::Device { .. } => match guest.refused {
+            // Signing in here is not what they lack.
+            Some(why) => refuse(parts, StatusCode::FORBIDDEN, why),
+            None => refuse(parts, StatusCode::UNAUTHORIZED, SIGN_IN),
+        },
+        Who::Program { scope, .. } => {
+            let why = format!("this token may `{}`, and this takes more", scope.as_str());
+            refuse(parts, StatusCode::FORBIDDEN, &why)
+        }
+        Who::Person { .. } | Who::Local => refuse(parts, StatusCode::FORBIDDEN, SIGN_IN),
+    }
+}
+
+/// Which kind of screen a phone sees, for the list of phones.
+fn note_screen(web: &Web, parts: &Parts, guest: &Guest) {
+    let Some(what) = phones::kind_of_screen(parts.uri.path()) else { return };
+    match &guest.who {
+        Who::Device { id, .. } => web.app.access.note_shown(id, what),
+        Who::PhoneNetwork => web.app.access.note_shown(&guest.address, what),
+        _ => {}
+    }
+}
+
+/// How an act ended. A handler may say what it was about, where the address does not.
+fn outcome(act: Act, response: &Response) -> Act {
+    let succeeded = response.status().is_success() || response.status().is_redirection();
+    let about = response.extensions().get::<About>().map(|it| crate::contact::clean(&it.0, 100));
+    let (subject, subject_name) = match act.subject {
+        None => (about, None),
+        subject => (subject, act.subject_name.or(about)),
+    };
+    Act { succeeded, subject, subject_name, ..act }
 }
 
 /// Whether whoever asked may still do this: tokens are revoked and sessions end while an answer goes on.
@@ -210,6 +244,8 @@ const STRANGE_PROXY: &str = "this request came through a proxy that is not in TR
     asks is not known; add the proxy's address there";
 const STRANGE_NAME: &str = "a browser asked by a name that is not this server's; set PUBLIC_URL to the address \
     that it is to be asked by";
+const NOT_NAMED: &str = "you are signed in at the proxy, and AUTH_PROXY_ADMINS does not name you; whoever runs this \
+    server can add your name there, or make you an administrator of its own (`ringbook admins add`)";
 pub(crate) const NO_CSRF: &str =
     "the header `X-CSRF-Token` is missing or wrong; `GET /api/session` says what it has to be";
 const BAD_TOKEN: &str =
@@ -228,8 +264,8 @@ enum Found {
 async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let access = &web.app.access;
     let address = address(parts, web);
-    let guest =
-        |who| Guest { who, address: address.clone(), session: None, owes_proof: false, why: None };
+    let refused = matches!(named_by_proxy(web, parts), Named::Another).then_some(NOT_NAMED);
+    let guest = |who| Guest { who, refused, ..Guest::stranger_from(address.clone()) };
     let found = |who| Ok(Found::Guest(guest(who)));
 
     if parts.extensions.get::<Inside>().is_some() {
@@ -260,7 +296,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
             ..guest(Who::Person { name: session.name })
         }));
     }
-    if let Some(name) = named_by_proxy(web, parts) {
+    if let Named::Admin(name) = named_by_proxy(web, parts) {
         return found(Who::Person { name });
     }
     let peer = parts.extensions.get::<Peer>().map(|it| it.0.ip());
@@ -315,20 +351,33 @@ fn is_somebody_elses_voice(web: &Web, parts: &Parts) -> bool {
     !from_trusted_proxy(parts, web) && FOR.iter().any(|name| parts.headers.contains_key(*name))
 }
 
+/// Whom a trusted proxy has signed in.
+enum Named {
+    Nobody,
+    Admin(String),
+    /// Somebody who may not administer.
+    Another,
+}
+
 /// Who is signed in at the proxy, if it is one that is trusted with that.
-fn named_by_proxy(web: &Web, parts: &Parts) -> Option<String> {
+fn named_by_proxy(web: &Web, parts: &Parts) -> Named {
     let config = &web.app.config;
-    let header = config.auth_proxy_header.as_deref()?;
+    let Some(header) = config.auth_proxy_header.as_deref() else { return Named::Nobody };
     if !from_trusted_proxy(parts, web) {
-        return None;
+        return Named::Nobody;
     }
     let mut values = parts.headers.get_all(header).iter();
     // Two are one of the proxy's and one of somebody who hopes that the proxy leaves it in.
-    let (only, None) = (values.next()?, values.next()) else { return None };
+    let (Some(only), None) = (values.next(), values.next()) else { return Named::Nobody };
     let name = crate::contact::clean(&String::from_utf8_lossy(only.as_bytes()), 100);
     let admins = &config.auth_proxy_admins;
-    let may = admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(&name));
-    (!name.is_empty() && may).then_some(name)
+    if name.is_empty() {
+        Named::Nobody
+    } else if admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
+        Named::Admin(name)
+    } else {
+        Named::Another
+    }
 }
 
 /// The token in `/p/{token}/…`.
@@ -374,16 +423,31 @@ pub(crate) fn actor(guest: &Guest) -> String {
     }
 }
 
+/// An act that is about to be done. What it is about has its name still.
+async fn act(web: &Web, parts: &Parts, route: &str, guest: &Guest) -> Act {
+    let subject = subject(parts, route);
+    let name = match subject.as_deref() {
+        Some(id) if uuid("id", id).is_ok() => web.app.store.name_of(id).await.ok().flatten(),
+        _ => None,
+    };
+    Act {
+        actor: actor(guest),
+        address: Some(guest.address.clone()),
+        act: format!("{} {route}", parts.method),
+        subject,
+        subject_name: name,
+        succeeded: true,
+    }
+}
+
 /// What an act was about: the id in its path, or the account that is named.
 fn subject(parts: &Parts, route: &str) -> Option<String> {
     let path = parts.uri.path();
     let at = route.split('/').position(|step| step == "{id}");
     let id = at.and_then(|at| path.split('/').nth(at)).map(str::to_owned);
-    let account = || {
-        let pairs = parts.uri.query().unwrap_or_default().split('&');
-        pairs.filter_map(|it| it.strip_prefix("account=")).next().map(str::to_owned)
-    };
-    id.or_else(account).map(|it| crate::contact::clean(&it, 100))
+    let query = Query::parse(parts.uri.query().unwrap_or_default()).ok();
+    let account = query.and_then(|it| it.text("account").ok()?.map(str::to_owned));
+    id.or(account).map(|it| crate::contact::clean(&it, 100))
 }
 
 /// Whether this phone has asked no more often than it may. This machine asks as often as it likes: it is a

@@ -174,18 +174,37 @@ pub(crate) async fn found(
 }
 
 /// Writes down what was tried at the door. What fails, strangers can have fail as often as they like; it is
-/// told once a minute for each address, so that it does not push out what matters.
+/// told once a minute for each address, so that it does not push out what matters, with how often it happened
+/// in between.
 pub(crate) async fn note(web: &Web, guest: &Guest, actor: &str, act: &str, succeeded: bool) {
+    note_about(web, guest, actor, act, succeeded, None).await;
+}
+
+/// The same, of something that has a name.
+pub(crate) async fn note_about(
+    web: &Web,
+    guest: &Guest,
+    actor: &str,
+    act: &str,
+    succeeded: bool,
+    subject: Option<&str>,
+) {
     let from = guest.address.parse().map(household).map(|ip| ip.to_string());
-    let failed = || format!("{act} in vain from {}", from.as_ref().unwrap_or(&guest.address));
-    if !succeeded && !web.app.access.is_worth_noting(&failed()) {
-        return;
+    let mut subject = subject.map(str::to_owned);
+    if !succeeded {
+        let what = format!("{act} in vain from {}", from.as_ref().unwrap_or(&guest.address));
+        match web.app.access.is_worth_noting(&what) {
+            None => return,
+            Some(0) => {}
+            Some(more) => subject = Some(format!("and {more} more since the last such line")),
+        }
     }
     let act = Act {
         actor: actor.to_owned(),
         address: Some(guest.address.clone()),
         act: act.to_owned(),
-        subject: None,
+        subject,
+        subject_name: None,
         succeeded,
     };
     web.app.access.note(act).await;
@@ -344,10 +363,15 @@ pub(crate) async fn end(
     State(web): State<Web>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
-    match web.app.store.end_session(&id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::missing("session", &id)),
+    end_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn end_it(web: &Web, id: &str) -> Result<(), Problem> {
+    uuid("id", id)?;
+    match web.app.store.end_session(id).await? {
+        true => Ok(()),
+        false => Err(Problem::missing("session", id)),
     }
 }
 
@@ -401,17 +425,29 @@ pub(crate) async fn add(
     guest: Guest,
     Body(body): Body,
 ) -> Result<Response, Problem> {
+    let name = field(&body, "name")?;
+    let password = SecretString::from(field(&body, "password")?);
+    let name = let_administer(&web, &guest, &name, &password).await?;
+    Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
+}
+
+/// The same, for the dashboard. Returns the name as it is kept.
+pub(crate) async fn let_administer(
+    web: &Web,
+    guest: &Guest,
+    name: &str,
+    password: &SecretString,
+) -> Result<String, Problem> {
     if guest.who == Who::Local {
         let detail = "the first administrator is made with the code that was printed when this server \
                       started (`POST /api/setup`), or on the command line (`ringbook admins add`)";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
-    let name = doorkeeper::name(&field(&body, "name")?)?;
-    let password = SecretString::from(field(&body, "password")?);
-    let hash = web.app.access.hash(&name, &password).await.map_err(SignInError::from)?;
+    let name = doorkeeper::name(name)?;
+    let hash = web.app.access.hash(&name, password).await.map_err(SignInError::from)?;
     web.app.store.add_person(&name, &hash, false).await?;
     web.app.access.forget();
-    Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
+    Ok(name)
 }
 
 /// A new password.
@@ -444,20 +480,53 @@ pub(crate) async fn password(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
     let password = SecretString::from(field(&body, "password")?);
-    let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
-    let person = person.ok_or_else(|| Problem::missing("person", &id))?;
-    if guest.session.is_some() && guest.who.name() == Some(person.name.as_str()) {
+    let person = person(&web, &id).await?;
+    if is_own(&guest, &person.name) {
         let current = SecretString::from(field(&body, "current")?);
-        let agent = text_of(&headers, header::USER_AGENT.as_str());
-        let origin = Origin { address: &guest.address, agent: &agent };
-        web.app.access.prove(&person.name, &current, origin).await?;
+        prove_it(&web, &guest, &headers, &person.name, &current).await?;
     }
-    let hash = web.app.access.hash(&person.name, &password).await.map_err(SignInError::from)?;
-    let own = guest.session.as_ref().map(|it| it.id.as_str());
-    web.app.store.set_password(&id, &hash, own).await?;
+    change_password(&web, &guest, &person, &password).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The person of this id.
+pub(crate) async fn person(web: &Web, id: &str) -> Result<PersonRow, Problem> {
+    uuid("id", id)?;
+    let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
+    person.ok_or_else(|| Problem::missing("person", id))
+}
+
+/// Whether this is who asks, signed in by password: then an open browser is not enough.
+pub(crate) fn is_own(guest: &Guest, name: &str) -> bool {
+    guest.session.is_some() && guest.who.name() == Some(name)
+}
+
+/// Whether somebody knows the password before.
+pub(crate) async fn prove_it(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    name: &str,
+    current: &SecretString,
+) -> Result<(), Problem> {
+    let agent = text_of(headers, header::USER_AGENT.as_str());
+    let origin = Origin { address: &guest.address, agent: &agent };
+    web.app.access.prove(name, current, origin).await?;
+    Ok(())
+}
+
+/// Gives somebody another password, and ends their sessions, except the one that asks.
+pub(crate) async fn change_password(
+    web: &Web,
+    guest: &Guest,
+    person: &PersonRow,
+    password: &SecretString,
+) -> Result<(), Problem> {
+    let hash = web.app.access.hash(&person.name, password).await.map_err(SignInError::from)?;
+    let own = guest.session.as_ref().map(|it| it.id.as_str());
+    web.app.store.set_password(&person.id, &hash, own).await?;
+    Ok(())
 }
 
 /// Let somebody administer no longer
@@ -474,11 +543,13 @@ pub(crate) async fn remove(
     State(web): State<Web>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
-    if !web.app.store.people().await?.iter().any(|it| it.id == id) {
-        return Err(Problem::missing("person", &id));
-    }
-    web.app.store.remove_person(&id, false).await?;
+    remove_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn remove_it(web: &Web, id: &str) -> Result<(), Problem> {
+    let person = person(web, id).await?;
+    web.app.store.remove_person(&person.id, false).await?;
     web.app.access.forget();
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -150,6 +150,16 @@ pub const ROUTES: &[(&str, &str, Right)] = &[
     ("POST", "/do/accounts/{id}/source", Admin),
     ("POST", "/do/accounts/{id}/disconnect", Admin),
     ("POST", "/do/accounts/{id}/remove", Admin),
+    ("GET", "/access", Admin),
+    ("GET", "/access/people/{id}", Admin),
+    ("GET", "/access/tokens", Admin),
+    ("GET", "/access/audit", Admin),
+    ("POST", "/do/access/people/add", Admin),
+    ("POST", "/do/access/people/{id}/password", Admin),
+    ("POST", "/do/access/people/{id}/remove", Admin),
+    ("POST", "/do/access/sessions/{id}/end", Admin),
+    ("POST", "/do/access/tokens/add", Admin),
+    ("POST", "/do/access/tokens/{id}/revoke", Admin),
     ("GET", "/api/audit", Admin),
 ];
 

@@ -102,7 +102,7 @@ pub(crate) async fn add(
     guest: Guest,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = doorkeeper::name(&field(&body, "name")?)?;
+    let name = field(&body, "name")?;
     let scope = match body.get("scope") {
         None | Some(serde_json::Value::Null) => Scope::Read,
         Some(value) => {
@@ -124,14 +124,27 @@ pub(crate) async fn add(
             )
         }
     };
-    let lasts = |days: u64| std::time::Duration::from_secs(86_400 * days);
-    let expires_at = days.map(|days| crate::clock::after(web.now(), lasts(days)));
-    let secret = Secret::for_program().map_err(SignInError::from)?;
-    let row =
-        web.app.store.add_token(secret.hash(), &name, scope, &actor(&guest), expires_at).await?;
+    let (secret, row) = make(&web, &guest, &name, scope, days).await?;
     let token = secret.expose().to_owned();
     let body = NewToken { token, about: Token::of(&web.out, row) };
     Ok(about(&name, (StatusCode::CREATED, Json(body)).into_response()))
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn make(
+    web: &Web,
+    guest: &Guest,
+    name: &str,
+    scope: Scope,
+    days: Option<u64>,
+) -> Result<(Secret, TokenRow), Problem> {
+    let name = doorkeeper::name(name)?;
+    let lasts = |days: u64| std::time::Duration::from_secs(86_400 * days);
+    let expires_at = days.map(|days| crate::clock::after(web.now(), lasts(days)));
+    let secret = Secret::for_program().map_err(SignInError::from)?;
+    let store = &web.app.store;
+    let row = store.add_token(secret.hash(), &name, scope, &actor(guest), expires_at).await?;
+    Ok((secret, row))
 }
 
 /// Revoke a program's token
@@ -147,9 +160,14 @@ pub(crate) async fn revoke(
     State(web): State<Web>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    uuid("id", &id)?;
-    match web.app.store.revoke_token(&id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::missing("token in use", &id)),
+    revoke_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn revoke_it(web: &Web, id: &str) -> Result<(), Problem> {
+    uuid("id", id)?;
+    match web.app.store.revoke_token(id).await? {
+        true => Ok(()),
+        false => Err(Problem::missing("token in use", id)),
     }
 }

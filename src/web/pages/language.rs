@@ -28,6 +28,7 @@ const GERMAN: &[&str] = &[
     include_str!("german/contacts.txt"),
     include_str!("german/phones.txt"),
     include_str!("german/accounts.txt"),
+    include_str!("german/access.txt"),
     include_str!("german/settings.txt"),
 ];
 static TEXTS_GERMAN: LazyLock<Texts> = LazyLock::new(|| read(GERMAN));

@@ -3,6 +3,7 @@
 //! Every page works without scripts: links lead on, forms act and lead back. A small script of ours makes
 //! it livelier, by asking for a part of the page again when something has changed.
 
+pub(crate) mod access;
 mod accounts;
 mod acts;
 pub(crate) mod assets;
@@ -63,6 +64,7 @@ pub(crate) fn routes() -> Router<Web> {
         .merge(system::routes())
         .merge(contacts::routes())
         .merge(accounts::routes())
+        .merge(access::routes())
 }
 
 /// Where a page stands in the menu.

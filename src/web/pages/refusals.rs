@@ -27,9 +27,9 @@ pub(crate) async fn explain(State(web): State<Web>, request: Request, next: Next
     parts.headers = request.headers().clone();
     let response = next.run(request).await;
     let Some(Said(detail)) = response.extensions().get::<Said>().cloned() else { return response };
-    // The page shows nothing that is only for some, so it need not know who reads it; who asked may have
-    // been the very thing that could not be found out.
-    parts.extensions.insert(Guest::stranger());
+    // Who asked may have been the very thing that could not be found out.
+    let guest = response.extensions().get::<Guest>().cloned().unwrap_or_else(Guest::stranger);
+    parts.extensions.insert(guest);
     let problem = Problem::new(response.status(), detail);
     match Visit::from_request_parts(&mut parts, &web).await {
         Ok(visit) => {

@@ -34,21 +34,28 @@ pub(crate) fn entry(visit: &Visit) -> &'static str {
 }
 
 /// One of the pages about settings, for the row of links above each.
-struct Tab {
-    href: &'static str,
-    text: &'static str,
-    here: bool,
+pub(super) struct Tab {
+    pub(super) href: &'static str,
+    pub(super) text: &'static str,
+    pub(super) here: bool,
 }
 
-fn tabs(visit: &Visit, here: &str) -> Vec<Tab> {
+/// Pages that only administrators see.
+const IS_ADMINS: [&str; 4] = ["/settings", "/access", "/access/tokens", "/access/audit"];
+
+pub(super) fn tabs(visit: &Visit, here: &str) -> Vec<Tab> {
     let all = [
         ("/settings", said("Configuration")),
         ("/settings/schedule", said("Schedule")),
         ("/settings/dialling", said("Dialling")),
         ("/settings/directory", said("Directory")),
+        ("/access", said("People")),
+        ("/access/tokens", said("Programs")),
+        ("/access/audit", said("Audit log")),
     ];
+    let is_open = |href: &str| visit.may_administer() || !IS_ADMINS.contains(&href);
     let tab = |(href, text)| Tab { href, text: visit.say(text), here: href == here };
-    all.into_iter().skip(usize::from(!visit.may_administer())).map(tab).collect()
+    all.into_iter().filter(|(href, _)| is_open(href)).map(tab).collect()
 }
 
 #[derive(Template)]

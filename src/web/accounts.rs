@@ -311,6 +311,11 @@ pub(crate) async fn remove_it(
         let allowed = format!("the name of the account, `{}`", account.name);
         return Err(Problem::value("confirm", found, &allowed));
     }
+    // Asked before anything is done: what is refused must not have taken the permission away.
+    let accounts = web.app.store.accounts().await?;
+    if let Some(borrower) = accounts.into_iter().find(|it| it.grant_of == Some(id)) {
+        return Err(store::AccountError::Lends(borrower.name).into());
+    }
     web.app.connector.disconnect(&account).await?;
     let erased_count = web.app.supervisor.erase(id, Erasing::Account).await?;
     web.app.metrics.forget(id);

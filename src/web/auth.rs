@@ -226,9 +226,9 @@ pub(crate) async fn callback(
     };
     let brought = brought.await;
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
-    let name = brought.as_deref().ok();
+    let name = brought.as_ref().ok().map(|it| it.name.as_str());
     note_about(&web, &guest, &actor(&guest), "connect at Google", name.is_some(), name).await;
-    told(brought, visit, caller.wants_html)
+    told(&web, brought, visit, caller.wants_html).await
 }
 
 /// The way back from Google, by hand
@@ -264,31 +264,37 @@ pub(crate) async fn paste(
         Some(back) => come_back(&web, &back, Bringer::Trusted).await,
         None => Err(Problem::new(StatusCode::BAD_REQUEST, wanted)),
     };
-    Ok(told(brought, visit, caller.wants_html))
+    Ok(told(&web, brought, visit, caller.wants_html).await)
 }
 
 const CUT_OFF: &str = "there is no answer from Google in this address: either it was cut off, or nobody was sent here \
     by Google; begin at /auth/google";
 
-fn told(brought: Result<String, Problem>, visit: Visit, wants_html: bool) -> Response {
-    let (status, title, words) = match brought {
-        Ok(name) => {
+async fn told(
+    web: &Web,
+    brought: Result<Account, Problem>,
+    visit: Visit,
+    wants_html: bool,
+) -> Response {
+    match brought {
+        Ok(account) if wants_html => connecting::connected(web, visit, &account).await,
+        Ok(account) => {
+            let name = account.name;
             let message = format!(
                 "The Google account is connected as {name}, and its contacts are being fetched."
             );
-            if !wants_html {
-                return Json(Done::because(message)).into_response();
-            }
-            (StatusCode::OK, connecting::CONNECTED, message)
+            Json(Done::because(message)).into_response()
         }
-        Err(problem) if !wants_html => return problem.into_response(),
-        Err(problem) => (problem.status, connecting::NOT_CONNECTED, problem.detail),
-    };
-    connecting::told(visit, status, title, vec![words])
+        Err(problem) if !wants_html => problem.into_response(),
+        Err(problem) => {
+            let title = connecting::NOT_CONNECTED;
+            connecting::told(visit, problem.status, title, vec![problem.detail])
+        }
+    }
 }
 
-/// Returns the name of the account that was connected.
-async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<String, Problem> {
+/// Returns the account that was connected.
+async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<Account, Problem> {
     let brought = web.app.connector.come_back(back, bringer).await;
     let account = brought.map_err(|problem| match problem {
         // What is refused here was refused to this person at Google's page, not to a program.
@@ -297,8 +303,8 @@ async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<St
     })?;
     info!(account = account.0, "account {} was connected", account.0);
     web.app.welcome(account).await;
-    let name = web.app.store.account(account).await?.map(|it| it.name);
-    Ok(name.unwrap_or_else(|| account.0.to_string()))
+    let found = web.app.store.account(account).await?;
+    found.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the account was removed meanwhile"))
 }
 
 /// The OAuth client in whose name people are asked

@@ -38,8 +38,9 @@ describe("people", { concurrency: 3 }, () => {
     assert.ok(await page.getByText(ADMIN.name, { exact: true }).isVisible());
 
     await page.getByRole("link", { name: /^Connect/ }).first().click();
-    await until("the way back from Google", async () => (await house.latest(page)) !== undefined);
-    await page.goto(house.url);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("link", { name: "Go to Google" }).click();
+    await page.getByRole("link", { name: "Watch the first sync" }).click();
     await page.getByText("Listing contacts").waitFor();
     // Nobody reloads the page, and yet the bar moves.
     await page.waitForFunction(() => document.querySelector("progress")?.value > 0);
@@ -53,6 +54,60 @@ describe("people", { concurrency: 3 }, () => {
     assert.equal(screen.status, 200);
     const next = (await screen.text()).match(/<URL>([^<]+groups[^<]+)<\/URL>/)[1].replaceAll("&amp;", "&");
     assert.match(await (await fetch(next)).text(), /<Name>/);
+  });
+
+  story("without an OAuth client, step by step to a first sync, and away again", { settings: { GOOGLE_CLIENT_ID: "", GOOGLE_CLIENT_SECRET: "" } }, async (house, page) => {
+    await house.setUp(page);
+    await page.getByRole("link", { name: "Connect Google" }).click();
+    const { GOOGLE_CLIENT_ID: client_id, GOOGLE_CLIENT_SECRET: client_secret } = house.google.said.environment;
+    const file = { web: { client_id, client_secret, redirect_uris: [`${house.url}/auth/callback`] } };
+    const buffer = Buffer.from(JSON.stringify(file));
+    await page.locator("input[type=file]").setInputFiles({ name: "client.json", mimeType: "application/json", buffer });
+    await page.waitForFunction(() => document.getElementById("file").value !== "");
+    await page.getByRole("button", { name: "Enter it" }).click();
+    await page.getByText("The OAuth client in force:").waitFor();
+    await page.getByLabel("What it is called here").first().fill("Reception");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("link", { name: "Go to Google" }).click();
+    await page.getByRole("link", { name: "Watch the first sync" }).click();
+    await page.getByText("In step").waitFor();
+    await page.getByRole("link", { name: "Reception" }).click();
+    await page.getByText("A person gave it.").waitFor();
+    await page.getByRole("link", { name: "Remove" }).click();
+    await page.getByLabel("To confirm, enter its name: Reception").fill("Reception");
+    await page.getByRole("button", { name: "Remove the account" }).click();
+    await page.getByText("There is none yet.").waitFor();
+    assert.deepEqual(page.troubles, []);
+  });
+
+  story("people and programs are let in, seen, and shut out", {}, async (house, page) => {
+    await house.setUp(page);
+    await page.goto(`${house.url}/access`);
+    await page.getByLabel("Name").fill("grace");
+    await page.getByLabel(/^Password/).fill("tangerine dream 1");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("link", { name: "grace" }).click();
+    await page.getByRole("link", { name: "Remove" }).click();
+    await page.getByRole("button", { name: "Remove" }).click();
+    await page.getByRole("link", { name: ADMIN.name }).waitFor();
+    assert.equal(await page.getByRole("link", { name: "grace" }).count(), 0);
+    await page.getByRole("link", { name: "Programs" }).click();
+    await page.getByLabel("For which program?").fill("switchboard");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    const token = await page.locator("#token").textContent();
+    const ask = () => fetch(`${house.url}/api/contacts`, { headers: { authorization: `Bearer ${token}`, "x-forwarded-for": "192.0.2.7" } });
+    assert.equal((await ask()).status, 200);
+    await page.getByRole("link", { name: "Programs" }).click();
+    assert.equal(await page.locator("#token").count(), 0);
+    await page.getByRole("link", { name: /^Revoke/ }).click();
+    await page.getByRole("button", { name: "Revoke the token" }).click();
+    await page.getByText("Revoked", { exact: true }).waitFor();
+    assert.equal((await ask()).status, 401);
+    await page.getByRole("link", { name: "Audit log" }).click();
+    for (const what of ["Added an administrator", "Removed an administrator", "Made a token for a program", "Revoked the token of a program"]) {
+      await page.getByText(what, { exact: true }).waitFor();
+    }
+    assert.deepEqual(page.troubles, []);
   });
 
   story("a sync that would delete many waits for a word, and gets it", {}, async (house, page) => {

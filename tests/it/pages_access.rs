@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     async fn led(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text);
-        self.get(&answer.header("location").to_owned()).await.text
+        self.get(answer.header("location")).await.text
     }
 
     async fn id(&self, list: &str, name: &str) -> String {

@@ -4,6 +4,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::store::Account;
+use crate::web::Web;
+use crate::web::pages::accounts::path_of;
 use crate::web::pages::language::said;
 use crate::web::pages::{Place, Visit, page};
 
@@ -21,6 +24,10 @@ struct Told {
     title: &'static str,
     /// In English: they name what Google, or an administrator, has to do.
     words: Vec<String>,
+    /// What is to be known besides.
+    warning: Option<String>,
+    /// Where it goes on; the first is meant for most.
+    ways: Vec<(String, &'static str)>,
 }
 
 /// For a browser on another machine, where Google sends it to its own.
@@ -42,9 +49,38 @@ pub(crate) fn told(
     words: Vec<String>,
 ) -> Response {
     let (here, good, title) = (Place::Nowhere, status.is_success(), visit.say(title));
-    let mut response = page(&Told { visit: without_code(visit), here, good, title, words });
+    let mut ways = vec![("/".to_owned(), visit.say("Overview"))];
+    if visit.may_administer() {
+        ways.insert(0, ("/accounts/connect".to_owned(), visit.say("Back to the steps")));
+    }
+    let visit = without_code(visit);
+    let mut response = page(&Told { visit, here, good, title, words, warning: None, ways });
     *response.status_mut() = status;
     response
+}
+
+/// The account is connected: where its first sync can be watched, and what is to be known of the permission.
+pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account) -> Response {
+    let language = visit.language;
+    let message = format!(
+        "The Google account is connected as {}, and its contacts are being fetched.",
+        account.name
+    );
+    // It is connected also when this cannot be told.
+    let grant = web.app.store.grant_facts(account.id).await.ok().flatten();
+    let warning = grant.and_then(|it| it.refresh_expires_at).map(|end| {
+        language.fill(
+            "Google ends this permission {}, on {}, as it does seven days after each consent to an app in “Testing”. Publish the app at Google, under “Audience”, and connect once more.",
+            &[&language.relative(end, visit.now), &visit.in_full(&end)],
+        )
+    });
+    let mut ways = vec![("/".to_owned(), visit.say("Watch the first sync"))];
+    if visit.may_administer() {
+        ways.push((path_of(web, account), visit.say("To the account")));
+    }
+    let (here, title) = (Place::Nowhere, visit.say(CONNECTED));
+    let visit = without_code(visit);
+    page(&Told { visit, here, good: true, title, words: vec![message], warning, ways })
 }
 
 /// How to come back from Google to a machine that is not the browser's.

@@ -161,6 +161,11 @@ impl Visit {
         }
     }
 
+    /// A moment in a sentence, to the second.
+    pub(crate) fn in_full(&self, at: &Timestamp) -> String {
+        self.language.exact(*at, &self.zone)
+    }
+
     /// A moment as people say it, with the exact time on hover and for programs.
     pub(crate) fn ago(&self, at: &Timestamp) -> Moment {
         Moment {

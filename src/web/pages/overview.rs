@@ -1,11 +1,15 @@
 //! The first page: is it working, what is it doing, and what must I do?
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::clock::after;
 use crate::store::{Account, HistoryQuery, RunRow};
-use crate::sync::{AccountId, Delay, Outcome, Phase};
+use crate::sync::{Delay, Outcome, Phase};
+use crate::web::pages::accounts::path_of;
 use crate::web::pages::chart::{Bar, Chart};
 use crate::web::pages::language::said;
 use crate::web::pages::size::SizeChart;
@@ -17,6 +21,8 @@ use crate::web::{Web, read};
 
 /// So many runs are drawn.
 const RUNS: u32 = 40;
+/// How long before its end somebody is told of a permission.
+const ENDING_SOON: Duration = Duration::from_secs(48 * 3600);
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -109,7 +115,11 @@ pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Res
     let accounts: Vec<Account> = sights.iter().map(|it| it.account.clone()).collect();
     let size = SizeChart::of(&visit, &runs, &accounts);
     let chart = (runs.len() > 1).then(|| Chart::of(visit.language, bars));
-    let troubles = sights.iter().flat_map(|sight| troubles(&web, &visit, sight)).collect();
+    let mut troubles: Vec<Trouble> =
+        sights.iter().flat_map(|sight| troubles(&web, &visit, sight)).collect();
+    for sight in &sights {
+        troubles.extend(ending(&web, &visit, &sight.account).await?);
+    }
     Ok(page(&Overview { visit, here: Place::Overview, troubles, cards, chart, size }))
 }
 
@@ -193,7 +203,7 @@ fn live(visit: &Visit, it: &Picture) -> Live {
     };
     let per_second = language.number(it.rate_per_second.round() as u64);
     let left = it.eta_seconds.map(|seconds| {
-        let left = std::time::Duration::from_secs(seconds as u64);
+        let left = Duration::from_secs(seconds as u64);
         language.fill("about {} left", &[&language.duration(left)])
     });
     Live {
@@ -220,26 +230,29 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     let language = visit.language;
     let mut troubles = Vec::new();
     let name = it.name.as_str();
-    if !sight.configured {
-        troubles.push(Trouble {
-            tone: Tone::Bad,
-            what: language.fill("{} cannot be synced", &[name]),
-            detail: language.say("No OAuth client is set, so Google cannot be asked.").to_owned(),
-            way: Some(("/accounts/connect".to_owned(), language.say("Enter it"))),
-        });
-    } else if let Some(reauth) = &it.needs_reauth {
+    let mends = visit.may_administer();
+    if let Some(reauth) = &it.needs_reauth {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} has to be connected again", &[name]),
             detail: reauth.reason.clone(),
-            way: Some((connect(web, it.id), language.say("Connect again"))),
+            way: mends.then(|| (path_of(web, it), language.say("Connect again"))),
         });
     } else if it.grant.is_none() {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} is not connected", &[name]),
             detail: language.say("Its contacts are kept, and not brought up to date.").to_owned(),
-            way: Some((connect(web, it.id), language.say("Connect"))),
+            way: mends.then(|| (path_of(web, it), language.say("Connect"))),
+        });
+    }
+    if !sight.configured && it.grant.is_some() {
+        let way = || ("/accounts/connect".to_owned(), language.say("Enter it"));
+        troubles.push(Trouble {
+            tone: Tone::Bad,
+            what: language.fill("{} cannot be synced", &[name]),
+            detail: language.say("No OAuth client is set, so Google cannot be asked.").to_owned(),
+            way: mends.then(way),
         });
     }
     if let Some(run) = it.held_run {
@@ -270,6 +283,25 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     troubles
 }
 
-fn connect(web: &Web, account: AccountId) -> String {
-    format!("/auth/google?account={}", web.out.account(account).0)
+/// A permission that Google ends by itself, two days before it does.
+async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Trouble>, Problem> {
+    if account.grant.is_none() || account.grant_of.is_some() || account.needs_reauth.is_some() {
+        return Ok(None);
+    }
+    let grant = web.app.store.grant_facts(account.id).await?;
+    let Some(end) = grant.and_then(|it| it.refresh_expires_at) else { return Ok(None) };
+    let language = visit.language;
+    let way = || (path_of(web, account), language.say("Connect again"));
+    let soon = end <= after(visit.now, ENDING_SOON);
+    Ok(soon.then(|| Trouble {
+        tone: Tone::Warn,
+        what: language.fill(
+            "Google ends the permission of {} {}",
+            &[&account.name, &language.relative(end, visit.now)],
+        ),
+        detail: language
+            .say("Its app is in “Testing” there. Publish it, and connect once more.")
+            .to_owned(),
+        way: visit.may_administer().then(way),
+    }))
 }

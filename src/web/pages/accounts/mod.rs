@@ -166,6 +166,11 @@ fn standing(
     }
 }
 
+/// The page of an account.
+pub(crate) fn path_of(web: &Web, account: &Account) -> String {
+    format!("/accounts/{}", web.out.account(account.id).0)
+}
+
 /// Where a browser goes to Google for an account.
 fn leave(web: &Web, account: crate::sync::AccountId) -> String {
     format!("/auth/google?account={}", web.out.account(account).0)

@@ -1,11 +1,18 @@
-// Reads a chosen file into the field beside it. Without it, its content is pasted.
+// Reads a chosen file into the field beside it, and ticks what goes together. Without it all of the pages works, too.
 "use strict";
 
 for (const file of document.querySelectorAll("input[type=file][data-into]")) {
   const field = document.getElementById(file.dataset.into);
   file.hidden = false;
   file.addEventListener("change", async () => {
-    if (file.files[0]) field.value = await file.files[0].text();
+    // A larger one is none of Google's.
+    if (file.files[0]?.size < 20_000) field.value = await file.files[0].text();
     file.value = "";
   });
+}
+
+// Whoever ticks a label means some, not all.
+const some = document.querySelector("input[name=which][value=some]");
+for (const box of document.querySelectorAll("input[name=show]")) {
+  box.addEventListener("change", () => { if (box.checked) some.checked = true; });
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod auth;
 mod beside;
 mod decide;
+mod deleted;
 mod demo;
 mod dial;
 mod doctor;
@@ -217,6 +218,13 @@ Example:
   ringbook search angstrom   finds Ångström, too")]
     Search(find::SearchArgs),
 
+    /// Contacts that Google deleted and that are still kept
+    #[command(after_help = "\
+Examples:
+  ringbook deleted                        the latest ones, and how long they are kept
+  ringbook deleted --vcard > deleted.vcf  a file to import at Google")]
+    Deleted(deleted::DeletedArgs),
+
     /// Write all contacts to a file
     #[command(after_help = "\
 Examples:
@@ -375,6 +383,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,
         Some(Command::Dial(args)) => dial::dial(desk, args),
         Some(Command::Search(args)) => find::search(desk, args).await,
+        Some(Command::Deleted(args)) => deleted::deleted(desk, args).await,
         Some(Command::Export(args)) => export::export(desk, args).await,
         Some(Command::Phone(args)) => phone::phone(desk, args).await,
         Some(Command::Phones(command)) => phones::phones(&desk, command).await,

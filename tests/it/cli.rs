@@ -387,6 +387,24 @@ async fn all_contacts_are_exported_in_every_format() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn deleted_contacts_are_listed_and_written_as_vcards() {
+    let place = Place::new(40).await;
+    place.run(&["sync"]).await.assert(0, &[]);
+    place.run(&["deleted"]).await.assert(0, &["No deleted contact is kept"]);
+    place.world.google.delete_many(3);
+    place.run(&["sync"]).await.assert(0, &["3 deleted"]);
+    let listed = place.run(&["deleted", "--json"]).await.json();
+    let contacts = listed["contacts"].as_array().unwrap();
+    assert_eq!(contacts.len(), 3);
+    let name = contacts[0]["display_name"].as_str().unwrap();
+    place.run(&["deleted"]).await.assert(0, &["NAME", name, "goes in"]);
+    place.run(&["deleted", "nobody of that name"]).await.assert(0, &["No deleted contact"]);
+    let cards = place.run(&["deleted", "--vcard"]).await.out;
+    assert_eq!(cards.matches("BEGIN:VCARD").count(), 3);
+    assert!(cards.contains("VERSION:3.0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_are_found_by_number_and_by_name() {
     let place = Place::new(0).await;
     let name = ringbook::simulator::Name {

@@ -1,7 +1,7 @@
 //! The accounts' part of the dashboard: how each stands, what is changed about it, and how one is connected.
 
 use reqwest::Method;
-use ringbook::simulator::{CONTACTS_READONLY, Contact, Control};
+use ringbook::simulator::{CONTACTS_READONLY, Contact, Control, Endpoint};
 use ringbook::sync::Kind;
 use serde_json::Value;
 
@@ -101,7 +101,8 @@ async fn disconnecting_and_removing_ask_first_and_say_how_many_contacts_it_is_ab
     let asked = app.get(&format!("/accounts/{id}?ask=disconnect")).await.text;
     assert!(asked.contains("Disconnect this account?") && asked.contains("7 contacts"), "{asked}");
     let path = format!("/do/accounts/{id}/disconnect");
-    let page = led(&app, &path, &[("contacts", "keep")]).await;
+    let page = led(&app, &path, &[("contacts", "keep"), ("revoke", "true")]).await;
+    assert_eq!(app.world.google.counted(Endpoint::Revoke).requests, 1, "Google has it back");
     assert!(
         page.contains("The permission was forgotten.") && page.contains("7 contacts"),
         "{page}"

@@ -172,7 +172,15 @@ async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Resp
     // In a task of its own: who hangs up in the middle must not leave an act that nobody wrote down.
     let acting = tokio::spawn(async move {
         let response = next.run(request).await;
-        app.access.note(outcome(act, &response)).await;
+        let mut act = outcome(act, &response);
+        // A form may name by its id what it is about.
+        if act.subject_name.is_none()
+            && let Some(subject) = act.subject.as_deref()
+            && uuid("id", subject).is_ok()
+        {
+            act.subject_name = app.store.name_of(subject).await.ok().flatten();
+        }
+        app.access.note(act).await;
         response
     });
     match acting.await {

@@ -158,14 +158,25 @@ impl Language {
         let later = then > now;
         let span = if later { between(now, then) } else { between(then, now) };
         let seconds = span.as_secs();
+        const DAY: u64 = 86_400;
+        let days = seconds / DAY;
         let amount = match seconds {
             0..5 => return self.say(if later { "in a moment" } else { "just now" }).to_owned(),
             5..60 => self.count(seconds, "{} second", "{} seconds"),
             60..3600 => self.count(seconds / 60, "{} minute", "{} minutes"),
             3600..172_800 => self.count(seconds / 3600, "{} hour", "{} hours"),
-            _ if later => self.count(seconds / 86_400, "{} day", "{} days"),
-            // German days take another ending after "vor".
-            _ => return self.count(seconds / 86_400, "{} day ago", "{} days ago"),
+            _ if days < 60 && later => self.count(days, "{} day", "{} days"),
+            // German days, months and years take another ending after "vor".
+            _ if days < 60 => return self.count(days, "{} day ago", "{} days ago"),
+            // A month has 30.4 days, a year 365.25, on the average; told to the nearest.
+            _ if days < 730 && later => {
+                self.count((days * 10 + 152) / 304, "{} month", "{} months")
+            }
+            _ if days < 730 => {
+                return self.count((days * 10 + 152) / 304, "{} month ago", "{} months ago");
+            }
+            _ if later => self.count((days * 4 + 730) / 1461, "{} year", "{} years"),
+            _ => return self.count((days * 4 + 730) / 1461, "{} year ago", "{} years ago"),
         };
         if later { self.fill("in {}", &[&amount]) } else { self.fill("{} ago", &[&amount]) }
     }
@@ -207,6 +218,10 @@ mod tests {
         assert_eq!(de.relative(then(4), now), "vor 4 Minuten");
         assert_eq!(de.relative(then(60 * 24 * 6), now), "vor 6 Tagen");
         assert_eq!(en.relative(then(-90), now), "in 1 hour");
+        assert_eq!(en.relative(then(60 * 24 * 59), now), "59 days ago");
+        assert_eq!(de.relative(then(60 * 24 * 100), now), "vor 3 Monaten");
+        assert_eq!(en.relative(then(60 * 24 * 2137), now), "6 years ago");
+        assert_eq!(en.relative(then(-60 * 24 * 89), now), "in 3 months");
         assert_eq!(en.duration(Duration::from_millis(1234)), "1.2 s");
         assert_eq!(de.duration(Duration::from_millis(1234)), "1,2 s");
     }

@@ -109,7 +109,9 @@ impl FromRequestParts<Web> for Visit {
         let wished = text_of(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
         let language =
             chosen.and_then(Language::parse).unwrap_or_else(|| Language::wished(&wished));
-        let path = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+        // What a form is sent to is no page to come back to; whoever shows it again says which is.
+        let path = if path.starts_with("/do/") { "/" } else { path }.to_owned();
         let guest = Guest::from_request_parts(parts, web).await?;
         let csrf = guest.session.as_ref().map(|it| it.csrf.clone()).unwrap_or_default();
         let reader = guest.who.name().map(str::to_owned);

@@ -136,6 +136,7 @@ pub(super) async fn add(
     match api::let_administer(&web, &guest, &text("name"), &password).await {
         Ok(name) => about(&name, Redirect::to("/access").into_response()),
         Err(problem) => {
+            let visit = Visit { path: "/access".to_owned(), ..visit };
             let shown = show(&web, visit, &guest, text("name"), Some(problem)).await;
             shown.unwrap_or_else(IntoResponse::into_response)
         }
@@ -165,6 +166,7 @@ fn show_one(
     wrong: Option<Problem>,
 ) -> Response {
     let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
+    let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
     let it = person_of(&visit, guest, row);
     let (here, password_min) = (Place::Settings, PASSWORD_LEN_MIN);
     let wrong = wrong.map(|it| it.detail);

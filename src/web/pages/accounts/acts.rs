@@ -97,7 +97,8 @@ pub(super) async fn source(
     act(&web, visit, &id, ("source", &["name", "source"], &form), acted).await
 }
 
-/// `POST /do/accounts/{id}/disconnect`: `contacts=keep` or `contacts=erase`.
+/// `POST /do/accounts/{id}/disconnect`: `contacts=keep` or `contacts=erase`; with `revoke` the permission is given
+/// back at Google first.
 pub(super) async fn disconnect(
     State(web): State<Web>,
     visit: Visit,
@@ -106,6 +107,9 @@ pub(super) async fn disconnect(
 ) -> Response {
     let acted = async |account: &Account| {
         let erase = form.one_of("contacts", &[("keep", false), ("erase", true)], false)?;
+        if form.flag("revoke", false)? {
+            web.app.connector.revoke(account).await?;
+        }
         disconnect_it(&web, account.id, erase).await?;
         Ok(if erase { "done=erased" } else { "done=disconnected" })
     };
@@ -170,6 +174,7 @@ async fn refuse(
         "remove" => Some(Question::Remove),
         _ => None,
     };
+    let visit = Visit { path: format!("/accounts/{id}"), ..visit };
     let refused = Refused { form, status: problem.status, why: problem.detail, entered };
     match show(web, visit, &account, question, refused, None).await {
         Ok(response) => response,

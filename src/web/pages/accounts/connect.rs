@@ -149,6 +149,7 @@ pub(super) async fn enter(State(web): State<Web>, visit: Visit, Form(form): Form
         Err(problem) => {
             // The secret is not shown again.
             let client_id = text("client_id").to_owned();
+            let visit = Visit { path: "/accounts/connect".to_owned(), ..visit };
             let sent = Sent { client_id, wrong_client: Some(problem), ..Sent::default() };
             show(&web, visit, sent).await.unwrap_or_else(IntoResponse::into_response)
         }

@@ -67,7 +67,6 @@ struct One {
 struct Label {
     resource: String,
     name: String,
-    contacts: String,
     chosen: bool,
 }
 
@@ -139,7 +138,7 @@ pub(super) async fn show(
         return Err(Problem::missing("account", &account.name));
     };
     let grant = grant_of(web, account).await?;
-    let (labels, missing) = labels(web, &visit, account, &refused).await?;
+    let (labels, missing) = labels(web, account, &refused).await?;
     let service = grant.as_ref().and_then(|it| it.service.as_ref());
     let borrowers = known.iter().filter(|it| it.grant_of == Some(account.id));
     let status = refused.status;
@@ -171,26 +170,27 @@ pub(super) async fn show(
     Ok(response)
 }
 
-/// The labels by name, Google's own last; and those that are not there any more.
+/// The labels by name, Google's own last; and those that are not there any more. How many contacts each has is not
+/// told: that takes reading all of them.
 async fn labels(
     web: &Web,
-    visit: &Visit,
     account: &Account,
     refused: &Refused,
 ) -> Result<(Vec<Label>, String), Problem> {
-    let found = read::labels(&web.app, &web.out, account).await?;
-    let was_sent = refused.form == "labels";
-    let is_sent = |resource: &str| {
-        refused.entered.iter().any(|(field, value)| *field == "show" && value == resource)
+    let mut known = web.app.store.labels(account.id).await?;
+    known.sort_by_key(|(_, name, is_system)| (*is_system, fold(name, usize::MAX)));
+    let sent = refused.entered.iter().filter(|(field, _)| *field == "show");
+    let chosen: Vec<&str> = match refused.form {
+        "labels" => sent.map(|(_, value)| value.as_str()).collect(),
+        _ => account.labels_shown.iter().flatten().map(String::as_str).collect(),
     };
-    let mut own: Vec<_> =
-        found.labels.into_iter().filter(|it| !it.system || it.contacts > 0).collect();
-    own.sort_by_key(|it| (it.system, fold(&it.name, usize::MAX)));
-    let labels = own.into_iter().map(|it| Label {
-        chosen: if was_sent { is_sent(&it.resource_name) } else { it.shown && !found.all_shown },
-        contacts: visit.language.count(it.contacts, "{} contact", "{} contacts"),
-        name: it.name,
-        resource: it.resource_name,
-    });
-    Ok((labels.collect(), found.missing.join(", ")))
+    let is_known = |resource: &&&str| known.iter().any(|(it, ..)| it == **resource);
+    let missing: Vec<&str> = chosen.iter().filter(|it| !is_known(it)).copied().collect();
+    let missing = missing.join(", ");
+    let label = |(resource, name, _): (String, String, bool)| Label {
+        chosen: chosen.contains(&resource.as_str()),
+        resource,
+        name,
+    };
+    Ok((known.into_iter().map(label).collect(), missing))
 }

@@ -128,6 +128,13 @@ pub(super) fn kind_in_words(kind: &str) -> Option<&'static str> {
     })
 }
 
+impl Visit {
+    /// A kind of number or address in the reader's words, where it is one of Google's.
+    fn kind<'a>(&self, kind: &'a str) -> &'a str {
+        kind_in_words(kind).map_or(kind, |known| self.say(known))
+    }
+}
+
 fn change(web: &Web, visit: &Visit, labels: &LabelNames, row: ContactChangeRow) -> Change {
     let (tone, kind) = change_kind(row.change.kind);
     Change {

@@ -4,15 +4,18 @@
 // Times are told from now, and now moves on. What the server wrote is right to begin with; and the clock
 // here may be wrong, so only its pace is used.
 const ahead = Date.now() - Date.parse(document.body.dataset.now);
-const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const day = 86400;
+// From when on each is told, and how long it is: as the server does.
+const units = [["year", 730 * day, 365.25 * day], ["month", 60 * day, 30.4 * day], ["day", 2 * day, day], ["hour", 3600, 3600], ["minute", 60, 60], ["second", 0, 1]];
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
 function tellTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const seconds = (Date.parse(time.dateTime) + ahead - Date.now()) / 1000;
     if (!Number.isFinite(seconds) || Math.abs(seconds) < 5) continue;
     const far = Math.abs(seconds);
-    const [unit, length] = units.find(([name, length]) => far >= (name === "day" ? 2 * length : length)) ?? units[3];
-    time.textContent = relative.format(Math.trunc(seconds / length), unit);
+    const [unit, , length] = units.find(([, from]) => far >= from);
+    const round = unit === "year" || unit === "month" ? Math.round : Math.trunc;
+    time.textContent = relative.format(round(seconds / length), unit);
   }
 }
 

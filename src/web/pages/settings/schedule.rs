@@ -135,6 +135,7 @@ pub(super) async fn set(State(web): State<Web>, visit: Visit, Form(form): Form) 
         Ok(None) => back_to(Some("/settings/schedule")),
         Ok(Some((accounts, fields))) => {
             let at = form.text("account").ok().flatten().unwrap_or_default().to_owned();
+            let visit = Visit { path: "/settings/schedule".to_owned(), ..visit };
             let mut response = show(&web, visit, &accounts, Some((at, fields)));
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             response

@@ -127,7 +127,9 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
             note(&app, "admins remove", &person.name).await;
             let rest = match app.store.has_people().await? {
                 true => "",
-                false => " Nobody else does: until somebody is added (`ringbook admins add NAME`), only this machine may.",
+                false => {
+                    " Nobody else does: until somebody is added (`ringbook admins add NAME`), only this machine may."
+                }
             };
             done(screen, format!("`{}` administers no longer.{rest}", person.name))
         }

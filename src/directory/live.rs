@@ -196,6 +196,15 @@ impl Directory {
         Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
     }
 
+    /// Whether [`Directory::view`] answers at once. If not, the first view is being made from now on.
+    pub fn is_there(self: &Arc<Self>) -> bool {
+        let is_there = self.last().is_some();
+        if !is_there {
+            self.start_making();
+        }
+        is_there
+    }
+
     /// Makes the next view beside the requests, unless somebody is at it.
     fn start_making(self: &Arc<Self>) {
         if let Ok(turn) = self.maker.clone().try_lock_owned() {

@@ -122,3 +122,17 @@ async fn what_happened_to_a_contact_is_told_newest_first_part_by_part() {
     assert_eq!(second["next_before"], Value::Null);
     app.get("/api/contacts/deleted?before=x").await.is(422);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_looks_at_nothing_while_many_contacts_are_read_for_the_first_time() {
+    let app = TestApp::with(2500, &[("SYNC_BATCH_SIZE", "1000")]).await;
+    app.post("/api/sync").await.is(200);
+    let first = app.get("/contacts").await.text;
+    assert!(
+        first.contains("2,500 contacts") && first.contains("http-equiv=\"refresh\""),
+        "{first}"
+    );
+    app.world.app.directory.view().await.unwrap();
+    let then = app.get("/contacts").await.text;
+    assert!(then.contains("id=\"rows\"") && !then.contains("http-equiv"), "{then}");
+}

@@ -52,6 +52,18 @@ struct Asked {
     whose: Option<AccountId>,
 }
 
+/// Contacts whose directory is made within some milliseconds.
+const AT_ONCE: u64 = 2000;
+
+/// While the directory is made for the first time.
+#[derive(Template)]
+#[template(path = "contacts_soon.html")]
+struct Soon {
+    visit: Visit,
+    here: Place,
+    count: String,
+}
+
 struct Letter {
     text: &'static str,
     /// `None` when nobody stands under it.
@@ -76,6 +88,13 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Response, Problem> {
     let asked = Asked::of(&web, &query)?;
+    let accounts = web.app.store.accounts().await?;
+    let count: u64 = accounts.iter().map(|it| it.counts.live).sum();
+    // The directory of so many takes a while to make when it is first asked for, and nobody should look at nothing.
+    if count > AT_ONCE && !web.app.directory.is_there() {
+        let count = visit.language.count(count, "{} contact", "{} contacts");
+        return Ok(page(&Soon { visit, here: Place::Contacts, count }));
+    }
     let view = web.app.directory.view().await?;
     let places = asked.places(&view);
     let letters = letters(&view, &places, &asked);
@@ -90,7 +109,6 @@ pub(crate) async fn list(
     let link = |name: &str, at: usize| {
         id(at).map(|it| format!("/contacts?{}", asked.query(&[(name, &web.out.contact(it).0)])))
     };
-    let accounts = web.app.store.accounts().await?;
     let ids: Vec<i64> = (first..last).filter_map(id).map(|it| it.0).collect();
     let shown = web.app.store.contacts_by_id(&ids).await?;
     let rows = shown.iter().map(|row| {

@@ -107,7 +107,7 @@ async fn begin(
     get, path = "/auth/url", tag = "auth", operation_id = "auth_url",
     params(
         ("account" = Option<String>, Query, min_length = 1, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
-        ("name" = Option<String>, Query, min_length = 1, max_length = 100, description = "What a new account is called"),
+        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
     ),
     responses(
@@ -135,7 +135,7 @@ pub(crate) async fn url(
     get, path = "/auth/google", tag = "auth", operation_id = "auth_google",
     params(
         ("account" = Option<String>, Query, min_length = 1, description = "As for `/auth/url`"),
-        ("name" = Option<String>, Query, min_length = 1, max_length = 100, description = "What a new account is called"),
+        ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "As for `/auth/url`"),
     ),
     responses(

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::contact::clean;
 use crate::store::{AuditQuery, AuditRow};
 use crate::web::history::MOMENT;
 use crate::web::input::Query;
@@ -60,9 +61,9 @@ pub(crate) struct Audit {
 #[utoipa::path(
     get, path = "/api/audit", tag = "access",
     params(
-        ("actor" = Option<String>, Query, min_length = 1, max_length = 200, description = "Only what they did, as `actor` names them"),
-        ("since" = Option<String>, Query, min_length = 1, description = "From this day or moment on"),
-        ("until" = Option<String>, Query, min_length = 1, description = "Up to the end of this day, or before this moment"),
+        ("actor" = Option<String>, Query, description = "Only what they did, as `actor` names them"),
+        ("since" = Option<String>, Query, format = "date-time", description = "From this moment on; a day such as `2026-03-07` is taken, too"),
+        ("until" = Option<String>, Query, format = "date-time", description = "Before this moment, or up to the end of a day"),
         ("succeeded" = Option<bool>, Query, description = "Only what was done, or only what was refused"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "100 unless given"),
         ("before" = Option<u64>, Query, minimum = 1, description = "`next_before` of the part before"),
@@ -74,6 +75,9 @@ pub(crate) async fn audit(State(web): State<Web>, query: Query) -> Result<Json<A
     let acts = rows.into_iter().map(|it| Entry::of(&web.out, it)).collect();
     Ok(Json(Audit { acts, next_before }))
 }
+
+/// Nobody who acts has a longer name.
+const ACTOR_MAX: usize = 400;
 
 /// Which acts somebody asks for.
 pub(crate) fn wanted(web: &Web, query: &Query, limit: u64) -> Result<AuditQuery, Problem> {
@@ -87,7 +91,8 @@ pub(crate) fn wanted(web: &Web, query: &Query, limit: u64) -> Result<AuditQuery,
     };
     let before = query.whole("before", 1..=u64::MAX, u64::MAX)?;
     Ok(AuditQuery {
-        actor: query.text("actor")?.map(str::to_owned),
+        // Nobody has a name with control characters in it.
+        actor: query.text("actor")?.map(|it| clean(it, ACTOR_MAX)),
         since: moment("since", false)?,
         until: moment("until", true)?,
         succeeded: query.text("succeeded")?.map(|_| query.flag("succeeded", true)).transpose()?,

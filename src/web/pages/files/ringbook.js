@@ -120,4 +120,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// What is not ready yet is asked for again.
+if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 700);
+
 setInterval(() => tellTimes(document), 10_000);

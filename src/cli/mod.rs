@@ -51,7 +51,6 @@ use screen::{Paint, Screen};
     name = "ringbook",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = format!("\
 Curious? `ringbook demo` shows everything with made-up contacts: no Google account, no network.
 In earnest? `ringbook doctor` says what is still missing, and how to mend it.

@@ -34,10 +34,42 @@ impl LazyPeople {
     }
 }
 
+impl LazyPeople {
+    /// A key that Google did not accept when it was entered may turn out to speak for somebody who is mirrored
+    /// already. Everybody would then be twice in the directory.
+    async fn refuse_twin(&self, found: &ResourceName) -> Result<(), FetchError> {
+        let again = |problem: DbError| FetchError::Again {
+            delay: Delay::ServerError,
+            retry_after: None,
+            message: problem.to_string(),
+        };
+        let connector = &self.connector;
+        let account = connector.store.account(self.account).await.map_err(again)?;
+        let Some(account) = account.filter(|it| it.grant_of.is_none() && it.google_id.is_none())
+        else {
+            return Ok(());
+        };
+        match connector.twin(&account, found).await.map_err(again)? {
+            None => Ok(()),
+            Some(twin) => Err(FetchError::Misconfigured {
+                message: format!(
+                    "this mailbox is mirrored by the account `{twin}` already; remove one of the two, or \
+                     connect this one as somebody else"
+                ),
+            }),
+        }
+    }
+}
+
 impl AddressBook for LazyPeople {
     async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
         let this = self.clone();
-        self.connector.line.ask(async move { this.people().await?.identify().await }).await
+        let people = async move { this.people().await?.identify().await };
+        let found = self.connector.line.ask(people).await?;
+        if let Some(found) = &found {
+            self.refuse_twin(found).await?;
+        }
+        Ok(found)
     }
 
     async fn labels(&self) -> Result<Vec<Label>, FetchError> {

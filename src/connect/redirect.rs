@@ -140,7 +140,10 @@ pub fn comes_back(uri: &str, found_at: &str) -> bool {
     if loopback_port(uri).is_none() {
         return true;
     }
-    Url::parse(&format!("http://{found_at}/")).is_ok_and(|url| is_loopback(&host(&url)))
+    // The same machine by another name is another place for a browser's cookies.
+    let here = Url::parse(&format!("http://{found_at}/")).map(|url| host(&url));
+    let back = Url::parse(uri).map(|url| host(&url));
+    matches!((here, back), (Ok(here), Ok(back)) if here == back)
 }
 
 #[cfg(test)]
@@ -188,9 +191,12 @@ mod tests {
     #[test]
     fn a_browser_on_another_machine_does_not_come_back_through_localhost() {
         let local = "http://localhost:8000/auth/callback";
-        assert!(comes_back(local, "localhost:8000") && comes_back(local, "127.0.0.1:9000"));
-        assert!(comes_back(local, "[::1]:8000"));
-        for elsewhere in ["192.168.1.5:8000", "nas.lan:8000", "nas", "", "a b"] {
+        assert!(comes_back(local, "localhost:8000") && comes_back(local, "LOCALHOST:9000"));
+        assert!(comes_back("http://127.0.0.1:8000/auth/callback", "127.0.0.1:8000"));
+        // A browser keeps what is to be known on the way back by the name that it asked.
+        for elsewhere in
+            ["127.0.0.1:8000", "[::1]:8000", "192.168.1.5:8000", "nas.lan:8000", "nas", "", "a b"]
+        {
             assert!(!comes_back(local, elsewhere), "{elsewhere}");
         }
         assert!(comes_back("https://phones.example.com/auth/callback", "192.168.1.5:8000"));

@@ -9,7 +9,7 @@ use crate::connect::keep::LooseKey;
 use crate::connect::{ConnectProblem, Connector};
 use crate::contact::{ResourceName, clean};
 use crate::google::{AccessTokens, SCOPE, SCOPE_DIRECTORY, ServiceKey, scope_of};
-use crate::store::{Account, AccountError, AddError, ConnectError, Service, ServiceFacts};
+use crate::store::{Account, AccountError, AddError, ConnectError, DbError, Service, ServiceFacts};
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
 use crate::sync::{AccountId, Source};
 
@@ -123,20 +123,28 @@ impl Connector {
                 account: account.name.clone(),
             }));
         }
+        match self.twin(account, found).await? {
+            None => Ok(()),
+            Some(twin) => Err(ConnectProblem::Conflict(format!(
+                "this mailbox is mirrored by the account `{twin}` already; nothing was changed"
+            ))),
+        }
+    }
+
+    /// The account that mirrors the same list of the same person already, by its name.
+    pub(super) async fn twin(
+        &self,
+        account: &Account,
+        found: &ResourceName,
+    ) -> Result<Option<String>, DbError> {
         let accounts = self.store.accounts().await?;
-        let twin = accounts.iter().find(|it| {
+        let twin = accounts.into_iter().find(|it| {
             it.id != account.id
                 && it.grant_of.is_none()
                 && it.source == account.source
                 && it.google_id.as_ref() == Some(found)
         });
-        match twin {
-            None => Ok(()),
-            Some(twin) => Err(ConnectProblem::Conflict(format!(
-                "this mailbox is mirrored by the account `{}` already; nothing was changed",
-                twin.name
-            ))),
-        }
+        Ok(twin.map(|it| it.name))
     }
 
     /// Shows that the service account of this account is still accepted.

@@ -90,8 +90,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     keeper: Arc<dyn GrantKeeper>,
     state: Mutex<State>,
-    /// How many refreshes have ended. Whoever waited for one needs no other.
-    ended: AtomicU64,
+    /// How many have asked. Whoever asked before a refresh began needs no other when it fails; an answer to an
+    /// older question may be out of date.
+    asked: AtomicU64,
 }
 
 #[derive(Default)]
@@ -100,8 +101,8 @@ struct State {
     grant: Option<Grant>,
     /// What was minted for a service account, one for each scope. Never stored.
     minted: Vec<(&'static str, Grant)>,
-    /// How the last refresh failed, and for which scope.
-    failure: Option<(&'static str, FetchError)>,
+    /// How the last refresh failed, for which scope, and how many had asked when it began.
+    failure: Option<(&'static str, FetchError, u64)>,
 }
 
 impl AccessTokens {
@@ -126,8 +127,8 @@ impl AccessTokens {
         clock: Arc<dyn Clock>,
         keeper: Arc<dyn GrantKeeper>,
     ) -> AccessTokens {
-        let (state, ended) = (Mutex::default(), AtomicU64::new(0));
-        let shared = Shared { oauth, minter, clock, keeper, state, ended };
+        let (state, asked) = (Mutex::default(), AtomicU64::new(0));
+        let shared = Shared { oauth, minter, clock, keeper, state, asked };
         AccessTokens { shared: Arc::new(shared) }
     }
 
@@ -175,10 +176,10 @@ impl AccessTokens {
         refused: Option<AccessToken>,
     ) -> Result<AccessToken, FetchError> {
         let shared = self.shared.clone();
-        let seen = shared.ended.load(Ordering::Acquire);
+        let ticket = shared.asked.fetch_add(1, Ordering::AcqRel) + 1;
         // In a task of its own, so that a cancelled run does not lose a refresh token that
         // Google has just replaced.
-        tokio::spawn(async move { shared.obtain(scope, refused, seen).await })
+        tokio::spawn(async move { shared.obtain(scope, refused, ticket).await })
             .await
             .unwrap_or_else(|_| Err(again("renewing the access token broke off".to_owned())))
     }
@@ -197,21 +198,21 @@ impl Shared {
         &self,
         scope: &'static str,
         refused: Option<AccessToken>,
-        seen: u64,
+        ticket: u64,
     ) -> Result<AccessToken, FetchError> {
         let mut state = self.state.lock().await;
         if let Some(token) = self.at_hand(&state, scope, refused.as_ref()).await {
             return Ok(token);
         }
-        if let Some((whose, failure)) = &state.failure
+        if let Some((whose, failure, covers)) = &state.failure
             && *whose == scope
-            && self.ended.load(Ordering::Acquire) != seen
+            && ticket <= *covers
         {
             return Err(failure.clone());
         }
+        let covers = self.asked.load(Ordering::Acquire);
         let result = self.renew(&mut state, scope, refused.as_ref()).await;
-        state.failure = result.as_ref().err().map(|it| (scope, it.clone()));
-        self.ended.fetch_add(1, Ordering::Release);
+        state.failure = result.as_ref().err().map(|it| (scope, it.clone(), covers));
         result
     }
 

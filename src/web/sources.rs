@@ -77,7 +77,8 @@ pub(crate) async fn let_speak(
         return Err(Problem::unreadable(detail));
     }
     let new = web.app.connector.use_service_account(account, key, subject).await?;
-    web.app.supervisor.nudge();
+    // Also where nothing is synced by itself: what Google says is then the account's state.
+    web.app.welcome(account.id).await;
     Ok(new)
 }
 

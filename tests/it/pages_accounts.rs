@@ -88,6 +88,8 @@ async fn which_labels_reach_the_phones_is_chosen_with_boxes() {
     let wrong = post(&app, &path, &[("which", "some"), ("show", "contactGroups/none")]).await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.text.contains("contactGroups/none"), "{}", wrong.text);
+    let none = post(&app, &path, &[("which", "some")]).await;
+    assert!(none.status == 422 && none.text.contains("at least one label"), "{}", none.text);
     let page = led(&app, &path, &[("which", "all"), ("show", customers)]).await;
     assert!(page.contains("all contacts") && !page.contains(&ticked), "{page}");
     assert!(app.get("/directory").await.text.contains("2 contacts"));

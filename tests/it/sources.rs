@@ -17,7 +17,7 @@ use crate::crash::{begin, crash_after};
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
 use crate::support::program::Program;
-use crate::support::world::{Database, World};
+use crate::support::world::{Database, World, until};
 
 const EMAIL: &str = "ada.lovelace@example.com";
 
@@ -411,6 +411,19 @@ on_both! {
         assert!(enter(&world, "nobody@example.com").await.is_err());
     }
 
+    async fn a_key_that_is_allowed_later_does_not_mirror_a_mailbox_twice(database) {
+        let mut world = World::new(database, 5).await;
+        world.converge(None).await;
+        world.account = world.app.store.create_account("Again").await.unwrap();
+        assert!(enter(&world, EMAIL).await.unwrap().check.is_err());
+        world.google.delegate(&[CONTACTS_READONLY]);
+        let run = world.sync(None).await;
+        assert_eq!(run.error_code, Some(FailureCode::Misconfigured));
+        let message = run.error_message.unwrap();
+        assert!(message.contains("mirrored by the account `Google` already"), "{message}");
+        assert_eq!(world.status().await.counts.live, 0, "nobody is there twice");
+    }
+
     async fn another_mailbox_than_the_mirrored_one_is_refused(database) {
         let world = World::new(database, 5).await;
         world.converge(None).await;
@@ -576,12 +589,8 @@ async fn a_service_account_needs_no_oauth_client() {
     let key = app.world.google.service_key();
     let entered = put(&app, &id, &json!({ "key": key, "subject": EMAIL })).await.is(200);
     assert_eq!(entered["check"]["ok"], true, "{entered}");
-    let account = AccountId(2);
-    let wish = Wish { account, ..app.world.wish(None) };
-    let started = app.world.app.supervisor.start(&wish).await.unwrap();
-    let run = started.run;
-    started.finished().await;
-    let row = app.world.app.store.run(run).await.unwrap().unwrap();
+    // The first sync starts by itself.
+    let row = until(&app.world.app, AccountId(2), |run| run.outcome.is_some()).await;
     assert_eq!((row.outcome, row.counts.created), (Some(Outcome::Succeeded), 12));
 }
 

@@ -512,8 +512,14 @@ pub(crate) async fn prove_it(
 ) -> Result<(), Problem> {
     let agent = text_of(headers, header::USER_AGENT.as_str());
     let origin = Origin { address: &guest.address, agent: &agent };
-    web.app.access.prove(name, current, origin).await?;
-    Ok(())
+    match web.app.access.prove(name, current, origin).await {
+        Ok(_) => Ok(()),
+        Err(SignInError::Wrong) => {
+            let detail = "`current`: the password before is not right";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
+        }
+        Err(problem) => Err(problem.into()),
+    }
 }
 
 /// Gives somebody another password, and ends their sessions, except the one that asks.

@@ -242,7 +242,7 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} is not connected", &[name]),
-            detail: language.say("Its contacts are kept, and not brought up to date.").to_owned(),
+            detail: language.say(silent(it)).to_owned(),
             way: mends.then(|| (path_of(web, it), language.say("Connect"))),
         });
     }
@@ -281,6 +281,14 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
         });
     }
     troubles
+}
+
+/// What becomes of an account without a permission.
+pub(crate) fn silent(account: &Account) -> &'static str {
+    match account.counts.live {
+        0 => said("It waits to be connected."),
+        _ => said("Its contacts are kept, and not brought up to date."),
+    }
 }
 
 /// A permission that Google ends by itself, two days before it does.

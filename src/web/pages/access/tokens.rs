@@ -183,7 +183,8 @@ pub(super) async fn add(
         }
         Err(problem) => (None, Err(problem), entered),
     };
-    let visit = Visit { path: "/access/tokens".to_owned(), ..visit };
+    // It was made after this visit began.
+    let visit = Visit { path: "/access/tokens".to_owned(), now: web.now(), ..visit };
     let shown = show(&web, visit, base, None, entered, made).await;
     let response = shown.unwrap_or_else(IntoResponse::into_response);
     match name {

@@ -57,6 +57,10 @@ pub(super) async fn labels(
             true => json!(form.texts("show")),
             false => Value::Null,
         };
+        if shown == json!([]) {
+            let detail = "tick at least one label, or choose all contacts; without a label nobody would be on the phones";
+            return Err(Problem::unreadable(detail));
+        }
         change_it(&web, account.id, &json!({ "labels_shown": shown })).await?;
         Ok("done=saved#phones")
     };

@@ -44,6 +44,9 @@ struct Connect {
     leaves: bool,
     client_id: String,
     wrong_client: Option<String>,
+    /// They are asked whether the client is to be forgotten; and whose accounts depend on it.
+    asks_to_forget: bool,
+    dependent: String,
     /// The downloaded file does not name our redirect URI.
     lacks_redirect: bool,
 }
@@ -65,6 +68,7 @@ struct Sent {
     client_id: String,
     wrong_client: Option<Problem>,
     lacks_redirect: bool,
+    asks_to_forget: bool,
 }
 
 /// `GET /accounts/connect`; with `name`, `directory` and `go` it shows the way to Google.
@@ -76,7 +80,8 @@ pub(super) async fn connect(
     let name = query.text("name")?.unwrap_or_default().trim().to_owned();
     let directory = query.text("directory")?.is_some();
     let lacks_redirect = query.text("lacks")?.is_some();
-    let mut sent = Sent { name, directory, lacks_redirect, ..Sent::default() };
+    let asks_to_forget = query.one_of("ask", &[("forget", true)], false)?;
+    let mut sent = Sent { name, directory, lacks_redirect, asks_to_forget, ..Sent::default() };
     if query.text("go")?.is_some() {
         let checked = match sent.name.as_str() {
             "" => Ok(()),
@@ -117,6 +122,8 @@ async fn show(web: &Web, visit: Visit, sent: Sent) -> Result<Response, Problem> 
         client_id: sent.client_id,
         wrong_client: sent.wrong_client.map(|it| it.detail),
         lacks_redirect: sent.lacks_redirect,
+        dependent: if sent.asks_to_forget { dependent(web).await? } else { String::new() },
+        asks_to_forget: sent.asks_to_forget,
         here: Place::Accounts,
         visit,
     });
@@ -124,6 +131,19 @@ async fn show(web: &Web, visit: Visit, sent: Sent) -> Result<Response, Problem> 
         *response.status_mut() = status;
     }
     Ok(response)
+}
+
+/// The accounts that a person's consent connects, by name.
+async fn dependent(web: &Web) -> Result<String, Problem> {
+    let mut names = Vec::new();
+    for account in web.app.store.accounts().await? {
+        let giver = account.grant_of.unwrap_or(account.id);
+        let grant = web.app.store.grant_facts(giver).await?;
+        if grant.is_some_and(|it| it.service.is_none()) {
+            names.push(account.name);
+        }
+    }
+    Ok(names.join(", "))
 }
 
 /// `POST /do/accounts/client`: `file` is what the Google Cloud console downloads; or `client_id` and

@@ -14,7 +14,7 @@ use crate::store::{Account, GrantFacts};
 use crate::sync::Source;
 use crate::sync::account::AccountState;
 use crate::web::pages::language::said;
-use crate::web::pages::overview::Tone;
+use crate::web::pages::overview::{Tone, silent};
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
 use crate::web::wire::Sight;
@@ -123,13 +123,9 @@ fn standing(
         AccountState::Misconfigured => {
             (Tone::Bad, said("Not set up"), said("Google refuses to answer."))
         }
-        AccountState::Disconnected if condition.was_connected => (
-            Tone::Bad,
-            said("Not connected"),
-            said("Its contacts are kept, and not brought up to date."),
-        ),
         AccountState::Disconnected => {
-            (Tone::Warn, said("Not connected"), said("It waits to be connected."))
+            let tone = if condition.was_connected { Tone::Bad } else { Tone::Warn };
+            (tone, said("Not connected"), silent(it))
         }
     };
     let why = condition.dead_because.or(condition.misconfigured_because).filter(|_| {

@@ -52,6 +52,8 @@ struct One {
     has_directory: bool,
     /// It was connected by a person, or by a key.
     is_connected: bool,
+    /// Some of its contacts are here.
+    has_contacts: bool,
     /// Where it is connected by a person's consent.
     leave: String,
     /// What an administrator of the domain enters, and for which scopes.
@@ -155,6 +157,7 @@ pub(super) async fn show(
         is_book: account.source.is_a_book(),
         has_directory: grant.as_ref().is_some_and(|it| reads_directory(&it.scopes)),
         is_connected: account.grant.is_some(),
+        has_contacts: account.counts.live + account.counts.deleted > 0,
         leave: leave(web, account.grant_of.unwrap_or(account.id)),
         service: service.map(|it| (it.client_email.clone(), it.client_id.clone())),
         scopes: &SERVICE_SCOPES,

@@ -12,13 +12,14 @@ use tracing::{info, warn};
 
 use crate::clock::{Clock, SystemClock, after, between};
 use crate::config::{Config, DatabaseUrl};
-use crate::connect::{Connector, LazyPeople};
+use crate::connect::{ConnectProblem, Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
 use crate::doorkeeper::Access;
 use crate::google::{SetupError, request_fingerprint};
 use crate::store::DbError;
 use crate::store::{
-    Account, Beginning, Notice, OpenError, Refusal, Retention, RunRow, Settings, Store,
+    Account, AccountError, Beginning, Erasing, Notice, OpenError, Refusal, Retention, RunRow,
+    Settings, Store,
 };
 use crate::sync::backoff::RetryPolicy;
 use crate::sync::engine::{Engine, Finished, Tools};
@@ -162,6 +163,45 @@ impl App {
 }
 
 impl App {
+    /// Forgets the permission of an account, and erases its contacts if that is wanted. Returns how many were.
+    ///
+    /// # Errors
+    /// When it has none of its own: what it is lent, only the lender can give up.
+    pub async fn disconnect(&self, account: &Account, erase: bool) -> Result<u64, ConnectProblem> {
+        if let Some(lender) = account.grant_of {
+            let lender = self.store.account(lender).await?.map(|it| it.name).unwrap_or_default();
+            return Err(ConnectProblem::Conflict(format!(
+                "`{}` uses the permission of `{lender}`: disconnect that one, or pause or remove this one",
+                account.name
+            )));
+        }
+        self.connector.disconnect(account).await?;
+        info!(account = account.id.0, "account {} was disconnected", account.id.0);
+        match erase {
+            true => self.supervisor.erase(account.id, Erasing::Contacts).await.map_err(unerased),
+            false => Ok(0),
+        }
+    }
+
+    /// Removes an account with all that belongs to it. Returns how many contacts were erased.
+    ///
+    /// # Errors
+    /// When another one uses its permission; nothing is changed then.
+    pub async fn remove(&self, account: &Account) -> Result<u64, ConnectProblem> {
+        // Asked before anything is done: what is refused must not have taken the permission away.
+        let accounts = self.store.accounts().await?;
+        if let Some(borrower) = accounts.into_iter().find(|it| it.grant_of == Some(account.id)) {
+            return Err(unerased(AccountError::Lends(borrower.name)));
+        }
+        if account.grant_of.is_none() {
+            self.connector.disconnect(account).await?;
+        }
+        let erased = self.supervisor.erase(account.id, Erasing::Account).await.map_err(unerased)?;
+        self.metrics.forget(account.id);
+        info!(account = account.id.0, "account {} was removed", account.id.0);
+        Ok(erased)
+    }
+
     /// Whether Google would hear us for this account: by an OAuth client, or by a service account.
     ///
     /// # Errors
@@ -172,6 +212,13 @@ impl App {
         }
         let giver = account.grant_of.unwrap_or(account.id);
         Ok(self.store.grant_facts(giver).await?.is_some_and(|it| it.service.is_some()))
+    }
+}
+
+fn unerased(problem: AccountError) -> ConnectProblem {
+    match problem {
+        AccountError::Db(problem) => problem.into(),
+        other => ConnectProblem::Conflict(other.to_string()),
     }
 }
 

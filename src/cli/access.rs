@@ -76,7 +76,7 @@ pub(crate) struct AuditArgs {
     /// Only up to the end of this day, or before this moment
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// Only what was refused
+    /// Only what did not succeed
     #[arg(long)]
     failed: bool,
     /// Only what is older than this act: the last line says which
@@ -307,7 +307,7 @@ fn line(times: &Times<'_>, row: AuditRow) -> String {
         (None, Some(subject)) => format!(" ({subject})"),
         (None, None) => String::new(),
     };
-    let failed = if row.succeeded { "" } else { ", refused" };
+    let failed = if row.succeeded { "" } else { ", in vain" };
     format!("{at}  {}{from}: {what}{about}{failed}", row.actor)
 }
 
@@ -445,12 +445,18 @@ fn done(screen: Screen, text: String) -> Result<Exit, Trouble> {
 
 /// Writes down what was done at this terminal.
 pub(crate) async fn note(app: &App, act: &str, subject: &str) {
+    let name = app.store.name_of(subject).await.ok().flatten();
+    note_named(app, act, subject.to_owned(), name).await;
+}
+
+/// The same, of something whose name is known.
+pub(crate) async fn note_named(app: &App, act: &str, subject: String, name: Option<String>) {
     let act = Act {
         actor: whoami(),
         address: None,
         act: act.to_owned(),
-        subject: Some(subject.to_owned()),
-        subject_name: app.store.name_of(subject).await.ok().flatten(),
+        subject: Some(subject),
+        subject_name: name,
         succeeded: true,
     };
     app.access.note(act).await;

@@ -3,14 +3,14 @@
 use std::io::{self, IsTerminal};
 
 use crate::app::App;
-use crate::cli::access::note;
+use crate::cli::access::note_named;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::sources;
 use crate::cli::status::schedule;
 use crate::cli::{Desk, Times, account, local_url, not_connected, words};
-use crate::store::{Account, Erasing};
+use crate::store::Account;
 use crate::sync::AccountId;
 use crate::sync::account::AccountState;
 use crate::web::read;
@@ -93,12 +93,24 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let Some(command) = args.command else { return list(&app, screen).await };
-    let act = command.act();
+    // Before it is done: what is removed has its name still.
+    let act = match command.act() {
+        Some((act, named)) => Some((act, whose(&app, named).await)),
+        None => None,
+    };
     let done = obey(&app, screen, command).await?;
-    if let Some((act, subject)) = act {
-        note(&app, act, &subject).await;
+    if let Some((act, (subject, name))) = act {
+        note_named(&app, act, subject, name).await;
     }
     Ok(done)
+}
+
+/// The id and the name of an account, however it is named; of one that is to be added, its name.
+async fn whose(app: &App, named: String) -> (String, Option<String>) {
+    match account(app, Some(&named)).await {
+        Ok(found) => (app.store.ids().account(found.id).to_string(), Some(found.name)),
+        Err(_) => (named, None),
+    }
 }
 
 impl Command {
@@ -256,11 +268,7 @@ async fn disconnect(
         screen.say("Nothing was changed.")?;
         return Ok(Exit::Ok);
     }
-    app.connector.disconnect(account).await?;
-    let erased_count = match erase {
-        true => app.supervisor.erase(account.id, Erasing::Contacts).await?,
-        false => 0,
-    };
+    let erased_count = app.disconnect(account, erase).await?;
     let name = &account.name;
     let message = match erase {
         true => format!("{name} is disconnected, and its contacts are erased here."),
@@ -283,8 +291,7 @@ async fn remove(app: &App, account: &Account, yes: bool, screen: Screen) -> Resu
         screen.say("Nothing was changed.")?;
         return Ok(Exit::Ok);
     }
-    app.connector.disconnect(account).await?;
-    let erased_count = app.supervisor.erase(account.id, Erasing::Account).await?;
+    let erased_count = app.remove(account).await?;
     let message = format!("{} was removed.", account.name);
     if screen.json {
         screen.json(&AccountDone { status: "success", message, erased_count, account: None })?;

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde_json::json;
+
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::find::labels;
@@ -10,7 +12,8 @@ use crate::cli::{Desk, Times, Whose, words};
 use crate::clock::after;
 use crate::contact::{VcardVersion, vcard};
 use crate::store::{DeletedQuery, Tombstone};
-use crate::web::wire::{Contact, Deleted, DeletedContact, LabelNames, Outward};
+use crate::web::read;
+use crate::web::wire::{Contact, DeletedContact, LabelNames, Outward};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeletedArgs {
@@ -22,7 +25,7 @@ pub(crate) struct DeletedArgs {
         value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// Write all of them as vCards to standard output, for an import at Google
-    #[arg(long)]
+    #[arg(long, conflicts_with = "limit")]
     vcard: bool,
     #[command(flatten)]
     whose: Whose,
@@ -41,13 +44,16 @@ pub(crate) async fn deleted(desk: Desk, args: DeletedArgs) -> Result<Exit, Troub
     if args.vcard {
         return write_vcards(&app, wanted, &labels).await;
     }
-    let rows = app.store.deleted_contacts(&wanted).await?;
+    let one_more = DeletedQuery { limit: wanted.limit + 1, ..wanted };
+    let rows = app.store.deleted_contacts(&one_more).await?;
+    let (rows, more) = read::part(rows, args.limit, |it| it.contact.id);
     let keep = app.config.tombstone_keep;
     if desk.screen.json {
         let out = Outward::new(&app.store, &app.config);
         let of = |row| DeletedContact::of(&out, row, &labels, keep);
-        let contacts = rows.iter().map(of).collect();
-        desk.screen.json(&Deleted { contacts, next_before: None })?;
+        let contacts: Vec<DeletedContact> = rows.iter().map(of).collect();
+        // There is no cursor here: a greater --limit shows more.
+        desk.screen.json(&json!({ "contacts": contacts, "more": more.is_some() }))?;
         return Ok(Exit::Ok);
     }
     if rows.is_empty() {
@@ -65,6 +71,9 @@ pub(crate) async fn deleted(desk: Desk, args: DeletedArgs) -> Result<Exit, Troub
         table.row(vec![name, numbers.join(", "), times.say(row.deleted_at), left]);
     }
     desk.screen.table(&table)?;
+    if more.is_some() {
+        desk.screen.remark("There are more; see --limit.")?;
+    }
     desk.screen
         .remark("`ringbook deleted --vcard > deleted.vcf` writes a file to import at Google.")?;
     Ok(Exit::Ok)

@@ -146,6 +146,16 @@ pub fn comes_back(uri: &str, found_at: &str) -> bool {
     matches!((here, back), (Ok(here), Ok(back)) if here == back)
 }
 
+/// Where a browser that found this machine under another of its own names (127.0.0.1 for localhost) has to begin,
+/// so that it comes back to where it was: the beginning of our addresses.
+pub fn begins_at(uri: &str, found_at: &str) -> Option<String> {
+    let port = loopback_port(uri)?;
+    let here = Url::parse(&format!("http://{found_at}/")).ok()?;
+    let is_ours = is_loopback(&host(&here)) && here.port_or_known_default() == Some(port);
+    let url = Url::parse(uri).ok()?;
+    (is_ours && !comes_back(uri, found_at)).then(|| url.origin().ascii_serialization())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +203,11 @@ mod tests {
         let local = "http://localhost:8000/auth/callback";
         assert!(comes_back(local, "localhost:8000") && comes_back(local, "LOCALHOST:9000"));
         assert!(comes_back("http://127.0.0.1:8000/auth/callback", "127.0.0.1:8000"));
+        let to = Some("http://localhost:8000".to_owned());
+        assert_eq!(begins_at(local, "127.0.0.1:8000"), to);
+        for none in ["localhost:8000", "127.0.0.1:9000", "192.168.1.5:8000", ""] {
+            assert_eq!(begins_at(local, none), None, "{none}");
+        }
         // A browser keeps what is to be known on the way back by the name that it asked.
         for elsewhere in
             ["127.0.0.1:8000", "[::1]:8000", "192.168.1.5:8000", "nas.lan:8000", "nas", "", "a b"]

@@ -2,6 +2,7 @@
 //! has changed; so every process on a database shows the same, whoever writes to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -122,6 +123,8 @@ pub struct Directory {
     maker: Arc<Mutex<()>>,
     /// When the database last said that the view will do, and how much this process had written.
     asked: std::sync::Mutex<Option<(u64, Timestamp)>>,
+    /// The last making beside the requests failed: whoever asks next finds out why.
+    has_failed: AtomicBool,
     /// Where it was made: that is where views are made, whoever asks for them.
     runtime: Handle,
 }
@@ -138,6 +141,7 @@ impl Directory {
             view: RwLock::default(),
             maker: Arc::default(),
             asked: std::sync::Mutex::default(),
+            has_failed: AtomicBool::new(false),
             runtime: Handle::current(),
         }
     }
@@ -196,13 +200,14 @@ impl Directory {
         Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
     }
 
-    /// Whether [`Directory::view`] answers at once. If not, the first view is being made from now on.
+    /// Whether [`Directory::view`] answers, or fails, without making a first view. If that is to be made, it is
+    /// being made from now on.
     pub fn is_there(self: &Arc<Self>) -> bool {
-        let is_there = self.last().is_some();
-        if !is_there {
-            self.start_making();
+        if self.last().is_some() || self.has_failed.swap(false, Ordering::AcqRel) {
+            return true;
         }
-        is_there
+        self.start_making();
+        false
     }
 
     /// Makes the next view beside the requests, unless somebody is at it.
@@ -216,6 +221,7 @@ impl Directory {
         let this = self.clone();
         self.runtime.spawn(async move {
             if let Err(problem) = this.make_next(turn).await {
+                this.has_failed.store(true, Ordering::Release);
                 warn!(%problem, "the directory could not be brought up to date");
             }
         })

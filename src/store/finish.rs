@@ -421,9 +421,11 @@ async fn fail(
     // A service account has nobody to ask again; what is refused to it may be allowed tomorrow. And of a
     // permission that another account lends, only that account's runs can say that it is dead: what is
     // refused to one source may well be open to another.
+    // Of another person the newest token is as wrong as the last: a refresh under way must not lift the mark.
     const GRANT: &str = "
         update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
-            needs_reauth_reason = coalesce(needs_reauth_reason, $3)
+            needs_reauth_reason = coalesce(needs_reauth_reason, $3),
+            generation = generation + case when $4 = 'different_account' then 1 else 0 end
         where account = $1 and (service_email is null or $4 = 'different_account')";
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;

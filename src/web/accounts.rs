@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tracing::info;
 use utoipa::ToSchema;
 
-use crate::store::{self, Erasing};
+use crate::store;
 use crate::sync::AccountId;
 use crate::sync::account::{AccountName, same_name};
 use crate::web::entrance::about;
@@ -238,7 +238,11 @@ fn found(body: &Map<String, Value>, name: &str) -> String {
         ("id" = String, Path, format = "uuid"),
         ("contacts" = Option<KeepWord>, Query, description = "`keep` unless given"),
     ),
-    responses((status = 200, body = AccountDone), (status = 404, body = ProblemBody)),
+    responses(
+        (status = 200, body = AccountDone),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "It uses the permission of another account"),
+    ),
 )]
 pub(crate) async fn disconnect(
     State(web): State<Web>,
@@ -259,12 +263,7 @@ pub(crate) async fn disconnect(
 /// The same, for the dashboard. Returns how many contacts were erased.
 pub(crate) async fn disconnect_it(web: &Web, id: AccountId, erase: bool) -> Result<u64, Problem> {
     let account = row(web, id).await?;
-    web.app.connector.disconnect(&account).await?;
-    info!(account = id.0, "account {} was disconnected", id.0);
-    match erase {
-        true => Ok(web.app.supervisor.erase(id, Erasing::Contacts).await?),
-        false => Ok(0),
-    }
+    Ok(web.app.disconnect(&account, erase).await?)
 }
 
 #[derive(ToSchema)]
@@ -311,15 +310,7 @@ pub(crate) async fn remove_it(
         let allowed = format!("the name of the account, `{}`", account.name);
         return Err(Problem::value("confirm", found, &allowed));
     }
-    // Asked before anything is done: what is refused must not have taken the permission away.
-    let accounts = web.app.store.accounts().await?;
-    if let Some(borrower) = accounts.into_iter().find(|it| it.grant_of == Some(id)) {
-        return Err(store::AccountError::Lends(borrower.name).into());
-    }
-    web.app.connector.disconnect(&account).await?;
-    let erased_count = web.app.supervisor.erase(id, Erasing::Account).await?;
-    web.app.metrics.forget(id);
-    info!(account = id.0, "account {} was removed", id.0);
+    let erased_count = web.app.remove(&account).await?;
     Ok((account.name, erased_count))
 }
 

@@ -165,6 +165,17 @@ pub(crate) async fn google(
         let words = vec![format!("{}.", judgement.message), format!("{way_out}.")];
         return Ok(connecting::told(visit, StatusCode::CONFLICT, title, words));
     }
+    let found_at = text_of(&headers, header::HOST.as_str());
+    let redirect_uri = web.app.connector.redirect_uri();
+    if caller.wants_html
+        && let Some(origin) = redirect::begins_at(redirect_uri, &found_at)
+    {
+        let to = HeaderValue::try_from(format!("{origin}{}", visit.path));
+        let to = to.map_err(|_| {
+            Problem::new(StatusCode::BAD_GATEWAY, "GOOGLE_REDIRECT_URI is no address")
+        })?;
+        return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
+    }
     let (body, set) = match begin(&web, &headers, &query).await {
         Ok(begun) => begun,
         Err(problem) if caller.wants_html => {
@@ -173,8 +184,6 @@ pub(crate) async fn google(
         }
         Err(problem) => return Err(problem),
     };
-    let found_at = text_of(&headers, header::HOST.as_str());
-    let redirect_uri = web.app.connector.redirect_uri();
     if caller.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
         let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
         let mut response = connecting::before_leaving(visit, redirect_uri, body.auth_url, port);
@@ -228,7 +237,11 @@ pub(crate) async fn callback(
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
     let name = brought.as_ref().ok().map(|it| it.name.as_str());
     note_about(&web, &guest, &actor(&guest), "connect at Google", name.is_some(), name).await;
-    told(&web, brought, visit, caller.wants_html).await
+    let mut response = told(&web, brought, visit, caller.wants_html).await;
+    // The address holds the code, and no log of a proxy should have it once more.
+    let quiet = HeaderValue::from_static("no-referrer");
+    response.headers_mut().insert(header::REFERRER_POLICY, quiet);
+    response
 }
 
 /// The way back from Google, by hand
@@ -487,10 +500,7 @@ pub(crate) async fn disconnect(
     query: Query,
 ) -> Result<Json<Done>, Problem> {
     let account = connected(&web, &query).await?;
-    if !web.app.connector.disconnect(&account).await? {
-        return Err(ConnectProblem::NotConnected.into());
-    }
-    info!(account = account.id.0, "account {} was disconnected", account.id.0);
+    web.app.disconnect(&account, false).await?;
     Ok(Json(Done::because("Ringbook forgot the permission; the contacts stay here")))
 }
 

@@ -9,7 +9,7 @@ use ringbook::clock::{Clock, SystemClock};
 use ringbook::connect::{Ask, ConnectProblem, WayBack};
 use ringbook::simulator::{Consent, Options};
 use ringbook::store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Target};
-use ringbook::sync::Outcome;
+use ringbook::sync::{FailureCode, Kind, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::app::{Answer, TestApp};
@@ -177,6 +177,25 @@ on_both! {
         assert!(world.status().await.needs_reauth.is_none());
         other.store.condemn_grant(world.account, grant.generation, "invalid_grant").await.unwrap();
         assert!(world.status().await.needs_reauth.is_none(), "it spoke of an older token");
+    }
+
+    async fn a_refresh_under_way_does_not_bring_another_person_back(database) {
+        let world = World::new(database, 3).await;
+        world.converge(None).await;
+        let grant = world.app.store.grant(world.account).await.unwrap().unwrap();
+        let tokens = NewTokens {
+            access_token: "late".to_owned().into(),
+            expires_at: grant.expires_at,
+            refresh_token: None,
+            refresh_expires_at: None,
+            scopes: grant.scopes.clone(),
+        };
+        world.google.switch_user("grace@example.com", 3, true);
+        let run = world.sync(Some(Kind::Full)).await;
+        assert_eq!(run.error_code, Some(FailureCode::DifferentAccount), "{:?}", run.error_message);
+        let saved = world.app.store.save_tokens(world.account, grant.generation, &tokens).await;
+        assert!(!saved.unwrap());
+        assert!(world.status().await.needs_reauth.is_some());
     }
 
     async fn each_end_of_a_permission_is_told_once(database) {

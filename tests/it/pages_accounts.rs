@@ -161,6 +161,20 @@ async fn a_service_account_and_a_list_of_the_domain_are_added_in_the_browser() {
     assert!(page.contains(">The domain</a>"), "{page}");
     let list = app.get("/accounts").await.text;
     assert!(list.contains("Directory of the domain"), "{list}");
+
+    // What it is lent, only its lender can give up.
+    let lent = app.world.app.store.account_named("The domain").await.unwrap().unwrap();
+    let lent = app.world.app.store.ids().account(lent.id).to_string();
+    let page = app.get(&format!("/accounts/{lent}")).await.text;
+    assert!(!page.contains("ask=disconnect") && page.contains("ask=remove"), "{page}");
+    let path = format!("/do/accounts/{lent}/disconnect");
+    let refused = post(&app, &path, &[("contacts", "erase")]).await;
+    assert!(refused.status == 409 && refused.text.contains("`Reception`"), "{}", refused.text);
+    let lender =
+        post(&app, &format!("/do/accounts/{id}/remove"), &[("confirm", "Reception")]).await;
+    assert!(lender.status == 409 && lender.text.contains("remove `The domain` first"));
+    assert!(app.get(&format!("/accounts/{id}")).await.text.contains("A service account speaks"));
+    led(&app, &format!("/do/accounts/{lent}/remove"), &[("confirm", "The domain")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,9 +62,9 @@ pub(crate) fn told(
 /// The account is connected: where its first sync can be watched, and what is to be known of the permission.
 pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account) -> Response {
     let language = visit.language;
-    let message = format!(
+    let message = language.fill(
         "The Google account is connected as {}, and its contacts are being fetched.",
-        account.name
+        &[&account.name],
     );
     // It is connected also when this cannot be told.
     let grant = web.app.store.grant_facts(account.id).await.ok().flatten();

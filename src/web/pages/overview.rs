@@ -236,14 +236,14 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
             tone: Tone::Bad,
             what: language.fill("{} has to be connected again", &[name]),
             detail: reauth.reason.clone(),
-            way: mends.then(|| (path_of(web, it), language.say("Connect again"))),
+            way: mends.then(|| (giver(web, it), language.say("Connect again"))),
         });
     } else if it.grant.is_none() {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} is not connected", &[name]),
             detail: language.say(silent(it)).to_owned(),
-            way: mends.then(|| (path_of(web, it), language.say("Connect"))),
+            way: mends.then(|| (giver(web, it), language.say("Connect"))),
         });
     }
     if !sight.configured && it.grant.is_some() {
@@ -283,6 +283,11 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     troubles
 }
 
+/// The page where the permission of an account is mended: its own, or its lender's.
+fn giver(web: &Web, account: &Account) -> String {
+    format!("/accounts/{}", web.out.account(account.grant_of.unwrap_or(account.id)).0)
+}
+
 /// What becomes of an account without a permission.
 pub(crate) fn silent(account: &Account) -> &'static str {
     match account.counts.live {
@@ -300,7 +305,8 @@ async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Tr
     let Some(end) = grant.and_then(|it| it.refresh_expires_at) else { return Ok(None) };
     let language = visit.language;
     let way = || (path_of(web, account), language.say("Connect again"));
-    let soon = end <= after(visit.now, ENDING_SOON);
+    // One that is over is told by Google's refusal.
+    let soon = end > visit.now && end <= after(visit.now, ENDING_SOON);
     Ok(soon.then(|| Trouble {
         tone: Tone::Warn,
         what: language.fill(

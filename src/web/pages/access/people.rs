@@ -59,6 +59,8 @@ struct One {
     visit: Visit,
     here: Place,
     it: Person,
+    /// Their own password, which takes the one before.
+    is_own: bool,
     /// They are asked whether they mean it.
     asks: bool,
     wrong: Option<String>,
@@ -167,10 +169,11 @@ fn show_one(
 ) -> Response {
     let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
     let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
+    let is_own = api::is_own(guest, &row.name);
     let it = person_of(&visit, guest, row);
     let (here, password_min) = (Place::Settings, PASSWORD_LEN_MIN);
     let wrong = wrong.map(|it| it.detail);
-    let mut response = page(&One { it, asks, wrong, password_min, here, visit });
+    let mut response = page(&One { is_own, it, asks, wrong, password_min, here, visit });
     if response.status() == StatusCode::OK {
         *response.status_mut() = status;
     }

@@ -172,7 +172,9 @@ pub(super) async fn add(
         let scope = form.one_of("scope", &scopes, Scope::Read)?;
         let days = match entered.days.as_str() {
             "" => None,
-            _ => Some(form.whole("days", 1..=DAYS_MAX, 1)?),
+            days => Some(days.parse().ok().filter(|it| (1..=DAYS_MAX).contains(it)).ok_or_else(
+                || Problem::value("days", days, &format!("a whole number from 1 to {DAYS_MAX}")),
+            )?),
         };
         api::make(&web, &guest, &entered.name, scope, days).await
     };

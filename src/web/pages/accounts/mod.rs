@@ -136,8 +136,9 @@ fn standing(
         None => language.say(sentence).to_owned(),
     };
     let giver = it.grant_of.unwrap_or(it.id);
-    let needs_person =
-        matches!(condition.state(), AccountState::NeedsReauth | AccountState::Disconnected);
+    let by_key = grant.is_some_and(|it| it.service.is_some());
+    let needs_person = !by_key
+        && matches!(condition.state(), AccountState::NeedsReauth | AccountState::Disconnected);
     let lender = known.iter().find(|other| it.grant_of == Some(other.id));
     let ends = grant.filter(|_| it.needs_reauth.is_none()).and_then(|it| it.refresh_expires_at);
     Standing {

@@ -45,7 +45,7 @@ struct One {
     all_shown: bool,
     labels: Vec<Label>,
     /// Labels that were chosen and are not at Google now.
-    missing: String,
+    missing: Vec<String>,
     /// It mirrors a person's contacts, and so can lend its permission.
     is_book: bool,
     /// The directory of the domain may be read with its permission, too.
@@ -63,6 +63,8 @@ struct One {
     borrowers: Vec<(String, String)>,
     /// Said of what was just done.
     done: Option<&'static str>,
+    /// It was just added, for a service account.
+    added: bool,
 }
 
 /// A label of the account, to be chosen.
@@ -100,7 +102,7 @@ pub(super) async fn one(
     let question = query.one_of("ask", &questions, None)?;
     let words = [
         ("saved", Some(said("Saved."))),
-        ("added", Some(said("The account was added. It waits to be connected."))),
+        ("added", Some(ADDED)),
         ("source", Some(said("The list was added as an account of its own."))),
         ("disconnected", Some(said("The permission was forgotten."))),
         ("erased", Some(said("The permission was forgotten, and the contacts were erased."))),
@@ -111,6 +113,7 @@ pub(super) async fn one(
     show(&web, visit, &account, question, Refused::default(), done).await
 }
 
+const ADDED: &str = said("The account was added. It waits to be connected.");
 const WAITING: &str = said(
     "The service account was entered. Google does not accept it yet: what an administrator allows takes up to a day to arrive. The next syncs try again.",
 );
@@ -156,12 +159,14 @@ pub(super) async fn show(
         missing,
         is_book: account.source.is_a_book(),
         has_directory: grant.as_ref().is_some_and(|it| reads_directory(&it.scopes)),
-        is_connected: account.grant.is_some(),
-        has_contacts: account.counts.live + account.counts.deleted > 0,
+        is_connected: account.grant.is_some() && account.grant_of.is_none(),
+        has_contacts: account.grant_of.is_none()
+            && account.counts.live + account.counts.deleted > 0,
         leave: leave(web, account.grant_of.unwrap_or(account.id)),
         service: service.map(|it| (it.client_email.clone(), it.client_id.clone())),
         scopes: &SERVICE_SCOPES,
         borrowers: borrowers.map(|it| (web.out.account(it.id).0, it.name.clone())).collect(),
+        added: done == Some(ADDED),
         done: done.map(|text| visit.say(text)),
         refused,
         here: Place::Accounts,
@@ -179,7 +184,7 @@ async fn labels(
     web: &Web,
     account: &Account,
     refused: &Refused,
-) -> Result<(Vec<Label>, String), Problem> {
+) -> Result<(Vec<Label>, Vec<String>), Problem> {
     let mut known = web.app.store.labels(account.id).await?;
     known.sort_by_key(|(_, name, is_system)| (*is_system, fold(name, usize::MAX)));
     let sent = refused.entered.iter().filter(|(field, _)| *field == "show");
@@ -188,8 +193,7 @@ async fn labels(
         _ => account.labels_shown.iter().flatten().map(String::as_str).collect(),
     };
     let is_known = |resource: &&&str| known.iter().any(|(it, ..)| it == **resource);
-    let missing: Vec<&str> = chosen.iter().filter(|it| !is_known(it)).copied().collect();
-    let missing = missing.join(", ");
+    let missing = chosen.iter().filter(|it| !is_known(it)).map(|it| (*it).to_owned()).collect();
     let label = |(resource, name, _): (String, String, bool)| Label {
         chosen: chosen.contains(&resource.as_str()),
         resource,

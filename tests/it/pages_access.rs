@@ -1,9 +1,18 @@
 //! Who gets in, in the dashboard: people, programs and the audit log.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reqwest::Method;
+use ringbook::config::Config;
+use ringbook::doorkeeper::Access;
+use ringbook::store::Store;
 use secrecy::SecretString;
 
 use crate::support::app::{Answer, TestApp};
+use crate::support::clock::ManualClock;
+use crate::support::vault::vault;
+use crate::support::world::{Database, World};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -201,8 +210,20 @@ async fn wrong_passwords_are_counted_where_they_are_not_told_one_by_one() {
         acts.filter(|it| it["act"] == "sign in" && it["succeeded"] == false).count()
     };
     assert_eq!(told(&acts), 1);
-    let access = &app.world.app.access;
-    assert_eq!(access.is_worth_noting("sign in in vain from 127.0.0.1"), None);
+    // A minute later the next one says how many there were.
+    let clock = Arc::new(ManualClock::at("2026-03-07T12:00:00Z"));
+    let (url, _folder) = World::fresh_url(Database::Sqlite);
+    let path = url.strip_prefix("sqlite://").unwrap();
+    let store = Store::open_sqlite(path.as_ref(), clock.clone(), vault()).await.unwrap();
+    let access = Access::new(store, &Config::of(&[]).unwrap());
+    let noted: Vec<_> =
+        (0..4).map(|_| access.is_worth_noting("sign in in vain from ada")).collect();
+    assert_eq!(noted, [Some(0), None, None, None]);
+    assert_eq!(access.is_worth_noting("sign in in vain from bob"), Some(0), "another address");
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(access.is_worth_noting("sign in in vain from ada"), Some(3));
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(access.is_worth_noting("sign in in vain from ada"), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

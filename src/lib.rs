@@ -13,6 +13,7 @@ pub mod contact;
 pub mod directory;
 pub mod doctor;
 pub mod doorkeeper;
+pub mod files;
 pub mod google;
 pub mod handset;
 pub mod number;

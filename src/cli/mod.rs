@@ -288,7 +288,8 @@ Example:
   ringbook config --set SYNC_INTERVAL_MINUTES=15
 
 Settings come from environment variables, a file .env, a file ringbook.toml and flags; of these a
-later one wins. Secrets are masked.")]
+later one wins: so .env overrules the environment, and a note says where it does. NAME_FILE names a
+file with the value of NAME, for every secret and for DATABASE_URL. Secrets are masked.")]
     Config,
 
     /// Play Google: an address book with OAuth in front, on this machine
@@ -418,11 +419,15 @@ impl Desk {
 }
 
 fn config(desk: Desk) -> Result<Exit, Trouble> {
-    let lines = desk.config()?.report();
+    let config = desk.config()?;
+    let lines = config.report();
     if desk.screen.json {
         desk.screen.json(&lines)?;
     } else {
         desk.screen.say(ConfigTable(&lines).to_string().trim_end())?;
+    }
+    for note in config.notes() {
+        desk.screen.remark(format!("Note: {}", note.text))?;
     }
     Ok(Exit::Ok)
 }
@@ -515,13 +520,5 @@ fn is_named(store: &Store, account: &Account, named: &str) -> bool {
 
 /// Who sits at this terminal, for the history.
 fn whoami() -> String {
-    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
-        let uid = rustix::process::getuid().as_raw().to_string();
-        let user = users.lines().find(|line| line.split(':').nth(2) == Some(&uid))?;
-        user.split(':').next().map(str::to_owned)
-    });
-    match name {
-        Some(name) => format!("{name} on the command line"),
-        None => "the command line".to_owned(),
-    }
+    format!("{} on the command line", crate::files::user_name(rustix::process::getuid().as_raw()))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::app::App;
 use crate::cli::beside::Beside;
@@ -30,6 +30,9 @@ const STOP: Duration = Duration::from_millis(9500);
 pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let config = desk.config()?;
     telemetry::start(&config.log_level, config.log_format)?;
+    for note in config.notes() {
+        warn!(setting = note.key, "{}", note.text);
+    }
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;

@@ -15,14 +15,10 @@ pub(crate) fn settings(bytes: &[u8]) {
     let [dotenv, toml, flags] = parts(bytes, 0x1e).map(String::from_utf8_lossy);
     let said = dotenv.len() + toml.len() + flags.len();
     let mut layers = Layers::default();
-    // What a variable is replaced by may well be somebody's secret; they asked for it.
-    let plain = !dotenv.contains('$');
     if [&dotenv, &toml, &flags].iter().any(|text| text.contains(SECRET)) {
         return;
     }
-    if plain {
-        layers.dotenv_text(&format!("GOOGLE_CLIENT_SECRET={SECRET}\n{dotenv}"));
-    }
+    layers.dotenv_text(&format!("GOOGLE_CLIENT_SECRET={SECRET}\n{dotenv}"));
     layers.toml_text(Path::new("ringbook.toml"), &toml);
     layers.toml_text(
         Path::new("ringbook.toml"),

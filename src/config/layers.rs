@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::table::{self, Rule, Setting};
 use super::value;
-use super::{ConfigError, Flags};
+use super::{ConfigError, ConfigNote, Flags, dotenv};
+use crate::files;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +18,16 @@ pub enum Source {
     /// What systemd hands to a service, by its name.
     Credential(&'static str),
     Environment,
-    /// The `.env` file of the working directory.
-    DotEnv,
+    /// The `.env` file of the working directory, and the line; 0 for the file as a whole.
+    DotEnv(usize),
     /// A TOML file.
     File(PathBuf),
+    /// A file that `NAME_FILE` names, and who says so.
+    Named {
+        path: PathBuf,
+        by: Box<Source>,
+        key: String,
+    },
     /// A flag, as it is written.
     Flag(String),
 }
@@ -32,9 +38,32 @@ impl fmt::Display for Source {
             Source::Default => f.write_str("default"),
             Source::Credential(name) => write!(f, "systemd credential {name}"),
             Source::Environment => f.write_str("environment"),
-            Source::DotEnv => f.write_str(".env"),
+            Source::DotEnv(0) => f.write_str(".env"),
+            Source::DotEnv(line) => write!(f, ".env line {line}"),
             Source::File(path) => write!(f, "{}", path.display()),
+            Source::Named { path, by, key } => {
+                write!(f, "{} ({key}, {by})", path.display())
+            }
             Source::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+impl Source {
+    /// Whether a file says this that stands where Ringbook is started, and not who started it.
+    fn is_a_settings_file(&self) -> bool {
+        match self {
+            Source::DotEnv(_) | Source::File(_) => true,
+            Source::Named { by, .. } => by.is_a_settings_file(),
+            _ => false,
+        }
+    }
+
+    fn is_flag(&self) -> bool {
+        match self {
+            Source::Flag(_) => true,
+            Source::Named { by, .. } => by.is_flag(),
+            _ => false,
         }
     }
 }
@@ -54,6 +83,8 @@ pub(super) struct Layers {
     pub(super) values: Vec<Raw>,
     /// What could not be read at all.
     pub(super) errors: Vec<ConfigError>,
+    /// What was read, and whoever wrote it should know how.
+    pub(super) notes: Vec<ConfigNote>,
 }
 
 const DOTENV: &str = ".env";
@@ -68,11 +99,40 @@ impl Layers {
         layers.environment();
         layers.dotenv(Path::new(DOTENV));
         match &flags.config {
-            Some(path) => layers.toml(path, true),
-            None => layers.toml(Path::new(TOML), false),
+            Some(path) => layers.toml(path, Reading::Required),
+            None => layers.toml(Path::new(TOML), Reading::Found),
         }
         layers.flags(flags);
+        layers.named_files();
         layers
+    }
+
+    /// Puts in place of each `NAME_FILE` what is in that file.
+    pub(super) fn named_files(&mut self) {
+        for at in 0..self.values.len() {
+            let Raw { key, value, source } = &self.values[at];
+            let Some(setting) = table::read_from_file(key).filter(|_| !value.trim().is_empty())
+            else {
+                continue;
+            };
+            let (path, key, by) = (PathBuf::from(value.trim()), key.clone(), source.clone());
+            let found = match files::read_text(&path) {
+                Ok(Some((text, _))) if text.trim().is_empty() => Err("is empty".to_owned()),
+                Ok(Some((text, _))) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Ok(None) => Err("does not exist".to_owned()),
+                Err(why) => Err(why),
+            };
+            match found {
+                Ok(value) => {
+                    let source = Source::Named { path, by: Box::new(by), key };
+                    self.values[at] = Raw { key: setting.key.to_owned(), value, source };
+                }
+                Err(why) => {
+                    self.values[at].value.clear();
+                    self.fail(by, &key, format!("the file {} {why}", path.display()));
+                }
+            }
+        }
     }
 
     fn put(&mut self, source: Source, key: impl Into<String>, value: impl Into<String>) {
@@ -83,7 +143,7 @@ impl Layers {
         self.errors.push(ConfigError { key: key.to_owned(), source, problem });
     }
 
-    /// What is in systemd's folder. Its rights are systemd's business.
+    /// What is in systemd's folder.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that reads the environment"
@@ -92,7 +152,10 @@ impl Layers {
         let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return };
         for (name, key) in CREDENTIALS {
             let source = || Source::Credential(name);
-            if let Some(text) = self.text(source(), &Path::new(&folder).join(name), false) {
+            // Its rights are systemd's business.
+            if let Some(text) =
+                self.text(source(), &Path::new(&folder).join(name), Reading::Optional)
+            {
                 self.put(source(), *key, text);
             }
         }
@@ -105,6 +168,15 @@ impl Layers {
     fn environment(&mut self) {
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
+            if let Some(setting) = table::find(&name.to_ascii_uppercase())
+                && setting.key != name
+            {
+                let key = setting.key;
+                self.note(
+                    key,
+                    format!("the environment's `{name}` is not read; write it as {key}"),
+                );
+            }
             match value.to_str() {
                 Some(value) => self.put(Source::Environment, name, value),
                 None if table::find(name).is_some() => {
@@ -116,31 +188,52 @@ impl Layers {
     }
 
     fn dotenv(&mut self, path: &Path) {
-        let Some(text) = self.text(Source::DotEnv, path, false) else { return };
+        let Some(text) = self.text(Source::DotEnv(0), path, Reading::Found) else { return };
         self.dotenv_text(&text);
     }
 
     pub(super) fn dotenv_text(&mut self, text: &str) {
-        for item in dotenvy::from_read_iter(text.as_bytes()) {
-            match item {
-                Ok((key, value)) => self.put(Source::DotEnv, key, value),
+        let mut unused = Vec::new();
+        for item in dotenv::read(text) {
+            let entry = match item {
+                Ok(entry) => entry,
                 // The line is not repeated: it may hold a secret.
-                Err(dotenvy::Error::LineParse(line, _)) => {
-                    let at = text.lines().position(|l| l.trim() == line.trim());
-                    let at = at.map_or("a line".to_owned(), |at| format!("line {}", at + 1));
-                    let problem = format!(
-                        "{at} cannot be read; allowed is KEY=value, with quotes around spaces"
-                    );
-                    self.fail(Source::DotEnv, "", problem);
+                Err(misread) => {
+                    let key = misread.key.unwrap_or_default();
+                    self.fail(Source::DotEnv(misread.line), &key, misread.problem.to_owned());
+                    continue;
                 }
-                Err(error) => self.fail(Source::DotEnv, "", format!("cannot be read: {error}")),
+            };
+            let line = entry.line;
+            // Tools that ignore the case of names have been fed by such files.
+            let upper = entry.key.to_ascii_uppercase();
+            let known = table::find(&upper).or_else(|| table::read_from_file(&upper));
+            let key = if known.is_some() { upper } else { entry.key };
+            match known {
+                Some(setting) if entry.has_bare_blanks && !entry.value.starts_with('[') => self.note(
+                    setting.key,
+                    format!(
+                        ".env line {line}: {key} has blanks and no quotes; all of the line is taken. \
+                         Write {key}=\"…\""
+                    ),
+                ),
+                None if !table::is_a_slip(&key) && !entry.value.is_empty() => {
+                    unused.push(format!("{key} (line {line})"));
+                    continue;
+                }
+                _ => {}
             }
+            self.put(Source::DotEnv(line), key, entry.value);
+        }
+        if !unused.is_empty() {
+            let names = unused.join(", ");
+            self.note("", format!(".env: not used, since Ringbook has no such settings: {names}"));
         }
     }
 
-    fn toml(&mut self, path: &Path, required: bool) {
+    fn toml(&mut self, path: &Path, reading: Reading) {
         let source = Source::File(path.to_owned());
-        let Some(text) = self.text(source, path, required) else { return };
+        let Some(text) = self.text(source, path, reading) else { return };
         self.toml_text(path, &text);
     }
 
@@ -158,7 +251,8 @@ impl Layers {
         };
         for (key, entry) in entries {
             let upper = key.to_ascii_uppercase();
-            if upper == key || table::find(&upper).is_none() {
+            let known = table::find(&upper).or_else(|| table::read_from_file(&upper));
+            if upper == key || known.is_none() {
                 let near = table::nearest(&key).map(str::to_ascii_lowercase);
                 self.fail(source(), &key, unknown(near.as_deref()));
                 continue;
@@ -200,16 +294,34 @@ impl Layers {
         }
     }
 
-    fn text(&mut self, source: Source, path: &Path, required: bool) -> Option<String> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) if !required && error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                self.fail(source, "", format!("cannot be read: {error}"));
-                None
-            }
-        }
+    fn note(&mut self, key: &str, text: String) {
+        self.notes.push(ConfigNote { key: key.to_owned(), text });
     }
+
+    fn text(&mut self, source: Source, path: &Path, reading: Reading) -> Option<String> {
+        let problem = match files::read_text(path) {
+            Ok(Some((text, meta))) => match files::distrust(path, &meta) {
+                Some(why) if matches!(reading, Reading::Found) => why,
+                _ => return Some(text),
+            },
+            Ok(None) if matches!(reading, Reading::Required) => "does not exist".to_owned(),
+            Ok(None) => return None,
+            Err(why) => why,
+        };
+        self.fail(source, "", problem);
+        None
+    }
+}
+
+/// How a file came to be read.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    /// Somebody named it, so it has to be there.
+    Required,
+    /// It may be there.
+    Optional,
+    /// It is read when it is in the working folder, whoever put it there; so it must be ours.
+    Found,
 }
 
 fn scalar(entry: &toml::Value) -> Option<String> {
@@ -233,38 +345,101 @@ fn unknown(nearest: Option<&str>) -> String {
     }
 }
 
-/// The value in force of every setting that somebody set, and what is wrong with the names.
-pub(super) fn resolve(layers: Layers) -> (BTreeMap<&'static str, Raw>, Vec<ConfigError>) {
-    let Layers { values, mut errors } = layers;
-    let mut chosen = BTreeMap::new();
+/// What came of choosing between the sources.
+pub(super) struct Chosen {
+    /// The value in force of every setting that somebody set.
+    pub(super) values: BTreeMap<&'static str, Raw>,
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) notes: Vec<ConfigNote>,
+}
+
+/// Chooses between the sources, and says what is wrong with the names.
+pub(super) fn resolve(layers: Layers) -> Chosen {
+    let Layers { values, mut errors, mut notes } = layers;
+    let mut said: BTreeMap<&'static str, Vec<Raw>> = BTreeMap::new();
     for raw in values {
         let blank = raw.value.trim().is_empty();
         match table::find(&raw.key) {
             // Empty means not set: that is how compose files pass on what is not there.
-            Some(_) if blank => {}
-            Some(setting) => {
-                chosen.insert(setting.key, raw);
-            }
-            None => {
-                let ours = match raw.source {
-                    Source::Flag(_) => true,
-                    _ => !blank && table::looks_like_ours(&raw.key, &raw.value),
-                };
-                if ours {
-                    let problem = unknown(table::nearest(&raw.key));
-                    errors.push(ConfigError { key: raw.key, source: raw.source, problem });
+            _ if blank => {}
+            Some(setting) => said.entry(setting.key).or_default().push(raw),
+            None => match raw.source {
+                Source::Flag(_) | Source::File(_) => errors.push(no_setting(raw)),
+                _ if table::is_a_slip(&raw.key) && table::looks_like_ours(&raw.key, &raw.value) => {
+                    errors.push(no_setting(raw));
                 }
-            }
+                _ if table::looks_like_ours(&raw.key, &raw.value) => {
+                    let Raw { key, source, .. } = raw;
+                    let text =
+                        format!("{key} ({source}): not used, since Ringbook has no such setting");
+                    notes.push(ConfigNote { key: String::new(), text });
+                }
+                _ => {}
+            },
         }
     }
-    (chosen, errors)
+    let mut values = BTreeMap::new();
+    for (key, mut all) in said {
+        let Some(last) = all.pop() else { continue };
+        errors.extend(set_twice(key, &last, &all));
+        notes.extend(overruled(key, &last, &all));
+        values.insert(key, last);
+    }
+    Chosen { values, errors, notes }
+}
+
+fn no_setting(raw: Raw) -> ConfigError {
+    let problem = unknown(table::nearest(&raw.key));
+    ConfigError { key: raw.key, source: raw.source, problem }
+}
+
+/// Of `NAME` and `NAME_FILE` only one may be set. What is said on the command line counts before both.
+fn set_twice(key: &str, last: &Raw, before: &[Raw]) -> Option<ConfigError> {
+    if last.source.is_flag() {
+        return None;
+    }
+    let is_named = |raw: &Raw| matches!(raw.source, Source::Named { .. });
+    let other = before.iter().find(|raw| is_named(raw) != is_named(last))?;
+    let problem = format!(
+        "{key} is also set by {}; set {key} or {key}_FILE, not both",
+        match &other.source {
+            Source::Named { key, by, .. } => format!("{key} ({by})"),
+            source => source.to_string(),
+        }
+    );
+    Some(ConfigError { key: key.to_owned(), source: last.source.clone(), problem })
+}
+
+/// Other tools let the environment count before files. Here it is the other way round, so it is said where that
+/// makes a difference.
+fn overruled(key: &'static str, last: &Raw, before: &[Raw]) -> Option<ConfigNote> {
+    if !last.source.is_a_settings_file() {
+        return None;
+    }
+    let mut others: Vec<String> = Vec::new();
+    for raw in before.iter().filter(|raw| raw.value.trim() != last.value.trim()) {
+        let source = raw.source.to_string();
+        let source = if source == "environment" { "the environment".to_owned() } else { source };
+        if !others.contains(&source) {
+            others.push(source);
+        }
+    }
+    if others.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "{key}: {} overrules {} (of environment, .env, ringbook.toml and flags, a later one wins)",
+        last.source,
+        others.join(" and ")
+    );
+    Some(ConfigNote { key: key.to_owned(), text })
 }
 
 /// A value as it may be shown to whoever may read the configuration.
 pub(super) fn shown(setting: &Setting, value: &str) -> String {
     match setting.rule {
-        Rule::Secret | Rule::Keys if value.is_empty() => String::new(),
-        Rule::Secret | Rule::Keys => "***".to_owned(),
+        Rule::Secret | Rule::PasswordHash | Rule::Keys if value.is_empty() => String::new(),
+        Rule::Secret | Rule::PasswordHash | Rule::Keys => "***".to_owned(),
         Rule::SecretUrl => value::host_only(&value::masked(value)),
         Rule::Database | Rule::Url => value::masked(value),
         _ => value.to_owned(),

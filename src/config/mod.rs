@@ -4,6 +4,7 @@
 //! a [`Config`] of parsed values, or everything that is wrong, all at once.
 
 mod dial;
+mod dotenv;
 #[cfg(any(test, ringbook_fuzz))]
 pub(crate) mod hostile;
 mod layers;
@@ -22,7 +23,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 pub use layers::Source;
-pub use value::{DatabaseUrl, Network};
+pub use value::{DatabaseUrl, Network, is_public_name};
 
 use crate::contact::NameOrder;
 use crate::number::DialRules;
@@ -53,6 +54,8 @@ pub struct Config {
     pub auth_proxy_header: Option<String>,
     /// Everybody when empty.
     pub auth_proxy_admins: Vec<String>,
+    /// Who is made an administrator while there is none.
+    pub first_admin: Option<FirstAdmin>,
     pub timezone: TimeZone,
     /// A filter in tracing's words.
     pub log_level: String,
@@ -76,6 +79,8 @@ pub struct Config {
     pub lookup_min_digits: usize,
     /// Without a slash at its end.
     pub public_url: Option<String>,
+    /// With a slash in front and none at its end; empty without one.
+    pub base_path: String,
 
     /// All of `DIAL_…`.
     pub dial: DialRules,
@@ -101,6 +106,31 @@ pub struct Config {
     pub lease: Duration,
 
     report: Vec<ConfigLine>,
+    notes: Vec<ConfigNote>,
+}
+
+/// Something about the settings that is no mistake and should be known: it is logged at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigNote {
+    /// Empty where it is about no setting.
+    pub key: String,
+    /// Holds no secret.
+    pub text: String,
+}
+
+/// The first administrator, as the settings have them.
+#[derive(Clone, Debug)]
+pub struct FirstAdmin {
+    pub name: String,
+    pub proof: FirstProof,
+}
+
+/// What the first administrator signs in with.
+#[derive(Clone, Debug)]
+pub enum FirstProof {
+    Password(SecretString),
+    /// In PHC form.
+    Hash(SecretString),
 }
 
 /// Where a certificate and its key are.
@@ -158,6 +188,7 @@ impl Config {
         let mut layers = Layers::default();
         let set = values.iter().map(|(key, value)| format!("{key}={value}")).collect();
         layers.flags(&Flags { set, ..Flags::default() });
+        layers.named_files();
         resolve(layers)
     }
 
@@ -174,6 +205,11 @@ impl Config {
     /// Whether phones are spoken to over TLS.
     pub fn phones_secure(&self) -> bool {
         self.phones_listen.is_none() && self.tls.is_some()
+    }
+
+    /// What whoever wrote the settings should know.
+    pub fn notes(&self) -> &[ConfigNote] {
+        &self.notes
     }
 
     /// Every setting with its value in force, in the order of the documentation. Secrets are masked.
@@ -199,19 +235,29 @@ pub fn url(raw: &str) -> Option<String> {
 }
 
 fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
-    let (values, errors) = layers::resolve(layers);
-    let mut read = Reader { values, errors, computed: BTreeMap::new() };
+    let layers::Chosen { values, errors, notes } = layers::resolve(layers);
+    let mut read = Reader { values, errors, notes, computed: BTreeMap::new() };
 
     let port = read.whole("PORT");
     let tls = tls(&mut read);
     let trusted_proxies = read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default();
     let auth_proxy_header = auth_proxy_header(&mut read, !trusted_proxies.is_empty());
+    note_everybody(&mut read, &trusted_proxies);
+    let public_url = read.value("PUBLIC_URL", value::public_url);
+    let base_path = base_path(&mut read, public_url.as_deref());
     let google_redirect_uri = read.exact_url("GOOGLE_REDIRECT_URI").unwrap_or_else(|| {
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let uri = format!("{scheme}://localhost:{port}/auth/callback");
+        let local = || format!("{scheme}://localhost:{port}");
+        // Google sends browsers only to names that everybody knows, by HTTPS, or to their own machine.
+        let public = public_url.as_deref().filter(|url| {
+            url.starts_with("https://") && value::host(url).is_some_and(is_public_name)
+        });
+        let origin = public.map(|url| url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
+        let uri = format!("{}{base_path}/auth/callback", origin.unwrap_or_else(local));
         read.computed.insert("GOOGLE_REDIRECT_URI", uri.clone());
         uri
     });
+    let first_admin = first_admin(&mut read);
     let sync_interval = Duration::from_secs(60 * read.whole::<u64>("SYNC_INTERVAL_MINUTES"));
     let dial = dial::rules(&mut read);
     let mut alert_after = read.hours("ALERT_AFTER_HOURS");
@@ -239,6 +285,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         session_idle: read.hours("SESSION_IDLE_HOURS"),
         session_max: 24 * read.hours("SESSION_MAX_DAYS"),
         auth_proxy_header,
+        first_admin,
         auth_proxy_admins: names(&read.text("AUTH_PROXY_ADMINS")),
         timezone: read.value("TIMEZONE", value::zone).unwrap_or(TimeZone::UTC),
         log_level: read.value("LOG_LEVEL", value::level).unwrap_or_default(),
@@ -253,7 +300,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         google_revoke_url: read.url("GOOGLE_REVOKE_URL").unwrap_or_default(),
 
         directory_title: read.text("DIRECTORY_TITLE"),
-        directory_max_entries_per_page: read.whole("DIRECTORY_MAX_ENTRIES_PER_PAGE"),
+        directory_max_entries_per_page: read
+            .capped("DIRECTORY_MAX_ENTRIES_PER_PAGE", "a screen of a phone takes"),
         search_results_limit: read.whole("SEARCH_RESULTS_LIMIT"),
         directory_locale: read.value("DIRECTORY_LOCALE", value::locale).unwrap_or(Locale::UNKNOWN),
         directory_names: read.value("DIRECTORY_NAMES", name_order).unwrap_or(NameOrder::FirstLast),
@@ -264,7 +312,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
             .value("DIRECTORY_MERGE_DUPLICATES", value::switch)
             .unwrap_or_default(),
         lookup_min_digits: read.whole("LOOKUP_MIN_DIGITS"),
-        public_url: read.value("PUBLIC_URL", value::public_url),
+        public_url,
+        base_path,
 
         dial,
 
@@ -290,7 +339,9 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         lease: Duration::from_secs(read.whole("LEASE_SECONDS")),
 
         report: SETTINGS.iter().map(|setting| read.line(setting)).collect(),
+        notes: Vec::new(),
     };
+    let config = Config { notes: std::mem::take(&mut read.notes), ..config };
     if read.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(read.errors)) }
 }
 
@@ -321,6 +372,75 @@ fn auth_proxy_header(read: &mut Reader, has_proxies: bool) -> Option<String> {
         "counts only from the proxies in TRUSTED_PROXIES; set that to the proxy's address";
     read.errors.push(ConfigError { key: key.to_owned(), source, problem: problem.to_owned() });
     None
+}
+
+/// Whoever can reach the server may then say where they come from.
+fn note_everybody(read: &mut Reader, proxies: &[Network]) {
+    let key = "TRUSTED_PROXIES";
+    if proxies.iter().any(Network::is_everybody) {
+        let text = format!(
+            "{key} believes everybody: whoever reaches this server without the proxy can claim any \
+             address. Set it to the proxy's address"
+        );
+        read.notes.push(ConfigNote { key: key.to_owned(), text });
+    }
+}
+
+/// The path that is set, else that of the public URL.
+fn base_path(read: &mut Reader, public_url: Option<&str>) -> String {
+    if let Some(path) = read.value("BASE_PATH", value::base_path) {
+        return path;
+    }
+    let of_url = public_url.map(|url| url.splitn(4, '/').nth(3).unwrap_or_default());
+    let path = of_url.filter(|it| !it.is_empty()).map(|it| format!("/{it}")).unwrap_or_default();
+    match value::base_path(&path) {
+        Some(path) => {
+            read.computed.insert("BASE_PATH", path.clone());
+            path
+        }
+        None => {
+            if !path.is_empty()
+                && let Some((setting, text)) = read.raw("PUBLIC_URL")
+            {
+                read.refuse(setting, &text, &format!("a URL whose path is {}", Rule::BasePath));
+            }
+            String::new()
+        }
+    }
+}
+
+/// A name, and what proves it: one without the other is a mistake.
+fn first_admin(read: &mut Reader) -> Option<FirstAdmin> {
+    let (name, password, hash) = ("ADMIN_NAME", "ADMIN_PASSWORD", "ADMIN_PASSWORD_HASH");
+    let named = Some(read.text(name)).filter(|it| !it.is_empty());
+    let given = read.value(password, |raw| Some(SecretString::from(raw)));
+    let hashed = read.value(hash, value::password_hash);
+    let refuse = |read: &mut Reader, key: &str, problem: String| {
+        let source = read.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
+        read.errors.push(ConfigError { key: key.to_owned(), source, problem });
+    };
+    match (named, given, hashed) {
+        (_, Some(_), Some(_)) => {
+            refuse(read, hash, format!("{password} is set, too; set one of them"));
+            None
+        }
+        (Some(name), Some(password), None) => {
+            Some(FirstAdmin { name, proof: FirstProof::Password(password) })
+        }
+        (Some(name), None, Some(hash)) => Some(FirstAdmin { name, proof: FirstProof::Hash(hash) }),
+        // One that could not be read is told already.
+        (Some(_), None, None) if read.values.contains_key(hash) => None,
+        (Some(_), None, None) => {
+            refuse(read, name, format!("needs a password: set {password}_FILE or {hash} as well"));
+            None
+        }
+        (None, None, None) => None,
+        (None, given, _) => {
+            let key = if given.is_some() { password } else { hash };
+            refuse(read, key, format!("is nobody's; set {name} as well"));
+            None
+        }
+    }
 }
 
 /// Names with commas between them.
@@ -368,6 +488,10 @@ fn empty_groups(raw: &str) -> Option<EmptyGroups> {
     }
 }
 
+fn digits(raw: &str) -> Option<u64> {
+    raw.parse().ok().filter(|_| raw.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn word(raw: &str) -> Option<String> {
     raw.chars().all(|c| !c.is_whitespace() && !c.is_control()).then(|| raw.to_owned())
 }
@@ -376,6 +500,7 @@ fn word(raw: &str) -> Option<String> {
 struct Reader {
     values: BTreeMap<&'static str, Raw>,
     errors: Vec<ConfigError>,
+    notes: Vec<ConfigNote>,
     /// Defaults that depend on other settings.
     computed: BTreeMap<&'static str, String>,
 }
@@ -415,11 +540,28 @@ impl Reader {
         let rule = table::find(key).map(|setting| setting.rule);
         self.value(key, |raw| {
             let Some(Rule::Whole(min, max)) = rule else { return None };
-            let digits = raw.bytes().all(|b| b.is_ascii_digit());
-            let number: u64 = raw.parse().ok().filter(|_| digits)?;
+            let number = digits(raw)?;
             if (min..=max).contains(&number) { T::try_from(number).ok() } else { None }
         })
         .unwrap_or_default()
+    }
+
+    /// A whole number of which no more than so much is of use.
+    fn capped<T: TryFrom<u64> + Default>(&mut self, key: &'static str, why: &str) -> T {
+        let rule = table::find(key).map(|setting| setting.rule);
+        let Some(Rule::Capped(min, max)) = rule else {
+            debug_assert!(false, "`{key}` has no cap");
+            return T::default();
+        };
+        let number = self.value(key, |raw| digits(raw).filter(|it| *it >= min));
+        let number = number.unwrap_or_default();
+        if number > max {
+            let source = self.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
+            let text = format!("{key} ({source}): {number} is more than {why}; {max} is used");
+            self.notes.push(ConfigNote { key: key.to_owned(), text });
+            self.computed.insert(key, max.to_string());
+        }
+        T::try_from(number.min(max)).unwrap_or_default()
     }
 
     fn hours(&mut self, key: &'static str) -> Duration {
@@ -473,7 +615,9 @@ impl Reader {
         let file = self.value("SECRET_KEY_FILE", |raw| Some(PathBuf::from(raw)));
         if let Some(keys) = self.value("SECRET_KEY", |raw| KeyRing::parse(raw).ok()) {
             let by = match self.values.get("SECRET_KEY").map(|raw| &raw.source) {
-                Some(source @ (Source::Credential(_) | Source::File(_))) => source.to_string(),
+                Some(source @ (Source::Credential(_) | Source::File(_) | Source::Named { .. })) => {
+                    source.to_string()
+                }
                 _ => "SECRET_KEY".to_owned(),
             };
             return KeySource::Given { by, keys };
@@ -490,14 +634,15 @@ impl Reader {
     }
 
     fn line(&self, setting: &'static Setting) -> ConfigLine {
+        let computed = self.computed.get(setting.key).map(String::as_str);
         let (value, source) = match self.values.get(setting.key) {
-            Some(raw) => (raw.value.trim(), raw.source.clone()),
-            None => {
-                let computed = self.computed.get(setting.key);
-                (computed.map_or(setting.default, String::as_str), Source::Default)
-            }
+            Some(raw) => (computed.unwrap_or(raw.value.trim()), raw.source.clone()),
+            None => (computed.unwrap_or(setting.default), Source::Default),
         };
+        let notes = self.notes.iter().filter(|it| it.key == setting.key);
+        let notes: Vec<&str> = notes.map(|it| it.text.as_str()).collect();
         ConfigLine {
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
             key: setting.key,
             value: layers::shown(setting, value),
             source: source.to_string(),
@@ -516,6 +661,9 @@ pub struct ConfigLine {
     pub source: String,
     pub default: &'static str,
     pub description: &'static str,
+    /// What whoever wrote it should know: that it overrules the environment, or is more than can be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// The report as a table for people.

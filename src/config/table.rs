@@ -9,6 +9,8 @@ use super::dial::PREFIX_MAX;
 pub(super) enum Rule {
     /// A whole number within bounds.
     Whole(u64, u64),
+    /// A whole number from the first on. One above the second is taken as that, and it is said.
+    Capped(u64, u64),
     /// Seconds, with fractions, within bounds.
     Seconds(u32, u32),
     /// Yes or no.
@@ -17,12 +19,16 @@ pub(super) enum Rule {
     Text(usize),
     /// Anything; never printed.
     Secret,
+    /// What Argon2 made of a password; never printed.
+    PasswordHash,
     /// Anything without spaces.
     Word,
     Address,
     Url,
     /// The part of a URL that links begin with.
     PublicUrl,
+    /// The path below which a proxy shows the dashboard.
+    BasePath,
     /// A URL whose path is a secret, as it is with most webhooks.
     SecretUrl,
     Database,
@@ -54,12 +60,21 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rule::Whole(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Rule::Capped(min, max) => {
+                write!(f, "a whole number from {min} on; above {max} it counts as {max}")
+            }
             Rule::Seconds(min, max) => {
                 write!(f, "a number of seconds from {min} to {max}, such as 0.5")
             }
             Rule::Switch => f.write_str("true or false (also 1/0, yes/no, on/off)"),
             Rule::Text(max) => write!(f, "a text of at most {max} characters"),
             Rule::Secret | Rule::Word => f.write_str("a text without spaces"),
+            Rule::PasswordHash => f.write_str(
+                "what `ringbook admins hash` prints, beginning with $argon2id$ (in a compose file, each $ doubled)",
+            ),
+            Rule::BasePath => f.write_str(
+                "a path such as /ringbook, of letters, digits and -._~, that is none of Ringbook's own",
+            ),
             Rule::Address => {
                 f.write_str("an IP address, such as 127.0.0.1, or 0.0.0.0 for every interface")
             }
@@ -76,9 +91,9 @@ impl fmt::Display for Rule {
             Rule::OneOf(words) => f.write_str(&words.join(" or ")),
             Rule::Zone => f.write_str("a time zone by its IANA name, such as Europe/Berlin"),
             Rule::Locale => f.write_str("a language, such as de, sv or de-u-co-phonebk (BCP 47)"),
-            Rule::Networks => {
-                f.write_str("addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16")
-            }
+            Rule::Networks => f.write_str(
+                "addresses and networks with commas or as a JSON list, such as 10.0.0.1, 192.168.0.0/16; or *",
+            ),
             Rule::NetworksOrNone => f.write_str(
                 "addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16; or none",
             ),
@@ -98,7 +113,7 @@ impl fmt::Display for Rule {
 impl Rule {
     /// Whether a value has to be hidden from people who may read the configuration.
     pub(super) fn is_secret(self) -> bool {
-        matches!(self, Rule::Secret | Rule::SecretUrl | Rule::Keys)
+        matches!(self, Rule::Secret | Rule::SecretUrl | Rule::PasswordHash | Rule::Keys)
     }
 }
 
@@ -128,7 +143,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("DATABASE_URL", "sqlite:///./data/ringbook.db", Rule::Database, "where the directory is kept"),
     setting("SECRET_KEY", "", Rule::Keys, "seals tokens and other secrets in the database; that of SECRET_KEY_FILE when not set"),
     setting("SECRET_KEY_FILE", "", Rule::File, "file with that key, made at the first start; ringbook.key beside the database when not set"),
-    setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For is believed"),
+    setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For, -Proto, -Host, -Port and -Prefix are believed"),
     setting("TLS_CERT_FILE", "", Rule::File, "certificate chain in PEM form; with TLS_KEY_FILE, HOST and PORT speak HTTPS"),
     setting("TLS_KEY_FILE", "", Rule::File, "its private key in PEM form"),
     setting("PHONES_LISTEN", "", Rule::Socket, "one more address, plain HTTP, for /directory and /lookup alone"),
@@ -138,6 +153,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("SESSION_MAX_DAYS", "30", Rule::Whole(1, 365), "after so long they sign in again in any case"),
     setting("AUTH_PROXY_HEADER", "", Rule::Header, "header in which a proxy of TRUSTED_PROXIES says who is signed in, such as Remote-User"),
     setting("AUTH_PROXY_ADMINS", "", Rule::Text(2000), "who of them may administer, with commas; all when not set"),
+    setting("ADMIN_NAME", "", Rule::Text(100), "first administrator, made by `ringbook serve` while there is none"),
+    setting("ADMIN_PASSWORD", "", Rule::Secret, "their password; better in a file, named by ADMIN_PASSWORD_FILE"),
+    setting("ADMIN_PASSWORD_HASH", "", Rule::PasswordHash, "or its Argon2 hash, which `ringbook admins hash` prints"),
     setting("TIMEZONE", "UTC", Rule::Zone, "time zone of what is shown, and of schedules"),
     setting("LOG_LEVEL", "info", Rule::Level, "how much is logged"),
     setting("LOG_FORMAT", "text", Rule::OneOf(&["text", "json"]), "log lines for people or for programs"),
@@ -151,13 +169,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", Rule::Url, "where Google takes them back"),
 
     setting("DIRECTORY_TITLE", "Ringbook", Rule::Text(32), "heading on the phones"),
-    setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Whole(1, 32), "entries on one screen page of a phone"),
+    setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Capped(1, 32), "entries on one screen page of a phone"),
     setting("DIRECTORY_LOCALE", "en", Rule::Locale, "whose alphabet names are sorted by"),
     setting("DIRECTORY_NAMES", "first-last", Rule::OneOf(&["first-last", "last-first"]), "which part of a name comes first, and is sorted by"),
     setting("DIRECTORY_EMPTY_GROUPS", "hide", Rule::OneOf(&["hide", "mark"]), "leave keypad groups without contacts out, or mark them"),
     setting("DIRECTORY_MERGE_DUPLICATES", "false", Rule::Switch, "show a person of several accounts once, known by a shared number"),
     setting("LOOKUP_MIN_DIGITS", "7", Rule::Whole(4, 15), "digits that two numbers must share at their ends to be the same, where one lacks its country"),
     setting("PUBLIC_URL", "", Rule::PublicUrl, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
+    setting("BASE_PATH", "", Rule::BasePath, "path below which a proxy shows all of this, such as /ringbook; that of PUBLIC_URL when not set"),
     setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
 
     setting("DIAL_REGION", "", Rule::Country, "country that the phones are in, such as DE"),
@@ -192,6 +211,29 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
+/// The setting that `NAME_FILE` gives a value to: for secrets, which Docker and Kubernetes put into files.
+pub(super) fn read_from_file(key: &str) -> Option<&'static Setting> {
+    if find(key).is_some() {
+        return None;
+    }
+    let setting = find(key.strip_suffix("_FILE")?)?;
+    let is_secret = match setting.rule {
+        Rule::Secret | Rule::SecretUrl | Rule::PasswordHash | Rule::Database => true,
+        _ => setting.key == "GOOGLE_CLIENT_ID",
+    };
+    is_secret.then_some(setting)
+}
+
+/// Whether a name that is none of ours is nearly one: the beginning of one, or with a letter or two wrong.
+pub(super) fn is_a_slip(name: &str) -> bool {
+    // HOME is as near to HOST as a slip of the finger: short names are only compared in full.
+    let name = name.to_ascii_uppercase();
+    let near =
+        |s: &Setting| s.key.len() >= 8 && (s.key.starts_with(&name) || distance(s.key, &name) <= 2);
+    let of_a_file = |s: &Setting| s.key.len() >= 8 && name.strip_suffix("_FILE") == Some(s.key);
+    (8..100).contains(&name.len()) && SETTINGS.iter().any(|s| near(s) || of_a_file(s))
+}
+
 /// A variable that begins like this is meant for us, so a wrong one is a mistake and not somebody else's.
 const OURS: &[&str] = &[
     "SYNC_",
@@ -204,6 +246,7 @@ const OURS: &[&str] = &[
     "SEARCH_",
     "TOMBSTONE_",
     "LEASE_",
+    "ADMIN_",
 ];
 
 /// Whether a variable that is none of our settings was probably meant to be one.
@@ -214,9 +257,7 @@ pub(super) fn looks_like_ours(name: &str, value: &str) -> bool {
     if OURS.iter().any(|prefix| name.starts_with(prefix)) {
         return true;
     }
-    // HOME is as near to HOST as a slip of the finger: short names are only compared in full.
-    (8..100).contains(&name.len())
-        && SETTINGS.iter().any(|s| s.key.len() >= 8 && distance(s.key, name) <= 2)
+    is_a_slip(name)
 }
 
 /// Kubernetes and Docker describe a service called `sync` or `ringbook` by variables of that name.

@@ -16,7 +16,7 @@ fn env(pairs: &[(&str, &str)]) -> Layers {
             source: Source::Environment,
         })
         .collect();
-    Layers { values, errors: Vec::new() }
+    Layers { values, ..Layers::default() }
 }
 
 fn errors(layers: Layers) -> String {
@@ -56,7 +56,7 @@ fn each_source_outranks_the_ones_before_it() {
         (config.port, config.report()[1].source.clone())
     };
     assert_eq!(all(3), (1, "environment".to_owned()));
-    assert_eq!(all(2), (2, ".env".to_owned()));
+    assert_eq!(all(2), (2, ".env line 1".to_owned()));
     assert_eq!(all(1), (3, "ringbook.toml".to_owned()));
     assert_eq!(all(0), (4, "flag --port".to_owned()));
 }
@@ -94,7 +94,7 @@ fn everything_wrong_is_told_at_once_and_secrets_stay_hidden() {
     assert!(!told.contains("hunter2") && !told.contains("two words"), "{told}");
     expect![[r#"
         the configuration cannot be used:
-          .env: line 2 cannot be read; allowed is KEY=value, with quotes around spaces
+          .env line 2: is no assignment; allowed is KEY=value
           google (ringbook.toml): is not a setting; did you mean google_client_id?
           prot (ringbook.toml): is not a setting; did you mean port?
           flag --set: allowed is KEY=VALUE, such as --set SYNC_INTERVAL_MINUTES=15
@@ -106,7 +106,7 @@ fn everything_wrong_is_told_at_once_and_secrets_stay_hidden() {
           TIMEZONE (environment): found `Mars/Olympus`; allowed is a time zone by its IANA name, such as Europe/Berlin
           GOOGLE_CLIENT_SECRET (environment): found a hidden value; allowed is a text without spaces
           SYNC_BATCH_SIZE (ringbook.toml): found `1001`; allowed is a whole number from 1 to 1000
-          SYNC_DELAY_SECONDS (.env): found `-1`; allowed is a number of seconds from 0 to 60, such as 0.5"#]].assert_eq(&told);
+          SYNC_DELAY_SECONDS (.env line 1): found `-1`; allowed is a number of seconds from 0 to 60, such as 0.5"#]].assert_eq(&told);
 }
 
 #[test]
@@ -288,4 +288,214 @@ fn the_dial_rules_in_force_are_those_that_were_set() {
     assert_eq!(dial("+49 30 1234567 x12"), "0,0301234567");
     assert_eq!(dial("+44 20 7946 0958"), "0,00442079460958");
     assert_eq!((dial("101"), dial("1010")), ("101".to_owned(), "0,1010".to_owned()));
+}
+
+fn dotenv(text: &str) -> Layers {
+    let mut layers = env(&[]);
+    layers.dotenv_text(text);
+    layers
+}
+
+fn notes(layers: Layers) -> String {
+    let config = resolve(layers).unwrap();
+    config.notes().iter().map(|it| format!("{}\n", it.text)).collect()
+}
+
+#[test]
+fn mistakes_in_a_dotenv_file_are_named_by_line_and_key() {
+    let told = errors(dotenv(
+        "\u{feff}# an old file\r\nPORT=0\r\nexport TIMEZONE=Mars\r\nGOOGLE_CLIENT_SECRET='hunter2\r\n",
+    ));
+    assert!(!told.contains("hunter2"), "{told}");
+    expect![[r#"
+        the configuration cannot be used:
+          GOOGLE_CLIENT_SECRET (.env line 4): the quote is never closed
+          PORT (.env line 2): found `0`; allowed is a whole number from 1 to 65535
+          TIMEZONE (.env line 3): found `Mars`; allowed is a time zone by its IANA name, such as Europe/Berlin"#]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn an_env_file_of_the_installed_base_works_as_it_is_and_says_what_became_of_it() {
+    let mut layers = env(&[("PORT", "8000"), ("HOST", "10.0.0.1"), ("LOG_LEVEL", "info")]);
+    layers.dotenv_text(
+        "port=9000\nHOST=10.0.0.1\nDIRECTORY_TITLE=Our phones\nTRUSTED_PROXIES=[\"10.0.0.1\", \"*\"]\n\
+         DIRECTORY_MAX_ENTRIES_PER_PAGE=64\nDIRECTORY_CACHE_TTL=5\nDEBUG=true\nEMPTY=\n\
+         LOG_LEVEL=debug\nLOG_LEVEL=error\nGOOGLE_CLIENT_SECRET=pa$$word\n",
+    );
+    let config = resolve(layers).unwrap();
+    assert_eq!((config.port, config.host.to_string()), (9000, "10.0.0.1".to_owned()));
+    assert_eq!(config.directory_title, "Our phones");
+    assert_eq!(config.directory_max_entries_per_page, 32);
+    assert_eq!(config.google_client_secret.as_ref().unwrap().expose_secret(), "pa$$word");
+    assert_eq!(config.log_level, "error");
+    assert!(config.trusted_proxies.iter().any(Network::is_everybody));
+    let told: String = config.notes().iter().map(|it| format!("{}\n", it.text)).collect();
+    expect![[r#"
+        .env line 3: DIRECTORY_TITLE has blanks and no quotes; all of the line is taken. Write DIRECTORY_TITLE="…"
+        .env: not used, since Ringbook has no such settings: DIRECTORY_CACHE_TTL (line 6), DEBUG (line 7)
+        LOG_LEVEL: .env line 10 overrules the environment and .env line 9 (of environment, .env, ringbook.toml and flags, a later one wins)
+        PORT: .env line 1 overrules the environment (of environment, .env, ringbook.toml and flags, a later one wins)
+        TRUSTED_PROXIES believes everybody: whoever reaches this server without the proxy can claim any address. Set it to the proxy's address
+        DIRECTORY_MAX_ENTRIES_PER_PAGE (.env line 5): 64 is more than a screen of a phone takes; 32 is used
+    "#]]
+    .assert_eq(&told);
+    let lines = config.report();
+    let line = lines.iter().find(|it| it.key == "DIRECTORY_MAX_ENTRIES_PER_PAGE").unwrap();
+    assert_eq!((line.value.as_str(), line.source.as_str()), ("32", ".env line 5"));
+    assert!(line.note.as_ref().unwrap().contains("64"));
+    assert!(Config::of(&[("DIRECTORY_MAX_ENTRIES_PER_PAGE", "0")]).is_err());
+}
+
+#[test]
+fn what_a_flag_says_is_overruled_by_nothing() {
+    let mut layers = env(&[("PORT", "1")]);
+    layers.dotenv_text("PORT=2\n");
+    layers.flags(&Flags { port: Some("3".to_owned()), ..Flags::default() });
+    assert_eq!(notes(layers), "");
+    let mut layers = env(&[("PORT", "1")]);
+    layers.toml_text(Path::new("ringbook.toml"), "port = 3\n");
+    assert!(notes(layers).contains("ringbook.toml overrules the environment"));
+    assert_eq!(notes(env(&[("PORT", "1")])), "");
+}
+
+#[test]
+fn names_that_are_nearly_ours_stop_the_start_and_other_ones_do_not() {
+    for slip in
+        ["SYNC_INTERVAL", "DATABSE_URL", "GOOGLE_CLIENT_IDD", "TIMEZONE_FILE", "sync_interval"]
+    {
+        let told = errors(dotenv(&format!("{slip}=x\n")));
+        assert!(
+            told.contains(".env line 1") && told.contains("is not a setting"),
+            "{slip}: {told}"
+        );
+    }
+    for other in ["SYNC_FANCINESS", "DEBUG", "TZ", "CORS_ORIGINS", "HOME"] {
+        let told = notes(dotenv(&format!("{other}=x\n")));
+        assert!(told.contains(other) && told.contains("line 1"), "{other}: {told}");
+    }
+    assert!(notes(env(&[("SYNC_FANCINESS", "x")])).contains("SYNC_FANCINESS (environment)"));
+    assert_eq!(notes(env(&[("DEBUG", "x"), ("HOME", "/root")])), "");
+}
+
+#[test]
+fn secrets_are_read_from_the_files_that_variables_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let url = file("url", "postgres://u:hunter2@db/x\n");
+    let id = file("id", "me\r\n");
+    let hook = file("hook", "https://hooks.example/hunter2");
+    let secret = file("secret", "pa$$ word".replace(' ', "").as_str());
+    let named = |pairs: &[(&str, &str)]| {
+        let mut layers = env(pairs);
+        layers.named_files();
+        layers
+    };
+    let config = resolve(named(&[
+        ("DATABASE_URL_FILE", &url),
+        ("GOOGLE_CLIENT_ID_FILE", &id),
+        ("GOOGLE_CLIENT_SECRET_FILE", &secret),
+        ("ALERT_WEBHOOK_URL_FILE", &hook),
+    ]))
+    .unwrap();
+    assert!(matches!(config.database_url, DatabaseUrl::Postgres { .. }));
+    assert_eq!(config.google_client_id.as_deref(), Some("me"));
+    assert_eq!(config.google_client_secret.as_ref().unwrap().expose_secret(), "pa$$word");
+    let lines = config.report();
+    let line = lines.iter().find(|it| it.key == "DATABASE_URL").unwrap();
+    assert_eq!(line.source, format!("{url} (DATABASE_URL_FILE, environment)"));
+    assert!(!ConfigTable(&lines).to_string().contains("hunter2"));
+
+    let (empty, none) = (file("empty", "\n"), format!("{}/none", folder.path().display()));
+    let here = folder.path().display().to_string();
+    for (pairs, word) in [
+        (vec![("DATABASE_URL_FILE", url.as_str()), ("DATABASE_URL", "postgres://h/d")], "not both"),
+        (
+            vec![("ALERT_WEBHOOK_URL", "https://a"), ("ALERT_WEBHOOK_URL_FILE", hook.as_str())],
+            "not both",
+        ),
+        (vec![("DATABASE_URL_FILE", none.as_str())], "none does not exist"),
+        (vec![("DATABASE_URL_FILE", empty.as_str())], "is empty"),
+        (vec![("GOOGLE_CLIENT_SECRET_FILE", here.as_str())], "is a folder"),
+    ] {
+        let told = errors(named(&pairs));
+        assert!(told.contains(word) && told.contains(pairs[0].0), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    // Set and empty is not set, as everywhere.
+    assert!(resolve(named(&[("DATABASE_URL_FILE", &url), ("DATABASE_URL", " ")])).is_ok());
+    assert!(resolve(named(&[("DATABASE_URL_FILE", "")])).is_ok());
+    // What is said on the command line counts.
+    let mut layers = env(&[("DATABASE_URL_FILE", &url)]);
+    layers.flags(&Flags { database_url: Some("sqlite:///x.db".to_owned()), ..Flags::default() });
+    layers.named_files();
+    assert!(matches!(resolve(layers).unwrap().database_url, DatabaseUrl::Sqlite { .. }));
+}
+
+#[test]
+fn every_secret_can_be_in_a_file() {
+    for setting in SETTINGS.iter().filter(|it| it.rule.is_secret()) {
+        let key = format!("{}_FILE", setting.key);
+        let is_read = table::read_from_file(&key).is_some() || table::find(&key).is_some();
+        assert!(is_read, "{key}");
+    }
+}
+
+#[test]
+fn the_base_path_is_that_of_the_public_url_unless_it_is_set() {
+    let of = |values: &[(&str, &str)]| {
+        let config = Config::of(values).unwrap();
+        (config.base_path.clone(), config.google_redirect_uri.clone())
+    };
+    let local = |path: &str| format!("http://localhost:8000{path}/auth/callback");
+    for (values, base, redirect) in [
+        (vec![], "", local("")),
+        (vec![("BASE_PATH", "ringbook/")], "/ringbook", local("/ringbook")),
+        (vec![("PUBLIC_URL", "http://10.0.0.5:8000/a/b/")], "/a/b", local("/a/b")),
+        (
+            vec![("PUBLIC_URL", "https://nas.example.com/rb")],
+            "/rb",
+            "https://nas.example.com/rb/auth/callback".to_owned(),
+        ),
+        (
+            vec![("PUBLIC_URL", "https://nas.example.com:8443"), ("BASE_PATH", "/rb")],
+            "/rb",
+            "https://nas.example.com:8443/rb/auth/callback".to_owned(),
+        ),
+        (vec![("PUBLIC_URL", "https://nas.lan")], "", local("")),
+        (vec![("PUBLIC_URL", "https://10.0.0.5")], "", local("")),
+    ] {
+        assert_eq!(of(&values), (base.to_owned(), redirect), "{values:?}");
+    }
+    assert!(Config::of(&[("BASE_PATH", "/api")]).is_err());
+    let told = Config::of(&[("PUBLIC_URL", "http://10.0.0.5/contacts")]).unwrap_err().to_string();
+    assert!(told.contains("PUBLIC_URL") && told.contains("/ringbook"), "{told}");
+}
+
+#[test]
+fn the_first_administrator_has_a_name_and_one_proof() {
+    let hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaA";
+    let config = Config::of(&[("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD_HASH", hash)]).unwrap();
+    assert!(!format!("{config:?} {}", ConfigTable(&config.report())).contains("aGFzaA"));
+    assert!(matches!(config.first_admin.unwrap().proof, FirstProof::Hash(_)));
+    assert!(Config::of(&[("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD", "correct horse")]).is_ok());
+    for (values, word) in [
+        (vec![("ADMIN_NAME", "ada")], "needs a password"),
+        (vec![("ADMIN_PASSWORD", "correct horse")], "is nobody's"),
+        (
+            vec![("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD_HASH", "argon2id$x")],
+            "ringbook admins hash",
+        ),
+        (
+            vec![("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD_HASH", hash), ("ADMIN_PASSWORD", "x")],
+            "set one of them",
+        ),
+    ] {
+        let told = Config::of(&values).unwrap_err().to_string();
+        assert!(told.contains(word) && !told.contains("correct horse"), "{told}");
+    }
 }

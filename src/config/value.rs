@@ -38,6 +38,11 @@ impl Network {
         (prefix <= bits).then_some(Network { address, prefix })
     }
 
+    /// Whether there is no address of its kind that is not in it.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// An IPv4 address that came in over an IPv6 socket (`::ffff:10.0.0.1`) counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
@@ -62,8 +67,69 @@ impl fmt::Display for Network {
     }
 }
 
+/// With commas, or as a list in JSON; `*` for every address.
 pub(super) fn networks(raw: &str) -> Option<Vec<Network>> {
-    raw.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Network::parse).collect()
+    let listed: Vec<String> = match raw.starts_with('[') {
+        true => serde_json::from_str(raw).ok()?,
+        false => raw.split(',').map(str::to_owned).collect(),
+    };
+    let mut networks = Vec::new();
+    for part in listed.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
+        match part {
+            "*" => networks.extend(["0.0.0.0/0", "::/0"].into_iter().filter_map(Network::parse)),
+            _ => networks.push(Network::parse(part)?),
+        }
+    }
+    Some(networks)
+}
+
+/// The first steps of our own paths: below one of them, a path could be meant with the prefix or without.
+const OWN_STEPS: [&str; 22] = [
+    "access",
+    "accounts",
+    "api",
+    "assets",
+    "auth",
+    "contacts",
+    "directory",
+    "do",
+    "docs",
+    "health",
+    "history",
+    "language",
+    "lookup",
+    "metrics",
+    "p",
+    "phones",
+    "runs",
+    "settings",
+    "setup",
+    "sign-in",
+    "system",
+    "t",
+];
+
+/// A path to put in front of ours, without a slash at its end; empty where it is only a slash.
+pub(super) fn base_path(raw: &str) -> Option<String> {
+    let path = raw.trim_matches('/');
+    if path.is_empty() {
+        return (raw == "/").then(String::new);
+    }
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let good =
+        |step: &str| !step.is_empty() && step != "." && step != ".." && step.bytes().all(legal);
+    let first = path.split('/').next().unwrap_or_default();
+    let is_good = path.len() <= PUBLIC_URL_MAX
+        && path.split('/').all(good)
+        && !OWN_STEPS.contains(&first.to_ascii_lowercase().as_str());
+    is_good.then(|| format!("/{path}"))
+}
+
+/// A hash by Argon2id in PHC form. Whether it is one that can be computed shows when it is used.
+pub(super) fn password_hash(raw: &str) -> Option<SecretString> {
+    let steps = raw.split('$').count();
+    let is_one = raw.starts_with("$argon2id$") && steps >= 5 && !raw.contains(char::is_whitespace);
+    is_one.then(|| SecretString::from(raw))
 }
 
 /// No network where it says `none`.
@@ -209,6 +275,8 @@ pub(super) fn database(raw: &str) -> Result<DatabaseUrl, Option<&'static str>> {
              name a file, such as sqlite:///./data/ringbook.db, or try Ringbook out with `ringbook demo`",
         ));
     }
+    let plain = without_driver(raw);
+    let raw = plain.as_str();
     if let Some(rest) = raw.strip_prefix("sqlite:") {
         let Some(path) = rest.strip_prefix("///") else {
             return Err(Some(
@@ -236,6 +304,15 @@ pub(super) fn database(raw: &str) -> Result<DatabaseUrl, Option<&'static str>> {
     Err(None)
 }
 
+/// Python's SQLAlchemy names its driver behind a `+`; ours are built in.
+fn without_driver(raw: &str) -> String {
+    let Some((scheme, rest)) = raw.split_once("://") else { return raw.to_owned() };
+    match scheme.split_once('+') {
+        Some((scheme @ ("sqlite" | "postgres" | "postgresql"), _)) => format!("{scheme}://{rest}"),
+        _ => raw.to_owned(),
+    }
+}
+
 /// A URL or connection text without its password. Errs on the side of hiding too much.
 pub(super) fn masked(raw: &str) -> String {
     let start = raw.find("://").map_or(0, |at| at + 3);
@@ -254,6 +331,43 @@ pub(super) fn masked(raw: &str) -> String {
         from = value + 3;
     }
     shown
+}
+
+/// The host in a URL, without its port.
+pub(super) fn host(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+/// Ends of names that are on no public suffix list.
+const PRIVATE: [&str; 14] = [
+    "corp",
+    "domain",
+    "example",
+    "home",
+    "host",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "onion",
+    "private",
+    "test",
+];
+
+/// Whether a host is known by this name everywhere, so that Google takes it in a redirect URI.
+pub fn is_public_name(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.contains('.')
+        && host.parse::<IpAddr>().is_err()
+        && !PRIVATE.contains(&last)
+        && !host.ends_with(".home.arpa")
 }
 
 /// Only scheme and host, for URLs whose path lets people in.
@@ -284,6 +398,54 @@ mod tests {
         assert!(contains("::/0", "fd12::1"));
         for bad in ["10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/129", "proxy", ""] {
             assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn base_paths_are_brought_to_one_form_and_are_none_of_our_own() {
+        for (raw, path) in [
+            ("/ringbook", "/ringbook"),
+            ("ringbook/", "/ringbook"),
+            ("/apps/ring-book_1.0~/", "/apps/ring-book_1.0~"),
+            ("/", ""),
+        ] {
+            assert_eq!(base_path(raw).as_deref(), Some(path), "{raw}");
+        }
+        for bad in [
+            "",
+            "/api",
+            "/Contacts",
+            "/phones/x",
+            "/a//b",
+            "/a/../b",
+            "/.",
+            "/a b",
+            "/ä",
+            "/a?b",
+            "/a#b",
+            "/a%2Fb",
+            "//",
+            "/<",
+            "https://a/b",
+        ] {
+            assert_eq!(base_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_are_read_with_commas_as_json_and_as_a_star() {
+        let shown = |raw: &str| -> Option<Vec<String>> {
+            networks(raw).map(|it| it.iter().map(ToString::to_string).collect())
+        };
+        let two = Some(vec!["10.0.0.1/32".to_owned(), "fd00::/8".to_owned()]);
+        assert_eq!(shown("10.0.0.1, fd00::/8"), two);
+        assert_eq!(shown(r#"["10.0.0.1", "fd00::/8"]"#), two);
+        assert_eq!(shown("[]"), Some(Vec::new()));
+        let everybody = Some(vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()]);
+        assert_eq!(shown("*"), everybody);
+        assert_eq!(shown(r#"["*"]"#), everybody);
+        for bad in ["[1]", "[\"10.0.0.1\"", "*.example", "proxy", "['10.0.0.1']"] {
+            assert_eq!(shown(bad), None, "{bad}");
         }
     }
 
@@ -329,8 +491,13 @@ mod tests {
         };
         assert_eq!(path("sqlite:///./data/x.db"), "./data/x.db");
         assert_eq!(path("sqlite:////var/lib/x.db"), "/var/lib/x.db");
-        for postgres in ["postgres://u:p@h/d", "postgresql://h", "postgres:///d?host=/tmp/x&user=u"]
-        {
+        assert_eq!(path("sqlite+aiosqlite:///./x.db"), "./x.db");
+        for postgres in [
+            "postgres://u:p@h/d",
+            "postgresql://h",
+            "postgres:///d?host=/tmp/x&user=u",
+            "postgresql+asyncpg://u:p@h/d",
+        ] {
             assert!(matches!(database(postgres), Ok(DatabaseUrl::Postgres { .. })), "{postgres}");
         }
         for bad in [

@@ -54,6 +54,8 @@ pub struct Connector {
 /// Where Google's OAuth is, and where we are for it.
 struct Addresses {
     redirect: String,
+    /// The path below which a proxy shows us.
+    base_path: String,
     auth: String,
     token: String,
     revoke: String,
@@ -135,6 +137,7 @@ impl Connector {
             api_base_url: config.google_api_base_url.clone(),
             addresses: Addresses {
                 redirect: config.google_redirect_uri.clone(),
+                base_path: config.base_path.clone(),
                 auth: config.google_auth_url.clone(),
                 token: config.google_token_url.clone(),
                 revoke: config.google_revoke_url.clone(),
@@ -195,7 +198,7 @@ impl Connector {
 
     /// What Google will say of the redirect URI. A stand-in for Google has no such rules.
     pub fn judge_redirect(&self) -> redirect::Judgement {
-        let judgement = redirect::judge(&self.addresses.redirect);
+        let judgement = redirect::judge(&self.addresses.redirect, &self.addresses.base_path);
         if judgement.verdict == redirect::Verdict::Refused && !self.asks_google() {
             let message = format!("{} (by rules of its own)", self.addresses.redirect);
             let verdict = redirect::Verdict::Good;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use crate::config::is_public_name;
+
 /// The path of the way back.
 pub const PATH: &str = "/auth/callback";
 
@@ -25,26 +27,10 @@ pub enum Verdict {
     Refused,
 }
 
-/// Ends of names that are on no public suffix list, so that Google takes none of them.
-const PRIVATE: &[&str] = &[
-    "corp",
-    "domain",
-    "example",
-    "home",
-    "host",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localdomain",
-    "onion",
-    "private",
-    "test",
-];
-
 /// Judges by the rules of developers.google.com/identity/protocols/oauth2/web-server.
-pub fn judge(uri: &str) -> Judgement {
+///
+/// `base` is the path below which a proxy shows us; empty without one.
+pub fn judge(uri: &str, base: &str) -> Judgement {
     let refused = |why: &str, way_out: String| Judgement {
         verdict: Verdict::Refused,
         message: format!("{uri}: {why}"),
@@ -71,13 +57,12 @@ pub fn judge(uri: &str) -> Judgement {
     }
     let host = host(&url);
     if is_loopback(&host) {
-        return of_path(&url, uri);
+        return of_path(&url, uri, base);
     }
     if host.parse::<IpAddr>().is_ok() {
         return refused("Google refuses addresses that are bare numbers", ways_out(&url));
     }
-    let last = host.rsplit('.').next().unwrap_or_default();
-    if !host.contains('.') || PRIVATE.contains(&last) || host.ends_with(".home.arpa") {
+    if !is_public_name(&host) {
         let why = format!("Google refuses `{host}`, since it is no public name");
         return refused(&why, ways_out(&url));
     }
@@ -87,11 +72,12 @@ pub fn judge(uri: &str) -> Judgement {
             format!("set up HTTPS for that name, and change http to https; or {}", ways_out(&url)),
         );
     }
-    of_path(&url, uri)
+    of_path(&url, uri, base)
 }
 
-fn of_path(url: &Url, uri: &str) -> Judgement {
-    if url.path() == PATH {
+fn of_path(url: &Url, uri: &str, base: &str) -> Judgement {
+    // Whether a proxy adds the base path or we are asked directly, both lead here.
+    if url.path() == PATH || url.path().strip_prefix(base) == Some(PATH) {
         let message = format!("{uri} (exactly this must be in the Google Cloud console)");
         return Judgement { verdict: Verdict::Good, message, way_out: None };
     }
@@ -168,7 +154,7 @@ mod tests {
             "http://[::1]:8000/auth/callback",
             "https://ringbook.example.com/auth/callback",
         ] {
-            assert_eq!(judge(good).verdict, Verdict::Good, "{good}");
+            assert_eq!(judge(good, "").verdict, Verdict::Good, "{good}");
         }
         for refused in [
             "http://192.168.1.5:8000/auth/callback",
@@ -183,16 +169,24 @@ mod tests {
             "https://*.example.com/auth/callback",
             "nonsense",
         ] {
-            let judgement = judge(refused);
+            let judgement = judge(refused, "");
             assert_eq!(judgement.verdict, Verdict::Refused, "{refused}");
             assert!(judgement.way_out.is_some());
         }
-        assert_eq!(judge("http://localhost:8000/callback").verdict, Verdict::Odd);
+        assert_eq!(judge("http://localhost:8000/callback", "").verdict, Verdict::Odd);
+        let below = "https://a.example.com/ringbook/auth/callback";
+        assert_eq!(judge(below, "/ringbook").verdict, Verdict::Good);
+        assert_eq!(
+            judge("http://localhost:8000/auth/callback", "/ringbook").verdict,
+            Verdict::Good
+        );
+        assert_eq!(judge(below, "").verdict, Verdict::Odd);
+        assert_eq!(judge(below, "/book").verdict, Verdict::Odd);
     }
 
     #[test]
     fn an_address_of_the_lan_gets_the_command_for_the_tunnel_with_its_port() {
-        let way_out = judge("http://192.168.1.5:8080/auth/callback").way_out.unwrap();
+        let way_out = judge("http://192.168.1.5:8080/auth/callback", "").way_out.unwrap();
         assert!(way_out.contains("ssh -L 8080:localhost:8080"), "{way_out}");
         assert!(way_out.contains("http://localhost:8080/auth/callback"), "{way_out}");
         assert!(way_out.contains("`ringbook auth`") && way_out.contains("https://"), "{way_out}");

@@ -36,7 +36,7 @@ fn pasted(bytes: &[u8]) {
         assert!(!back.state.is_empty());
         assert!(back.answer.is_err() || back.answer.is_ok_and(|it| !it.expose_secret().is_empty()));
     }
-    let judgement = judge(&text);
+    let judgement = judge(&text, "/ringbook");
     assert_eq!(judgement.verdict == Verdict::Good, judgement.way_out.is_none());
     let _ = comes_back("http://localhost:8000/auth/callback", &text);
     let _ = loopback_port(&text);

@@ -163,7 +163,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "store",
-        ours: &["access", "clock", "config", "contact", "sync", "vault"],
+        ours: &["access", "clock", "config", "contact", "files", "sync", "vault"],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
         why: "the store keeps what it is given, and knows neither Google nor any face",
     },
@@ -239,6 +239,12 @@ const PARTS: &[Part] = &[
         why: "the doctor looks at everything for every face, so it knows none of them",
     },
     Part {
+        path: "files",
+        ours: &[],
+        crates: Crates::Only(&["rustix"]),
+        why: "whose a file is depends on nothing but the file and this process",
+    },
+    Part {
         path: "words",
         ours: &["clock"],
         crates: Crates::Only(PURE_CRATES),
@@ -246,7 +252,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "config",
-        ours: &["contact", "number", "vault"],
+        ours: &["contact", "files", "number", "vault"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS]),
         why: "everybody reads the configuration, so it reads nobody, and builds only what is pure",
     },
@@ -258,11 +264,12 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "vault",
-        ours: &[],
+        ours: &["files"],
         crates: Crates::Only(&[
             "base64",
             "chacha20poly1305",
             "getrandom",
+            "rustix",
             "secrecy",
             "sha2",
             "thiserror",

@@ -1,0 +1,262 @@
+//! Why a file cannot be used, in words: whose it is, who this process is, and the command that changes it.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::process::{getegid, geteuid};
+
+/// Settings, keys and secrets are far smaller.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+
+/// Reads a small text file; `None` when there is none.
+///
+/// # Errors
+/// Why it cannot be read, as a sentence about the file.
+pub fn read_text(path: &Path) -> Result<Option<(String, Metadata)>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(why_not(path, "read", &error)),
+    };
+    let meta = file.metadata().map_err(|error| why_not(path, "read", &error))?;
+    if meta.is_dir() {
+        return Err(a_folder());
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| why_not(path, "read", &error))?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        return Err(format!(
+            "is larger than {TEXT_BYTES_MAX} bytes, so it is not what is meant here"
+        ));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("is encoded in UTF-16; save it as UTF-8".to_owned());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some((text, meta))),
+        Err(_) => Err("is not UTF-8 text; save it as UTF-8".to_owned()),
+    }
+}
+
+/// What a failed attempt to `act` on a file (`read`, `write`) means.
+pub fn why_not(path: &Path, act: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => a_folder(),
+        io::ErrorKind::PermissionDenied => {
+            not_permitted(path, act).unwrap_or_else(|| format!("cannot be {}: {error}", done(act)))
+        }
+        _ => format!("cannot be {}: {error}", done(act)),
+    }
+}
+
+fn done(act: &str) -> &str {
+    match act {
+        "write" => "written",
+        other => other,
+    }
+}
+
+fn a_folder() -> String {
+    "is a folder, not a file. Docker makes one where a file that is to be mounted does not exist: stop \
+     the container, remove the folder, put the file there, and start again"
+        .to_owned()
+}
+
+/// Whose a file is, and how this process may get at it; `None` when nothing is wrong with that.
+fn not_permitted(path: &Path, act: &str) -> Option<String> {
+    // Where the file itself cannot be looked at, a folder above it is what is closed.
+    let (at, meta) = std::iter::successors(Some(path), |it| it.parent())
+        .find_map(|it| Some((shown_folder(it), std::fs::metadata(shown_folder(it)).ok()?)))?;
+    let (uid, owner) = (geteuid().as_raw(), meta.uid());
+    let me = user_name(uid);
+    if owner == uid {
+        let right = if meta.is_dir() { "u+rwx" } else { "u+rw" };
+        return Some(format!(
+            "cannot be {}: {} belongs to this user ({me}) and is closed to it; chmod {right} {}",
+            done(act),
+            at.display(),
+            at.display()
+        ));
+    }
+    Some(format!(
+        "cannot be {}: {} belongs to {}, and Ringbook runs as {me}; chown {me} {}",
+        done(act),
+        at.display(),
+        user_name(owner),
+        at.display()
+    ))
+}
+
+fn shown_folder(path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
+}
+
+/// Why this process could not work with a database file: it or one of its companions, or its folder, belongs to
+/// somebody else. So it is after a start as root and then as the service's user. `None` when all is well, or
+/// nothing is there yet.
+pub fn closed_database(path: &Path) -> Option<String> {
+    if path.is_dir() {
+        return Some(format!("{} {}", path.display(), a_folder()));
+    }
+    let companion = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let folder = shown_folder(path.parent().unwrap_or(Path::new("")));
+    let files = [folder.clone(), path.to_owned(), companion("-wal"), companion("-shm")];
+    let may = |file: &PathBuf| match file.is_dir() {
+        true => access(file, Access::WRITE_OK | Access::EXEC_OK),
+        false => access(file, Access::READ_OK | Access::WRITE_OK),
+    };
+    let closed = files.iter().find(|file| {
+        file.exists() && may(file).is_err_and(|problem| problem == rustix::io::Errno::ACCESS)
+    })?;
+    let owner = std::fs::metadata(closed).ok()?.uid();
+    let uid = geteuid().as_raw();
+    let me = user_name(uid);
+    let folder = folder.display();
+    let shown = closed.display();
+    Some(match owner == uid {
+        true => format!(
+            "{shown} belongs to this user ({me}), which may not write it; chmod -R u+rwX {folder}"
+        ),
+        false => format!(
+            "{shown} belongs to {}, and Ringbook runs as {me}, which may not write it. That is so after a \
+             start as another user. As root: chown -R {me} {folder}",
+            user_name(owner)
+        ),
+    })
+}
+
+/// Why a file in the working folder must not be believed: somebody else could have put it there.
+pub fn distrust(path: &Path, meta: &Metadata) -> Option<String> {
+    let folder = shown_folder(path.parent().unwrap_or(Path::new("")));
+    let about = |meta: &Metadata| Owned { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() };
+    let us = geteuid().as_raw();
+    let private = |gid: u32| gid == getegid().as_raw() && is_alone(us, gid);
+    if let Some(why) = about(meta).distrust(us, private) {
+        return Some(format!("{why}; {}", way_out(path)));
+    }
+    let Ok(meta) = std::fs::metadata(&folder) else { return None };
+    let why = about(&meta).distrust(us, private)?;
+    // In a folder like /tmp, where anybody makes files and nobody replaces another's, the file's owner counts.
+    if meta.mode() & 0o1000 != 0 && matches!(why, Distrust::Writable) {
+        return None;
+    }
+    Some(format!("its folder {why}; {}", way_out(&std::path::absolute(&folder).unwrap_or(folder))))
+}
+
+fn way_out(path: &Path) -> String {
+    let me = user_name(geteuid().as_raw());
+    let path = path.display();
+    format!(
+        "what it says could come from somebody else, so it is not read. If it is yours: chown {me} {path} \
+         && chmod go-w {path}; else start Ringbook in another folder"
+    )
+}
+
+struct Owned {
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+enum Distrust {
+    Owner(u32),
+    Writable,
+}
+
+impl std::fmt::Display for Distrust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Distrust::Owner(uid) => write!(f, "belongs to {}", user_name(*uid)),
+            Distrust::Writable => f.write_str("can be written by other users"),
+        }
+    }
+}
+
+impl Owned {
+    fn distrust(&self, us: u32, is_private: impl Fn(u32) -> bool) -> Option<Distrust> {
+        if self.uid != us && self.uid != 0 {
+            return Some(Distrust::Owner(self.uid));
+        }
+        // Where each user has a group of their own, files are made writable for it.
+        let by_group = self.mode & 0o020 != 0 && self.gid != 0 && !is_private(self.gid);
+        (by_group || self.mode & 0o002 != 0).then_some(Distrust::Writable)
+    }
+}
+
+/// Whether nobody but this user is in a group.
+fn is_alone(uid: u32, gid: u32) -> bool {
+    let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let (users, groups) = (text("/etc/passwd"), text("/etc/group"));
+    let me = user_name(uid);
+    let gid = gid.to_string();
+    let of_users = users.lines().filter(|line| line.split(':').nth(3) == Some(&gid));
+    let own = uid.to_string();
+    let mut others = of_users.filter(|line| line.split(':').nth(2) != Some(&own));
+    let members = groups
+        .lines()
+        .filter(|line| line.split(':').nth(2) == Some(&gid))
+        .flat_map(|line| line.split(':').nth(3).unwrap_or_default().split(','));
+    let mut strangers = members.map(str::trim).filter(|name| !name.is_empty() && *name != me);
+    others.next().is_none() && strangers.next().is_none()
+}
+
+/// What a user is called here; its number where it has no name.
+pub fn user_name(uid: u32) -> String {
+    let number = uid.to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = users.lines().find(|line| line.split(':').nth(2) == Some(&number));
+    user.and_then(|line| line.split(':').next()).map_or(number, str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_that_nobody_else_can_change_are_believed() {
+        let owned = |uid, gid, mode| Owned { uid, gid, mode }.distrust(1000, |gid| gid == 1000);
+        for (uid, gid, mode) in [
+            (1000, 100, 0o600),
+            (1000, 100, 0o644),
+            (1000, 1000, 0o664),
+            (0, 0, 0o644),
+            (0, 0, 0o664),
+            (1000, 100, 0o755),
+        ] {
+            assert!(owned(uid, gid, mode).is_none(), "{uid} {gid} {mode:o}");
+        }
+        for (uid, gid, mode) in [
+            (1001, 1000, 0o600),
+            (1000, 100, 0o664),
+            (1000, 1000, 0o666),
+            (0, 100, 0o664),
+            (0, 0, 0o777),
+        ] {
+            assert!(owned(uid, gid, mode).is_some(), "{uid} {gid} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            read_text(&path).map(|it| it.unwrap().0)
+        };
+        assert_eq!(said("good", "Grüße\r\n".as_bytes()), Ok("Grüße\r\n".to_owned()));
+        assert!(said("utf-16", &[0xff, 0xfe, b'A', 0]).unwrap_err().contains("UTF-16"));
+        assert!(said("latin-1", &[b'A', 0xfc]).unwrap_err().contains("save it as UTF-8"));
+        assert!(said("large", &vec![b'x'; (1 << 20) + 1]).unwrap_err().contains("larger"));
+        assert!(read_text(folder.path()).unwrap_err().contains("Docker"));
+        assert!(read_text(&folder.path().join("none")).unwrap().is_none());
+    }
+}

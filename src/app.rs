@@ -1,25 +1,25 @@
 //! Puts the parts together: the same for the server, the commands and the tests.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::clock::{Clock, SystemClock, after, between};
+use crate::alarms::Alarms;
+use crate::clock::{Clock, SystemClock, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{ConnectProblem, Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
 use crate::doorkeeper::Access;
 use crate::google::{SetupError, request_fingerprint};
+use crate::outbound::ClientError;
 use crate::store::DbError;
 use crate::store::{
-    Account, AccountError, Beginning, Erasing, Notice, OpenError, Refusal, Retention, RunRow,
-    Settings, Store,
+    Account, AccountError, Beginning, Erasing, OpenError, Refusal, Retention, RunRow, Settings,
+    Store,
 };
 use crate::sync::backoff::RetryPolicy;
 use crate::sync::engine::{Engine, Finished, Tools};
@@ -28,6 +28,7 @@ use crate::sync::run::{Policy, Stop};
 use crate::sync::schedule::{Cadence, Plan};
 use crate::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
 use crate::sync::{AccountId, Trigger};
+use crate::tasks::Keeper;
 use crate::telemetry::Metrics;
 use crate::vault::{Vault, VaultError};
 
@@ -42,6 +43,7 @@ pub struct App {
     pub directory: Arc<Directory>,
     pub metrics: Arc<Metrics>,
     pub access: Arc<Access>,
+    pub alarms: Arc<Alarms>,
 }
 
 /// Why the program could not start.
@@ -53,6 +55,8 @@ pub enum StartError {
     Google(#[from] SetupError),
     #[error(transparent)]
     Key(#[from] VaultError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 impl App {
@@ -77,11 +81,8 @@ impl App {
             connector: connector.clone(),
             options: options.clone(),
         });
-        let observer = Arc::new(Reporter {
-            metrics: metrics.clone(),
-            clock: clock.clone(),
-            webhook: config.alert_webhook_url.clone(),
-        });
+        let alarms = Arc::new(Alarms::new(store.clone(), config.alert_webhook_url.clone())?);
+        let observer = Arc::new(Reporter { metrics: metrics.clone(), alarms: alarms.clone() });
         let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
         let naming = Naming::new(config.directory_names, &config.directory_locale);
         let rules = Rules {
@@ -93,15 +94,12 @@ impl App {
         let directory = Arc::new(Directory::new(store.clone(), rules));
         let access = Arc::new(Access::new(store.clone(), &config));
         let config = Arc::new(config);
-        Ok(App { access, config, clock, store, connector, supervisor, directory, metrics })
+        Ok(App { access, alarms, config, clock, store, connector, supervisor, directory, metrics })
     }
 }
 
 /// Who asks for an account's first sync, in the history.
 pub const WELCOMED_BY: &str = "the account was connected";
-
-/// How often grants are looked at for what somebody should be told.
-const GRANTS_LOOK: Duration = Duration::from_secs(60);
 
 impl App {
     /// Starts the first sync of an account that was just connected, also where nothing is synced by
@@ -122,47 +120,26 @@ impl App {
         }
         self.supervisor.nudge();
     }
-
-    /// Tells of grants that end or have ended, as long as it is left running.
-    pub async fn watch_grants(&self) {
-        loop {
-            self.look_at_grants().await;
-            self.clock.sleep_until(after(self.clock.now(), GRANTS_LOOK)).await;
-        }
-    }
-
-    /// Tells once of each grant that will end by itself, and of each that is dead: in the log, and to the
-    /// webhook of the alarms.
-    pub async fn look_at_grants(&self) {
-        let notices = match self.store.claim_notices().await {
-            Ok(notices) => notices,
-            Err(problem) => return warn!(%problem, "the grants could not be looked at"),
-        };
-        for notice in notices {
-            let (event, account, name, message) = match notice {
-                Notice::Ending { account, name, at } => {
-                    let message = format!(
-                        "Google ends its permission for `{name}` at {at}: connect the account again \
-                         before, and set the app's publishing status to \"In production\" in the Google \
-                         Cloud console, or it will end again after seven days"
-                    );
-                    ("permission_ending", account, name, message)
-                }
-                Notice::Dead { account, name, reason } => {
-                    let message = format!("`{name}` must be connected again: {reason}");
-                    ("needs_reauth", account, name, message)
-                }
-            };
-            warn!(account = account.0, event, "{message}");
-            if let Some(url) = self.config.alert_webhook_url.clone() {
-                let body = json!({ "event": event, "account": name, "message": message });
-                tokio::spawn(deliver(url, self.clock.clone(), account.0, body));
-            }
-        }
-    }
 }
 
 impl App {
+    /// Starts what goes on for as long as the server does.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn keep(&self, keeper: &Keeper) {
+        let supervisor = self.supervisor.clone();
+        keeper.keep_to_its_end("the schedule", move || {
+            let supervisor = supervisor.clone();
+            async move { supervisor.supervise().await }
+        });
+        let alarms = self.alarms.clone();
+        keeper.keep("the alarms", move || {
+            let alarms = alarms.clone();
+            async move { alarms.watch().await }
+        });
+    }
+
     /// Forgets the permission of an account, and erases its contacts if that is wanted. Returns how many were.
     ///
     /// # Errors
@@ -290,11 +267,10 @@ impl Launcher for GoogleLauncher {
     }
 }
 
-/// Counts runs, and raises the alarm when an account falls silent.
+/// Counts runs, and has the alarm delivered when an account falls silent.
 struct Reporter {
     metrics: Arc<Metrics>,
-    clock: Arc<dyn Clock>,
-    webhook: Option<secrecy::SecretString>,
+    alarms: Arc<Alarms>,
 }
 
 impl Observer for Reporter {
@@ -305,46 +281,7 @@ impl Observer for Reporter {
         }
     }
 
-    fn silent(&self, account: &Account, since: Timestamp) -> BoxFuture<'static, ()> {
-        let Some(url) = self.webhook.clone() else { return Box::pin(async {}) };
-        let clock = self.clock.clone();
-        let (id, name) = (account.id.0, account.name.clone());
-        let message = format!("no sync of account `{name}` has succeeded since {since}");
-        let body = json!({
-            "event": "sync_silent",
-            "account": name,
-            "last_success_at": since.to_string(),
-            "message": message,
-        });
-        Box::pin(deliver(url, clock, id, body))
-    }
-}
-
-/// Posts a notice to the webhook, and tries some more times where that fails.
-async fn deliver(
-    url: secrecy::SecretString,
-    clock: Arc<dyn Clock>,
-    account: i64,
-    body: serde_json::Value,
-) {
-    let client = reqwest::Client::new();
-    for attempt in 1..=5_u32 {
-        let sent = client
-            .post(url.expose_secret())
-            .timeout(Duration::from_secs(10))
-            .json(&body)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        match sent {
-            Ok(_) => return info!(account, "the alarm was delivered"),
-            // The address may hold a secret, so it is not logged.
-            Err(error) => {
-                let problem = error.without_url();
-                warn!(account, attempt, %problem, "the alarm could not be delivered");
-            }
-        }
-        let pause = Duration::from_secs(10 * u64::from(attempt));
-        clock.sleep_until(after(clock.now(), pause)).await;
+    fn silent(&self, _: &Account, _: Timestamp) {
+        self.alarms.nudge();
     }
 }

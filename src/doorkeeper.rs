@@ -22,6 +22,7 @@ use crate::contact::clean;
 use crate::store::{
     Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow, name_key,
 };
+use crate::tasks;
 
 /// How long an answer of the database about access is good for. So long a token that another process has
 /// revoked may still open something.
@@ -317,7 +318,7 @@ impl Access {
             && let Some(now) = self.is_news(&session.id)
         {
             let (store, id) = (self.store.clone(), session.id.clone());
-            tokio::spawn(async move { store.touch_session(&id, now).await });
+            tasks::once("noting who was seen", async move { store.touch_session(&id, now).await });
         }
         Ok(session)
     }
@@ -339,7 +340,10 @@ impl Access {
             && let Some(now) = self.is_news(&token.id)
         {
             let (store, id, from) = (self.store.clone(), token.id.clone(), from.to_owned());
-            tokio::spawn(async move { store.touch_token(&id, &from, now).await });
+            tasks::once(
+                "noting who was seen",
+                async move { store.touch_token(&id, &from, now).await },
+            );
         }
         Ok(token)
     }
@@ -382,7 +386,9 @@ impl Access {
         {
             let (store, id) = (self.store.clone(), device.id.clone());
             let (from, model) = (from.to_owned(), clean(model, 100));
-            tokio::spawn(async move { store.touch_device(&id, &from, &model, now).await });
+            tasks::once("noting who was seen", async move {
+                store.touch_device(&id, &from, &model, now).await
+            });
         }
         Ok(device)
     }

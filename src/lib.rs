@@ -5,6 +5,7 @@
 //! phone can show, and the faces.
 
 pub mod access;
+pub mod alarms;
 pub mod app;
 pub mod clock;
 pub mod config;
@@ -17,11 +18,13 @@ pub mod files;
 pub mod google;
 pub mod handset;
 pub mod number;
+pub mod outbound;
 pub mod phone;
 pub mod simulator;
 pub mod snippet;
 pub mod store;
 pub mod sync;
+pub mod tasks;
 pub mod telemetry;
 pub mod vault;
 pub(crate) mod words;

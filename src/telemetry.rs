@@ -28,6 +28,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 use crate::sync::{AccountId, Delay, Kind, Outcome, words};
+use crate::tasks;
 
 /// Libraries whose debug lines repeat what they send and receive: rows, headers, tokens.
 const TALKATIVE: &[&str] =
@@ -126,6 +127,11 @@ struct ByRoute {
     method: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByTask {
+    task: &'static str,
+}
+
 /// Everything that is counted. Cheap to call from anywhere; share it in an `Arc`.
 pub struct Metrics {
     registry: Registry,
@@ -139,6 +145,8 @@ pub struct Metrics {
     lease: Family<ByAccountState, Gauge>,
     http: Family<ByRequest, Counter>,
     http_seconds: Family<ByRoute, Histogram>,
+    tasks: Family<ByTask, Counter>,
+    alarms_waiting: Gauge,
     last_success: Mutex<BTreeMap<AccountId, Timestamp>>,
     /// Accounts that were told about last.
     known: Mutex<BTreeSet<AccountId>>,
@@ -174,12 +182,23 @@ impl Metrics {
             ),
             lease: family(&mut registry, "lease", "1 for who may sync the account now"),
             http: family(&mut registry, "http_requests", "HTTP requests that were answered"),
+            tasks: family(
+                &mut registry,
+                "task_failures",
+                "Background tasks that panicked or ended before their time",
+            ),
+            alarms_waiting: Gauge::default(),
             run_seconds: run_seconds.clone(),
             http_seconds: http_seconds.clone(),
             last_success: Mutex::default(),
             known: Mutex::default(),
             registry: Registry::default(),
         };
+        registry.register(
+            "alarms_waiting",
+            "Alarms that the webhook has not taken yet",
+            metrics.alarms_waiting.clone(),
+        );
         registry.register_with_unit(
             "run_duration",
             "How long runs took",
@@ -232,6 +251,11 @@ impl Metrics {
         }
     }
 
+    /// How many alarms wait to be delivered.
+    pub fn alarms_waiting(&self, count: u64) {
+        self.alarms_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// `route` is the pattern, such as `/api/contacts/{id}`, never the path of a request.
     pub fn http_request(&self, route: &str, method: &str, status: u16, took: Duration) {
         let (route, method) = (route.to_owned(), known_method(method));
@@ -267,6 +291,10 @@ impl Metrics {
             let micros = now.as_microsecond() - at.as_microsecond();
             let age = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
             self.silence.get_or_create(&ByAccount { account: account.0 }).set(age.as_secs_f64());
+        }
+        for (task, failures) in tasks::failures() {
+            let counter = self.tasks.get_or_create(&ByTask { task });
+            counter.inc_by(failures.saturating_sub(counter.get()));
         }
         let mut out = String::new();
         // Writing to a string cannot fail, and half a page of metrics would be worse than none.

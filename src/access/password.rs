@@ -8,6 +8,8 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::tasks;
+
 /// Characters that a password has to have at least (NIST SP 800-63B, 5.1.1.2 asks for 8).
 pub const PASSWORD_LEN_MIN: usize = 10;
 /// Nobody types more, and hashing a book would only keep the machine busy.
@@ -117,7 +119,7 @@ impl Passwords {
     ) -> Result<T, PasswordError> {
         let _place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| PasswordError::Broken)?;
-        let done = tokio::task::spawn_blocking(move || {
+        let done = tasks::blocking("hashing a password", move || {
             let _turn = turn;
             work()
         });

@@ -30,6 +30,7 @@ use crate::connect::redirect::{self, Verdict};
 use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
 use crate::store::{Bringer, ConsentState, Target};
 use crate::sync::AccountId;
+use crate::tasks;
 use crate::web;
 use crate::web::wire::GoogleClient;
 
@@ -254,7 +255,8 @@ async fn listen(app: &App, bring: mpsc::Sender<Brought>) -> Option<Listener> {
             Ok(listener) => {
                 let served = axum::serve(listener, router.clone())
                     .with_graceful_shutdown(until(stopped.clone()));
-                serving.spawn(served.into_future());
+                let served = served.into_future();
+                serving.spawn(tasks::watched("waiting for the browser", served));
             }
             // Whoever is there takes the answer. A machine may well have no IPv6.
             Err(_) if ip.is_ipv4() => return None,

@@ -5,6 +5,7 @@ use tokio::runtime::Runtime;
 use crate::app::App;
 use crate::cli::exit::Trouble;
 use crate::config::Config;
+use crate::tasks;
 
 /// How much less of a core they get than others that want it, in steps of a tenth (`nice`, 0 to 19).
 #[cfg(target_os = "linux")]
@@ -29,7 +30,7 @@ impl Beside {
             .on_thread_start(give_way)
             .enable_all()
             .build()?;
-        let opening = runtime.spawn(App::open(config));
+        let opening = tasks::once_on(runtime.handle(), "opening", App::open(config));
         let beside = Beside(Some(runtime));
         match opening.await {
             Ok(app) => Ok((app?, beside)),

@@ -22,10 +22,12 @@ use crate::cli::{Desk, local_url, words};
 use crate::clock::{after, between};
 use crate::config::Config;
 use crate::connect::{Ask, WayBack};
+use crate::outbound::{ClientOptions, http_client};
 use crate::simulator::{Options, Simulator};
 use crate::store::{Bringer, HistoryQuery, RunRow};
 use crate::sync::supervisor::Wish;
 use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
+use crate::tasks;
 use crate::web::wire::{self, Outward};
 use crate::web::{Door, Patience};
 use crate::{telemetry, web};
@@ -81,12 +83,10 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let account = connect(&app).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(web::serve(
-        app.clone(),
-        vec![Door::plain(listener)],
-        Patience::default(),
-        until(stopped),
-    ));
+    let serving = tasks::once(
+        "the server",
+        web::serve(app.clone(), vec![Door::plain(listener)], Patience::default(), until(stopped)),
+    );
 
     let shown = show(&app, account, &args, &simulator, &folder, &mut signals, screen).await;
 
@@ -134,7 +134,7 @@ async fn show(
     invite(app, folder, args, screen)?;
 
     let supervisor = app.supervisor.clone();
-    let supervising = tokio::spawn(async move { supervisor.supervise().await });
+    let supervising = tasks::once("the schedule", async move { supervisor.supervise().await });
     let clock = app.clock.clone();
     let end_at = args.seconds.map(|it| after(clock.now(), Duration::from_secs(it)));
     let mut diary = Diary::since(app).await?;
@@ -398,12 +398,12 @@ async fn listen(desk: &Desk) -> Result<(TcpListener, u16), Trouble> {
 /// Goes the way that a browser goes: to the consent page, and back with a code.
 async fn connect(app: &App) -> Result<AccountId, Trouble> {
     let begun = app.connector.begin(&Ask::default(), None).await?;
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(10))
-        .no_proxy()
-        .build()
-        .map_err(|error| Trouble::failed(error.to_string()))?;
+    let options = ClientOptions {
+        total_timeout: Some(Duration::from_secs(10)),
+        proxy: false,
+        ..ClientOptions::default()
+    };
+    let browser = http_client(&options).map_err(|error| Trouble::failed(error.to_string()))?;
     let strange = |what: &str| Trouble::failed(format!("the simulated consent page {what}"));
     let page = browser.get(&begun.url).send().await.map_err(|it| strange(&it.to_string()))?;
     let back = page

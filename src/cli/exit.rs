@@ -103,6 +103,7 @@ impl From<StartError> for Trouble {
         let message = match &error {
             StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
             | StartError::Google(_)
+            | StartError::Client(_)
             | StartError::Key(_) => error.to_string(),
             StartError::Database(_) => {
                 format!("{error}\n\nThe setting is DATABASE_URL; `ringbook config` shows it")

@@ -20,6 +20,7 @@ use crate::clock::after;
 use crate::config::Config;
 use crate::doctor::{self, Verdict};
 use crate::simulator::{self, Options, Simulator};
+use crate::tasks::{self, Keeper};
 use crate::web::{Door, Patience, Rooms, Tls};
 use crate::{telemetry, web};
 
@@ -40,12 +41,11 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     refuse_open_doors(&app).await?;
     greet(&app, desk.screen).await?;
 
-    let supervisor = app.supervisor.clone();
-    let supervising = tokio::spawn(async move { supervisor.supervise().await });
-    let watched = app.clone();
-    let watching = tokio::spawn(async move { watched.watch_grants().await });
+    let keeper = Keeper::new(app.clock.clone());
+    app.keep(&keeper);
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(web::serve(app.clone(), doors, Patience::default(), until(stopped)));
+    let serving = web::serve(app.clone(), doors, Patience::default(), until(stopped));
+    let serving = tasks::once("the server", serving);
     tokio::pin!(serving);
     let asked = tokio::select! {
         asked = signals.next() => asked,
@@ -60,14 +60,14 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
         }
     };
     info!("stopping: {asked:?}");
-    watching.abort();
     let end_at = after(app.clock.now(), STOP);
+    keeper.stop();
     stop.send_replace(true);
     let stopping = async {
         let parked = app.supervisor.shut_down(PARK).await;
         // The runs are what matters. Whoever still listens to us may be cut off.
         let _ = serving.await;
-        let _ = supervising.await;
+        keeper.end().await;
         parked
     };
     tokio::select! {

@@ -18,6 +18,7 @@ use crate::sync::preview::{Preview, PreviewError, preview};
 use crate::sync::schedule::FullReason;
 use crate::sync::supervisor::{FOLLOW_UP_BY, Started, Wish};
 use crate::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
+use crate::tasks;
 use crate::web::wire::synced::{Attempt, Synced, fate_of};
 use crate::web::wire::together::{Fate, deciding};
 use crate::web::wire::{self, Outward};
@@ -347,7 +348,7 @@ pub(crate) async fn attend(
                     }
                     Asked::Terminate => {
                         let supervisor = app.supervisor.clone();
-                        tokio::spawn(async move { supervisor.shut_down(PARK).await });
+                        tasks::once("parking", async move { supervisor.shut_down(PARK).await });
                     }
                 }
             }

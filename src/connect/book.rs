@@ -9,6 +9,7 @@ use crate::google::{People, SetupError};
 use crate::store::DbError;
 use crate::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
 use crate::sync::{AccountId, Delay};
+use crate::tasks;
 
 /// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
 /// reason in the history, where no client can be made.
@@ -100,7 +101,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn open() -> Result<Line, SetupError> {
-        let problem = |error: std::io::Error| SetupError::Client(error.to_string());
+        let problem = SetupError::Thread;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(problem)?;
         let handle = runtime.handle().clone();
@@ -123,7 +124,7 @@ impl Line {
                 self.0.abort();
             }
         }
-        let call = self.runtime.spawn(question);
+        let call = tasks::once_on(&self.runtime, "asking Google", question);
         let _hang_up = HangUp(call.abort_handle());
         call.await.unwrap_or_else(|error| {
             // A panic in the client is a bug, but no reason to lose the run.

@@ -13,6 +13,7 @@ use crate::google::{self, Authorization};
 use crate::store::{AccountError, Bringer, ConsentError, ConsentState, DbError, Target};
 use crate::sync::AccountId;
 use crate::sync::account::AccountName;
+use crate::tasks;
 
 /// What a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +157,9 @@ impl Connector {
         // In a task of its own: Google's code is good once, and what it gives for it must not be lost because
         // a browser was closed.
         let (this, back) = (self.clone(), back.clone());
-        let finishing = tokio::spawn(async move { this.conclude(&state, &back, &asked).await });
+        let finishing = tasks::once("the end of a sign-in at Google", async move {
+            this.conclude(&state, &back, &asked).await
+        });
         finishing.await.unwrap_or_else(|_| {
             Err(ConnectProblem::Unavailable("connecting broke off; begin again".to_owned()))
         })

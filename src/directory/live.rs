@@ -18,6 +18,7 @@ use crate::directory::{Digits, Naming, Record, Snapshot};
 use crate::number::{Number, Region};
 use crate::store::{ContactId, DbError, Store, Version, blocking};
 use crate::sync::AccountId;
+use crate::tasks;
 
 /// Contacts that are read at a time.
 const PART: u32 = 2000;
@@ -219,7 +220,7 @@ impl Directory {
 
     fn begin_making(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> JoinHandle<()> {
         let this = self.clone();
-        self.runtime.spawn(async move {
+        tasks::once_on(&self.runtime, "following the directory", async move {
             if let Err(problem) = this.make_next(turn).await {
                 this.has_failed.store(true, Ordering::Release);
                 warn!(%problem, "the directory could not be brought up to date");

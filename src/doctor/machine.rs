@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Config, DatabaseUrl};
+use crate::tasks;
 
 /// A network drive may hang for ever; whoever asks does not wait for it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub async fn free_space(config: &Config) -> Option<(PathBuf, u64)> {
     let DatabaseUrl::Sqlite { path } = &config.database_url else { return None };
     let path = path.clone();
-    let asked = tokio::task::spawn_blocking(move || {
+    let asked = tasks::blocking("looking at the disk", move || {
         let mut folder = std::path::absolute(path.parent().unwrap_or(Path::new("."))).ok()?;
         while !folder.exists() {
             folder = folder.parent()?.to_owned();

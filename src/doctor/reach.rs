@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::clock::between;
 use crate::doctor::{Finding, bad, ok, warn};
+use crate::outbound::{ClientOptions, http_client, root_cause};
 use crate::words;
 
 /// A clock that is further off than this spoils tokens and schedules.
@@ -17,14 +18,16 @@ const CLOCK_BAD: Duration = Duration::from_secs(120);
 pub async fn reach(app: &App) -> Finding {
     const CHECK: &str = "Google";
     let url = &app.config.google_api_base_url;
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(5))
-        .build();
-    let asked = match client {
-        Ok(client) => client.get(url).send().await,
-        Err(error) => Err(error),
+    let options =
+        ClientOptions { total_timeout: Some(Duration::from_secs(5)), ..ClientOptions::default() };
+    let client = match http_client(&options) {
+        Ok(client) => client,
+        Err(problem) => {
+            let way_out = "look at HTTPS_PROXY and its kin in the environment";
+            return bad(CHECK, problem.to_string(), way_out);
+        }
     };
+    let asked = client.get(url).send().await;
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) => {
@@ -59,15 +62,6 @@ pub async fn reach(app: &App) -> Finding {
 
 fn date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// The innermost reason: the outer ones only say that something failed.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }
 
 #[cfg(test)]

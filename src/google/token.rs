@@ -15,6 +15,7 @@ use super::service_account::{Minter, ServiceKey};
 use crate::clock::{Clock, after};
 use crate::sync::book::FetchError;
 use crate::sync::{Delay, Source};
+use crate::tasks;
 
 /// How long before its end a token is renewed; Google's own library takes as long
 /// (`REFRESH_THRESHOLD` of google-auth: 3 minutes 45 seconds).
@@ -179,9 +180,11 @@ impl AccessTokens {
         let ticket = shared.asked.fetch_add(1, Ordering::AcqRel) + 1;
         // In a task of its own, so that a cancelled run does not lose a refresh token that
         // Google has just replaced.
-        tokio::spawn(async move { shared.obtain(scope, refused, ticket).await })
-            .await
-            .unwrap_or_else(|_| Err(again("renewing the access token broke off".to_owned())))
+        tasks::once("renewing an access token", async move {
+            shared.obtain(scope, refused, ticket).await
+        })
+        .await
+        .unwrap_or_else(|_| Err(again("renewing the access token broke off".to_owned())))
     }
 }
 

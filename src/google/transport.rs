@@ -4,7 +4,6 @@
 
 use std::future::Future;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -13,6 +12,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, RequestBuilder, Response, Url};
 
+use crate::outbound::{self, ClientError, ClientOptions, root_cause};
 use crate::sync::Delay;
 use crate::sync::book::FetchError;
 
@@ -44,44 +44,27 @@ impl Default for Limits {
 pub enum SetupError {
     #[error("`{url}` is not a usable address for {what}; it must be an http or https URL")]
     BadUrl { what: &'static str, url: String },
-    #[error("the HTTP client cannot be made: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the thread that talks to Google cannot be started: {0}")]
+    Thread(std::io::Error),
 }
 
 /// The client that all requests to Google go through.
 ///
 /// It follows no redirects. The API has none, so one comes from a captive portal or a proxy, and
 /// following it would show the request to a stranger and take the stranger's page for an answer.
+///
+/// # Errors
+/// When the machine cannot do TLS, or a proxy in the environment has no usable address.
 pub fn http_client(limits: &Limits) -> Result<Client, SetupError> {
-    let builder = || {
-        Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(limits.connect_timeout)
-            .referer(false)
-            // Unpacked here instead, where the size is watched and a wrong label does no harm.
-            .gzip(false)
+    let options = ClientOptions {
+        connect_timeout: limits.connect_timeout,
+        // Watched piece by piece instead.
+        total_timeout: None,
+        ..ClientOptions::default()
     };
-    builder()
-        .build()
-        // A container without CA certificates is no reason to fail: we carry Mozilla's.
-        .or_else(|_| builder().tls_backend_preconfigured(bundled_roots()).build())
-        .map_err(|error| SetupError::Client(describe(error)))
-}
-
-fn bundled_roots() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    // The default versions are always there with this provider; were they not, rustls's own
-    // builder says the same with the process's provider.
-    let config = match rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-    {
-        Ok(builder) => builder,
-        Err(_) => rustls::ClientConfig::builder(),
-    };
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
+    Ok(outbound::http_client(&options)?)
 }
 
 /// Reads a setting that is an address.
@@ -220,23 +203,13 @@ fn describe(error: reqwest::Error) -> String {
     } else {
         "the connection to Google broke off"
     };
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    format!("{what}: {cause}")
+    format!("{what}: {}", root_cause(&error))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_client_can_be_made_with_the_systems_and_with_our_own_certificates() {
-        http_client(&Limits::default()).unwrap();
-        Client::builder().tls_backend_preconfigured(bundled_roots()).build().unwrap();
-    }
 
     #[test]
     fn only_http_addresses_are_taken() {

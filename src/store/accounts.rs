@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::contact::ResourceName;
 use crate::store::Store;
+use crate::store::alarms::{self, AlarmEvent};
 use crate::store::db::{DbError, Row, Tx, int};
 use crate::store::page::next_version;
 use crate::sync::account::{AccountName, BadName, Condition, same_name};
@@ -274,15 +275,25 @@ impl Store {
         self.set_schedules(&[account], schedule).await
     }
 
-    /// Notes that the alarm about this account was given. Only the first of several gets `true`.
+    /// Raises the alarm about an account that has been silent for too long: it is put down to be delivered.
+    /// Only the first of several gets `true`.
     pub async fn claim_alert(&self, account: AccountId) -> Result<bool, DbError> {
         const CLAIM: &str =
             "update account set alerted_at = $2 where id = $1 and alerted_at is null";
+        const SINCE: &str =
+            "select coalesce(last_success_at, created_at) from account where id = $1";
         let tx = self.db.begin_durable().await?;
         let now = tx.now(&*self.clock).await?;
-        let claimed = tx.exec(CLAIM, &[account.0.into(), now.into()]).await?;
+        let claimed = tx.exec(CLAIM, &[account.0.into(), now.into()]).await? > 0;
+        if claimed {
+            let since = match tx.row(SINCE, &[account.0.into()]).await? {
+                Some(row) => row.opt_time(0)?,
+                None => None,
+            };
+            alarms::raise(&tx, account, AlarmEvent::Silent, since, "", now).await?;
+        }
         tx.commit().await?;
-        Ok(claimed > 0)
+        Ok(claimed)
     }
 
     /// Writes, but nothing: to see whether the database lets us.

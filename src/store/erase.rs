@@ -251,7 +251,8 @@ async fn end(tx: &Tx, what: Erasing, account: AccountId) -> Result<(), DbError> 
             then google_id else null end
         where id = $1";
     const LABELS: &str = "delete from label where account = $1";
-    const REST: [&str; 4] = [
+    const REST: [&str; 5] = [
+        "delete from alarm where account = $1",
         "delete from run where account = $1",
         "delete from oauth_grant where account = $1",
         "delete from lease where account = $1",

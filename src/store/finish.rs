@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use crate::contact::ResourceName;
+use crate::store::alarms;
 use crate::store::db::{Arg, DbError, Tx, int};
 use crate::store::gate::{CANCEL, Lease, WriteError};
 use crate::store::ids::ContactId;
@@ -391,7 +392,8 @@ pub(super) async fn succeed(
     let account = run.account().0;
     let args =
         [account.into(), now.into(), full.into(), run.0.into(), changes.into(), Arg::from(book)];
-    tx.exec(SUCCESS, &args).await.map(|_| ())
+    tx.exec(SUCCESS, &args).await?;
+    alarms::recover(tx, run.account(), now).await
 }
 
 async fn cancel_asked(tx: &Tx, run: RunId) -> Result<bool, DbError> {

@@ -9,6 +9,7 @@ use crate::clock::after;
 use crate::contact::ResourceName;
 use crate::store::Store;
 use crate::store::accounts::{AccountError, NeedsReauth, add, check_free, free_name, needs_reauth};
+use crate::store::alarms::{self, AlarmEvent};
 use crate::store::db::{Arg, DbError, Row, Tx};
 use crate::store::gate::take_away;
 use crate::store::secrets;
@@ -368,6 +369,11 @@ impl Store {
                 (ENDING, Notice::Ending { account, name, at: row.time(2)? })
             };
             if tx.exec(claim, &[account.0.into(), now.into()]).await? > 0 {
+                let (event, since, detail) = match &notice {
+                    Notice::Dead { reason, .. } => (AlarmEvent::NeedsReauth, now, reason.as_str()),
+                    Notice::Ending { at, .. } => (AlarmEvent::PermissionEnding, *at, ""),
+                };
+                alarms::raise(&tx, account, event, Some(since), detail, now).await?;
                 notices.push(notice);
             }
         }

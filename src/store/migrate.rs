@@ -41,6 +41,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0009_audit_names.sql"),
         include_str!("migrations/postgres/0009_audit_names.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0010_alarms.sql"),
+        include_str!("migrations/postgres/0010_alarms.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

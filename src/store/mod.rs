@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod alarms;
 mod audit;
 mod consents;
 mod contacts;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use access::{DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_key};
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
+pub use alarms::{AlarmEvent, AlarmRow};
 pub use audit::{Act, AuditQuery, AuditRow};
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};

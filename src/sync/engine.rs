@@ -18,6 +18,7 @@ use crate::sync::backoff::Jitter;
 use crate::sync::book::{AddressBook, FetchError, ListRequest, Page, Verdict};
 use crate::sync::run::{Ending, Event, Run, Step, Stop};
 use crate::sync::{Delay, Outcome, Phase};
+use crate::tasks;
 
 /// How the engine's part in a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -309,7 +310,7 @@ impl<B: AddressBook> Engine<B> {
         self.drop_ahead();
         self.requests += 1;
         let (book, wanted) = (self.tools.book.clone(), request.clone());
-        let task = tokio::spawn(async move { book.list(&wanted).await });
+        let task = tasks::once("fetching ahead", async move { book.list(&wanted).await });
         self.ahead = Some((request, task));
     }
 

@@ -23,6 +23,7 @@ use crate::sync::engine::Finished;
 use crate::sync::run::Stop;
 use crate::sync::schedule::{self, Cadence, Due, Plan};
 use crate::sync::{AccountId, Kind, Outcome, RunId, Trigger};
+use crate::tasks;
 
 /// Makes an engine for a run that has begun, and lets it run.
 pub trait Launcher: Send + Sync + 'static {
@@ -38,8 +39,9 @@ pub trait Observer: Send + Sync + 'static {
     /// A run that this process started is over.
     fn run_ended(&self, account: &Account, run: &RunRow);
 
-    /// No run of this account has succeeded for too long. Told once for each such time.
-    fn silent(&self, account: &Account, since: Timestamp) -> BoxFuture<'static, ()>;
+    /// No run of this account has succeeded for too long. Told once for each such time, after the alarm was
+    /// put down in the database to be delivered.
+    fn silent(&self, account: &Account, since: Timestamp);
 }
 
 /// The settings of a supervisor.
@@ -97,6 +99,7 @@ struct Inner {
     /// Accounts whose contacts this process is taking away.
     erasing: Mutex<HashSet<AccountId>>,
     nudge: Notify,
+    wakefulness: Mutex<Wakefulness>,
     /// Set once; no run starts after it.
     closing: watch::Sender<bool>,
     /// Where it was made: that is where its runs are at home, whoever starts them.
@@ -110,6 +113,17 @@ struct Running {
     done: watch::Receiver<Option<Finished>>,
 }
 
+/// Since when this process has been looking at the accounts without a break, and when it looked last.
+#[derive(Clone, Copy)]
+struct Wakefulness {
+    since: Timestamp,
+    looked_at: Timestamp,
+}
+
+/// A longer break between two looks is a machine that was asleep.
+const ASLEEP: Duration = Duration::from_secs(300);
+/// After a start or a sleep, silence is judged when the first run has ended, or after this long.
+const GRACE: Duration = Duration::from_secs(900);
 /// How often the accounts are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// The follow-up of a full sync starts this much later, so that a person's next wish can come first.
@@ -132,7 +146,9 @@ impl Supervisor {
         observer: Arc<dyn Observer>,
         options: Options,
     ) -> Supervisor {
+        let now = store.clock().now();
         Supervisor(Arc::new(Inner {
+            wakefulness: Mutex::new(Wakefulness { since: now, looked_at: now }),
             store,
             launcher,
             observer,
@@ -215,7 +231,7 @@ impl Supervisor {
         }
         let (this, account) = (self.clone(), wish.account);
         let work = inner.launcher.launch(beginning, stopped);
-        inner.runtime.spawn(async move {
+        tasks::once_on(&inner.runtime, "a sync", async move {
             let ended = Ended { supervisor: this.clone(), account, run, tell };
             let finished = work.await;
             ended.with(finished).await;
@@ -300,7 +316,7 @@ impl Supervisor {
     ) {
         self.erasing().insert(account);
         let this = self.clone();
-        self.0.runtime.spawn(async move {
+        tasks::once_on(&self.0.runtime, "erasing contacts", async move {
             let done = this.0.store.erasure(account).finish().await;
             this.erasing().remove(&account);
             match &done {
@@ -385,6 +401,7 @@ impl Supervisor {
     /// When the accounts cannot be read.
     pub async fn look(&self) -> Result<(), DbError> {
         let inner = &self.0;
+        let awake_since = self.awake_since(inner.store.clock().now());
         for account in inner.store.erasures().await? {
             // Another process's, or nobody's any more; two do no harm.
             if !self.erasing().contains(&account) {
@@ -411,7 +428,7 @@ impl Supervisor {
                 }
             }
             let now = inner.store.clock().now();
-            self.alarm(&account, now).await?;
+            self.alarm(&account, now, awake_since).await?;
             self.start_due(&account, now).await;
         }
         Ok(())
@@ -451,9 +468,31 @@ impl Supervisor {
         }
     }
 
-    /// Silence is an alarm: told once for each time that it lasts too long.
-    async fn alarm(&self, account: &Account, now: Timestamp) -> Result<(), DbError> {
+    /// Notes a look at the accounts, and says since when there was no break between two of them.
+    fn awake_since(&self, now: Timestamp) -> Timestamp {
+        let mut it = self.0.wakefulness.lock().unwrap_or_else(PoisonError::into_inner);
+        if between(it.looked_at, now) > ASLEEP {
+            it.since = now;
+        }
+        // A clock that was set back must not put the judgement off.
+        it.since = it.since.min(now);
+        it.looked_at = now;
+        it.since
+    }
+
+    /// Silence is an alarm: raised once for each time that it lasts too long. A machine that was off for a
+    /// weekend gets its first chance before it is judged.
+    async fn alarm(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        awake_since: Timestamp,
+    ) -> Result<(), DbError> {
         let inner = &self.0;
+        let has_tried = account.standing.last_ended.is_some_and(|at| at >= awake_since);
+        if !has_tried && between(awake_since, now) < GRACE {
+            return Ok(());
+        }
         let since = account.last_success_at.unwrap_or(account.created_at);
         let silent = between(since, now) >= inner.options.alert_after;
         let planned = self.plan(account).is_some_and(|plan| !plan.paused);
@@ -464,7 +503,7 @@ impl Supervisor {
             && inner.store.claim_alert(account.id).await?
         {
             error!(account = account.id.0, %since, "no sync of account {} has succeeded since {since}", account.id.0);
-            tokio::spawn(inner.observer.silent(account, since));
+            inner.observer.silent(account, since);
         }
         Ok(())
     }

@@ -176,6 +176,7 @@ pub(crate) async fn metrics(State(web): State<Web>) -> Result<Response, Problem>
 async fn measure(web: &Web) -> Result<(), DbError> {
     let metrics = &web.app.metrics;
     let accounts = web.app.store.accounts().await?;
+    metrics.alarms_waiting(web.app.store.alarms_waiting().await?);
     metrics.keep_only(accounts.iter().map(|it| it.id));
     for account in accounts {
         metrics.contacts(account.id, "active", account.counts.live);

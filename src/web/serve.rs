@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 use crate::app::App;
 use crate::clock::{Clock, after};
 use crate::config::Network;
+use crate::tasks;
 use crate::web::guests::{Guest, Guests};
 use crate::web::input::{Peer, Secure};
 use crate::web::tls::{Greeting, Tls};
@@ -123,10 +124,15 @@ pub async fn serve(
         };
         if let Some(tls) = &door.tls {
             let (tls, house) = (tls.clone(), house.clone());
-            keepers.spawn(async move { house.look_after(&tls).await });
+            keepers.spawn(tasks::watched("looking after the certificate", async move {
+                while !house.is_closing() {
+                    let looking = house.look_after(&tls);
+                    tasks::attempt("looking after the certificate", looking).await;
+                }
+            }));
         }
         let house = house.clone();
-        keepers.spawn(async move { house.keep(door, router).await });
+        keepers.spawn(tasks::watched("a door", async move { house.keep_open(door, router).await }));
     }
     shutdown.await;
     close.send_replace(true);
@@ -152,8 +158,27 @@ struct House {
 }
 
 impl House {
-    /// Lets in whoever comes, until the house closes; then waits for those who are in.
-    async fn keep(self: Arc<House>, door: Door, router: Router) {
+    /// Keeps a door open until the house closes, also if accepting at it fails: nothing else would tell that
+    /// the server does not answer any more.
+    async fn keep_open(self: Arc<House>, door: Door, router: Router) {
+        while !self.is_closing() {
+            let accepting = self.clone().accept(&door, &router);
+            if let Some(mut open) = tasks::attempt("accepting connections", accepting).await {
+                // From now on others are refused at once.
+                drop(door);
+                while open.join_next().await.is_some() {}
+                return;
+            }
+            self.clock.sleep_until(after(self.clock.now(), BREATH)).await;
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Accepts connections until the house closes. Returns those that are open then.
+    async fn accept(self: Arc<House>, door: &Door, router: &Router) -> JoinSet<()> {
         let mut closing = self.closing.clone();
         let mut connections = JoinSet::new();
         loop {
@@ -178,10 +203,10 @@ impl House {
                         continue;
                     };
                     let (house, tls, router) = (self.clone(), door.tls.clone(), router.clone());
-                    connections.spawn(async move {
+                    connections.spawn(tasks::watched("a connection", async move {
                         house.receive(stream, Peer(peer), tls, router).await;
                         drop((seat, guest));
-                    });
+                    }));
                 }
                 Err(problem) if is_the_clients(&problem) => {}
                 Err(problem) => {
@@ -190,8 +215,7 @@ impl House {
                 }
             }
         }
-        drop(door);
-        while connections.join_next().await.is_some() {}
+        connections
     }
 
     async fn seat(&self) -> Option<OwnedSemaphorePermit> {
@@ -280,7 +304,7 @@ impl House {
             }
             let tls = tls.clone();
             // Files are read, from a disk that may be slow.
-            let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+            let _ = tasks::blocking("reading the certificate", move || tls.reload()).await;
         }
     }
 }

@@ -247,13 +247,13 @@ async fn whoever_must_connect_again_is_told_at_the_webhook_once() {
     let world = World::with(Database::Sqlite, 3, &[("ALERT_WEBHOOK_URL", &url)]).await;
     world.google.revoke_grants();
     world.app.connector.refresh(&world.status().await).await.unwrap_err();
-    world.app.look_at_grants().await;
+    world.app.alarms.look().await;
     let wait = tokio::time::timeout(Duration::from_secs(20), letters.recv());
     let letter = wait.await.unwrap().unwrap();
     assert_eq!((&letter["event"], &letter["account"]), (&json!("needs_reauth"), &json!("Google")));
     let message = letter["message"].as_str().unwrap();
     assert!(message.contains("must be connected again"), "{message}");
-    world.app.look_at_grants().await;
+    world.app.alarms.look().await;
     tokio::task::yield_now().await;
     assert!(letters.try_recv().is_err(), "it was said already");
 }

@@ -426,9 +426,7 @@ impl Launcher for Unlucky {
 impl Observer for Unlucky {
     fn run_ended(&self, _: &Account, _: &RunRow) {}
 
-    fn silent(&self, _: &Account, _: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
+    fn silent(&self, _: &Account, _: Timestamp) {}
 }
 
 #[tokio::test]

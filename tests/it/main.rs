@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod alarms;
 mod api;
 mod cli;
 mod connecting;

@@ -72,9 +72,8 @@ struct Watcher {
 impl Observer for Watcher {
     fn run_ended(&self, _: &Account, _: &RunRow) {}
 
-    fn silent(&self, _: &Account, _: Timestamp) -> BoxFuture<'static, ()> {
+    fn silent(&self, _: &Account, _: Timestamp) {
         self.alarms.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async {})
     }
 }
 
@@ -218,6 +217,41 @@ async fn failures_are_retried_ever_more_slowly_and_silence_alarms_once() {
     *office.fails.lock().unwrap() = true;
     office.watch(30 * 60).await;
     assert_eq!(office.watcher.alarms.load(Ordering::SeqCst), 2, "a new silence is a new alarm");
+}
+
+#[tokio::test]
+async fn after_a_weekend_off_silence_is_judged_after_the_first_attempt() {
+    let weekend = Duration::from_secs(60 * 3600);
+    let alarms = |office: &Office| office.watcher.alarms.load(Ordering::SeqCst);
+    let office = Office::new().await;
+    office.watch(5).await;
+    office.clock.advance(weekend);
+    office.look().await;
+    office.watch(60).await;
+    assert_eq!(alarms(&office), 0, "the first attempt succeeded");
+    *office.fails.lock().unwrap() = true;
+    office.clock.advance(weekend);
+    office.look().await;
+    assert_eq!(alarms(&office), 0, "the first attempt has just begun");
+    office.watch(2).await;
+    assert_eq!(alarms(&office), 1, "the first attempt failed");
+    // The same where the process was started after the weekend.
+    let started = Supervisor::new(
+        office.store().clone(),
+        Arc::new(Scripted {
+            store: office.store().clone(),
+            settings: Settings::default(),
+            fails: Arc::clone(&office.fails),
+            hangs: Arc::clone(&office.hangs),
+        }),
+        office.watcher.clone(),
+        office.supervisors[0].options().clone(),
+    );
+    *office.fails.lock().unwrap() = false;
+    office.watch(130).await;
+    office.clock.advance(weekend);
+    started.look().await.unwrap();
+    assert_eq!(alarms(&office), 1, "nothing was tried yet");
 }
 
 #[tokio::test]

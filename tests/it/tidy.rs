@@ -96,13 +96,13 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "access",
-        ours: &["clock", "sync"],
+        ours: &["clock", "sync", "tasks"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "who may do what is decided without asking anybody",
     },
     Part {
         path: "doorkeeper",
-        ours: &["access", "clock", "config", "contact", "store"],
+        ours: &["access", "clock", "config", "contact", "store", "tasks"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "the doorkeeper brings access and the store together; how people ask is the faces' business",
     },
@@ -132,7 +132,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "sync/engine",
-        ours: &["clock", "config", "contact", "store", "sync::*", "telemetry"],
+        ours: &["clock", "config", "contact", "store", "sync::*", "tasks", "telemetry"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "the engine reaches Google through `AddressBook` and the database through the store",
     },
@@ -144,7 +144,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "sync/supervisor",
-        ours: &["clock", "config", "contact", "store", "sync::*", "telemetry"],
+        ours: &["clock", "config", "contact", "store", "sync::*", "tasks", "telemetry"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "the supervisor starts runs; how they are asked for is the business of the faces",
     },
@@ -157,13 +157,13 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "google",
-        ours: &["clock", "config", "contact", "sync", "telemetry"],
+        ours: &["clock", "config", "contact", "outbound", "sync", "tasks", "telemetry"],
         crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
         why: "Google's JSON stops here; what is kept and shown is decided elsewhere",
     },
     Part {
         path: "store",
-        ours: &["access", "clock", "config", "contact", "files", "sync", "vault"],
+        ours: &["access", "clock", "config", "contact", "files", "outbound", "sync", "vault"],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
         why: "the store keeps what it is given, and knows neither Google nor any face",
     },
@@ -175,7 +175,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "directory/live",
-        ours: &["clock", "contact", "directory", "number", "store", "sync"],
+        ours: &["clock", "contact", "directory", "number", "store", "sync", "tasks"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "the directory follows the store; which face shows it is not its business",
     },
@@ -204,6 +204,7 @@ const PARTS: &[Part] = &[
             "snippet",
             "store",
             "sync::*",
+            "tasks",
             "telemetry",
         ],
         crates: Crates::Not(&[DRIVERS, CLIENT, TERMINAL]),
@@ -212,29 +213,35 @@ const PARTS: &[Part] = &[
     Part {
         path: "app",
         ours: &[
+            "alarms",
             "doorkeeper",
             "clock",
             "config",
             "connect",
             "directory",
             "google",
+            "outbound",
             "store",
             "sync::*",
+            "tasks",
             "telemetry",
             "vault",
         ],
-        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "the app puts the parts together for every face, so it knows none of them",
     },
     Part {
         path: "connect",
-        ours: &["clock", "config", "contact", "google", "store", "sync::*", "telemetry"],
+        ours: &["clock", "config", "contact", "google", "store", "sync::*", "tasks", "telemetry"],
         crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
         why: "connecting brings Google and the store together; how people are asked is the faces' business",
     },
     Part {
         path: "doctor",
-        ours: &["app", "clock", "config", "connect", "google", "store", "sync::*", "words"],
+        ours: &[
+            "app", "clock", "config", "connect", "google", "outbound", "store", "sync::*", "tasks",
+            "words",
+        ],
         crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
         why: "the doctor looks at everything for every face, so it knows none of them",
     },
@@ -258,7 +265,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "telemetry",
-        ours: &["config", "sync"],
+        ours: &["config", "sync", "tasks"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "everybody counts, so the counters know nobody but the words they count by",
     },
@@ -275,6 +282,24 @@ const PARTS: &[Part] = &[
             "thiserror",
         ]),
         why: "the vault seals what it is handed, and knows neither whose it is nor where it is kept",
+    },
+    Part {
+        path: "outbound",
+        ours: &[],
+        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        why: "whom to trust and how to ask does not depend on what is asked",
+    },
+    Part {
+        path: "alarms",
+        ours: &["clock", "outbound", "store"],
+        crates: Crates::Not(&[DRIVERS, SERVERS, TERMINAL]),
+        why: "alarms are delivered from the database; what raises them is not their business",
+    },
+    Part {
+        path: "tasks",
+        ours: &["clock"],
+        crates: Crates::Only(&["futures_util", "tokio", "tokio_util", "tracing"]),
+        why: "a task is started and watched without knowing what it does",
     },
     Part {
         path: "clock",
@@ -318,6 +343,50 @@ fn every_arrow_between_modules_is_a_drawn_one() {
                         wrong.push(format!("src/{}: may not use `{name}`: {why}", file.name));
                     }
                 }
+            }
+        }
+    }
+    report(wrong);
+}
+
+#[test]
+fn http_clients_and_tasks_are_made_in_one_place_each() {
+    const CLIENTS: &[&str] = &[
+        "Client::new",
+        "Client::builder",
+        "ClientBuilder",
+        "Client::default",
+        "reqwest::get",
+        "danger_accept",
+        "load_native_certs",
+        "TLS_SERVER_ROOTS",
+    ];
+    const TASKS: &[&str] =
+        &["tokio::spawn", "task::spawn", "spawn_blocking", "spawn_local", "thread::spawn"];
+    // They stand beside the program, and end with the test or the command that they serve.
+    let is_free = |name: &str| is_in(name, "simulator") || is_in(name, "hostile");
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|it| !is_free(&it.name)) {
+        if !is_in(&file.name, "outbound") {
+            for word in CLIENTS.iter().filter(|word| has_word(&file.code, word)) {
+                wrong.push(format!("src/{}: `{word}`: ask `outbound` for a client", file.name));
+            }
+        }
+        if file.name == "tasks.rs" {
+            continue;
+        }
+        // Reading the terminal is nothing to start again.
+        let mut code =
+            file.code.replace("std::thread::spawn(move || {\n        for line in io::stdin", "");
+        code.retain(|it| !it.is_whitespace());
+        for word in TASKS.iter().filter(|word| code.contains(*word)) {
+            wrong.push(format!("src/{}: `{word}`: start it with `tasks`", file.name));
+        }
+        for (at, _) in code.match_indices(".spawn(") {
+            let what = &code[at + ".spawn(".len()..];
+            if !["tasks::watched(", "move||runtime.block_on("].iter().any(|it| what.starts_with(it))
+            {
+                wrong.push(format!("src/{}: a bare `.spawn(`: start it with `tasks`", file.name));
             }
         }
     }

@@ -180,7 +180,5 @@ impl Observer for SimObserver {
         self.table.lock().touch();
     }
 
-    fn silent(&self, _: &Account, _: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
+    fn silent(&self, _: &Account, _: Timestamp) {}
 }

@@ -7,6 +7,7 @@ use tower::ServiceExt;
 
 use crate::cli::exit::Trouble;
 use crate::handset::{Page, Received};
+use crate::outbound::{ClientOptions, http_client, root_cause};
 
 type Headers = &'static [(&'static str, &'static str)];
 
@@ -49,11 +50,12 @@ impl Answer {
 
 impl Line {
     pub(super) fn to_server(headers: Headers) -> Result<Line, Trouble> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::limited(3))
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| Trouble::failed(error.to_string()))?;
+        let options = ClientOptions {
+            total_timeout: Some(PATIENCE),
+            redirects: 3,
+            ..ClientOptions::default()
+        };
+        let client = http_client(&options).map_err(|error| Trouble::failed(error.to_string()))?;
         Ok(Line { headers, end: End::Server(client) })
     }
 
@@ -96,9 +98,5 @@ impl Line {
 
 /// What went wrong at the bottom, in one line.
 fn reason(error: reqwest::Error) -> String {
-    let mut deepest: &dyn std::error::Error = &error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
+    root_cause(&error)
 }

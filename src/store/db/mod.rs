@@ -23,6 +23,7 @@ pub(crate) use self::values::{Arg, Row, int};
 use self::text::{chunk, lists, numbered, tuples};
 use self::values::Value;
 use crate::clock::Clock;
+use crate::outbound::{Judge, Trust, trusted};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -128,13 +129,9 @@ impl Db {
         config.connect_timeout(Duration::from_secs(10));
         config.tcp_user_timeout(TIMEOUT);
         config.keepalives_idle(Duration::from_secs(30));
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| DbError::Pool(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = Judge::new(Trust::ChainAndName, trusted().clone())
+            .and_then(Judge::client_config)
+            .map_err(|error| DbError::Pool(error.to_string()))?;
         let manager = deadpool_postgres::Manager::new(
             config,
             tokio_postgres_rustls::MakeRustlsConnect::new(tls),

@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::access::{Right, SecretHash, Who, host_of, household, is_local, is_meant_for_us};
 use crate::config::Network;
 use crate::store::{Act, DbError};
+use crate::tasks;
 use crate::web::Web;
 use crate::web::input::{
     Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid, was_forwarded,
@@ -170,7 +171,7 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
 async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Response {
     let app = web.app.clone();
     // In a task of its own: who hangs up in the middle must not leave an act that nobody wrote down.
-    let acting = tokio::spawn(async move {
+    let acting = tasks::once("an act of an administrator", async move {
         let response = next.run(request).await;
         let mut act = outcome(act, &response);
         // A form may name by its id what it is about.

@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock, between};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// No input takes a hundredth of this, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 macro_rules! no_bytes_break {
     ($($name:ident: $target:literal,)+) => {

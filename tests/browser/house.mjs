@@ -9,6 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+// How long is waited for what must come. Nothing takes long; this is for a machine with much else to do.
+export const PATIENCE = 180_000;
+
 export const ADMIN = { name: "ada", password: "correct horse battery" };
 
 // Starts a command whose first line says where it is.
@@ -125,20 +128,35 @@ export class House {
   }
 }
 
+// A port that is given to no other test, also of other test runs, as long as this process lives: names in
+// the kernel see to that. Below are no ports of connections, and above are those of `program.rs`.
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (let port = 12_000; port < 20_000; port += 1) {
+    if (await listens(createServer(), { path: `\0ringbook-browser-port-${port}` })) {
+      const probe = createServer();
+      if (await listens(probe, { port, host: "0.0.0.0" })) {
+        probe.close();
+        await once(probe, "close");
+        return port;
+      }
+    }
+  }
+  throw new Error("no port is free");
+}
+
+function listens(server, where) {
+  server.unref();
+  return new Promise((tell) => {
+    server.once("error", () => tell(false));
+    server.listen(where, () => tell(true));
+  });
 }
 
 // Asks until the answer is yes.
-export async function until(what, ask, patience = 20_000) {
+export async function until(what, ask, patience = PATIENCE) {
   const end = Date.now() + patience;
   while (!(await ask())) {
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    if (Date.now() > end) throw new Error(`${what} did not come within ${patience / 1000} s`);
     await new Promise((go) => setTimeout(go, 20));
   }
 }

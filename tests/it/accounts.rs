@@ -18,6 +18,7 @@ use ringbook::sync::supervisor::Wish;
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
 use serde_json::{Value, json};
 
+use crate::support::PATIENCE;
 use crate::support::app::TestApp;
 use crate::support::both::on_both;
 use crate::support::never::NEVER;
@@ -90,7 +91,7 @@ fn assert_sound(app: &App) {
 
 /// Waits until no account is marked any more, as a server that finds the marks would bring about.
 async fn gone_on_with(app: &App) {
-    let deadline = after(SystemClock.now(), Duration::from_secs(20));
+    let deadline = after(SystemClock.now(), PATIENCE);
     while !app.store.erasures().await.unwrap().is_empty() {
         app.supervisor.look().await.unwrap();
         assert!(SystemClock.now() < deadline, "nobody went on");
@@ -283,7 +284,7 @@ on_both! {
         let erased = world.app.supervisor.erase(world.account, Erasing::Contacts).await.unwrap();
         assert_eq!(erased, 20);
         world.google.clear_faults();
-        other.supervisor.shut_down(Duration::from_secs(10)).await;
+        other.supervisor.shut_down(PATIENCE).await;
         let run = started.run;
         started.finished().await;
         let row = world.app.store.run(run).await.unwrap().unwrap();
@@ -303,7 +304,7 @@ on_both! {
         world.app.supervisor.erase(world.account, Erasing::Account).await.unwrap();
         assert!(world.app.store.account(world.account).await.unwrap().is_none());
         world.google.clear_faults();
-        other.supervisor.shut_down(Duration::from_secs(10)).await;
+        other.supervisor.shut_down(PATIENCE).await;
         started.finished().await;
         assert!(world.app.store.account(world.account).await.unwrap().is_none());
         assert!(mirrored(&world.app, world.account).await.is_empty());

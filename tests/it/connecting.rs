@@ -12,6 +12,7 @@ use ringbook::store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Ta
 use ringbook::sync::{FailureCode, Kind, Outcome};
 use serde_json::{Value, json};
 
+use crate::support::PATIENCE;
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
 use crate::support::program::{Program, free_port};
@@ -248,7 +249,7 @@ async fn whoever_must_connect_again_is_told_at_the_webhook_once() {
     world.google.revoke_grants();
     world.app.connector.refresh(&world.status().await).await.unwrap_err();
     world.app.alarms.look().await;
-    let wait = tokio::time::timeout(Duration::from_secs(20), letters.recv());
+    let wait = tokio::time::timeout(PATIENCE, letters.recv());
     let letter = wait.await.unwrap().unwrap();
     assert_eq!((&letter["event"], &letter["account"]), (&json!("needs_reauth"), &json!("Google")));
     let message = letter["message"].as_str().unwrap();

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::app::{Answer, TestApp};
 use crate::support::world::{Database, World};
+use crate::support::{PATIENCE, TRIES};
 
 async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
@@ -192,6 +193,18 @@ fn hasty() -> Patience {
     }
 }
 
+/// One in such a hurry may also hang up on a test that the machine holds up: then it is asked again.
+async fn assert_answers(app: &TestApp) {
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+    for _ in 1..TRIES {
+        let answer = client.get(app.url("/health/live")).send().await;
+        if answer.is_ok_and(|it| it.status() == 200) {
+            return;
+        }
+    }
+    assert_eq!(app.get("/health/live").await.status, 200);
+}
+
 /// A client at another address of this machine.
 async fn call_from(source: &str, address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
@@ -208,7 +221,7 @@ async fn a_header_that_trickles_in_is_not_waited_for_and_harms_nobody() {
         stream.write_all(b"GET /api/sync/status HTTP/1.1\r\nhost: a\r\nx-").await.unwrap();
         sleepy.push(stream);
     }
-    assert_eq!(app.get("/health/live").await.status, 200);
+    assert_answers(&app).await;
     for mut stream in sleepy {
         let mut rest = Vec::new();
         // Ends only when the server hangs up.
@@ -237,7 +250,7 @@ async fn an_answer_that_nobody_takes_is_not_offered_for_ever() {
     let request = "GET /api/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     // Never reads a byte. It is written to until the server has had enough and hangs up.
     while stream.write_all(request.as_bytes()).await.is_ok() {}
-    assert_eq!(app.get("/health/live").await.status, 200);
+    assert_answers(&app).await;
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ use ringbook::sync::book::{
     AddressBook, Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Verdict,
 };
 
+use crate::support::PATIENCE;
+
 const NOW: &str = "2026-03-01T12:00:00Z";
 
 /// Time stands still; nothing under test waits.
@@ -123,9 +125,9 @@ fn grant(generation: i64, access: &str, seconds_left: u64) -> Grant {
 fn limits() -> Limits {
     Limits {
         body_max: 1 << 20,
-        connect_timeout: Duration::from_secs(5),
-        idle_timeout: Duration::from_secs(5),
-        total_timeout: Duration::from_secs(10),
+        connect_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        total_timeout: PATIENCE,
     }
 }
 

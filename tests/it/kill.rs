@@ -17,9 +17,9 @@ use ringbook::sync::{Outcome, RunId};
 use secrecy::ExposeSecret;
 
 use crate::support::chance::Chance;
-use crate::support::long;
-use crate::support::program::{PATIENCE, Program, free_port};
+use crate::support::program::{Program, free_port};
 use crate::support::world::{Database, World, assert_books_balance};
+use crate::support::{PATIENCE, TRIES, long};
 
 /// In how much time a new run can start after a process of the same machine was killed.
 const KILLED: Duration = Duration::from_secs(2);
@@ -218,7 +218,11 @@ impl Fleet {
             if at_work {
                 return took;
             }
-            assert!(asked < limit, "refused after {asked:?} of {limit:?}");
+            if asked >= limit {
+                // What a request takes that needs no database, on this machine and now.
+                let usual = self.ask(other, "/health/live").await;
+                assert!(asked < limit + usual * 10, "refused after {asked:?} of {limit:?}");
+            }
             nap(Duration::from_millis(20)).await;
         }
     }
@@ -334,16 +338,39 @@ impl Fleet {
 
     async fn assert_readable(&self, victim: usize) {
         let other = (victim + 1) % self.servers.len();
-        let ask = async |path: &str| {
-            let began = SystemClock.now();
-            let url = format!("{}{path}", self.servers[other].url);
-            assert_eq!(self.client.get(url).send().await.unwrap().status(), StatusCode::OK);
-            between(began, SystemClock.now())
+        let (mut took, mut usual) = (Duration::MAX, Duration::ZERO);
+        for _ in 0..TRIES {
+            usual = usual.max(self.ask(other, "/health/live").await);
+            took = took.min(self.ask(other, "/api/sync/status").await);
+            if took < Duration::from_secs(1) + usual * 10 {
+                return;
+            }
+        }
+        panic!("{took:?} at best, while a request without a database took {usual:?}");
+    }
+
+    /// How long a server takes to answer.
+    async fn ask(&self, server: usize, path: &str) -> Duration {
+        let began = SystemClock.now();
+        let url = format!("{}{path}", self.servers[server].url);
+        assert_eq!(self.client.get(url).send().await.unwrap().status(), StatusCode::OK);
+        between(began, SystemClock.now())
+    }
+
+    /// When the lease that was last taken or renewed runs out.
+    async fn lease_expires_at(&self) -> Timestamp {
+        const EXPIRES: &str = "select expires_at from lease";
+        let at: i64 = match &self.world.app.config.database_url {
+            DatabaseUrl::Sqlite { path } => {
+                let file = rusqlite::Connection::open(path).unwrap();
+                file.query_row(EXPIRES, [], |row| row.get(0)).unwrap()
+            }
+            DatabaseUrl::Postgres { url } => {
+                let client = connect(url.expose_secret()).await;
+                client.query_one(EXPIRES, &[]).await.unwrap().get(0)
+            }
         };
-        // What a question takes that needs no database, on this machine and now.
-        let usual = ask("/health/live").await;
-        let took = ask("/api/sync/status").await;
-        assert!(took < Duration::from_secs(1) + usual * 10, "{took:?}, usually {usual:?}");
+        Timestamp::from_microsecond(at).unwrap()
     }
 
     /// Asserts that a run was closed for its process, in the way it should be.
@@ -455,8 +482,10 @@ async fn fall_silent(database: Database, lease: u64) {
     let paused_at = SystemClock.now();
     fleet.world.google.clear_faults();
     let run = fleet.victims_run(0).await.unwrap();
+    // On a slow machine the last renewal is some time ago.
+    let expires_at = fleet.lease_expires_at().await;
     let took = fleet.take_over(0, paused_at, fleet.lease + MARGIN).await;
-    assert!(took > fleet.lease / 2, "a silence of {took:?} is no death");
+    assert!(SystemClock.now() >= expires_at, "a silence of {took:?} is no death");
     let closed = fleet.assert_closed(run.id, paused_at).await;
     fleet.servers[0].program.signal("-CONT");
     fleet.servers[0].program.says("was taken over").await;

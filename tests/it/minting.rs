@@ -22,6 +22,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::google::canned::{Canned, Reply};
+use crate::support::PATIENCE;
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 const SUBJECT: &str = "phones@example.com";
@@ -88,9 +89,9 @@ impl GrantKeeper for Shelf {
 fn limits() -> Limits {
     Limits {
         body_max: 1 << 20,
-        connect_timeout: Duration::from_secs(5),
-        idle_timeout: Duration::from_secs(5),
-        total_timeout: Duration::from_secs(10),
+        connect_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        total_timeout: PATIENCE,
     }
 }
 

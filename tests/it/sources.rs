@@ -14,6 +14,7 @@ use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Source};
 use serde_json::{Value, json};
 
 use crate::crash::{begin, crash_after};
+use crate::support::PATIENCE;
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
 use crate::support::program::Program;
@@ -174,7 +175,7 @@ on_both! {
         world.google.add_fault(Fault::new(Action::Hang).on(Endpoint::Directory).page(4));
         let started = world.start(None).await.unwrap();
         world.until(|row| row.counts.pages == 3).await;
-        assert!(world.app.supervisor.shut_down(Duration::from_secs(5)).await);
+        assert!(world.app.supervisor.shut_down(PATIENCE).await);
         started.finished().await;
         let other = world.other_process().await;
         world.google.clear_faults();

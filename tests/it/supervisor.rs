@@ -19,6 +19,7 @@ use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
 use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
 use tokio::sync::watch;
 
+use crate::support::PATIENCE;
 use crate::support::clock::ManualClock;
 use crate::support::vault::vault;
 
@@ -299,7 +300,7 @@ async fn a_wish_waits_ten_seconds_for_a_follow_up_by_the_clock_that_all_go_by() 
 #[tokio::test]
 async fn after_shutting_down_nothing_starts() {
     let office = Office::new().await;
-    assert!(office.supervisors[0].shut_down(Duration::from_secs(1)).await);
+    assert!(office.supervisors[0].shut_down(PATIENCE).await);
     let wish = Wish { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
     let refused = office.supervisors[0].start(&wish).await.unwrap_err();
     assert_eq!(refused.to_string(), "this server is shutting down");

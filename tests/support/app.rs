@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -12,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::PATIENCE;
 use super::world::{Database, World};
 
 pub(crate) struct TestApp {
@@ -182,8 +182,7 @@ pub(crate) struct Event {
 impl Events {
     /// The next event; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Event> {
-        let limit = Duration::from_secs(20);
-        tokio::time::timeout(limit, self.read()).await.expect("no event came")
+        tokio::time::timeout(PATIENCE, self.read()).await.expect("no event came")
     }
 
     /// The first event that is as wanted; what comes before it is dropped.

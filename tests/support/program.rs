@@ -2,16 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-/// Nothing here takes long; this is for a machine that has much else to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use super::PATIENCE;
 
 /// A process that is running.
 pub(crate) struct Program {
@@ -141,15 +141,20 @@ fn keyboard(typed: &str) -> Stdio {
     Stdio::from(file)
 }
 
+/// A port that nobody listens on, and that is given to no other test, also of other test runs, as long as
+/// this process lives.
 pub(crate) fn free_port() -> String {
-    // Below those that the system gives to connections (32768 and up), which come and go with every test;
-    // and each number once, so that no test takes another's before its server is there.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = std::process::id() as u16 % 100 * 100;
-    loop {
-        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+    // Names in the kernel, which forgets them with the process. Those of `house.mjs` are below.
+    static TAKEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Below those that the system gives to connections (32768 and up), which come and go with every test.
+    for port in 20_000_u16..30_000 {
+        let name = SocketAddr::from_abstract_name(format!("ringbook-test-port-{port}")).unwrap();
+        let Ok(lock) = UnixListener::bind_addr(&name) else { continue };
+        taken.push(lock);
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return port.to_string();
         }
     }
+    panic!("no port is free");
 }

@@ -13,6 +13,8 @@ use ringbook::sync::engine::Finished;
 use ringbook::sync::supervisor::{Started, Wish};
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
 
+use super::PATIENCE;
+
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -195,7 +197,7 @@ pub(crate) async fn until(
     wanted: impl Fn(&RunRow) -> bool,
 ) -> RunRow {
     let mut pulse = app.store.pulse();
-    let deadline = after(SystemClock.now(), Duration::from_secs(20));
+    let deadline = after(SystemClock.now(), PATIENCE);
     loop {
         let row = app.store.latest_run(account).await.unwrap();
         if let Some(row) = row.as_ref().filter(|row| wanted(row)) {

@@ -121,5 +121,5 @@ async fn life_goes_on_by_itself_when_asked_to() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), changed).await.unwrap();
+    tokio::time::timeout(PATIENCE, changed).await.unwrap();
 }

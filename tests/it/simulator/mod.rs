@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::PATIENCE;
+
 const MASK: &str = "metadata,names,nicknames,organizations,phoneNumbers,emailAddresses,memberships";
 const FULL: &[(&str, &str)] = &[
     ("personFields", MASK),

@@ -3,15 +3,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::model::Charset;
+use crate::support::PATIENCE;
 
-/// Nothing takes long here; this is for a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 3;
 
 /// A connection, or more, to a server.

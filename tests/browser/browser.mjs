@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { PATIENCE } from "./house.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -16,7 +17,7 @@ export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, ha
 
 export function launch() {
   // Without a sandbox, since tests may run as root, in containers too; all that it visits is ours.
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+  return chromium.launch({ executablePath: process.env.CHROMIUM, timeout: PATIENCE, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 }
 
 // A page in a browser profile of its own. `troubles` gathers what the browser complains about.
@@ -24,7 +25,8 @@ export async function open(browser, options = {}) {
   const context = await browser.newContext({ ...DESK, locale: "en-GB", colorScheme: "light", ...options });
   await context.addInitScript(watch);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultNavigationTimeout(PATIENCE);
   page.troubles = [];
   const note = (text) => page.troubles.push(text);
   page.on("console", (said) => { if (["error", "warning"].includes(said.type())) note(`console: ${said.text()}`); });
@@ -40,25 +42,38 @@ export async function open(browser, options = {}) {
 
 // Runs in the page before its own scripts.
 function watch() {
-  const seen = { shift: 0, violations: [] };
+  const seen = { shift: 0, moved: [], violations: [] };
   window.seen = seen;
   document.addEventListener("securitypolicyviolation", (event) => seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   // Fonts and images that come late, scripts that push text down: a page must not jump under the finger.
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) seen.shift += entry.value;
+    for (const entry of list.getEntries()) {
+      if (entry.hadRecentInput) continue;
+      seen.shift += entry.value;
+      for (const { node, previousRect: from, currentRect: to } of entry.sources) {
+        const it = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+        seen.moved.push(`${it?.outerHTML?.slice(0, 80)} from ${from.x},${from.y} to ${to.x},${to.y}`);
+      }
+    }
   }).observe({ type: "layout-shift", buffered: true });
+}
+
+// The page has not moved since it was first drawn.
+export async function assertStill(page) {
+  await page.waitForLoadState("load");
+  // The scripts have had their turn, and what they changed is drawn.
+  await page.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))));
+  const { shift, moved } = await page.evaluate(() => ({ shift: seen.shift, moved: seen.moved }));
+  assert.equal(shift, 0, `the page moved after it was drawn: ${moved.join("; ")}`);
 }
 
 // Everything that holds for each page, wherever and however it is shown.
 export async function assertSound(page) {
-  await page.waitForLoadState("load");
-  // The scripts have had their turn, and what they changed is drawn.
-  await page.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))));
+  await assertStill(page);
   const measured = await page.evaluate(() => {
     const loads = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
     const [page] = performance.getEntriesByType("navigation");
     return {
-      shift: seen.shift,
       violations: seen.violations,
       bytes: loads.reduce((sum, it) => sum + it.encodedBodySize, 0),
       firstByte: page.responseStart - page.requestStart,
@@ -66,7 +81,6 @@ export async function assertSound(page) {
     };
   });
   assert.deepEqual(measured.violations, [], "what the content security policy forbids");
-  assert.equal(measured.shift, 0, "the page moved after it was drawn");
   assert.ok(measured.bytes < BYTES, `the page loads ${measured.bytes} bytes`);
   assert.ok(measured.overhang <= 0, `the page is ${measured.overhang} px too wide`);
   assert.deepEqual(await lint(page), [], "what axe found");

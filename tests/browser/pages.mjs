@@ -1,7 +1,8 @@
 // Every page of the dashboard. What is listed here is looked at by the tests, photographed by
 // `./screenshots` and timed by `speed.mjs`.
 //
-// `path` is where the page is, or a function of a house and a page in it that says so.
+// `path` is where the page is, or a function of a house and a page in it that says so. A `steady` page does not
+// move either where a browser draws it before all of it has come.
 
 // Pages for whoever is signed in, in a house with history: see `furnish`.
 export const INSIDE = [
@@ -17,7 +18,9 @@ export const INSIDE = [
   { name: "held", path: async (house, page) => `/runs/${(await run(house, page, (it) => it.outcome === "held")).id}/held` },
   { name: "phones", path: "/phones" },
   { name: "phones-setup", path: "/phones/setup" },
-  { name: "phones-try", path: "/phones/try" },
+  { name: "phones-try", path: "/phones/try", steady: true },
+  { name: "phones-try-grey", path: "/phones/try?model=7940", steady: true },
+  { name: "phones-try-search", path: "/phones/try?at=/search", steady: true },
   { name: "accounts", path: "/accounts" },
   { name: "account", path: async (house, page) => `/accounts/${await account(house, page)}` },
   { name: "account-disconnect", path: async (house, page) => `/accounts/${await account(house, page)}?ask=disconnect` },

@@ -42,10 +42,11 @@ pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
         for check in [database, sync, google] {
             check.message = "sign in, or send a token, to read more".to_owned();
         }
+        health.config_errors.clear();
     }
     let status = match health.status {
         HealthState::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
-        HealthState::Ok | HealthState::Degraded => StatusCode::OK,
+        HealthState::Healthy | HealthState::Degraded => StatusCode::OK,
     };
     (status, Json(health)).into_response()
 }
@@ -55,27 +56,46 @@ async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
     let (database, sights) = match sights {
         Ok(sights) => {
             let dialect = web.app.store.dialect();
-            (Check::new(HealthState::Ok, format!("{dialect} answers")), sights)
+            (Check::new(HealthState::Healthy, format!("{dialect} answers")), sights)
         }
         Err(problem) => (Check::new(HealthState::Unhealthy, problem), Vec::new()),
     };
-    let google = google(&sights, database.status, web.app.connector.is_configured().await);
+    let configured = web.app.connector.is_configured().await;
+    let google = google(&sights, database.status, configured);
     let sync = sync(web, &sights, database.status, now);
     let status = [&database, &sync, &google].map(|check| check.status);
-    let status = status.into_iter().max().unwrap_or(HealthState::Ok);
+    let status = status.into_iter().max().unwrap_or(HealthState::Healthy);
     // One that was added and never connected is no silent part of the directory.
     let mut connected = sights.iter().filter(|it| !it.account.waits_for_its_first_grant());
     let ever = connected.all(|it| it.account.last_success_at.is_some());
     let oldest = sights.iter().filter_map(|it| it.account.last_success_at).min();
     let last_success = oldest.filter(|_| ever);
+    let config_errors = config_errors(web, &sights, configured).await;
     Health {
         status,
         checks: Checks { database, sync, google },
         last_success_at: last_success.map(|at| web.out.time(at)),
         age_seconds: last_success.map(|at| between(at, now).as_secs_f64()),
         version: env!("CARGO_PKG_VERSION"),
+        debug: ["=debug", "=trace"].iter().any(|it| web.app.config.log_level.contains(it)),
+        config_valid: config_errors.is_empty(),
+        config_errors,
         uptime_seconds: between(web.started_at, now).as_secs_f64(),
     }
+}
+
+/// What has to be set before Google can be asked for anything. A service account needs no OAuth client.
+async fn config_errors(web: &Web, sights: &[Sight], configured: bool) -> Vec<String> {
+    if configured {
+        return Vec::new();
+    }
+    for sight in sights {
+        let facts = web.app.store.grant_facts(sight.account.id).await;
+        if facts.is_ok_and(|it| it.is_some_and(|it| it.service.is_some())) {
+            return Vec::new();
+        }
+    }
+    ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"].map(|key| format!("{key} is not set")).to_vec()
 }
 
 const UNKNOWN: &str = "unknown while the database does not answer";
@@ -97,11 +117,11 @@ fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
         let message = stuck.account.condition(true).in_words("/auth/google");
         Check::new(HealthState::Degraded, message)
     } else if sights.iter().any(|it| it.account.grant.is_some()) {
-        Check::new(HealthState::Ok, "connected")
+        Check::new(HealthState::Healthy, "connected")
     } else if configured {
-        Check::new(HealthState::Ok, "no account is connected yet; connect one at /auth/google")
+        Check::new(HealthState::Healthy, "no account is connected yet; connect one at /auth/google")
     } else {
-        Check::new(HealthState::Ok, "there is no OAuth client yet")
+        Check::new(HealthState::Healthy, "there is no OAuth client yet")
     }
 }
 
@@ -127,12 +147,12 @@ fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> C
         Check::new(HealthState::Degraded, message)
     } else if held {
         let message = "a sync would delete suspiciously much and waits for a person's word";
-        Check::new(HealthState::Ok, message)
+        Check::new(HealthState::Healthy, message)
     } else if let Some(since) = failing {
         let message = format!("syncs have been failing since {}", out.time(since).0);
-        Check::new(HealthState::Ok, message)
+        Check::new(HealthState::Healthy, message)
     } else {
-        Check::new(HealthState::Ok, "as it should be")
+        Check::new(HealthState::Healthy, "as it should be")
     }
 }
 

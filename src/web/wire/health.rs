@@ -9,7 +9,7 @@ use crate::web::wire::Moment;
 words! {
     /// How well the service is.
     HealthState {
-        Ok = "ok",
+        Healthy = "healthy",
         /// It serves, but somebody should look.
         Degraded = "degraded",
         Unhealthy = "unhealthy",
@@ -25,6 +25,12 @@ pub struct Health {
     pub last_success_at: Option<Moment>,
     pub age_seconds: Option<f64>,
     pub version: &'static str,
+    /// Whether the log tells the steps of everything (`LOG_LEVEL` is `debug` or `trace`).
+    pub debug: bool,
+    /// Whether what it takes to ask Google is configured. An impossible setting does not let the server start.
+    pub config_valid: bool,
+    /// What is missing.
+    pub config_errors: Vec<String>,
     pub uptime_seconds: f64,
 }
 

@@ -20,7 +20,7 @@ pub enum DecisionError {
     /// Approving would act on a listing that is no longer the latest.
     #[error("another sync has run since; sync again to see what would be deleted now")]
     Outdated,
-    #[error("a sync is in progress since {}, held by {}; decide when it is over", .0.since, .0.host)]
+    #[error("a sync is in progress, held by {}; decide when it is over", .0.host)]
     Busy(Holder),
     #[error(transparent)]
     Db(#[from] DbError),

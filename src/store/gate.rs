@@ -76,7 +76,8 @@ pub struct Holder {
 /// Why a run may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    #[error("a sync is already in progress since {}, held by {}", .0.since, .0.host)]
+    /// The text has no time: only the faces know the zone to tell it in.
+    #[error("a sync is already in progress, held by {}", .0.host)]
     Busy(Holder),
     /// Another process has served this due time.
     #[error("this due time was already served")]

@@ -69,17 +69,21 @@ impl Problem {
         self
     }
 
-    pub(crate) fn busy(out: &Outward, detail: String, holder: &Holder) -> Problem {
+    /// Somebody else is at it: who, and since when in the configured zone. `then` is what to do about it.
+    fn busy(out: &Outward, holder: &Holder, then: &str) -> Problem {
+        let since = out.time(holder.since);
+        let (at, host) = (&since.0, &holder.host);
+        let detail = format!("a sync is already in progress since {at}, held by {host}{then}");
         Problem::new(StatusCode::CONFLICT, detail)
-            .with("holder", &holder.host)
-            .with("since", out.time(holder.since))
+            .with("holder", host)
+            .with("since", &since)
             .with("run_id", holder.run.map(|run| out.run(run)))
     }
 
     pub(crate) fn refusal(out: &Outward, refusal: Refusal) -> Problem {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Busy(holder) => Problem::busy(out, detail, &holder),
+            Refusal::Busy(holder) => Problem::busy(out, &holder, ""),
             Refusal::AlreadyServed => Problem::new(StatusCode::CONFLICT, detail),
             Refusal::NotConnected | Refusal::NeedsReauth { .. } => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
@@ -93,7 +97,7 @@ impl Problem {
     pub(crate) fn decision(out: &Outward, problem: DecisionError) -> Problem {
         let detail = problem.to_string();
         match problem {
-            DecisionError::Busy(holder) => Problem::busy(out, detail, &holder),
+            DecisionError::Busy(holder) => Problem::busy(out, &holder, "; decide when it is over"),
             DecisionError::NotHeld | DecisionError::Outdated => {
                 Problem::new(StatusCode::CONFLICT, detail)
             }

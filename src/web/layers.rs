@@ -10,7 +10,7 @@ use tracing::error;
 
 use crate::clock::between;
 use crate::web::Web;
-use crate::web::input::{BODY_MAX, too_large};
+use crate::web::input::{BODY_MAX, from_trusted_proxy, too_large};
 use crate::web::problem::{Problem, shown};
 
 /// No link of ours is nearly as long.
@@ -28,7 +28,7 @@ pub(crate) async fn count(State(web): State<Web>, request: Request, next: Next) 
     response
 }
 
-/// Refuses what is too big, and what another site makes a browser send.
+/// Refuses what is too big.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let uri = request.uri();
     if uri.path().len() + uri.query().map_or(0, str::len) > URI_MAX {
@@ -40,21 +40,53 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     if length.is_some_and(|length: u64| length > BODY_MAX as u64) {
         return secured(too_large().into_response());
     }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && is_from_another_site(headers) {
-        let detail = "this request was made by a page of another site; open Ringbook itself";
-        return secured(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
-    }
     secured(next.run(request).await)
 }
 
+/// Refuses what another site makes a browser send.
+pub(crate) async fn same_site(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    // A proxy may ask us by another name than the browser asks the proxy by.
+    let shown = from_trusted_proxy(&parts, &web).then(|| parts.headers.get(FORWARDED_HOST));
+    let host = shown.flatten().or_else(|| parts.headers.get(header::HOST));
+    let host = host.and_then(|it| it.to_str().ok()).map(|it| first(it).to_owned());
+    if is_from_another_site(&parts.headers, host.as_deref()) {
+        let detail = another_site(&parts.headers, host.as_deref());
+        return secured(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Several proxies in a row append to the list; the browser's name is the first.
+fn first(list: &str) -> &str {
+    list.split(',').next().unwrap_or_default().trim()
+}
+
+/// Who asked whom, and how a page behind a proxy is let in.
+fn another_site(headers: &HeaderMap, host: Option<&str>) -> String {
+    let origin = headers.get(header::ORIGIN).and_then(|it| it.to_str().ok());
+    let from = origin.map_or_else(|| "another site".to_owned(), |it| format!("`{}`", shown(it)));
+    let by = host.map_or_else(|| "no name".to_owned(), |it| format!("`{}`", shown(it)));
+    format!(
+        "this request was made by a page of {from}, and asks this server by {by}; open Ringbook itself. If \
+         the page reaches it through a proxy, let the proxy pass `Host` on as it is, or name the proxy in \
+         TRUSTED_PROXIES and let it send `X-Forwarded-Host`; the proxy can sign people in, too \
+         (AUTH_PROXY_HEADER), or add a token (docs/migrating.md)"
+    )
+}
+
 /// Browsers say where a request comes from; programs do not, and need not.
-fn is_from_another_site(headers: &HeaderMap) -> bool {
+fn is_from_another_site(headers: &HeaderMap, host: Option<&str>) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
-    match (text(header::ORIGIN), text(header::HOST)) {
+    match (text(header::ORIGIN), host) {
         (Some(origin), Some(host)) => {
             origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host))
         }
@@ -223,7 +255,7 @@ mod tests {
             for (name, value) in pairs {
                 headers.insert(*name, HeaderValue::from_static(value));
             }
-            is_from_another_site(&headers)
+            is_from_another_site(&headers, headers.get("host").and_then(|it| it.to_str().ok()))
         };
         assert!(!from(&[("host", "a:1")]));
         assert!(!from(&[("host", "a:1"), ("origin", "http://a:1")]));

@@ -252,6 +252,7 @@ fn assemble(web: Web) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
         .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
+        .layer(from_fn_with_state(web.clone(), layers::same_site))
         .layer(from_fn(layers::guard))
         .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))

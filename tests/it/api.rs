@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
+use ringbook::access::{Scope, Secret};
 use ringbook::simulator::{
     Action, Canned, Consent, Contact, Defect, Endpoint, Fault, RetryAfter, Sync,
 };
@@ -259,13 +260,17 @@ mod sync {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_second_sync_is_refused_and_told_who_holds_the_lease_and_since_when() {
-        let app = TestApp::new(3).await;
+        // Half an hour beside the full hours, so that no other zone is taken for it.
+        let app = TestApp::with(3, &[("TIMEZONE", "Asia/Kolkata")]).await;
         app.world.google.add_fault(listing(Action::Hang));
         let first = app.post_meanwhile("/api/sync");
         let progress = until(&app, |it| it["running"] == true).await;
         let answer = app.post("/api/sync/full").await;
         let body = answer.json.clone();
-        assert!(answer.refused(409).contains("a sync is already in progress since"));
+        let since = body["since"].as_str().unwrap();
+        assert!(since.ends_with("+05:30"), "{since}");
+        let told = format!("a sync is already in progress since {since}, held by ");
+        assert!(answer.refused(409).starts_with(&told));
         has(&body, &["holder", "since"]);
         assert_eq!(body["run_id"], progress["run"]["id"]);
         let safe = app.post("/api/sync/safe").await.is(409);
@@ -752,10 +757,43 @@ mod robustness {
             [("origin", "https://evil.example"), ("accept", "*/*")],
             [("origin", "null"), ("accept", "*/*")],
         ] {
-            app.send(Method::POST, "/api/sync", &headers, None).await.refused(403);
+            let detail = app.send(Method::POST, "/api/sync", &headers, None).await.refused(403);
+            for word in
+                [headers[1].1, &app.address.to_string(), "TRUSTED_PROXIES", "AUTH_PROXY_HEADER"]
+            {
+                assert!(detail.contains(word) || word == "*/*", "`{word}` in {detail}");
+            }
         }
         let own = [("origin", &*app.url("")), ("sec-fetch-site", "same-origin")];
         app.send(Method::POST, "/api/sync", &own, None).await.is(200);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_front_end_behind_a_proxy_may_act_by_the_proxys_sign_in_or_by_a_token_that_it_adds() {
+        let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("AUTH_PROXY_HEADER", "Remote-User")];
+        let app = TestApp::with(3, &settings).await;
+        let token = Secret::for_program().unwrap();
+        let store = &app.world.app.store;
+        store.add_token(token.hash(), "front end", Scope::Sync, "test", None).await.unwrap();
+        let token = format!("Bearer {}", token.expose());
+        let page = [("origin", "http://front.lan"), ("x-forwarded-for", "192.0.2.7")];
+        let by_proxy = [("x-forwarded-host", "front.lan"), ("x-forwarded-proto", "http")];
+        let signed_in = [("remote-user", "ada"), ("accept", "*/*")];
+        let with_token = [("authorization", token.as_str()), ("accept", "*/*")];
+        for who in [signed_in, with_token] {
+            let headers = [page, by_proxy, who].concat();
+            app.send(Method::POST, "/api/sync", &headers, None).await.is(200);
+            // A page of another site in the same browser, to which the proxy adds the same.
+            let evil = [("origin", "http://evil.example"), ("x-forwarded-for", "192.0.2.7")];
+            let headers = [evil, by_proxy, who].concat();
+            app.send(Method::POST, "/api/sync", &headers, None).await.refused(403);
+        }
+        let nobody = [page, by_proxy].concat();
+        app.send(Method::POST, "/api/sync", &nobody, None).await.refused(401);
+        // Only of a proxy that is trusted its word on the name counts.
+        let alone = TestApp::new(3).await;
+        let headers = [page, by_proxy, signed_in].concat();
+        alone.send(Method::POST, "/api/sync", &headers, None).await.refused(403);
     }
 
     /// One request on a connection that stays open; the whole answer.
@@ -849,9 +887,13 @@ mod operations {
         let app = TestApp::new(7).await;
         app.post("/api/sync").await.is(200);
         let health = app.get("/health").await.is(200);
-        assert_eq!(health["status"], "ok");
+        assert_eq!(health["status"], "healthy");
         has(&health, &["checks", "last_success_at", "age_seconds", "version", "uptime_seconds"]);
-        assert_eq!(health["checks"]["database"]["status"], "ok");
+        assert_eq!(health["checks"]["database"]["status"], "healthy");
+        assert_eq!(
+            (&health["debug"], &health["config_valid"], &health["config_errors"]),
+            (&json!(false), &json!(true), &json!([]))
+        );
         app.get("/api/nothing").await.refused(404);
         let metrics = app.get("/metrics").await;
         assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
@@ -863,6 +905,16 @@ mod operations {
         ] {
             assert!(metrics.text.lines().any(|it| it == line), "{line}\n{}", metrics.text);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn health_says_which_settings_are_missing_and_when_it_is_talkative() {
+        let bare = [("GOOGLE_CLIENT_ID", ""), ("GOOGLE_CLIENT_SECRET", ""), ("LOG_LEVEL", "debug")];
+        let app = TestApp::with(1, &bare).await;
+        let health = app.get("/health").await.is(200);
+        assert_eq!((&health["debug"], &health["config_valid"]), (&json!(true), &json!(false)));
+        let missing = ["GOOGLE_CLIENT_ID is not set", "GOOGLE_CLIENT_SECRET is not set"];
+        assert_eq!(health["config_errors"], json!(missing));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

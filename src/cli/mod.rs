@@ -15,6 +15,7 @@ mod doctor;
 mod exit;
 mod export;
 mod find;
+mod import;
 mod key;
 mod phone;
 mod phones;
@@ -171,6 +172,17 @@ Examples:
 Open the address in any browser, on any machine. If the browser ends at a page that it cannot open, paste
 that page's address here: it holds the answer.")]
     Auth(auth::Args),
+
+    /// Take over what another app for Cisco phones kept: its history, and its permission at Google
+    #[command(after_help = "\
+Examples:
+  ringbook import-from data/contacts.db --dry-run
+  ringbook import-from data/contacts.db --token data/token.json
+
+FILE is the SQLite database of the Python app that keeps Google contacts for Cisco phones (tables contacts,
+phone_numbers, sync_states). It is only read, and so is the token file. Contacts are not copied: the first
+sync fetches them from Google. docs/migrating.md has every step.")]
+    ImportFrom(import::Args),
 
     /// The key that seals tokens and other secrets in the database
     #[command(after_help = "\
@@ -378,6 +390,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Reject(args)) => decide::reject(desk, args).await,
         Some(Command::Schedule(args)) => schedule::schedule(desk, args).await,
         Some(Command::Auth(args)) => auth::auth(desk, args).await,
+        Some(Command::ImportFrom(args)) => import::import_from(desk, args).await,
         Some(Command::Key(args)) => key::key(desk, args).await,
         Some(Command::Accounts(args)) => accounts::accounts(desk, args).await,
         Some(Command::Lookup(args)) => find::lookup(desk, args).await,

@@ -2,6 +2,7 @@
 //!
 //! `google` knows no database and `store` no Google; this is where they meet.
 
+mod adopt;
 mod book;
 mod client;
 mod consent;
@@ -25,6 +26,7 @@ use crate::store::{Account, ConnectError, DbError, Store, Target};
 use crate::sync::AccountId;
 use crate::sync::book::{AddressBook, FetchError};
 
+pub use adopt::{NotATokenFile, TokenFile};
 pub use book::LazyPeople;
 pub use client::{ClientOrigin, NotAClient, OAuthClient};
 pub use consent::{Ask, WayBack, digest};

@@ -55,6 +55,13 @@ pub enum OpenError {
          use a newer ringbook, or restore a backup from before the upgrade"
     )]
     Newer { found: i64, known: usize },
+    #[error(
+        "`{path}` is the database of the Google contacts app for Cisco phones (its tables are `contacts`, \
+         `phone_numbers`, `sync_states`); nothing was written to it. Give Ringbook a file of its own, such \
+         as DATABASE_URL=sqlite:///./data/ringbook.db, and run `ringbook import-from {path}`, which takes \
+         over its history and its permission at Google"
+    )]
+    AppBefore { path: String },
     #[error("cannot create the folder `{path}`: {source}")]
     Folder { path: String, source: std::io::Error },
     #[error("cannot open the database `{path}`: {source}")]

@@ -14,11 +14,13 @@ mod db;
 mod decide;
 mod erase;
 mod finish;
+mod foreign;
 mod gate;
 mod grants;
 mod held;
 mod history;
 mod ids;
+mod imported;
 mod instance;
 mod kept;
 mod migrate;
@@ -44,6 +46,7 @@ pub(crate) use db::blocking;
 pub use db::{DatabaseFacts, DbError};
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
+pub use foreign::{AppBefore, ForeignError, StateBefore, SyncBefore, read_app_before};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use grants::{
     ConnectError, GrantFacts, GrantRow, NewTokens, Notice, Service, ServiceFacts, Target,
@@ -115,6 +118,10 @@ impl Store {
             _ => Path::new("."),
         };
         let shown = |path: &Path| path.display().to_string();
+        // Before anything is written to it, as opening it for ourselves does already.
+        if foreign::is_of_app_before(path) {
+            return Err(OpenError::AppBefore { path: shown(path) });
+        }
         private_folder(folder)
             .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
         private_file(path);

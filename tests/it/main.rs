@@ -18,6 +18,7 @@ mod google;
 mod handset;
 mod kill;
 mod lease_model;
+mod migrating;
 mod minting;
 mod pages_access;
 mod pages_accounts;

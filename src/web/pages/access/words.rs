@@ -36,6 +36,7 @@ const WORDS: &[(&str, &[&str])] = &[
         &["DELETE /api/sync/history", "POST /do/clear-history", "history --clear"],
     ),
     (said("Added an account"), &["POST /api/accounts", "POST /do/accounts/add", "accounts add"]),
+    (said("Took over what another app kept"), &["import-from"]),
     (said("Changed an account"), &["PATCH /api/accounts/{id}"]),
     (said("Renamed an account"), &["POST /do/accounts/{id}/rename", "accounts rename"]),
     (said("Chose the labels on the phones"), &["POST /do/accounts/{id}/labels", "accounts labels"]),

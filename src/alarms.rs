@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -31,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Alarms {
     store: Store,
     webhook: Option<SecretString>,
+    /// Times are told in it.
+    zone: TimeZone,
     client: Client,
     nudge: Notify,
 }
@@ -38,11 +41,15 @@ pub struct Alarms {
 impl Alarms {
     /// # Errors
     /// When no HTTP client can be made.
-    pub fn new(store: Store, webhook: Option<SecretString>) -> Result<Alarms, ClientError> {
+    pub fn new(
+        store: Store,
+        webhook: Option<SecretString>,
+        zone: TimeZone,
+    ) -> Result<Alarms, ClientError> {
         // No redirect is followed: the address is a secret, and what answers there has to take the alarm.
         let options = ClientOptions { total_timeout: Some(PATIENCE), ..ClientOptions::default() };
         let client = http_client(&options)?;
-        Ok(Alarms { store, webhook, client, nudge: Notify::new() })
+        Ok(Alarms { store, webhook, zone, client, nudge: Notify::new() })
     }
 
     /// Has alarms delivered that were raised just now.
@@ -92,7 +99,7 @@ impl Alarms {
         for notice in notices {
             let (event, account, message) = match &notice {
                 Notice::Ending { account, name, at } => {
-                    (AlarmEvent::PermissionEnding, account, ending(name, Some(*at)))
+                    (AlarmEvent::PermissionEnding, account, ending(name, Some(self.time(*at))))
                 }
                 Notice::Dead { account, name, reason } => {
                     (AlarmEvent::NeedsReauth, account, dead(name, reason))
@@ -117,7 +124,7 @@ impl Alarms {
     }
 
     async fn deliver_one(&self, alarm: &AlarmRow) -> Result<(), DbError> {
-        let (account, event, message) = (alarm.account.0, alarm.event, message(alarm));
+        let (account, event, message) = (alarm.account.0, alarm.event, self.message(alarm));
         if alarm.event == AlarmEvent::Recovered && alarm.attempts == 0 {
             info!(account, %event, "{message}");
         }
@@ -129,9 +136,9 @@ impl Alarms {
             "event": event.as_str(),
             "account": alarm.name,
             "last_success_at": (event == AlarmEvent::Silent)
-                .then(|| alarm.since.map(|at| at.to_string())),
-            "since": alarm.since.map(|at| at.to_string()),
-            "raised_at": alarm.raised_at.to_string(),
+                .then(|| alarm.since.map(|at| self.time(at))),
+            "since": alarm.since.map(|at| self.time(at)),
+            "raised_at": self.time(alarm.raised_at),
             "message": message,
         });
         let sent = self.client.post(url.expose_secret()).json(&body).send().await;
@@ -160,6 +167,23 @@ impl Alarms {
         let clock = self.store.clock();
         self.store.alarm_failed(alarm.id, after(clock.now(), wait)).await
     }
+
+    /// RFC 3339 with the offset of the configured zone.
+    fn time(&self, at: Timestamp) -> String {
+        at.display_with_offset(self.zone.to_offset(at)).to_string()
+    }
+
+    fn message(&self, alarm: &AlarmRow) -> String {
+        let name = &alarm.name;
+        let since = alarm.since.map(|at| self.time(at));
+        let ever = since.clone().unwrap_or_else(|| "it was connected".to_owned());
+        match alarm.event {
+            AlarmEvent::Silent => format!("no sync of account `{name}` has succeeded since {ever}"),
+            AlarmEvent::PermissionEnding => ending(name, since),
+            AlarmEvent::NeedsReauth => dead(name, &alarm.detail),
+            AlarmEvent::Recovered => format!("`{name}` is synced again; it was not since {ever}"),
+        }
+    }
 }
 
 /// How long it is waited after so many failures and one more.
@@ -168,22 +192,7 @@ fn backoff(failures: u64) -> Duration {
     doubled.and_then(|it| AGAIN_MIN.checked_mul(it)).map_or(AGAIN_MAX, |it| it.min(AGAIN_MAX))
 }
 
-fn message(alarm: &AlarmRow) -> String {
-    let name = &alarm.name;
-    let since = || alarm.since.map_or_else(|| "it was connected".to_owned(), |at| at.to_string());
-    match alarm.event {
-        AlarmEvent::Silent => {
-            format!("no sync of account `{name}` has succeeded since {}", since())
-        }
-        AlarmEvent::PermissionEnding => ending(name, alarm.since),
-        AlarmEvent::NeedsReauth => dead(name, &alarm.detail),
-        AlarmEvent::Recovered => {
-            format!("`{name}` is synced again; it was not since {}", since())
-        }
-    }
-}
-
-fn ending(name: &str, at: Option<Timestamp>) -> String {
+fn ending(name: &str, at: Option<String>) -> String {
     let at = at.map_or_else(|| "soon".to_owned(), |at| format!("at {at}"));
     format!(
         "Google ends its permission for `{name}` {at}: connect the account again before, and set the app's \

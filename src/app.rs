@@ -81,7 +81,8 @@ impl App {
             connector: connector.clone(),
             options: options.clone(),
         });
-        let alarms = Arc::new(Alarms::new(store.clone(), config.alert_webhook_url.clone())?);
+        let (webhook, zone) = (config.alert_webhook_url.clone(), config.timezone.clone());
+        let alarms = Arc::new(Alarms::new(store.clone(), webhook, zone)?);
         let observer = Arc::new(Reporter { metrics: metrics.clone(), alarms: alarms.clone() });
         let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
         let naming = Naming::new(config.directory_names, &config.directory_locale);

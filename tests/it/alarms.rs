@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use ringbook::alarms::Alarms;
 use ringbook::clock::{Clock, SystemClock, after};
 use serde_json::Value;
@@ -68,7 +69,8 @@ on_both! {
             // Each time by a process that has just started: what is to be told is not only in its memory.
             let clock = Arc::new(ManualClock::at(&now.to_string()));
             let process = store.for_new_process(clock);
-            Alarms::new(process, Some(webhook.url.clone().into())).unwrap().look().await;
+            let url = Some(webhook.url.clone().into());
+            Alarms::new(process, url, TimeZone::UTC).unwrap().look().await;
             assert_eq!(store.alarms_waiting().await.unwrap(), 1, "{status}");
             now = after(now, Duration::from_secs(120));
         }
@@ -77,8 +79,8 @@ on_both! {
         assert_eq!(webhook.took(), [], "it is not yet time to try again");
 
         let later = Arc::new(ManualClock::at(&after(now, Duration::from_secs(3600)).to_string()));
-        let process = Alarms::new(store.for_new_process(later), Some(webhook.url.clone().into()));
-        let process = process.unwrap();
+        let url = Some(webhook.url.clone().into());
+        let process = Alarms::new(store.for_new_process(later), url, TimeZone::UTC).unwrap();
         process.look().await;
         process.look().await;
         let took = webhook.took();
@@ -98,12 +100,15 @@ on_both! {
 
     async fn silence_and_its_end_arrive_in_order_also_where_both_waited(database) {
         let mut webhook = Webhook::open(200).await;
-        let world = World::with(database, 3, &[("ALERT_WEBHOOK_URL", &webhook.url)]).await;
+        let settings = [("ALERT_WEBHOOK_URL", webhook.url.as_str()), ("TIMEZONE", "Asia/Kolkata")];
+        let world = World::with(database, 3, &settings).await;
         assert!(world.app.store.claim_alert(world.account).await.unwrap());
         assert!(!world.app.store.claim_alert(world.account).await.unwrap(), "raised once");
         world.converge(None).await;
         world.app.alarms.look().await;
-        assert_eq!(events(&webhook.took()), ["sync_silent", "recovered"]);
+        let took = webhook.took();
+        assert_eq!(events(&took), ["sync_silent", "recovered"]);
+        assert!(took.iter().all(|(_, message)| message.ends_with("+05:30")), "{took:?}");
         assert!(world.app.store.claim_alert(world.account).await.unwrap(), "a new silence");
         world.app.alarms.look().await;
         assert_eq!(events(&webhook.took()), ["sync_silent"]);

@@ -3,6 +3,7 @@
 //!
 //! Everything here decides; who somebody is, is found out where requests come in.
 
+mod host;
 mod password;
 mod rate;
 mod throttle;
@@ -12,6 +13,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::sync::words;
 
+pub use host::{Host, HostNames, parse_allowed};
 pub use password::{PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
 pub use rate::Rates;
 pub use throttle::Throttle;
@@ -102,31 +104,12 @@ impl Who {
 }
 
 /// Whether a request may count as one from this machine itself: the other end of the connection is on it,
-/// nobody forwarded it, and it was meant for this machine by name. Else a proxy here would make the whole
-/// world local, and so would a web page whose name an attacker has pointed at 127.0.0.1 (DNS rebinding).
-pub fn is_local(peer: IpAddr, was_forwarded: bool, host: Option<&str>, own: Option<&str>) -> bool {
+/// nobody forwarded it, and it was meant for this machine. Else a proxy here would make the whole world local,
+/// and so would a web page whose name an attacker has pointed at 127.0.0.1 (DNS rebinding).
+pub fn is_local(peer: IpAddr, was_forwarded: bool, host: Option<&Host>, names: &HostNames) -> bool {
     peer.to_canonical().is_loopback()
         && !was_forwarded
-        && host.is_none_or(|host| is_our_name(host, own))
-}
-
-/// Whether a request was meant for us by a name that no stranger can have pointed here (DNS rebinding).
-pub fn is_meant_for_us(host: Option<&str>, own: Option<&str>) -> bool {
-    host.is_none_or(|host| is_our_name(host, own))
-}
-
-/// A name that no stranger can have pointed at us: an address, `localhost` and others without a dot, or the
-/// configured one.
-fn is_our_name(host: &str, own: Option<&str>) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.parse::<IpAddr>().is_ok()
-        // Names without a dot are given out by this network alone.
-        || !name.contains('.')
-        || name.to_ascii_lowercase().ends_with(".localhost")
-        || own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+        && host.is_none_or(|host| names.is_this_machine(host))
 }
 
 /// The name in a URL.
@@ -168,15 +151,22 @@ mod tests {
     #[test]
     fn a_request_is_local_only_if_nothing_stands_between() {
         let here = IpAddr::from([127, 0, 0, 1]);
-        assert!(is_local(here, false, Some("localhost:8000"), None));
-        assert!(is_local(here, false, Some("127.0.0.1"), None));
-        assert!(is_local("::1".parse().unwrap(), false, Some("[::1]:8000"), None));
-        assert!(is_local("::ffff:127.0.0.1".parse().unwrap(), false, None, None));
-        assert!(is_local(here, false, Some("pbx.example:80"), Some("pbx.example")));
-        assert!(!is_local(here, true, Some("localhost"), None), "a proxy sent it");
-        assert!(!is_local(here, false, Some("evil.example"), None), "a rebound name");
-        assert!(!is_local(here, false, Some("localhost.evil.example"), None));
-        assert!(!is_local(IpAddr::from([10, 0, 0, 1]), false, Some("localhost"), None));
+        let names =
+            HostNames::new(&[], Some("http://pbx.example"), &[], &["also.example".to_owned()]);
+        let local = |peer: IpAddr, was_forwarded, host: &str| {
+            is_local(peer, was_forwarded, Host::parse(host).as_ref(), &names)
+        };
+        assert!(local(here, false, "localhost:8000"));
+        assert!(local(here, false, "127.0.0.1"));
+        assert!(local("::1".parse().unwrap(), false, "[::1]:8000"));
+        assert!(is_local("::ffff:127.0.0.1".parse().unwrap(), false, None, &names));
+        assert!(local(here, false, "pbx.example:80"));
+        assert!(!local(here, true, "localhost"), "a proxy sent it");
+        for host in ["evil.example", "localhost.evil.example", "router", "10.0.0.5", "also.example"]
+        {
+            assert!(!local(here, false, host), "{host}");
+        }
+        assert!(!local(IpAddr::from([10, 0, 0, 1]), false, "localhost"));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Config {
     /// `SECRET_KEY` or `SECRET_KEY_FILE`.
     pub secret_key: KeySource,
     pub trusted_proxies: Vec<Network>,
+    /// Further names that this server may be asked by, in lower case; `*.` in front means all below.
+    pub allowed_hosts: Vec<String>,
     /// Who may read the directory without a token.
     pub phone_networks: Vec<Network>,
     /// Requests a second; 0 without a limit.
@@ -280,6 +282,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         database_url,
         secret_key,
         trusted_proxies,
+        allowed_hosts: read.value("ALLOWED_HOSTS", value::hosts).unwrap_or_default(),
         phone_networks: read.value("PHONE_NETWORKS", value::networks_or_none).unwrap_or_default(),
         phone_rate: read.whole("PHONE_RATE_PER_SECOND"),
         session_idle: read.hours("SESSION_IDLE_HOURS"),

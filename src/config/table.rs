@@ -38,6 +38,8 @@ pub(super) enum Rule {
     Zone,
     Locale,
     Networks,
+    /// Names of this server, with commas.
+    Hosts,
     /// The same, or `none`.
     NetworksOrNone,
     /// The name of a header.
@@ -94,6 +96,9 @@ impl fmt::Display for Rule {
             Rule::Networks => f.write_str(
                 "addresses and networks with commas or as a JSON list, such as 10.0.0.1, 192.168.0.0/16; or *",
             ),
+            Rule::Hosts => f.write_str(
+                "host names with commas, such as phones.example, *.office.example (not `*` alone)",
+            ),
             Rule::NetworksOrNone => f.write_str(
                 "addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16; or none",
             ),
@@ -144,6 +149,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("SECRET_KEY", "", Rule::Keys, "seals tokens and other secrets in the database; that of SECRET_KEY_FILE when not set"),
     setting("SECRET_KEY_FILE", "", Rule::File, "file with that key, made at the first start; ringbook.key beside the database when not set"),
     setting("TRUSTED_PROXIES", "", Rule::Networks, "proxies whose X-Forwarded-For, -Proto, -Host, -Port and -Prefix are believed"),
+    setting("ALLOWED_HOSTS", "", Rule::Hosts, "names that this server may be asked by, besides its addresses, its own name and PUBLIC_URL"),
     setting("TLS_CERT_FILE", "", Rule::File, "certificate chain in PEM form; with TLS_KEY_FILE, HOST and PORT speak HTTPS"),
     setting("TLS_KEY_FILE", "", Rule::File, "its private key in PEM form"),
     setting("PHONES_LISTEN", "", Rule::Socket, "one more address, plain HTTP, for /directory and /lookup alone"),

@@ -9,6 +9,8 @@ use icu_locale_core::Locale;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
+use crate::access::parse_allowed;
+
 /// Where the directory is kept.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
@@ -69,18 +71,24 @@ impl fmt::Display for Network {
 
 /// With commas, or as a list in JSON; `*` for every address.
 pub(super) fn networks(raw: &str) -> Option<Vec<Network>> {
+    let mut networks = Vec::new();
+    for part in listed(raw)? {
+        match part.as_str() {
+            "*" => networks.extend(["0.0.0.0/0", "::/0"].into_iter().filter_map(Network::parse)),
+            part => networks.push(Network::parse(part)?),
+        }
+    }
+    Some(networks)
+}
+
+/// What stands between commas, or in a list in JSON.
+fn listed(raw: &str) -> Option<Vec<String>> {
     let listed: Vec<String> = match raw.starts_with('[') {
         true => serde_json::from_str(raw).ok()?,
         false => raw.split(',').map(str::to_owned).collect(),
     };
-    let mut networks = Vec::new();
-    for part in listed.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
-        match part {
-            "*" => networks.extend(["0.0.0.0/0", "::/0"].into_iter().filter_map(Network::parse)),
-            _ => networks.push(Network::parse(part)?),
-        }
-    }
-    Some(networks)
+    let parts = listed.iter().map(|part| part.trim().to_owned());
+    Some(parts.filter(|part| !part.is_empty()).collect())
 }
 
 /// The first steps of our own paths: below one of them, a path could be meant with the prefix or without.
@@ -135,6 +143,11 @@ pub(super) fn password_hash(raw: &str) -> Option<SecretString> {
 /// No network where it says `none`.
 pub(super) fn networks_or_none(raw: &str) -> Option<Vec<Network>> {
     if raw.eq_ignore_ascii_case("none") { Some(Vec::new()) } else { networks(raw) }
+}
+
+/// Names of this server, with commas or as a list in JSON.
+pub(super) fn hosts(raw: &str) -> Option<Vec<String>> {
+    listed(raw)?.iter().map(|it| parse_allowed(it)).collect()
 }
 
 /// Headers that mean something else, and that browsers or proxies send without anybody being signed in.

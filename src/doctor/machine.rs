@@ -32,3 +32,37 @@ pub fn memory() -> Option<u64> {
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes << 10)
 }
+
+/// The names of this machine: its own, and the same in the domains that this network's name server completes.
+pub fn names() -> Vec<String> {
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    names_of(own.trim(), &resolver)
+}
+
+fn names_of(own: &str, resolver: &str) -> Vec<String> {
+    let Some(short) = own.split('.').next().filter(|it| !it.is_empty()) else { return Vec::new() };
+    let mut names = vec![own.to_owned(), short.to_owned(), format!("{short}.local")];
+    let lines = resolver.lines().map(str::split_whitespace);
+    for mut words in lines {
+        if matches!(words.next(), Some("search" | "domain")) {
+            // The root (`.`) is a domain there, too: it completes nothing.
+            let domains = words.map(|it| it.trim_matches('.')).filter(|it| !it.is_empty());
+            names.extend(domains.map(|domain| format!("{short}.{domain}")));
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_called_by_its_name_in_the_domains_of_its_network() {
+        let resolver = "# made by hand\nnameserver 10.0.0.1\nsearch lan fritz.box.\ndomain .\n";
+        let names = names_of("pbx.office.example", resolver);
+        assert_eq!(names, ["pbx.office.example", "pbx", "pbx.local", "pbx.lan", "pbx.fritz.box"]);
+        assert!(names_of("", resolver).is_empty());
+    }
+}

@@ -9,9 +9,11 @@ mod contacts;
 mod dialling;
 pub(crate) mod entrance;
 mod events;
+mod forwarded;
 mod guests;
 mod health;
 mod history;
+mod hosts;
 mod input;
 mod kept;
 mod layers;
@@ -45,6 +47,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::access::HostNames;
 use crate::app::App;
 use crate::store::Account;
 use crate::sync::AccountId;
@@ -81,6 +84,8 @@ pub(crate) struct Served {
     /// What was searched for on which phone.
     recent: Recent,
     screens: Screens,
+    /// By which names we may be asked.
+    hosts: HostNames,
     /// One for each who follows the events.
     followers: Arc<Semaphore>,
     /// Turns true when the server is to end, and with it what would never end by itself.
@@ -112,7 +117,9 @@ impl Web {
         let out = Outward::new(&app.store, &app.config);
         let started_at = app.clock.now();
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        let hosts = hosts::names(&app);
         Web(Arc::new(Served {
+            hosts,
             app,
             out,
             recent: Recent::default(),
@@ -251,6 +258,7 @@ fn assemble(web: Web) -> Router {
         .layer(from_fn_with_state(web.clone(), entrance::admit))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
+        .layer(from_fn_with_state(web.clone(), hosts::judge))
         .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
         .layer(from_fn_with_state(web.clone(), layers::same_site))
         .layer(from_fn(layers::guard))

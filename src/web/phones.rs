@@ -21,6 +21,7 @@ use crate::store::{ContactId, DbError};
 use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::entrance::{Guest, device_token};
+use crate::web::hosts::Malformed;
 use crate::web::input::{Lenient, address, from_trusted_proxy, is_secure, text_of};
 use crate::web::layers::is_for_phones;
 use crate::web::screens::{ANY_TOKEN, Key, Rendered};
@@ -85,7 +86,8 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
         }
     }
     let response = next.run(request).await;
-    if response.status().is_success() {
+    let is_malformed = response.extensions().get::<Malformed>().is_some();
+    if response.status().is_success() || is_malformed {
         return response;
     }
     let desk =

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,7 +33,7 @@ use crate::tasks;
 use crate::web::guests::{Guest, Guests};
 use crate::web::input::{Peer, Secure};
 use crate::web::tls::{Greeting, Tls};
-use crate::web::{Web, assemble, layers};
+use crate::web::{Web, assemble, hosts, layers};
 
 /// Of a request's header, all together. Browsers with many cookies send a tenth of it.
 const HEADER_MAX: usize = 64 << 10;
@@ -104,18 +104,25 @@ pub async fn serve(
     let (close, closing) = watch::channel(false);
     let seats_max = connections_max();
     let (crowd, crowded) = watch::channel(0_u64);
+    let clock = app.clock.clone();
+    let trusted_proxies = app.config.trusted_proxies.clone();
+    let web = Web::new(app, closing.clone());
+    let greeter = Router::new()
+        .fallback(layers::speak_https)
+        .layer(from_fn_with_state(web.clone(), hosts::judge));
+    let router = assemble(web);
     let house = Arc::new(House {
-        clock: app.clock.clone(),
+        clock,
         seats_max,
         seats: Arc::new(Semaphore::new(seats_max)),
         guests: Arc::new(Guests::new(patience.connections_each.unwrap_or((seats_max / 4).max(32)))),
         patience,
-        trusted_proxies: app.config.trusted_proxies.clone(),
+        trusted_proxies,
         crowd,
         crowded,
-        closing: closing.clone(),
+        closing,
+        greeter,
     });
-    let router = assemble(Web::new(app, closing));
     let mut keepers = JoinSet::new();
     for door in doors {
         let router = match door.rooms {
@@ -155,6 +162,8 @@ struct House {
     crowd: watch::Sender<u64>,
     crowded: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
+    /// Answers who speaks plain HTTP where HTTPS is spoken.
+    greeter: Router,
 }
 
 impl House {
@@ -249,8 +258,7 @@ impl House {
         match greeting {
             Greeting::Tls(stream) => self.converse(*stream, peer, true, router).await,
             Greeting::Plain(stream) => {
-                let router = Router::new().fallback(layers::speak_https);
-                self.converse(stream, peer, false, router).await;
+                self.converse(stream, peer, false, self.greeter.clone()).await;
             }
             Greeting::Noise => {}
         }

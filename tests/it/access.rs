@@ -1,6 +1,7 @@
 //! Who may do what: every route, asked by every kind of caller.
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::{Client, Method, RequestBuilder};
 use ringbook::access::{Right, Scope, Secret};
@@ -8,6 +9,8 @@ use ringbook::store::{Act, AuditQuery, PeopleError};
 use ringbook::web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
@@ -36,6 +39,51 @@ enum Caller {
     ForgedFirstLine,
     UnreadableHop,
     DoubledProxyHeader,
+    /// The proxy, when it does not say for whom it asks.
+    SilentProxy,
+    /// In the phones' network, with a header that some proxy adds and no other.
+    Forwarded(&'static str),
+    /// By a name that an attacker has pointed here, with whatever a page could have.
+    OtherName(&'static str),
+    OtherNameWithToken,
+    OtherNameBehindProxy,
+    /// At the phones' own listener.
+    PhonesListener,
+    PhonesListenerWithToken,
+}
+
+/// Headers of proxies, each of which gives one away alone.
+const FORWARDED: &[&str] = &[
+    "Via",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Server",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Real-IP",
+    "CF-Connecting-IP",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Envoy-External-Address",
+    "Remote-User",
+];
+
+/// Names that are not this server's.
+const OTHER_NAMES: &[&str] = &[
+    "evil.example",
+    "evil.example:80",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "router",
+];
+
+fn callers() -> Vec<Caller> {
+    let mut callers = CALLERS.to_vec();
+    callers.extend(FORWARDED.iter().map(|it| Caller::Forwarded(it)));
+    callers.extend(OTHER_NAMES.iter().map(|it| Caller::OtherName(it)));
+    callers
 }
 
 const CALLERS: &[Caller] = &[
@@ -59,6 +107,11 @@ const CALLERS: &[Caller] = &[
     Caller::ForgedFirstLine,
     Caller::UnreadableHop,
     Caller::DoubledProxyHeader,
+    Caller::SilentProxy,
+    Caller::OtherNameWithToken,
+    Caller::OtherNameBehindProxy,
+    Caller::PhonesListener,
+    Caller::PhonesListenerWithToken,
 ];
 
 /// The proxy's address; the server believes what it says.
@@ -78,6 +131,16 @@ struct House {
     cookie: String,
     csrf: String,
     ended: String,
+    /// Where phones call at.
+    phones: SocketAddr,
+    clients: HashMap<IpAddr, Client>,
+}
+
+/// A client at an address of this machine.
+fn client_at(from: &str) -> (IpAddr, Client) {
+    let from = from.parse().unwrap();
+    let client = Client::builder().local_address(Some(from));
+    (from, client.redirect(reqwest::redirect::Policy::none()).build().unwrap())
 }
 
 impl House {
@@ -89,7 +152,7 @@ impl House {
             ("AUTH_PROXY_ADMINS", "grace"),
             ("PHONE_RATE_PER_SECOND", "0"),
         ];
-        let app = TestApp::with(5, &settings).await;
+        let (app, phones) = TestApp::with_phones(5, &settings).await;
         let store = app.world.app.store.clone();
         let access = app.world.app.access.clone();
         let password = SecretString::from("correct horse battery");
@@ -136,6 +199,8 @@ impl House {
             revoked: revoked.expose().to_owned(),
             expired: expired.expose().to_owned(),
             app,
+            phones,
+            clients: [PHONE, STRANGE, PROXY].map(client_at).into(),
             tokens,
             cookie,
             csrf,
@@ -170,20 +235,39 @@ impl House {
             | Caller::ProxiedNobody
             | Caller::ForgedFirstLine
             | Caller::UnreadableHop
+            | Caller::SilentProxy
+            | Caller::OtherNameBehindProxy
             | Caller::DoubledProxyHeader => PROXY,
             _ => PHONE,
         }
         .parse()
         .unwrap();
-        let client = Client::builder()
-            .local_address(from)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        let request = client.request(method.clone(), self.app.url(&path));
+        let client = &self.clients[&from];
+        let at = match caller {
+            Caller::PhonesListener | Caller::PhonesListenerWithToken => self.phones,
+            _ => self.app.address,
+        };
+        let request = client.request(method.clone(), format!("http://{at}{path}"));
         let bearer = |token: &str| format!("Bearer {token}");
         Some(match caller {
             Caller::PhoneNetwork | Caller::StrangeNetwork => request,
+            Caller::SilentProxy | Caller::PhonesListener => request,
+            Caller::PhonesListenerWithToken => {
+                request.header("authorization", bearer(&self.tokens.last().unwrap().1))
+            }
+            Caller::Forwarded(name) => request.header(name, "127.0.0.1"),
+            Caller::OtherName(name) => request
+                .header("host", name)
+                .header("user-agent", "Cisco-CP-8851-3PCC/12.0")
+                .header("x-ciscoipphonemodelname", "CP-8851")
+                .header("cookie", &self.cookie)
+                .header("x-csrf-token", &self.csrf),
+            Caller::OtherNameWithToken => request
+                .header("host", "evil.example")
+                .header("authorization", bearer(&self.tokens.last().unwrap().1)),
+            Caller::OtherNameBehindProxy => {
+                request.header("x-forwarded-for", PHONE).header("x-forwarded-host", "evil.example")
+            }
             Caller::Device | Caller::RevokedDevice => request,
             Caller::Token(scope) => {
                 let (_, token) = self.tokens.iter().find(|it| it.0 == scope).unwrap();
@@ -224,6 +308,9 @@ impl House {
 fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
     let with_token = route.starts_with("/p/{token}/");
     Some(match caller {
+        Caller::OtherName(_) | Caller::OtherNameWithToken | Caller::OtherNameBehindProxy => {
+            return None;
+        }
         Caller::Device => Right::Phones,
         // A wrong token in the address is refused, whoever comes with it.
         _ if with_token => return None,
@@ -232,6 +319,14 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         Caller::Token(Scope::Read) => Right::Read,
         Caller::Token(Scope::Sync) => Right::Sync,
         Caller::Token(Scope::Admin) | Caller::Session | Caller::ProxiedPerson => Right::Admin,
+        // Behind it is nothing but what phones ask for, and whether it is there.
+        Caller::PhonesListener | Caller::PhonesListenerWithToken
+            if !is_screen(route) && !matches!(route, "/lookup" | "/health/live") =>
+        {
+            return None;
+        }
+        Caller::PhonesListener => Right::Phones,
+        Caller::PhonesListenerWithToken => Right::Admin,
         Caller::SessionWithoutCsrf if changes => return None,
         Caller::SessionWithoutCsrf => Right::Admin,
         Caller::PhoneNetwork | Caller::EndedSession => Right::Phones,
@@ -241,6 +336,8 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         | Caller::ProxiedNobody
         | Caller::ForgedFirstLine
         | Caller::UnreadableHop
+        | Caller::SilentProxy
+        | Caller::Forwarded(_)
         | Caller::DoubledProxyHeader => Right::Open,
     })
 }
@@ -263,6 +360,7 @@ fn is_screen(route: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_lets_in_whom_it_should_and_nobody_else() {
     let house = House::new().await;
+    let callers = callers();
     let (mut asked, mut wrong) = (0, Vec::new());
     for &(method, route, needed) in ROUTES {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -270,7 +368,7 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
         if route == "/api/session" && method == Method::DELETE || route == "/do/sign-out" {
             continue;
         }
-        for &caller in CALLERS {
+        for &caller in &callers {
             let Some(request) = house.request(caller, &method, route) else { continue };
             let changes = method != Method::GET;
             let answer = heads(request).await;
@@ -281,13 +379,16 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
                 status == 200 && (answer.text.contains("Not allowed"))
             } else {
                 // Some routes have a 401 of their own: nothing is connected, a wrong password.
-                matches!(status, 401 | 403)
+                matches!(status, 401 | 403 | 404 | 421)
                     && [
                         "sign in, or",
                         "this token",
                         "X-CSRF-Token",
                         "PHONE_NETWORKS",
                         "proxy that is not",
+                        "does not say for whom",
+                        "is not a name of this server",
+                        "this address is for phones",
                         "not one of ours",
                         "token that is not valid",
                         "AUTH_PROXY_ADMINS does not name you",
@@ -380,9 +481,13 @@ async fn before_there_is_an_administrator_only_this_machine_administers() {
         let answer = app.send(Method::GET, "/api/sync/status", &[(name, "127.0.0.1")], None).await;
         assert_eq!(answer.status, 401, "a proxy on this machine speaks for the world: {name}");
     }
-    let rebound =
-        app.send(Method::GET, "/api/sync/status", &[("host", "evil.example")], None).await;
-    assert_eq!(rebound.status, 401, "a name that leads here is not this machine's");
+    for host in ["evil.example", "router", "fridge:8000"] {
+        let rebound = app.send(Method::GET, "/api/sync/status", &[("host", host)], None).await;
+        assert_eq!(rebound.status, 421, "a name that leads here is not this machine's: {host}");
+    }
+    // This network's address is ours, and does not make who asks for it somebody at this machine.
+    let network = app.send(Method::GET, "/api/sync/status", &[("host", "10.0.0.5")], None).await;
+    assert_eq!(network.status, 401);
     let me = app.get("/api/session").await.is(200);
     assert_eq!((&me["kind"], &me["needs_setup"]), (&json!("local"), &json!(true)));
     // Not even this machine makes the first one without the code: other people may work on it.
@@ -394,15 +499,79 @@ async fn before_there_is_an_administrator_only_this_machine_administers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
+    let settings =
+        [("PHONE_NETWORKS", "127.0.0.1"), ("ALLOWED_HOSTS", "phones.example, *.office.example")];
+    let (app, phones) = TestApp::with_phones(1, &settings).await;
+    for at in [app.address, phones] {
+        let ask = async |path: &str, agent: &str, host: &str| {
+            let request = app.client.get(format!("http://{at}{path}")).header("host", host);
+            let request = request.header("x-ciscoipphonemodelname", "CP-7965G");
+            Answer::of(request.header("user-agent", agent).send().await.unwrap()).await
+        };
+        // A page may say that it is a phone.
+        for agent in ["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "Cisco-CP-8851-3PCC/12.0"] {
+            let screen = ask("/directory", agent, "evil.example:8000").await;
+            assert_eq!(screen.status, 200, "a phone shows its owner why");
+            for word in ["Not allowed", "evil.example", "ALLOWED_HOSTS"] {
+                assert!(screen.text.contains(word), "{}", screen.text);
+            }
+            let lookup = ask("/lookup?number=1", agent, "evil.example").await;
+            assert_eq!(lookup.status, 421);
+            assert_eq!(lookup.header("content-type"), "text/plain; charset=utf-8");
+            assert!(lookup.text.contains("evil.example") && lookup.text.contains("ALLOWED_HOSTS"));
+            for host in ["10.0.0.5:8080", "phones.example", "a.office.example", "localhost"] {
+                let screen = ask("/directory", agent, host).await.text;
+                assert!(!screen.contains("Not allowed"), "{host}: {screen}");
+            }
+        }
+    }
+    let browser = [("host", "evil.example"), ("accept", "text/html")];
+    let page = app.send(Method::GET, "/", &browser, None).await;
+    assert_eq!(page.status, 421);
+    assert!(page.text.contains("<html") && page.text.contains("ALLOWED_HOSTS"), "{}", page.text);
+}
+
+/// What comes back for bytes that no client would send.
+async fn raw(at: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_names_its_host_once() {
     let house = House::new().await;
-    let ask = async |agent: &str, host: &str| {
-        let headers = [("user-agent", agent), ("host", host)];
-        house.app.send(Method::GET, "/directory", &headers, None).await.text
-    };
-    let browser = "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0";
-    assert!(ask(browser, "evil.example").await.contains("Not allowed"));
-    assert!(!ask(browser, "10.0.0.5:8080").await.contains("Not allowed"));
-    assert!(!ask("Cisco-CP-8851-3PCC/12.0", "phones.example").await.contains("Not allowed"));
+    for (headers, status) in [
+        ("", "400"),
+        ("Host: localhost\r\nHost: localhost\r\n", "400"),
+        ("Host: localhost\r\nhost: evil.example\r\n", "400"),
+        ("Host:\r\n", "400"),
+        ("Host: a b\r\n", "400"),
+        ("Host: user@localhost\r\n", "400"),
+        ("Host: evil.example\r\n", "421"),
+    ] {
+        for path in
+            ["/health/live", "/", "/api/sync/status", "/directory", "/lookup?number=1", "/nothing"]
+        {
+            let request = format!("GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            for at in [house.app.address, house.phones] {
+                let answer = raw(at, &request).await;
+                let is_screen = status == "421" && path == "/directory";
+                let elsewhere = at == house.phones && answer.contains("this address is for phones");
+                let told = match is_screen {
+                    true => answer.contains("Not allowed"),
+                    false => answer.starts_with(&format!("HTTP/1.1 {status}")),
+                };
+                assert!(told || elsewhere, "{headers:?} {path}: {answer}");
+            }
+        }
+    }
+    // A whole URL in the first line counts, too.
+    let answer =
+        raw(house.app.address, "GET http://evil.example/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -798,7 +798,7 @@ mod robustness {
 
     /// One request on a connection that stays open; the whole answer.
     async fn ask(stream: &mut TcpStream, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: ringbook\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         loop {

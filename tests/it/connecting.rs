@@ -262,7 +262,9 @@ async fn whoever_must_connect_again_is_told_at_the_webhook_once() {
 mod in_a_browser {
     use super::*;
 
-    const LAN: &str = "192.168.1.5:8000";
+    /// By the name that the server has in its network.
+    const LAN: &str = "pbx.lan:8000";
+    const PUBLIC_URL: (&str, &str) = ("PUBLIC_URL", "http://pbx.lan:8000");
 
     fn cookie(answer: &Answer) -> String {
         answer.header("set-cookie").split(';').next().unwrap().to_owned()
@@ -295,7 +297,7 @@ mod in_a_browser {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn on_another_machine_one_is_told_how_to_come_back_and_can_paste_the_address() {
-        let app = TestApp::new(3).await;
+        let app = TestApp::with(3, &[PUBLIC_URL]).await;
         let page = ask(&app, "/auth/google", LAN).await;
         assert_eq!(page.status, 200);
         let port = app.address.port();
@@ -319,7 +321,7 @@ mod in_a_browser {
             ("content-type", "application/x-www-form-urlencoded"),
             ("accept", "text/html"),
             ("host", LAN),
-            ("origin", "http://192.168.1.5:8000"),
+            ("origin", "http://pbx.lan:8000"),
         ];
         let body = format!("url={form}");
         let done = app.send(Method::POST, "/auth/callback/paste", &headers, Some(&body)).await;
@@ -355,6 +357,7 @@ mod in_a_browser {
         let settings = [
             ("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth"),
             ("GOOGLE_REDIRECT_URI", "http://192.168.1.5:8000/auth/callback"),
+            PUBLIC_URL,
         ];
         let app = TestApp::with(3, &settings).await;
         let detail = app.get("/auth/google").await.refused(409);

@@ -454,10 +454,15 @@ async fn the_page_shows_the_piece_that_the_command_prints() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn phones_with_a_door_of_their_own_are_led_to_it() {
-    let app = office(Vec::new(), &[("PHONES_LISTEN", "0.0.0.0:8081")]).await;
+    let settings = [("PHONES_LISTEN", "0.0.0.0:8081"), ("ALLOWED_HOSTS", "ringbook")];
+    let app = office(Vec::new(), &settings).await;
     let page = app.get("/phones").await.text;
     assert!(page.contains("is not known yet"), "an address of this machine alone: {page}");
-    let office = [("host", "ringbook:8000")];
+    let secret = ringbook::access::Secret::for_program().unwrap();
+    let store = &app.world.app.store;
+    store.add_token(secret.hash(), "x", Scope::Read, "test", None).await.unwrap();
+    let bearer = format!("Bearer {}", secret.expose());
+    let office = [("host", "ringbook:8000"), ("authorization", bearer.as_str())];
     let page = app.send(Method::GET, "/phones", &office, None).await.text;
     assert!(page.contains(">http://ringbook:8081/directory<"), "{page}");
     let json = [("content-type", "application/json")];

@@ -259,7 +259,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "config",
-        ours: &["contact", "files", "number", "vault"],
+        ours: &["access", "contact", "files", "number", "vault"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS]),
         why: "everybody reads the configuration, so it reads nobody, and builds only what is pure",
     },

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use ringbook::web::{self, Door, Patience};
+use ringbook::web::{self, Door, Patience, Rooms};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -41,6 +41,21 @@ impl TestApp {
     }
 
     pub(crate) async fn with(contacts: usize, extra: &[(&str, &str)]) -> TestApp {
+        TestApp::behind(contacts, extra, Vec::new()).await
+    }
+
+    /// The same with an address for phones alone.
+    pub(crate) async fn with_phones(
+        contacts: usize,
+        extra: &[(&str, &str)],
+    ) -> (TestApp, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Door { listener, tls: None, rooms: Rooms::Phones };
+        (TestApp::behind(contacts, extra, vec![door]).await, address)
+    }
+
+    async fn behind(contacts: usize, extra: &[(&str, &str)], further: Vec<Door>) -> TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let callback = format!("http://{address}/auth/callback");
@@ -50,7 +65,9 @@ impl TestApp {
             vec![("GOOGLE_REDIRECT_URI", callback.as_str()), ("DATABASE_URL", database.as_str())];
         settings.extend_from_slice(extra);
         let world = World::with(Database::Sqlite, contacts, &settings).await;
-        TestApp::at(world, vec![Door::plain(listener)], Patience::default(), folder)
+        let mut doors = vec![Door::plain(listener)];
+        doors.extend(further);
+        TestApp::at(world, doors, Patience::default(), folder)
     }
 
     /// Behind doors of one's own. The first is the one that is asked at.

@@ -17,13 +17,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::access::{Right, SecretHash, Who, host_of, household, is_local, is_meant_for_us};
-use crate::config::Network;
+use crate::access::{Right, SecretHash, Who, household, is_local};
 use crate::store::{Act, DbError};
 use crate::tasks;
 use crate::web::Web;
+use crate::web::forwarded::was_forwarded;
+use crate::web::hosts;
 use crate::web::input::{
-    Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid, was_forwarded,
+    Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid,
 };
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
@@ -251,8 +252,8 @@ const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its networ
     phone a token of its own (`ringbook phones add`)";
 const STRANGE_PROXY: &str = "this request came through a proxy that is not in TRUSTED_PROXIES, so who \
     asks is not known; add the proxy's address there";
-const STRANGE_NAME: &str = "a browser asked by a name that is not this server's; set PUBLIC_URL to the address \
-    that it is to be asked by";
+const SILENT_PROXY: &str = "this request came from an address in TRUSTED_PROXIES that does not say for whom it \
+    asks; let the proxy set X-Forwarded-For (a program on the proxy's own machine sends a token instead)";
 const NOT_NAMED: &str = "you are signed in at the proxy, and AUTH_PROXY_ADMINS does not name you; whoever runs this \
     server can add your name there, or make you an administrator of its own (`ringbook admins add`)";
 pub(crate) const NO_CSRF: &str =
@@ -312,21 +313,12 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     if peer.is_some_and(|peer| is_here(web, parts, peer)) && !access.has_admin().await? {
         return found(Who::Local);
     }
+    if let Some(why) = somebody_elses_voice(web, parts) {
+        return Ok(Found::Guest(Guest { why: Some(why), ..guest(Who::Stranger) }));
+    }
     let from: Option<IpAddr> = address.parse().ok();
-    let is_within =
-        |networks: &[Network]| from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip)));
-    if is_within(&web.app.config.phone_networks) {
-        if is_somebody_elses_voice(web, parts) {
-            return Ok(Found::Guest(Guest { why: Some(STRANGE_PROXY), ..guest(Who::Stranger) }));
-        }
-        // A page from elsewhere, whose name was pointed here, must not read the directory in a browser. Phones
-        // may ask by any name: they open no such pages.
-        let (host, own) = names(web, parts);
-        let is_browser =
-            text_of(&parts.headers, header::USER_AGENT.as_str()).starts_with("Mozilla/");
-        if is_browser && !from_trusted_proxy(parts, web) && !is_meant_for_us(host.as_deref(), own) {
-            return Ok(Found::Guest(Guest { why: Some(STRANGE_NAME), ..guest(Who::Stranger) }));
-        }
+    let networks = &web.app.config.phone_networks;
+    if from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip))) {
         if is_for_phones(parts.uri.path()) {
             access.note_asker(&address, &model(&parts.headers));
         }
@@ -343,21 +335,20 @@ fn asks_by_itself(headers: &HeaderMap) -> bool {
 
 /// Whether the request was made on this machine, for this machine.
 fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
-    let (host, own) = names(web, parts);
-    is_local(peer, was_forwarded(&parts.headers), host.as_deref(), own)
+    let forwarded = somebody_elses_voice(web, parts).is_some() || was_forwarded(&parts.headers);
+    is_local(peer, forwarded, hosts::host(&parts.headers).as_ref(), &web.hosts)
 }
 
-/// The name by which we were asked, and the one that we have.
-fn names<'a>(web: &'a Web, parts: &Parts) -> (Option<String>, Option<&'a str>) {
-    let host = text_of(&parts.headers, header::HOST.as_str());
-    let own = web.app.config.public_url.as_deref().and_then(host_of);
-    (Some(host).filter(|it| !it.is_empty()), own)
-}
-
-/// A proxy that is not trusted speaks for somebody whom we do not know: its own address says nothing.
-fn is_somebody_elses_voice(web: &Web, parts: &Parts) -> bool {
-    const FOR: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
-    !from_trusted_proxy(parts, web) && FOR.iter().any(|name| parts.headers.contains_key(*name))
+/// Why the other end of the connection is not who asks, where it does not say who is: a proxy that is not
+/// trusted, or one that is and is silent. Its own address says nothing.
+fn somebody_elses_voice(web: &Web, parts: &Parts) -> Option<&'static str> {
+    let signs_in = web.app.config.auth_proxy_header.as_deref();
+    if from_trusted_proxy(parts, web) {
+        return (!parts.headers.contains_key("x-forwarded-for")).then_some(SILENT_PROXY);
+    }
+    let forwarded = was_forwarded(&parts.headers)
+        || signs_in.is_some_and(|header| parts.headers.contains_key(header));
+    forwarded.then_some(STRANGE_PROXY)
 }
 
 /// Whom a trusted proxy has signed in.
@@ -511,9 +502,9 @@ fn refuse(parts: &Parts, status: StatusCode, why: &str) -> Response {
                 "This request came through a proxy that is not trusted. Please tell whoever looks after \
                  the phones: its address belongs into TRUSTED_PROXIES."
             }
-            STRANGE_NAME => {
-                "This phone asks by a name that Ringbook does not know. Please tell whoever looks after \
-                 the phones: PUBLIC_URL has to be the address that phones use."
+            SILENT_PROXY => {
+                "This request came through a proxy that does not say which phone asks. Please tell whoever \
+                 looks after the phones: the proxy has to set X-Forwarded-For."
             }
             other => other,
         };

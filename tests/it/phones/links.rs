@@ -26,7 +26,7 @@ fn all_begin(phone: &Phone, beginning: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_lead_to_where_the_phone_found_the_server() {
-    let office = Office::of(people(1)).await;
+    let office = Office::with(people(1), &[("ALLOWED_HOSTS", "ringbook.example")]).await;
     for host in ["ringbook.example", "ringbook.example:8000", "10.0.0.5:8000", "[fe80::1]:80"] {
         let mut phone = office.phone(Model::Cisco7965).sends("Host", host);
         phone.directories(&office.root()).await;
@@ -36,7 +36,11 @@ async fn links_lead_to_where_the_phone_found_the_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_public_url_stands_in_every_link_whatever_the_request_says() {
-    let settings = [("PUBLIC_URL", "https://phones.example"), ("TRUSTED_PROXIES", "127.0.0.0/8")];
+    let settings = [
+        ("PUBLIC_URL", "https://phones.example"),
+        ("TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("ALLOWED_HOSTS", "elsewhere.example"),
+    ];
     let office = Office::with(people(1), &settings).await;
     let phone = office.phone(Model::Cisco8845).sends("Host", "elsewhere.example");
     let mut phone =
@@ -54,7 +58,15 @@ async fn only_a_trusted_proxy_says_under_which_name_it_was_asked() {
         ("10.0.0.0/8", "http://inside:8000/directory"),
         ("", "http://inside:8000/directory"),
     ] {
-        let office = Office::with(people(1), &[("TRUSTED_PROXIES", trusted)]).await;
+        let hosts = "inside, phones.example, inner.example";
+        let settings = [("TRUSTED_PROXIES", trusted), ("ALLOWED_HOSTS", hosts)];
+        let office = Office::with(people(1), &settings).await;
+        // A proxy that is not believed speaks for a stranger, who has to show a token.
+        let secret = ringbook::access::Secret::for_device().unwrap();
+        office.app.world.app.store.add_device(secret.hash(), "desk", "test").await.unwrap();
+        let root = office.app.url(&format!("/p/{}/directory", secret.expose()));
+        let beginning =
+            beginning.replace("/directory", &format!("/p/{}/directory", secret.expose()));
         let mut phone = office
             .phone(Model::Cisco7965)
             .sends("Host", "inside:8000")
@@ -63,8 +75,8 @@ async fn only_a_trusted_proxy_says_under_which_name_it_was_asked() {
         if trusted.starts_with("127") {
             phone = phone.sends("X-Forwarded-For", "10.0.0.7");
         }
-        phone.directories(&office.root()).await;
-        all_begin(&phone, beginning);
+        phone.directories(&root).await;
+        all_begin(&phone, &beginning);
     }
 }
 
@@ -93,7 +105,7 @@ async fn a_made_up_host_gets_into_no_link() {
                 .sends(header, host)
                 .sends("X-Forwarded-For", "10.0.0.7");
             let url = office.root();
-            // hyper itself may refuse what is no host at all; a screen must be a good one.
+            // What is no host at all is no request.
             if phone.try_open(&url).await.is_ok() {
                 all_begin(&phone, "http://127.0.0.1:");
             }
@@ -117,7 +129,8 @@ async fn a_phone_that_speaks_http_1_0_is_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_name_of_a_server_leaves_room_in_every_link() {
     let host = format!("{}.example:65535", "x".repeat(86));
-    let office = Office::of(people(40)).await;
+    let name = host.split(':').next().unwrap();
+    let office = Office::with(people(40), &[("ALLOWED_HOSTS", name)]).await;
     for model in Model::ALL {
         let mut phone = office.phone(model).sends("Host", &host);
         phone.directories(&office.root()).await;

@@ -1,0 +1,110 @@
+//! Judges every request by the host that it is for, on every listener, before anything else is looked at.
+//!
+//! See [`crate::access::HostNames`] for the reason.
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::warn;
+
+use crate::access::{Host, HostNames};
+use crate::app::App;
+use crate::doctor::machine;
+use crate::web::Web;
+use crate::web::entrance::Inside;
+use crate::web::input::{from_trusted_proxy, text_of};
+use crate::web::layers::is_for_phones;
+use crate::web::phones;
+use crate::web::problem::Problem;
+
+/// Marks an answer to what is not HTTP as it should be: not even a phone is shown a screen for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Malformed;
+
+/// The names of this server, as far as the machine and the configuration say.
+pub(crate) fn names(app: &App) -> HostNames {
+    let config = &app.config;
+    HostNames::new(
+        &machine::names(),
+        config.public_url.as_deref(),
+        &[&config.google_redirect_uri],
+        &config.allowed_hosts,
+    )
+}
+
+/// Refuses what is for another host, and what does not say for which one.
+pub(crate) async fn judge(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if request.extensions().get::<Inside>().is_some() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match asked_for(&parts, &web) {
+        Ok(hosts) => match hosts.into_iter().find(|it| !web.hosts.serves(it)) {
+            None => next.run(Request::from_parts(parts, body)).await,
+            Some(host) => refuse(&web, &parts, &host),
+        },
+        Err(detail) => {
+            let mut response = Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
+            response.extensions_mut().insert(Malformed);
+            response
+        }
+    }
+}
+
+/// The host that a request is for, by its own word: for what was let in by [`judge`].
+pub(crate) fn host(headers: &HeaderMap) -> Option<Host> {
+    Host::parse(&text_of(headers, header::HOST.as_str()))
+}
+
+/// Every host that a request says it is for: its own, that of its target where that is a whole URL, and what
+/// a trusted proxy says it was asked for.
+fn asked_for(parts: &Parts, web: &Web) -> Result<Vec<Host>, &'static str> {
+    let mut values = parts.headers.get_all(header::HOST).iter();
+    let own = match (values.next(), values.next()) {
+        (Some(_), Some(_)) => return Err("the header `Host` is there more than once"),
+        (Some(only), None) => Some(String::from_utf8_lossy(only.as_bytes()).into_owned()),
+        // HTTP/1.0 knows no `Host`, and no browser speaks it.
+        (None, _) if parts.version == Version::HTTP_10 => None,
+        (None, _) => return Err("the header `Host` is missing"),
+    };
+    let target = parts.uri.authority().map(|it| it.as_str().to_owned());
+    let mut said: Vec<String> = own.into_iter().chain(target).collect();
+    if from_trusted_proxy(parts, web) {
+        for line in parts.headers.get_all("x-forwarded-host") {
+            let line = String::from_utf8_lossy(line.as_bytes()).into_owned();
+            let hosts = line.split(',').map(str::trim).filter(|it| !it.is_empty());
+            said.extend(hosts.map(str::to_owned));
+        }
+    }
+    let hosts: Option<Vec<Host>> = said.iter().map(|it| Host::parse(it)).collect();
+    hosts.ok_or("the header `Host` holds neither a name nor an address")
+}
+
+fn refuse(web: &Web, parts: &Parts, host: &Host) -> Response {
+    if let Some(more) = web.app.access.is_worth_noting("log: another host") {
+        warn!(
+            %host, more,
+            "a request for the host `{host}` was refused (and {more} more since the last such line); if that \
+             is a name of this server, add it to ALLOWED_HOSTS"
+        );
+    }
+    let path = parts.uri.path();
+    if is_for_phones(path) && !path.ends_with("/lookup") {
+        let text = format!(
+            "This phone asks for \"{host}\", which is not a name of this server that Ringbook knows. Please tell \
+             whoever looks after the phones: add it to ALLOWED_HOSTS, or enter the server's address in the phone."
+        );
+        return phones::refusal(&parts.headers, "Not allowed", &text);
+    }
+    let detail = format!(
+        "`{host}` is not a name of this server that it knows: it answers to its addresses, localhost, its own \
+         name, and the names in PUBLIC_URL and ALLOWED_HOSTS; if `{host}` is one of its names, add it to \
+         ALLOWED_HOSTS"
+    );
+    if path.ends_with("/lookup") {
+        return (StatusCode::MISDIRECTED_REQUEST, detail).into_response();
+    }
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
+}

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// Every so many minutes, 5 to 1440
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["cron", "as_configured"])]
     every: Option<i64>,
-    /// Whenever this comes true: minute hour day month weekday
+    /// Whenever this comes true: minute hour day month weekday; or @daily, @hourly, @every 15m
     #[arg(long, value_name = "EXPRESSION", conflicts_with = "as_configured")]
     cron: Option<String>,
     /// The time zone of --cron; the configured one when not said

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod backoff;
 pub mod book;
+pub mod crontab;
 pub mod engine;
 pub mod guard;
 pub mod preview;

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::clock::after;
 use crate::contact::clean;
+use crate::sync::crontab::{self, Written};
 use crate::sync::{AccountId, Source, Trigger, words};
 
 /// Shortest and longest interval, in minutes.
@@ -55,7 +56,8 @@ impl Cadence {
         }
     }
 
-    /// Takes five fields (minute, hour, day, month, weekday) and an IANA time zone.
+    /// Takes five fields (minute, hour, day, month, weekday), or what [`crontab::read`] takes for them, and an IANA
+    /// time zone. `@every 15m` is an interval.
     ///
     /// # Errors
     /// When either cannot be read, or when the expression would never come true.
@@ -66,10 +68,11 @@ impl Cadence {
             expression: some(expression),
             reason: some(&reason),
         };
-        if expression.split_whitespace().count() != 5 {
-            return Err(wrong("it needs five fields: minute hour day month weekday".to_owned()));
-        }
-        let cron = Cron::from_str(expression).map_err(|error| wrong(error.to_string()))?;
+        let fields = match crontab::read(expression).map_err(&wrong)? {
+            Written::Fields(fields) => fields,
+            Written::Every { minutes } => return Cadence::every(minutes),
+        };
+        let cron = Cron::from_str(&fields).map_err(|error| wrong(error.to_string()))?;
         let found = TimeZone::get(zone).map_err(|_| ScheduleError::Zone(some(zone)))?;
         let start = Timestamp::UNIX_EPOCH.to_zoned(found.clone());
         cron.find_next_occurrence(&start, true).map_err(|_| wrong("it never comes".to_owned()))?;

@@ -76,7 +76,8 @@ pub(crate) enum NewSchedule {
 /// Every so many minutes.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EveryMinutes {
-    #[schema(inline)]
+    /// Need not be said.
+    #[schema(inline, required = false)]
     mode: IntervalWord,
     #[schema(minimum = 5, maximum = 1440)]
     interval_minutes: u16,
@@ -94,10 +95,16 @@ pub(crate) enum IntervalWord {
 /// Whenever a cron expression comes true.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ByCron {
-    #[schema(inline)]
+    /// Need not be said.
+    #[schema(inline, required = false)]
     mode: CronWord,
-    /// Minute, hour, day, month, weekday.
-    #[schema(max_length = 100, pattern = r"^\s*\S+(\s+\S+){4}\s*$", example = "*/15 7-19 * * 1-5")]
+    /// Minute, hour, day, month, weekday; also with seconds that are 0 in front, `@daily` and its like, or
+    /// `@every 15m`, which is an interval.
+    #[schema(
+        max_length = 100,
+        pattern = r"^\s*(@\S+(\s+\S+)*|\S+(\s+\S+){4,6})\s*$",
+        example = "*/15 7-19 * * 1-5"
+    )]
     cron: String,
     /// The configured zone unless given.
     time_zone: Option<String>,
@@ -157,7 +164,14 @@ pub(crate) fn read_schedule(body: &Value, default_zone: &str) -> Result<Schedule
         Some(other) => return Err(Misfit::value("paused", &other.to_string(), "true or false")),
     };
     let row = ScheduleRow { paused, ..ScheduleRow::default() };
-    match body.get("mode") {
+    // What is said tells the mode.
+    let said = (field(body, "interval_minutes").is_some(), field(body, "cron").is_some());
+    let inferred = match said {
+        (true, false) => Some(Value::from("interval")),
+        (false, true) => Some(Value::from("cron")),
+        _ => None,
+    };
+    match body.get("mode").or(inferred.as_ref()) {
         Some(Value::String(mode)) if mode == "interval" => {
             let minutes = field(body, "interval_minutes");
             let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
@@ -184,7 +198,7 @@ fn read_cron(
     default_zone: &str,
 ) -> Result<(String, Option<String>), Misfit> {
     let cron = text(body, "cron")?;
-    let allowed = "a cron expression of five fields";
+    let allowed = "a cron expression of five fields, @daily and its like, or @every 15m";
     let cron = cron.ok_or_else(|| Misfit::value("cron", "nothing", allowed))?;
     if cron.len() > 100 {
         return Err(Misfit::value("cron", cron, "at most 100 characters"));
@@ -229,6 +243,12 @@ mod tests {
         for (body, name) in [
             (json!([]), "`body`"),
             (json!({}), "`mode`"),
+            (json!({"paused": true}), "`mode`"),
+            (json!({"cron": "0 0 * * *", "interval_minutes": 15}), "`mode`"),
+            (json!({"cron": "30 0 0 * * *"}), "`cron`"),
+            (json!({"cron": "@every 2m"}), "`cron`"),
+            (json!({"cron": "@reboot"}), "`cron`"),
+            (json!({"interval_minutes": 2}), "`interval_minutes`"),
             (json!({"mode": "weekly"}), "`mode`"),
             (json!({"mode": "interval"}), "`interval_minutes`"),
             (json!({"mode": "interval", "interval_minutes": 4}), "`interval_minutes`"),
@@ -254,6 +274,12 @@ mod tests {
             row(json!({"mode": "cron", "cron": "0 7 * * 1-5", "time_zone": "Europe/Berlin"}));
         assert_eq!(cron.zone.as_deref(), Some("Europe/Berlin"));
         assert_eq!(row(json!({"mode": null})), ScheduleRow::default());
+        // The mode follows from what is said.
+        assert_eq!(row(json!({"interval_minutes": 30})).minutes, Some(30));
+        assert_eq!(row(json!({"interval_minutes": 30, "cron": null})).minutes, Some(30));
+        for cron in ["0 7 * * *", "@daily", "@every 15m", "0 0 7 * * *"] {
+            assert_eq!(row(json!({"cron": cron})).cron.as_deref(), Some(cron));
+        }
         assert!(row(json!({"mode": null, "cron": null, "paused": true})).paused);
     }
 }

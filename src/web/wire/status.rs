@@ -225,8 +225,8 @@ impl Standing {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Needs {
     pub needs_full_sync: bool,
-    /// In words.
-    pub reason: Option<String>,
+    /// In words, also where it has not.
+    pub reason: String,
     pub reason_code: Option<FullReason>,
 }
 
@@ -247,11 +247,14 @@ pub struct NeedsSync {
     pub accounts: Vec<AccountNeeds>,
 }
 
+const NOT_NEEDED: &str =
+    "no full sync is needed: Google tells what has changed since the last sync";
+
 impl Needs {
     pub fn of(reason: Option<FullReason>) -> Needs {
         Needs {
             needs_full_sync: reason.is_some(),
-            reason: reason.map(|it| it.in_words().to_owned()),
+            reason: reason.map_or(NOT_NEEDED, FullReason::in_words).to_owned(),
             reason_code: reason,
         }
     }

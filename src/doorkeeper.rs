@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::access::{
     household,
 };
 use crate::clock::{Clock, between};
-use crate::config::Config;
+use crate::config::{Config, FirstAdmin, FirstProof};
 use crate::contact::clean;
 use crate::store::{
     Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow, name_key,
@@ -33,6 +33,9 @@ const NOTED_EVERY: Duration = Duration::from_secs(60);
 const DEVICES_KNOWN: usize = 10_000;
 /// Phones without a token that are remembered, by address.
 const ASKERS_KNOWN: usize = 1000;
+/// Proxies that are not trusted and are remembered.
+const PROXIES_KNOWN: usize = 16;
+const PROXY_NOTED_EVERY: Duration = Duration::from_secs(3600);
 /// Characters of a name of a person, a program or a phone.
 pub const NAME_LEN_MAX: usize = 100;
 
@@ -60,6 +63,8 @@ struct State {
     /// How often something was not noted since it was noted last.
     hushed: HashMap<String, u32>,
     askers: HashMap<String, Asker>,
+    /// Proxies that are not trusted, and when that was written down last.
+    proxies: HashMap<IpAddr, Timestamp>,
     /// By the id of a phone with a token, by the address of another.
     shown: HashMap<String, (Timestamp, Shown)>,
 }
@@ -222,6 +227,30 @@ impl Access {
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.forget();
         self.begin(&person, &kept, from).await
+    }
+
+    /// Makes the first administrator whom the settings name, where there is none. Returns the name if it did.
+    ///
+    /// # Errors
+    /// When name, password or hash cannot be taken.
+    pub async fn make_first(&self, first: &FirstAdmin) -> Result<Option<String>, SignInError> {
+        if self.store.has_people().await? {
+            return Ok(None);
+        }
+        let name = self::name(&first.name)?;
+        let hash = match &first.proof {
+            FirstProof::Password(password) => self.passwords.hash(&name, password).await?,
+            FirstProof::Hash(hash) => Passwords::given(hash.expose_secret())?,
+        };
+        match self.store.add_person(&name, &hash, true).await {
+            Ok(_) => {}
+            // Another server was quicker.
+            Err(PeopleError::NotTheFirst) => return Ok(None),
+            Err(problem) => return Err(problem.into()),
+        }
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forget();
+        Ok(Some(name))
     }
 
     /// Signs somebody in.
@@ -452,6 +481,34 @@ impl Access {
             requests: 1,
         };
         state.askers.insert(address.to_owned(), asker);
+    }
+
+    /// Notes that a proxy which is not trusted passes requests on: one line in the log, and one for `doctor`.
+    /// Anybody can look like a proxy, so only the first few are told.
+    pub fn note_strange_proxy(&self, address: IpAddr) {
+        let now = self.clock.now();
+        let known = {
+            let mut state = self.state();
+            let known = state.proxies.get(&address).copied();
+            let is_noted =
+                known.is_some_and(|at| at <= now && between(at, now) < PROXY_NOTED_EVERY);
+            if is_noted || (known.is_none() && state.proxies.len() >= PROXIES_KNOWN) {
+                return;
+            }
+            state.proxies.insert(address, now);
+            known
+        };
+        if known.is_none() {
+            tracing::warn!(
+                proxy = %address,
+                "a proxy at {address} passes requests on and is not in TRUSTED_PROXIES, so whoever asks through it is \
+                 a stranger, phones included. If it is yours: TRUSTED_PROXIES={address}"
+            );
+        }
+        let store = self.store.clone();
+        tasks::once("noting a proxy", async move {
+            store.note_strange_proxy(&address.to_string()).await
+        });
     }
 
     /// Phones that asked without a token since this process started, latest first.

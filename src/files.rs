@@ -1,8 +1,8 @@
 //! Why a file cannot be used, in words: whose it is, who this process is, and the command that changes it.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -119,18 +119,46 @@ pub fn closed_database(path: &Path) -> Option<String> {
     let owner = std::fs::metadata(closed).ok()?.uid();
     let uid = geteuid().as_raw();
     let me = user_name(uid);
-    let folder = folder.display();
     let shown = closed.display();
+    // Only what is ours is named: the folder may hold other things.
+    let all = if *closed == folder { format!("{shown}") } else { format!("{}*", path.display()) };
     Some(match owner == uid {
         true => format!(
-            "{shown} belongs to this user ({me}), which may not write it; chmod -R u+rwX {folder}"
+            "{shown} belongs to this user ({me}), which may not write it; chmod u+rwX {all}"
         ),
         false => format!(
             "{shown} belongs to {}, and Ringbook runs as {me}, which may not write it. That is so after a \
-             start as another user. As root: chown -R {me} {folder}",
+             start as another user. As root: chown {me} {all}",
             user_name(owner)
         ),
     })
+}
+
+/// Takes the right to read a database from everybody but its owner, where others have it. Returns the rights that
+/// it had.
+pub fn tighten_database(path: &Path) -> Option<u32> {
+    let mut found = None;
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        let Ok(meta) = std::fs::metadata(&name) else { continue };
+        if !meta.is_file() || meta.mode() & 0o007 == 0 {
+            continue;
+        }
+        // Where this fails the file is another's, and whoever owns it decides.
+        if std::fs::set_permissions(&name, Permissions::from_mode(0o600)).is_ok() {
+            found = found.or(Some(meta.mode() & 0o777));
+        }
+    }
+    found
+}
+
+/// Whether a file is where Docker and Kubernetes mount secrets: nobody changes rights there, and only this
+/// container sees it.
+pub fn is_mounted_secret(path: &Path) -> bool {
+    let is_read_only = rustix::fs::statvfs(path)
+        .is_ok_and(|it| it.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    is_read_only || path.starts_with("/run/secrets")
 }
 
 /// Why a file in the working folder must not be believed: somebody else could have put it there.
@@ -258,5 +286,36 @@ mod tests {
         assert!(said("large", &vec![b'x'; (1 << 20) + 1]).unwrap_err().contains("larger"));
         assert!(read_text(folder.path()).unwrap_err().contains("Docker"));
         assert!(read_text(&folder.path().join("none")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_database_that_others_can_read_is_closed_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ringbook.db");
+        let wal = folder.path().join("ringbook.db-wal");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        for (before, after, told) in [
+            (0o644, 0o600, Some(0o644)),
+            (0o666, 0o600, Some(0o666)),
+            (0o640, 0o640, None),
+            (0o600, 0o600, None),
+        ] {
+            for file in [&path, &wal] {
+                std::fs::write(file, "x").unwrap();
+                std::fs::set_permissions(file, Permissions::from_mode(before)).unwrap();
+            }
+            assert_eq!(tighten_database(&path), told, "{before:o}");
+            assert_eq!((mode(&path), mode(&wal)), (after, after), "{before:o}");
+        }
+        assert_eq!(tighten_database(&folder.path().join("none")), None);
+    }
+
+    #[test]
+    fn what_docker_made_a_folder_of_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(closed_database(folder.path()).unwrap().contains("Docker"));
+        assert_eq!(closed_database(&folder.path().join("new.db")), None);
+        assert!(is_mounted_secret(Path::new("/run/secrets/key")));
+        assert!(!is_mounted_secret(folder.path()));
     }
 }

@@ -159,9 +159,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// What [`Metrics::encode`] writes.
-    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
     pub fn new() -> Metrics {
         let mut registry = Registry::with_prefix("ringbook");
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,9 @@ pub const PASSWORD_LEN_MAX: usize = 256;
 
 /// Each hash takes 19 MiB and tens of milliseconds on purpose; more at once would be an attack.
 const AT_ONCE: usize = 2;
+/// A hash that was made elsewhere may take so much.
+const COST_KIB_MAX: u32 = 256 << 10;
+const COST_PASSES_MAX: u32 = 20;
 /// Those that wait for their turn. Whoever comes when it is full is refused.
 const WAITING_MAX: usize = 16;
 
@@ -43,6 +46,12 @@ pub enum PasswordError {
     Busy,
     #[error("the password could not be hashed")]
     Broken,
+    #[error(
+        "this is no Argon2id hash that can be checked (at most {} MiB and {COST_PASSES_MAX} passes); `ringbook \
+         admins hash` makes one",
+        COST_KIB_MAX >> 10
+    )]
+    NotAHash,
 }
 
 impl Default for Passwords {
@@ -76,6 +85,20 @@ impl Passwords {
             hash.map(|it| it.to_string()).map_err(|_| PasswordError::Broken)
         })
         .await?
+    }
+
+    /// A hash that was made elsewhere, if it can be checked here.
+    ///
+    /// # Errors
+    /// When it is none, or takes more memory or time than any sign-in should.
+    pub fn given(hash: &str) -> Result<String, PasswordError> {
+        let parsed = PasswordHash::new(hash).map_err(|_| PasswordError::NotAHash)?;
+        let params = Params::try_from(&parsed).map_err(|_| PasswordError::NotAHash)?;
+        let is_costly = params.m_cost() > COST_KIB_MAX || params.t_cost() > COST_PASSES_MAX;
+        if is_costly || !hash.starts_with("$argon2id$") || parsed.hash.is_none() {
+            return Err(PasswordError::NotAHash);
+        }
+        Ok(hash.to_owned())
     }
 
     /// Is this the password that was hashed? Takes as long where nobody has one.

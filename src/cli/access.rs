@@ -6,7 +6,7 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::access::{Scope, Secret};
+use crate::access::{Passwords, Scope, Secret};
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
@@ -28,6 +28,8 @@ pub(crate) enum AdminsCommand {
         /// What they sign in with
         name: String,
     },
+    /// Print the hash of a password, for ADMIN_PASSWORD_HASH; asks for it
+    Hash,
     /// Give somebody another password; asks for it
     Password { name: String },
     /// Let somebody administer no longer, and end their sessions
@@ -103,10 +105,14 @@ impl From<SignInError> for Trouble {
 }
 
 pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result<Exit, Trouble> {
-    let app = desk.open().await?;
+    let app = match &command {
+        Some(AdminsCommand::Hash) => return hash(desk.screen).await,
+        Some(AdminsCommand::Add { .. }) => desk.open_or_make().await?,
+        _ => desk.open().await?,
+    };
     let screen = desk.screen;
     match command {
-        None => list_admins(&app, screen).await,
+        None | Some(AdminsCommand::Hash) => list_admins(&app, screen).await,
         Some(AdminsCommand::Add { name }) => {
             let name = doorkeeper::name(&name)?;
             let hash = password(&app, &name).await?;
@@ -136,6 +142,19 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
     }
 }
 
+/// `admins hash`: what ADMIN_PASSWORD_HASH takes. Nothing is kept.
+async fn hash(screen: Screen) -> Result<Exit, Trouble> {
+    let hash = Passwords::default().hash("", &typed_password()?).await;
+    let hash = hash.map_err(|problem| Trouble::usage(problem.to_string()))?;
+    if screen.json {
+        screen.json(&json!({ "hash": hash }))?;
+    } else {
+        screen.say(&hash)?;
+        screen.remark("In a Docker Compose file, write each $ twice.")?;
+    }
+    Ok(Exit::Ok)
+}
+
 async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     let out = Outward::new(&app.store, &app.config);
     let people = app.store.people().await?;
@@ -163,7 +182,12 @@ async fn person(app: &App, name: &str) -> Result<crate::store::PersonRow, Troubl
 
 /// Asks for a new password twice where somebody types; reads it once from elsewhere.
 async fn password(app: &App, name: &str) -> Result<String, Trouble> {
-    let typed = if io::stdin().is_terminal() {
+    let hashed = app.access.hash(name, &typed_password()?).await;
+    hashed.map_err(|problem| Trouble::usage(problem.to_string()))
+}
+
+fn typed_password() -> Result<SecretString, Trouble> {
+    Ok(if io::stdin().is_terminal() {
         let first = SecretString::from(rpassword::prompt_password("Password: ")?);
         let again = SecretString::from(rpassword::prompt_password("Once more: ")?);
         if first.expose_secret() != again.expose_secret() {
@@ -174,13 +198,14 @@ async fn password(app: &App, name: &str) -> Result<String, Trouble> {
         let mut text = String::new();
         io::stdin().take(4096).read_to_string(&mut text)?;
         SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned())
-    };
-    let hashed = app.access.hash(name, &typed).await;
-    hashed.map_err(|problem| Trouble::usage(problem.to_string()))
+    })
 }
 
 pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result<Exit, Trouble> {
-    let app = desk.open().await?;
+    let app = match &command {
+        Some(TokensCommand::Add { .. }) => desk.open_or_make().await?,
+        _ => desk.open().await?,
+    };
     let screen = desk.screen;
     let out = Outward::new(&app.store, &app.config);
     match command {
@@ -316,7 +341,7 @@ pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Res
     // Before anything is made: the token is shown once.
     let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
     let url = url.as_deref();
-    let app = desk.open().await?;
+    let app = desk.open_or_make().await?;
     let name = doorkeeper::name(name)?;
     let secret = Secret::for_device().map_err(SignInError::from)?;
     let row = app.store.add_device(secret.hash(), &name, &whoami()).await?;

@@ -90,7 +90,10 @@ enum Keep {
 }
 
 pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
-    let app = desk.open().await?;
+    let app = match &args.command {
+        Some(Command::Add { .. }) => desk.open_or_make().await?,
+        _ => desk.open().await?,
+    };
     let screen = desk.screen;
     let Some(command) = args.command else { return list(&app, screen).await };
     // Before it is done: what is removed has its name still.

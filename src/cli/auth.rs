@@ -90,7 +90,7 @@ pub(crate) async fn auth(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     if let Some(AuthCommand::Client(args)) = args.command {
         return client(desk, args).await;
     }
-    let app = desk.open().await?;
+    let app = desk.open_or_make().await?;
     if let Some(pasted) = &args.paste {
         let pasted = if pasted == "-" { line_of_input()? } else { pasted.clone() };
         let back = WayBack::parse(&pasted).ok_or_else(unreadable)?;
@@ -341,7 +341,7 @@ async fn connected(
 }
 
 async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
-    let app = desk.open().await?;
+    let app = desk.open_or_make().await?;
     let wrong = |problem: NotAClient| Trouble::usage(problem.to_string());
     if args.forget {
         if !app.connector.forget_client().await? {

@@ -3,9 +3,9 @@
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
-use crate::cli::{Desk, words};
+use crate::cli::{Desk, no_database, words};
 use crate::config::Config;
-use crate::doctor::{self, Finding, Findings, Verdict, bad, ok};
+use crate::doctor::{self, Finding, Findings, Verdict, bad, ok, warn};
 use crate::telemetry;
 
 /// Prints findings as they come, so that a slow one does not hide the others.
@@ -64,9 +64,27 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     let set = config.report().iter().filter(|line| line.source != "default").count() as u64;
     let set = if set == 0 { "all defaults".to_owned() } else { words::many(set, "setting") };
     report.add(ok("configuration", format!("{set}; `ringbook config` shows them")))?;
+    for note in config.notes().iter().filter(|it| !it.key.is_empty()) {
+        report.add(warn("configuration", note.text.as_str(), "`ringbook config` shows it"))?;
+    }
     telemetry::start("off", config.log_format)?;
     if let Some(finding) = doctor::disk(&config).await {
         report.add(finding)?;
+    }
+    match no_database(&config).await {
+        Ok(None) => {}
+        Ok(Some(why)) => {
+            report.add(bad("database", why, "ringbook serve, or ringbook auth"))?;
+            return report.end();
+        }
+        Err(trouble) => {
+            report.add(bad(
+                "database",
+                trouble.message,
+                "see DATABASE_URL in `ringbook config`",
+            ))?;
+            return report.end();
+        }
     }
     let app = match App::open(config).await {
         Ok(app) => app,

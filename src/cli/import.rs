@@ -74,7 +74,7 @@ pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble>
     // A rehearsal must not make a database either.
     let app = match &config.database_url {
         DatabaseUrl::Sqlite { path } if args.dry_run && !path.exists() => None,
-        _ => Some(desk.open().await?),
+        _ => Some(desk.open_or_make().await?),
     };
     let chosen = match &app {
         Some(app) => choose(app, args.account.as_deref()).await?,

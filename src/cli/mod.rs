@@ -15,6 +15,7 @@ mod doctor;
 mod exit;
 mod export;
 mod find;
+mod health;
 mod import;
 mod key;
 mod phone;
@@ -34,10 +35,11 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::app::App;
-use crate::config::{Config, ConfigTable, Flags, url_at};
+use crate::app::{App, StartError};
+use crate::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at};
 use crate::store::{Account, Store};
 use crate::sync::AccountId;
 use crate::sync::account::same_name;
@@ -288,11 +290,22 @@ Example:
   ringbook audit --limit 20")]
     Audit(access::AuditArgs),
 
-    /// What is wrong, and how to mend it
+    /// What is wrong, and how to fix it
     #[command(after_help = "\
 Example:
   ringbook doctor")]
     Doctor,
+
+    /// Ask the running server how it is, for health checks
+    #[command(after_help = "\
+Examples:
+  ringbook health          0 when it works, also when there is something to look into
+  ringbook health --live   0 when the process answers
+  HEALTHCHECK CMD [\"ringbook\", \"health\", \"--live\"]
+
+Asks at HOST and PORT, over HTTPS where that is set; exits with 1 when the server is not well or does not
+answer within 5 s.")]
+    Health(health::Args),
 
     /// The settings in force, and where each comes from
     #[command(after_help = "\
@@ -404,6 +417,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
         Some(Command::Tokens { command }) => access::tokens(desk, command).await,
         Some(Command::Audit(args)) => access::audit(desk, args).await,
         Some(Command::Doctor) => doctor::doctor(desk).await,
+        Some(Command::Health(args)) => health::health(desk, args).await,
         Some(Command::Config) => config(desk),
         Some(Command::SimulateGoogle(args)) => serve::simulate(desk, args).await,
     }
@@ -420,15 +434,52 @@ impl Desk {
         Ok(Config::load(&self.flags)?)
     }
 
-    /// Opens everything, for a command that answers and ends. It logs only with `--log-level`: what
+    /// Opens what is there, for a command that answers and ends. Where there is no database it makes none: that
+    /// would be the wrong folder, and its answer about an empty one. It logs only with `--log-level`: what
     /// matters is in its answer, and LOG_LEVEL in the environment is meant for the server.
     async fn open(&self) -> Result<App, Trouble> {
         let config = self.config()?;
+        if let Some(why) = no_database(&config).await? {
+            return Err(Trouble::usage(why));
+        }
+        self.open_with(config).await
+    }
+
+    /// The same for a command that begins an installation: it makes the database.
+    async fn open_or_make(&self) -> Result<App, Trouble> {
+        self.open_with(self.config()?).await
+    }
+
+    async fn open_with(&self, config: Config) -> Result<App, Trouble> {
         let wished = self.flags.log_level.is_some();
         let level = if wished { config.log_level.as_str() } else { "off" };
         telemetry::start(level, config.log_format)?;
         Ok(App::open(config).await?)
     }
+}
+
+/// That there is no database, and where it would be; `None` where there is one.
+async fn no_database(config: &Config) -> Result<Option<String>, Trouble> {
+    let (is_there, place) = match &config.database_url {
+        DatabaseUrl::Sqlite { path } => {
+            let place = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            (Store::is_at(path), place.display().to_string())
+        }
+        DatabaseUrl::Postgres { url } => {
+            let found = Store::is_in_postgres(url.expose_secret()).await;
+            (found.map_err(StartError::from)?, "PostgreSQL".to_owned())
+        }
+    };
+    if is_there {
+        return Ok(None);
+    }
+    let report = config.report();
+    let line = report.iter().find(|it| it.key == "DATABASE_URL");
+    let source = line.map_or("default", |it| it.source.as_str());
+    Ok(Some(format!(
+        "no database at {place} (DATABASE_URL: {source}). Start this where the server's settings are, or name the \
+         server's database with --database-url; `ringbook serve` makes a new one"
+    )))
 }
 
 fn config(desk: Desk) -> Result<Exit, Trouble> {

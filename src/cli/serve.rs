@@ -20,6 +20,7 @@ use crate::clock::after;
 use crate::config::Config;
 use crate::doctor::{self, Verdict};
 use crate::simulator::{self, Options, Simulator};
+use crate::store::Act;
 use crate::tasks::{self, Keeper};
 use crate::web::{Door, Patience, Rooms, Tls};
 use crate::{telemetry, web};
@@ -38,6 +39,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
     let (app, _beside) = Beside::open(config).await?;
+    make_first_admin(&app).await?;
     refuse_open_doors(&app).await?;
     greet(&app, desk.screen).await?;
 
@@ -88,6 +90,29 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
 pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     // A sender that is gone cannot tell us to go on either.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// The administrator whom the settings name, where there is none yet: a container has nobody who types.
+async fn make_first_admin(app: &App) -> Result<(), Trouble> {
+    let Some(first) = &app.config.first_admin else { return Ok(()) };
+    let made = app.access.make_first(first).await;
+    let made = made.map_err(|problem| {
+        Trouble::usage(format!("the first administrator, ADMIN_NAME: {problem}"))
+    })?;
+    if let Some(name) = made {
+        info!("{name} is the first administrator, as ADMIN_NAME says");
+        app.access
+            .note(Act {
+                actor: "ADMIN_NAME".to_owned(),
+                address: None,
+                act: "set up".to_owned(),
+                subject: Some(name),
+                subject_name: None,
+                succeeded: true,
+            })
+            .await;
+    }
+    Ok(())
 }
 
 /// Administration must not be open to a network before somebody has been made an administrator.

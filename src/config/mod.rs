@@ -231,6 +231,12 @@ pub fn url_at(address: SocketAddr, secure: bool) -> String {
     }
 }
 
+/// A path that a proxy says it shows us below, in the form of [`Config::base_path`]; `None` where it is none, or
+/// could be taken for one of our own.
+pub fn base_path_of(raw: &str) -> Option<String> {
+    value::base_path(raw)
+}
+
 /// What a setting that is a URL accepts, for one that somebody says instead. It loses its last slash.
 pub fn url(raw: &str) -> Option<String> {
     value::url(raw)

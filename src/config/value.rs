@@ -119,7 +119,8 @@ const OWN_STEPS: [&str; 22] = [
 
 /// A path to put in front of ours, without a slash at its end; empty where it is only a slash.
 pub(super) fn base_path(raw: &str) -> Option<String> {
-    let path = raw.trim_matches('/');
+    let path = raw.strip_prefix('/').unwrap_or(raw);
+    let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
         return (raw == "/").then(String::new);
     }

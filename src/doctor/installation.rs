@@ -1,5 +1,7 @@
 //! What all accounts share: the disk, the database, the keys, and the way to Google's consent.
 
+use std::net::IpAddr;
+
 use crate::app::App;
 use crate::config::Config;
 use crate::connect::ClientOrigin;
@@ -57,6 +59,28 @@ pub(super) async fn administrators(app: &App) -> Result<Option<Finding>, DbError
     }
     let message = format!("there is none, so `ringbook serve` refuses HOST={}", app.config.host);
     Ok(Some(bad(CHECK, message, way_out).at(PAGE)))
+}
+
+/// Proxies in front that nobody named. `None` where there are none.
+pub(super) async fn strange_proxies(app: &App) -> Result<Option<Finding>, DbError> {
+    let trusted = |address: &str| {
+        let ip = address.parse::<IpAddr>();
+        ip.is_ok_and(|ip| app.config.trusted_proxies.iter().any(|it| it.contains(ip)))
+    };
+    let mut seen = app.store.strange_proxies().await?;
+    seen.retain(|(address, _)| !trusted(address));
+    if seen.is_empty() {
+        return Ok(None);
+    }
+    let addresses: Vec<&str> = seen.iter().map(|(address, _)| address.as_str()).collect();
+    let message = format!(
+        "{} passed requests on as a proxy and is not in TRUSTED_PROXIES, so whoever asked through it was a stranger",
+        addresses.join(", ")
+    );
+    let all = app.config.trusted_proxies.iter().map(ToString::to_string);
+    let all: Vec<String> = all.chain(addresses.first().map(|it| (*it).to_owned())).collect();
+    let way_out = format!("if it is yours: TRUSTED_PROXIES={}", all.join(","));
+    Ok(Some(warn("proxies", message, way_out)))
 }
 
 pub(super) async fn oauth_client(app: &App) -> Finding {

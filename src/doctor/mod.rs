@@ -93,6 +93,7 @@ impl Findings {
 pub async fn look(app: &App) -> Result<Vec<Finding>, DbError> {
     let mut found = vec![installation::database(app).await, installation::keys(app).await];
     found.extend(installation::administrators(app).await?);
+    found.extend(installation::strange_proxies(app).await?);
     let accounts = app.store.accounts().await?;
     if !installation::all_by_service(app, &accounts).await? {
         found.push(installation::oauth_client(app).await);

@@ -27,6 +27,8 @@ pub struct ClientOptions {
     pub redirects: usize,
     /// Whether `HTTPS_PROXY` and its kin are obeyed. Not for what is on this machine.
     pub proxy: bool,
+    /// How the other side is judged. Anybody only where nothing is told to them, and nothing they say matters.
+    pub trust: Trust,
 }
 
 impl Default for ClientOptions {
@@ -36,6 +38,7 @@ impl Default for ClientOptions {
             total_timeout: Some(Duration::from_secs(30)),
             redirects: 0,
             proxy: true,
+            trust: Trust::ChainAndName,
         }
     }
 }
@@ -54,7 +57,7 @@ pub fn http_client(options: &ClientOptions) -> Result<Client, ClientError> {
         0 => reqwest::redirect::Policy::none(),
         count => reqwest::redirect::Policy::limited(count),
     };
-    let judge = Judge::new(Trust::ChainAndName, trusted().clone())
+    let judge = Judge::new(options.trust, trusted().clone())
         .map_err(|error| ClientError(error.to_string()))?;
     let mut tls = judge.client_config().map_err(|error| ClientError(error.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

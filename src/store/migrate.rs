@@ -45,6 +45,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0010_alarms.sql"),
         include_str!("migrations/postgres/0010_alarms.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0011_strange_proxies.sql"),
+        include_str!("migrations/postgres/0011_strange_proxies.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.
@@ -62,6 +66,8 @@ pub enum OpenError {
          over its history and its permission at Google"
     )]
     AppBefore { path: String },
+    #[error("cannot use the database: {0}")]
+    Closed(String),
     #[error("cannot create the folder `{path}`: {source}")]
     Folder { path: String, source: std::io::Error },
     #[error("cannot open the database `{path}`: {source}")]

@@ -26,6 +26,7 @@ mod kept;
 mod migrate;
 mod page;
 mod phases;
+mod proxies;
 mod prune;
 mod runs;
 mod secrets;
@@ -67,6 +68,7 @@ pub use sources::{AddError, Origin, service_key_name};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::files;
 use crate::store::db::Db;
 use crate::sync::run::Policy;
 use crate::vault::Vault;
@@ -122,6 +124,15 @@ impl Store {
         if foreign::is_of_app_before(path) {
             return Err(OpenError::AppBefore { path: shown(path) });
         }
+        if let Some(why) = files::closed_database(path) {
+            return Err(OpenError::Closed(why));
+        }
+        if let Some(mode) = files::tighten_database(path) {
+            tracing::warn!(
+                "{} could be read by every user of this machine (mode {mode:o}); it is its owner's alone now",
+                path.display()
+            );
+        }
         private_folder(folder)
             .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
         private_file(path);
@@ -129,6 +140,24 @@ impl Store {
             .await
             .map_err(|source| OpenError::Open { path: shown(path), source })?;
         Store::open(db, folder, clock, vault).await
+    }
+
+    /// Whether there is a SQLite database with something in it. Makes nothing.
+    pub fn is_at(path: &Path) -> bool {
+        // Whatever else is wrong with the file, opening it says so.
+        std::fs::metadata(path).map_or_else(
+            |error| error.kind() != std::io::ErrorKind::NotFound,
+            |meta| !meta.is_file() || meta.len() > 0,
+        )
+    }
+
+    /// Whether a PostgreSQL database holds one of ours. Makes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn is_in_postgres(url: &str) -> Result<bool, OpenError> {
+        const FOUND: &str = "select 1 where to_regclass('install') is not null";
+        Ok(Db::postgres(url)?.row(FOUND, &[]).await?.is_some())
     }
 
     /// Connects to a PostgreSQL database.

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::key::{Key, KeyRing};
 use super::{VaultError, random};
+use crate::files;
 
 const HEADING: &str = "# Ringbook's keys: what is sealed in the database opens only with them.\n\
     # The first one seals. Keep a copy apart from the copies of the database.\n";
@@ -36,10 +37,13 @@ pub(super) fn read(path: &Path) -> Result<Option<(KeyRing, Stamp)>, VaultError> 
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(problem(format!("cannot be read: {error}"))),
+        Err(error) => return Err(problem(files::why_not(path, "read", &error))),
     };
     let meta = file.metadata().map_err(|error| problem(format!("cannot be read: {error}")))?;
-    if meta.mode() & 0o077 != 0 {
+    if meta.is_dir() {
+        return Err(problem(files::why_not(path, "read", &io::ErrorKind::IsADirectory.into())));
+    }
+    if meta.mode() & 0o077 != 0 && !files::is_mounted_secret(path) {
         return Err(VaultError::OpenToOthers { path: path.display().to_string() });
     }
     let mut text = String::new();
@@ -56,7 +60,10 @@ pub(super) fn read(path: &Path) -> Result<Option<(KeyRing, Stamp)>, VaultError> 
 pub(super) fn create(path: &Path) -> Result<(), VaultError> {
     let problem = |error: io::Error| VaultError::File {
         path: path.display().to_string(),
-        why: format!("cannot be made: {error}"),
+        why: match error.kind() {
+            io::ErrorKind::PermissionDenied => files::why_not(path, "write", &error),
+            _ => format!("cannot be made: {error}"),
+        },
     };
     let ring = KeyRing::of(fresh()?);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(problem)?;

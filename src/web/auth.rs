@@ -5,6 +5,7 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -16,9 +17,11 @@ use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack, dige
 use crate::contact::clean;
 use crate::store::{Account, Bringer, CONSENT_TIME, Target};
 use crate::web::Web;
+use crate::web::below::BasePath;
 use crate::web::entrance::people::note_about;
 use crate::web::entrance::{Guest, actor};
 use crate::web::input::{Body, Caller, Query, form, text_of};
+use crate::web::origin;
 use crate::web::pages::{Visit, connecting};
 use crate::web::problem::Problem;
 use crate::web::wire::{
@@ -88,8 +91,12 @@ async fn begin(
     let ask = ask(web, query).await?;
     let authorization = web.app.connector.begin(&ask, Some(&digest(&browser))).await?;
     let secure = web.app.config.google_redirect_uri.starts_with("https://");
+    // As the browser will see it, whatever path we are below.
+    let back = redirect::path_of(web.app.connector.redirect_uri());
+    let path = back.rsplit_once('/').map_or("/", |it| it.0);
+    let path = if path.is_empty() { "/" } else { path };
     let set = format!(
-        "{COOKIE}={browser}; Path=/auth; Max-Age={}; HttpOnly; SameSite=Lax{}",
+        "{COOKIE}={browser}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{}",
         CONSENT_TIME.as_secs(),
         if secure { "; Secure" } else { "" }
     );
@@ -151,7 +158,7 @@ pub(crate) async fn google(
     State(web): State<Web>,
     visit: Visit,
     caller: Caller,
-    headers: HeaderMap,
+    parts: Parts,
     query: Query,
 ) -> Result<Response, Problem> {
     let judgement = web.app.connector.judge_redirect();
@@ -165,18 +172,18 @@ pub(crate) async fn google(
         let words = vec![format!("{}.", judgement.message), format!("{way_out}.")];
         return Ok(connecting::told(visit, StatusCode::CONFLICT, title, words));
     }
-    let found_at = text_of(&headers, header::HOST.as_str());
+    let found_at = origin::host(&web, &parts).unwrap_or_default();
     let redirect_uri = web.app.connector.redirect_uri();
     if caller.wants_html
         && let Some(origin) = redirect::begins_at(redirect_uri, &found_at)
     {
-        let to = HeaderValue::try_from(format!("{origin}{}", visit.path));
+        let to = HeaderValue::try_from(format!("{origin}{}{}", BasePath::of(&parts), visit.path));
         let to = to.map_err(|_| {
             Problem::new(StatusCode::BAD_GATEWAY, "GOOGLE_REDIRECT_URI is no address")
         })?;
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
-    let (body, set) = match begin(&web, &headers, &query).await {
+    let (body, set) = match begin(&web, &parts.headers, &query).await {
         Ok(begun) => begun,
         Err(problem) if caller.wants_html => {
             let title = connecting::NOT_CONNECTED;

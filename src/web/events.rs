@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
@@ -35,6 +35,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 /// Comments keep proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A proxy must not gather events before it hands them on (nginx does unless told so), nor pack them.
+const UNBUFFERED: [(HeaderName, &str); 2] = [
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+    (header::CACHE_CONTROL, "no-cache, no-transform"),
+];
 /// How long a revoked token or an ended session may still follow.
 const CHECK: Duration = Duration::from_secs(5);
 /// How soon a browser should come back.
@@ -86,7 +91,8 @@ pub(crate) async fn events(
         _seat: Arc::new(seat),
     };
     let events = stream::unfold(feed, Feed::next);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok((UNBUFFERED, stream))
 }
 
 /// How far runs have ended already. By the clock of the database, which need not be ours.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
@@ -12,11 +12,11 @@ use crate::access::Right;
 use crate::clock::between;
 use crate::store::DbError;
 use crate::sync::account::AccountState;
-use crate::telemetry::{LeaseState, Metrics};
+use crate::telemetry::LeaseState;
 use crate::web::entrance::Guest;
 use crate::web::problem::Problem;
 use crate::web::wire::{Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight};
-use crate::web::{Web, read};
+use crate::web::{Web, exposition, read};
 
 /// A database that takes longer is as good as dead for whoever asks.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -181,15 +181,26 @@ pub(crate) async fn ready(State(web): State<Web>) -> Result<Json<Liveness>, Prob
     Ok(Json(Liveness { status: "ready" }))
 }
 
-/// Numbers for Prometheus, as OpenMetrics text
+/// Numbers for Prometheus
+///
+/// As OpenMetrics text for whoever asks for that, else in the format 0.0.4.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses((status = 200, content_type = "application/openmetrics-text", body = String)),
+    responses((status = 200, content((String = "text/plain"), (String = "application/openmetrics-text")))),
 )]
-pub(crate) async fn metrics(State(web): State<Web>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(
+    State(web): State<Web>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     measure(&web).await?;
     let text = web.app.metrics.encode(web.now());
-    Ok(([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
+    let accept = headers.get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|it| it.to_str().ok()).collect();
+    let (kind, text) = match exposition::wants_open_metrics(&accept.join(",")) {
+        true => (exposition::OPEN_METRICS, text),
+        false => (exposition::PLAIN, exposition::plain(&text)),
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text).into_response())
 }
 
 /// What others may have changed is read when somebody looks.

@@ -3,14 +3,15 @@
 use std::any::Any;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use crate::clock::between;
 use crate::web::Web;
-use crate::web::input::{BODY_MAX, from_trusted_proxy, too_large};
+use crate::web::input::{BODY_MAX, too_large};
+use crate::web::origin::foreign;
 use crate::web::problem::{Problem, shown};
 
 /// No link of ours is nearly as long.
@@ -43,55 +44,19 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     secured(next.run(request).await)
 }
 
-/// Refuses what another site makes a browser send.
-pub(crate) async fn same_site(State(web): State<Web>, request: Request, next: Next) -> Response {
+/// Refuses what a page of another site makes a browser send.
+pub(crate) async fn refuse_other_sites(
+    State(web): State<Web>,
+    request: Request,
+    next: Next,
+) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    // A proxy may ask us by another name than the browser asks the proxy by.
-    let shown = from_trusted_proxy(&parts, &web).then(|| parts.headers.get(FORWARDED_HOST));
-    let host = shown.flatten().or_else(|| parts.headers.get(header::HOST));
-    let host = host.and_then(|it| it.to_str().ok()).map(|it| first(it).to_owned());
-    if is_from_another_site(&parts.headers, host.as_deref()) {
-        let detail = another_site(&parts.headers, host.as_deref());
-        return secured(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
-    }
-    next.run(Request::from_parts(parts, body)).await
-}
-
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-/// Several proxies in a row append to the list; the browser's name is the first.
-fn first(list: &str) -> &str {
-    list.split(',').next().unwrap_or_default().trim()
-}
-
-/// Who asked whom, and how a page behind a proxy is let in.
-fn another_site(headers: &HeaderMap, host: Option<&str>) -> String {
-    let origin = headers.get(header::ORIGIN).and_then(|it| it.to_str().ok());
-    let from = origin.map_or_else(|| "another site".to_owned(), |it| format!("`{}`", shown(it)));
-    let by = host.map_or_else(|| "no name".to_owned(), |it| format!("`{}`", shown(it)));
-    format!(
-        "this request was made by a page of {from}, and asks this server by {by}; open Ringbook itself. If \
-         the page reaches it through a proxy, let the proxy pass `Host` on as it is, or name the proxy in \
-         TRUSTED_PROXIES and let it send `X-Forwarded-Host`; the proxy can sign people in, too \
-         (AUTH_PROXY_HEADER), or add a token (docs/migrating.md)"
-    )
-}
-
-/// Browsers say where a request comes from; programs do not, and need not.
-fn is_from_another_site(headers: &HeaderMap, host: Option<&str>) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
-    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
-        return !matches!(site, "same-origin" | "none");
-    }
-    match (text(header::ORIGIN), host) {
-        (Some(origin), Some(host)) => {
-            origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host))
-        }
-        (Some(_), None) => true,
-        _ => false,
+    match foreign(&web, &parts) {
+        Some(detail) => Problem::new(StatusCode::FORBIDDEN, detail).into_response(),
+        None => next.run(Request::from_parts(parts, body)).await,
     }
 }
 
@@ -246,23 +211,5 @@ mod tests {
         assert_eq!(status, 500);
         assert!(body.starts_with("{\"detail\":") && !body.contains("secret"), "{body}");
         assert_eq!(ask("/well").await, (200, "well".to_owned()));
-    }
-
-    #[test]
-    fn only_browsers_on_our_own_pages_and_programs_may_change_things() {
-        let from = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            is_from_another_site(&headers, headers.get("host").and_then(|it| it.to_str().ok()))
-        };
-        assert!(!from(&[("host", "a:1")]));
-        assert!(!from(&[("host", "a:1"), ("origin", "http://a:1")]));
-        assert!(!from(&[("sec-fetch-site", "same-origin")]));
-        assert!(from(&[("host", "a:1"), ("origin", "http://a:2")]));
-        assert!(from(&[("host", "a:1"), ("origin", "null")]));
-        assert!(from(&[("origin", "http://a:1")]));
-        assert!(from(&[("sec-fetch-site", "same-site"), ("host", "a"), ("origin", "http://a")]));
     }
 }

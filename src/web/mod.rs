@@ -5,10 +5,12 @@
 
 mod accounts;
 mod auth;
+mod below;
 mod contacts;
 mod dialling;
 pub(crate) mod entrance;
 mod events;
+mod exposition;
 mod forwarded;
 mod guests;
 mod health;
@@ -18,6 +20,7 @@ mod input;
 mod kept;
 mod layers;
 mod openapi;
+mod origin;
 mod pages;
 mod phones;
 mod problem;
@@ -166,7 +169,8 @@ pub fn router(app: App) -> Router {
     let (sender, closing) = watch::channel(false);
     // Without a server nobody closes; the channel stays open as long as somebody listens.
     drop(sender);
-    assemble(Web::new(app, closing)).layer(Extension(Inside))
+    let web = Web::new(app, closing);
+    below::below(&web, assemble(web.clone()).layer(Extension(Inside)))
 }
 
 fn assemble(web: Web) -> Router {
@@ -254,13 +258,18 @@ fn assemble(web: Web) -> Router {
         .route("/p/{token}/directory/{*path}", get(phones::screen))
         .route("/p/{token}/lookup", get(search::lookup))
         .with_state(web.clone())
-        .merge(SwaggerUi::new("/docs").url("/api/openapi.json", document))
+        .merge(
+            SwaggerUi::new("/docs")
+                .url("/api/openapi.json", document)
+                // Found from where the explorer is, whatever path that is below.
+                .config(utoipa_swagger_ui::Config::new(["../api/openapi.json"])),
+        )
         .layer(from_fn_with_state(web.clone(), entrance::admit))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::speak_json))
         .layer(from_fn_with_state(web.clone(), hosts::judge))
         .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
-        .layer(from_fn_with_state(web.clone(), layers::same_site))
+        .layer(from_fn_with_state(web.clone(), layers::refuse_other_sites))
         .layer(from_fn(layers::guard))
         .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))

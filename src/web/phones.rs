@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::access::{Who, host_of};
+use crate::access::Who;
 use crate::config::EmptyGroups;
 use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
 use crate::directory::{Hit, Scope, Snapshot, View};
@@ -22,16 +22,15 @@ use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::entrance::{Guest, device_token};
 use crate::web::hosts::Malformed;
-use crate::web::input::{Lenient, address, from_trusted_proxy, is_secure, text_of};
+use crate::web::input::{Lenient, address};
 use crate::web::layers::is_for_phones;
+use crate::web::origin::origin;
 use crate::web::screens::{ANY_TOKEN, Key, Rendered};
 
 /// How phones with enterprise firmware say what they are.
 pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
 /// What stands behind the address in every link.
 pub(crate) const ROOT: &str = "/directory";
-/// A longer name of a server leaves too little room in a link.
-const HOST_LEN_MAX: usize = 100;
 /// What is looked for is cut here.
 const ASKED_MAX: usize = 60;
 
@@ -398,42 +397,4 @@ pub(crate) fn kind_of_screen(path: &str) -> Option<Shown> {
         "help" => Shown::Help,
         _ => return None,
     })
-}
-
-/// Where phones find us, as far as the request of somebody else tells: phones may have a door of their own.
-pub(crate) fn phones_origin(web: &Web, parts: &Parts) -> String {
-    let config = &web.app.config;
-    let here = origin(web, parts);
-    let (None, Some(door)) = (&config.public_url, config.phones_listen) else { return here };
-    if !door.ip().is_unspecified() {
-        return format!("http://{door}");
-    }
-    let host = host_of(&here).unwrap_or_default();
-    match host.contains(':') {
-        true => format!("http://[{host}]:{}", door.port()),
-        false => format!("http://{host}:{}", door.port()),
-    }
-}
-
-/// How the phone finds us: as configured, else as it found us now.
-pub(crate) fn origin(web: &Web, parts: &Parts) -> String {
-    let config = &web.app.config;
-    if let Some(url) = &config.public_url {
-        return url.clone();
-    }
-    let forwarded = from_trusted_proxy(parts, web);
-    let scheme = if is_secure(parts, web) { "https" } else { "http" };
-    let first = |name: &str| {
-        let text = text_of(&parts.headers, name);
-        text.split(',').next().unwrap_or_default().trim().to_owned()
-    };
-    let good = |host: &String| {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
-        !host.is_empty() && host.len() <= HOST_LEN_MAX && host.bytes().all(legal)
-    };
-    let host = Some(first("x-forwarded-host")).filter(|host| forwarded && good(host));
-    let host = host.or_else(|| Some(text_of(&parts.headers, "host")).filter(good));
-    // HTTP/1.0 knows no `Host`.
-    let host = host.unwrap_or_else(|| config.phones_address().to_string());
-    format!("{scheme}://{host}")
 }

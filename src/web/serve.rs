@@ -30,6 +30,7 @@ use crate::app::App;
 use crate::clock::{Clock, after};
 use crate::config::Network;
 use crate::tasks;
+use crate::web::below::below;
 use crate::web::guests::{Guest, Guests};
 use crate::web::input::{Peer, Secure};
 use crate::web::tls::{Greeting, Tls};
@@ -110,7 +111,7 @@ pub async fn serve(
     let greeter = Router::new()
         .fallback(layers::speak_https)
         .layer(from_fn_with_state(web.clone(), hosts::judge));
-    let router = assemble(web);
+    let router = assemble(web.clone());
     let house = Arc::new(House {
         clock,
         seats_max,
@@ -129,6 +130,7 @@ pub async fn serve(
             Rooms::All => router.clone(),
             Rooms::Phones => router.clone().layer(from_fn(layers::phones_only)),
         };
+        let router = below(&web, router);
         if let Some(tls) = &door.tls {
             let (tls, house) = (tls.clone(), house.clone());
             keepers.spawn(tasks::watched("looking after the certificate", async move {

@@ -48,6 +48,7 @@ const PURE: &[&str] = &[
     "sync/account.rs",
     "sync/book.rs",
     "sync/run",
+    "sync/crontab",
     "sync/schedule",
     "sync/backoff",
     "sync/guard",

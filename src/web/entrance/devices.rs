@@ -14,7 +14,7 @@ use crate::store::DeviceRow;
 use crate::web::Web;
 use crate::web::entrance::{Guest, about, actor};
 use crate::web::input::{Body, field, uuid};
-use crate::web::phones::phones_origin;
+use crate::web::origin::phones_origin;
 use crate::web::problem::Problem;
 use crate::web::wire::{Moment, Outward, ProblemBody};
 

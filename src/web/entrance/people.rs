@@ -29,7 +29,7 @@ impl From<SignInError> for Problem {
             SignInError::Password(PasswordError::Busy) | SignInError::NoChance => {
                 Problem::later(detail, std::time::Duration::from_secs(5))
             }
-            SignInError::Password(PasswordError::Broken) => {
+            SignInError::Password(PasswordError::Broken | PasswordError::NotAHash) => {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
             SignInError::Password(_) => Problem::unreadable(format!("`password`: {detail}")),

@@ -28,7 +28,7 @@ if (filters) {
   function wanted() {
     const query = new URLSearchParams();
     for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
-    return `/contacts${query.size ? "?" : ""}${query}`;
+    return `${filters.getAttribute("action")}${query.size ? "?" : ""}${query}`;
   }
 
   function ask() {

@@ -26,8 +26,8 @@ async function show(url, note) {
 }
 
 function formUrl(button) {
-  const data = new FormData(document.getElementById("display"), button);
-  return `/phones/try?${new URLSearchParams(data)}`;
+  const form = document.getElementById("display");
+  return `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form, button))}`;
 }
 
 function press(id) {

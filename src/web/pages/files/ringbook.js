@@ -83,7 +83,7 @@ if (live) {
   const leave = () => { events?.close(); events = null; };
   const follow = () => {
     leave();
-    events = new EventSource("/api/sync/events");
+    events = new EventSource(document.body.dataset.events);
     events.addEventListener("progress", ask);
     events.addEventListener("run", ask);
     // After a break the truth may be another.

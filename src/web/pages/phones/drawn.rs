@@ -13,9 +13,10 @@ use axum::response::Response;
 use crate::handset::{Choice, Choices, Model, Page, Received};
 use crate::web::Web;
 use crate::web::input::{Query, address, text_of};
+use crate::web::origin::origin;
 use crate::web::pages::history::Choice as Tab;
 use crate::web::pages::{Place, Visit, page};
-use crate::web::phones::{MODEL, ROOT, origin, screen_for};
+use crate::web::phones::{MODEL, ROOT, screen_for};
 use crate::web::problem::Problem;
 
 use super::display::{Act, Body, Display, Typing};

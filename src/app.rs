@@ -85,7 +85,11 @@ impl App {
         let alarms = Arc::new(Alarms::new(store.clone(), webhook, zone)?);
         let observer = Arc::new(Reporter { metrics: metrics.clone(), alarms: alarms.clone() });
         let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
-        let naming = Naming::new(config.directory_names, &config.directory_locale);
+        let naming = Naming::new(
+            config.directory_names,
+            config.directory_name_particles,
+            &config.directory_locale,
+        );
         let rules = Rules {
             naming,
             merge: config.directory_merge_duplicates,

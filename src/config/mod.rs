@@ -25,7 +25,7 @@ use serde::Serialize;
 pub use layers::Source;
 pub use value::{DatabaseUrl, Network, is_public_name};
 
-use crate::contact::NameOrder;
+use crate::contact::{NameOrder, Particles};
 use crate::number::DialRules;
 use crate::vault::{KeyRing, KeySource};
 use layers::{Layers, Raw};
@@ -76,6 +76,8 @@ pub struct Config {
     pub search_results_limit: usize,
     pub directory_locale: Locale,
     pub directory_names: NameOrder,
+    pub directory_name_particles: Particles,
+    pub directory_fax_numbers: FaxNumbers,
     pub directory_empty_groups: EmptyGroups,
     pub directory_merge_duplicates: bool,
     pub lookup_min_digits: usize,
@@ -154,6 +156,15 @@ pub enum LogFormat {
 pub enum EmptyGroups {
     Hide,
     Mark,
+}
+
+/// What becomes of numbers on phones where a fax machine or a pager answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FaxNumbers {
+    /// They stand behind all others.
+    #[default]
+    Last,
+    Hide,
 }
 
 /// Settings on the command line, for every command.
@@ -314,6 +325,10 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         search_results_limit: read.whole("SEARCH_RESULTS_LIMIT"),
         directory_locale: read.value("DIRECTORY_LOCALE", value::locale).unwrap_or(Locale::UNKNOWN),
         directory_names: read.value("DIRECTORY_NAMES", name_order).unwrap_or(NameOrder::FirstLast),
+        directory_name_particles: read
+            .value("DIRECTORY_NAME_PARTICLES", particles)
+            .unwrap_or_default(),
+        directory_fax_numbers: read.value("DIRECTORY_FAX_NUMBERS", fax_numbers).unwrap_or_default(),
         directory_empty_groups: read
             .value("DIRECTORY_EMPTY_GROUPS", empty_groups)
             .unwrap_or(EmptyGroups::Hide),
@@ -477,6 +492,23 @@ fn log_format(raw: &str) -> Option<LogFormat> {
     match raw.to_ascii_lowercase().as_str() {
         "text" => Some(LogFormat::Text),
         "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+fn particles(raw: &str) -> Option<Particles> {
+    match raw {
+        "by-language" => Some(Particles::ByLanguage),
+        "in-front" => Some(Particles::InFront),
+        "behind" => Some(Particles::Behind),
+        _ => None,
+    }
+}
+
+fn fax_numbers(raw: &str) -> Option<FaxNumbers> {
+    match raw {
+        "last" => Some(FaxNumbers::Last),
+        "hide" => Some(FaxNumbers::Hide),
         _ => None,
     }
 }

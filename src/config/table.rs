@@ -92,7 +92,9 @@ impl fmt::Display for Rule {
             ),
             Rule::OneOf(words) => f.write_str(&words.join(" or ")),
             Rule::Zone => f.write_str("a time zone by its IANA name, such as Europe/Berlin"),
-            Rule::Locale => f.write_str("a language, such as de, sv or de-u-co-phonebk (BCP 47)"),
+            Rule::Locale => f.write_str(
+                "a language by its code in ISO 639, such as de, sv, nl-BE or de-u-co-phonebk (BCP 47)",
+            ),
             Rule::Networks => f.write_str(
                 "addresses and networks with commas or as a JSON list, such as 10.0.0.1, 192.168.0.0/16; or *",
             ),
@@ -178,6 +180,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Capped(1, 32), "entries on one screen page of a phone"),
     setting("DIRECTORY_LOCALE", "en", Rule::Locale, "whose alphabet names are sorted by"),
     setting("DIRECTORY_NAMES", "first-last", Rule::OneOf(&["first-last", "last-first"]), "which part of a name comes first, and is sorted by"),
+    setting("DIRECTORY_NAME_PARTICLES", "by-language", Rule::OneOf(&["by-language", "in-front", "behind"]), "with last names first, whether `van der Berg` is sorted under V (in-front), under B (behind), or as DIRECTORY_LOCALE has it"),
+    setting("DIRECTORY_FAX_NUMBERS", "last", Rule::OneOf(&["last", "hide"]), "show fax and pager numbers on phones behind all others, or not at all"),
     setting("DIRECTORY_EMPTY_GROUPS", "hide", Rule::OneOf(&["hide", "mark"]), "leave keypad groups without contacts out, or mark them"),
     setting("DIRECTORY_MERGE_DUPLICATES", "false", Rule::Switch, "show a person of several accounts once, known by a shared number"),
     setting("LOOKUP_MIN_DIGITS", "7", Rule::Whole(4, 15), "digits that two numbers must share at their ends to be the same, where one lacks its country"),

@@ -499,3 +499,34 @@ fn the_first_administrator_has_a_name_and_one_proof() {
         assert!(told.contains(word) && !told.contains("correct horse"), "{told}");
     }
 }
+
+#[test]
+fn a_language_that_is_not_known_is_refused() {
+    for good in [
+        "en",
+        "de",
+        "sv-FI",
+        "nl-BE",
+        "de-u-co-phonebk",
+        "fil",
+        "zh-Hant-u-co-stroke",
+        "DE",
+        "sr-Latn-RS",
+    ] {
+        assert!(Config::of(&[("DIRECTORY_LOCALE", good)]).is_ok(), "{good}");
+    }
+    for bad in [
+        "tlh",
+        "xx",
+        "german",
+        "deutsch",
+        "de-u-co-phonebook",
+        "und",
+        "de_DE.UTF-8",
+        "C",
+        "de-u-co-klingon",
+    ] {
+        let found = errors(env(&[("DIRECTORY_LOCALE", bad)]));
+        assert!(found.contains("DIRECTORY_LOCALE") && found.contains("ISO 639"), "{bad}: {found}");
+    }
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use icu_locale_core::Locale;
+use icu_locale_core::extensions::unicode::key;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
@@ -225,10 +226,33 @@ pub(super) fn zone(raw: &str) -> Option<TimeZone> {
     TimeZone::get(raw).ok()
 }
 
-/// A language with its options, after BCP 47.
+/// A language with its options, after BCP 47. One that is not known would sort as no language does, and say
+/// nothing of it.
 pub(super) fn locale(raw: &str) -> Option<Locale> {
-    Locale::try_from_str(raw).ok()
+    let locale = Locale::try_from_str(raw).ok()?;
+    let language = locale.id.language.as_str();
+    let known = LANGUAGES.split_whitespace().any(|it| it == language);
+    let collation = locale.extensions.unicode.keywords.get(&key!("co"));
+    let sorts = collation.is_none_or(|it| COLLATIONS.contains(&it.to_string().as_str()));
+    (known && sorts).then_some(locale)
 }
+
+/// All of ISO 639-1, and the languages of CLDR that have only three letters.
+const LANGUAGES: &str = "
+    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz
+    ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik
+    io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml
+    mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd
+    se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve
+    vi vo wa wo xh yi yo za zh zu
+    agq asa ast bas bem bez blo brx ccp ceb cgg chr ckb dav dje doi dsb dua dyo ebu ewo fil fur gsw guz haw
+    hnj hsb jgo jmc kab kam kde kea kgp khq kln kok ksb ksf ksh kxv lag lij lkt lmo lrc luo luy mai mas mer
+    mfe mgh mgo mni mua mzn naq nds nmg nnh nqo nus nyn pcm prg raj rof rwk sah saq sat sbp seh ses shi smn
+    sms ssy syr szl teo tok twq tzm vai vec vmw vun wae wal xnr xog yav yrl yue zgh";
+const COLLATIONS: &[&str] = &[
+    "compat", "dict", "emoji", "eor", "phonebk", "phonetic", "pinyin", "search", "searchjl",
+    "standard", "stroke", "trad", "unihan", "zhuyin",
+];
 
 /// Where this server is found. Links are this with a path behind it, within the 256 characters of a phone.
 pub(super) fn public_url(raw: &str) -> Option<String> {

@@ -2,15 +2,25 @@
 //!
 //! Everything here is plain data and pure rules. Nothing talks to Google or to a database.
 
+mod called;
 mod keypad;
+mod label;
+mod letters;
 mod name;
+mod spelling;
 mod text;
 mod vcard;
 
 pub use keypad::Keypad;
-pub use name::{Initial, NameKey, NameOrder, fold};
+pub use label::is_machine;
+pub use letters::{compose, is_emoji, is_ignorable, is_visible};
+pub use name::{Initial, NameKey, NameOrder, Particles};
+pub use spelling::{asked_spellings, fold, spellings};
 pub use text::clean;
 pub use vcard::{VcardVersion, vcard};
+
+use std::collections::HashSet;
+use std::hash::Hash;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,7 +70,7 @@ pub struct Contact {
     pub content: Content,
 }
 
-/// The part of a contact that is shown to people, in a normal form: equal contents are equal bytes.
+/// The part of a contact that is shown to people, in a normal form: equal contents have equal fingerprints.
 ///
 /// Its JSON form is what the database keeps, so a renamed field needs a migration. Empty fields are
 /// left out of it.
@@ -73,8 +83,10 @@ pub struct Content {
     pub nicknames: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<Organization>,
+    /// In Google's order, the primary one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<Phone>,
+    /// In Google's order, the primary one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub emails: Vec<Email>,
     /// Resource names of the contact groups, such as `contactGroups/starred`, in byte order.
@@ -130,7 +142,7 @@ pub struct Organization {
 }
 
 /// A telephone number as typed at Google, and as Google reads it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Phone {
     /// As typed. It may hold words: `801-520-4769 - noel cell`.
@@ -145,7 +157,14 @@ pub struct Phone {
     pub primary: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl Phone {
+    /// Whether there is a number in it at all. `see notes` is typed into the same field, and is none.
+    pub fn is_number(&self) -> bool {
+        self.canonical.is_some() || self.value.chars().any(char::is_numeric)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Email {
     pub value: String,
@@ -162,56 +181,105 @@ pub const STARRED: &str = "contactGroups/starred";
 pub type Fingerprint = [u8; 16];
 
 impl Content {
-    /// Brings multi-valued fields into one order, since Google guarantees none
-    /// (`people` reference: "the items in a field have no guaranteed order").
-    ///
-    /// Without it every listing could look like a change of everything. The primary item stays first.
+    /// Brings the content into its normal form: texts composed, labels in plain words, nothing twice, and
+    /// the primary number and address first. Apart from that, numbers and addresses stay in Google's
+    /// order.
     pub fn normalise(&mut self) {
+        self.compose();
+        for kind in self.phones.iter_mut().map(|it| &mut it.kind) {
+            *kind = label::plain(kind).unwrap_or_else(|| std::mem::take(kind));
+        }
+        for kind in self.emails.iter_mut().map(|it| &mut it.kind) {
+            *kind = label::plain(kind).unwrap_or_else(|| std::mem::take(kind));
+        }
         self.nicknames.sort();
         self.nicknames.dedup();
-        self.phones
-            .sort_by(|a, b| (!a.primary, &a.kind, &a.value).cmp(&(!b.primary, &b.kind, &b.value)));
-        self.phones.dedup();
-        self.emails
-            .sort_by(|a, b| (!a.primary, &a.kind, &a.value).cmp(&(!b.primary, &b.kind, &b.value)));
-        self.emails.dedup();
+        keep_first_of_each(&mut self.phones);
+        self.phones.sort_by_key(|it| !it.primary);
+        keep_first_of_each(&mut self.emails);
+        self.emails.sort_by_key(|it| !it.primary);
         self.labels.sort();
         self.labels.dedup();
     }
 
-    /// What to call this contact: its name, or the next best thing that Google's own pages would show.
-    pub fn display_name(&self) -> &str {
-        let first_email = || self.emails.first().map_or("", |email| &email.value);
-        let first_phone = || self.phones.first().map_or("", |phone| &phone.value);
-        let organization = self.organization.as_ref();
-        [
-            self.names.display.as_str(),
-            self.names.unstructured.as_str(),
-            self.names.given.as_str(),
-            self.names.family.as_str(),
-            self.nicknames.first().map_or("", String::as_str),
-            organization.map_or("", |it| &it.name),
-            organization.map_or("", |it| &it.title),
-            first_email(),
-            first_phone(),
-        ]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .unwrap_or("(no name)")
+    /// Composes the letters of all texts (Unicode's form C).
+    fn compose(&mut self) {
+        let Names {
+            display,
+            last_first,
+            unstructured,
+            prefix,
+            given,
+            middle,
+            family,
+            suffix,
+            phonetic_full,
+            phonetic_given,
+            phonetic_middle,
+            phonetic_family,
+        } = &mut self.names;
+        let names = [
+            display,
+            last_first,
+            unstructured,
+            prefix,
+            given,
+            middle,
+            family,
+            suffix,
+            phonetic_full,
+            phonetic_given,
+            phonetic_middle,
+            phonetic_family,
+        ];
+        let work = self.organization.iter_mut();
+        let work = work.flat_map(|it| [&mut it.name, &mut it.department, &mut it.title]);
+        let phones = self.phones.iter_mut().flat_map(|it| [&mut it.value, &mut it.kind]);
+        let emails = self.emails.iter_mut().flat_map(|it| [&mut it.value, &mut it.kind]);
+        let all =
+            names.into_iter().chain(&mut self.nicknames).chain(work).chain(phones).chain(emails);
+        for text in all.filter(|it| !letters::is_composed(it)) {
+            *text = compose(text).into_owned();
+        }
+    }
+
+    /// How many of its numbers are numbers.
+    pub fn number_count(&self) -> u64 {
+        self.phones.iter().filter(|it| it.is_number()).count() as u64
     }
 
     pub fn is_starred(&self) -> bool {
         self.labels.iter().any(|label| label == STARRED)
     }
 
-    /// The stored form, and the fingerprint of it.
+    /// The stored form, and the fingerprint of the content.
+    ///
+    /// Google guarantees no order of the items in a field (`people` reference: "the items in a field have
+    /// no guaranteed order"), so the fingerprint does not depend on it: else every listing could look
+    /// like a change of everything. The stored form keeps the order in which the items came.
     pub fn encode(&self) -> (String, Fingerprint) {
         // A struct of strings, booleans and lists cannot fail to become JSON.
-        let json = serde_json::to_string(self).unwrap_or_default();
-        let digest = Sha256::digest(json.as_bytes());
+        let json = |it: &Content| serde_json::to_string(it).unwrap_or_default();
+        let stored = json(self);
+        let digest = match self.in_one_order() {
+            Some(sorted) => Sha256::digest(json(&sorted).as_bytes()),
+            None => Sha256::digest(stored.as_bytes()),
+        };
         let mut fingerprint = Fingerprint::default();
         fingerprint.copy_from_slice(&digest[..16]);
-        (json, fingerprint)
+        (stored, fingerprint)
+    }
+
+    /// The same content with its items in an order that does not depend on how they came; `None` if they
+    /// are in it.
+    fn in_one_order(&self) -> Option<Content> {
+        if self.phones.is_sorted_by_key(phone_order) && self.emails.is_sorted_by_key(email_order) {
+            return None;
+        }
+        let mut sorted = self.clone();
+        sorted.phones.sort_by(|a, b| phone_order(a).cmp(&phone_order(b)));
+        sorted.emails.sort_by(|a, b| email_order(a).cmp(&email_order(b)));
+        Some(sorted)
     }
 
     /// Reads the stored form back.
@@ -221,6 +289,28 @@ impl Content {
     pub fn decode(json: &str) -> Result<Content, serde_json::Error> {
         serde_json::from_str(json)
     }
+}
+
+fn phone_order(it: &Phone) -> (bool, &str, &str, Option<&str>) {
+    (!it.primary, &it.kind, &it.value, it.canonical.as_deref())
+}
+
+fn email_order(it: &Email) -> (bool, &str, &str) {
+    (!it.primary, &it.kind, &it.value)
+}
+
+fn sorted<'a, T, K: Ord>(items: &'a [T], order: impl Fn(&'a T) -> K) -> Vec<K> {
+    let mut keys: Vec<K> = items.iter().map(order).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Takes out what stands in a list a second time.
+fn keep_first_of_each<T: Eq + Hash>(items: &mut Vec<T>) {
+    let mut seen = HashSet::with_capacity(items.len());
+    let first: Vec<bool> = items.iter().map(|it| seen.insert(it)).collect();
+    let mut first = first.into_iter();
+    items.retain(|_| first.next().unwrap_or(true));
 }
 
 /// One field of a contact that a run changed. A missing side means: was not there, is not there.
@@ -236,8 +326,17 @@ pub struct FieldChange {
 /// What differs between two contents, field by field, in the order of [`Content`]'s fields.
 /// `None` stands for a contact that is not there.
 pub fn differences(before: Option<&Content>, after: Option<&Content>) -> Vec<FieldChange> {
+    // Items that came in another order are no change.
+    let (mut phones, mut emails) = (false, false);
+    if let (Some(before), Some(after)) = (before, after) {
+        phones = sorted(&before.phones, phone_order) == sorted(&after.phones, phone_order);
+        emails = sorted(&before.emails, email_order) == sorted(&after.emails, email_order);
+    }
     let fields = |content: Option<&Content>| match content.map(serde_json::to_value) {
-        Some(Ok(serde_json::Value::Object(fields))) => fields,
+        Some(Ok(serde_json::Value::Object(mut fields))) => {
+            fields.retain(|name, _| !(phones && name == "phones" || emails && name == "emails"));
+            fields
+        }
         _ => serde_json::Map::new(),
     };
     let (before, mut after) = (fields(before), fields(after));
@@ -275,6 +374,64 @@ mod tests {
         other.normalise();
         assert_eq!(one.encode(), other.encode());
         assert_eq!(one.phones[0].value, "1", "the primary number stays first");
+        let of = |values: [&str; 3]| Content {
+            phones: values.iter().map(|it| phone(it, *it == "main")).collect(),
+            emails: values
+                .iter()
+                .map(|it| Email { value: (*it).into(), ..Email::default() })
+                .collect(),
+            ..Content::default()
+        };
+        let (mut one, mut other) = (of(["z", "main", "a"]), of(["a", "main", "z"]));
+        one.normalise();
+        other.normalise();
+        assert_eq!(one.encode().1, other.encode().1);
+        assert!(differences(Some(&one), Some(&other)).is_empty());
+        let values: Vec<&str> = one.phones.iter().map(|it| it.value.as_str()).collect();
+        assert_eq!(values, ["main", "z", "a"], "the others stay in Google's order");
+    }
+
+    #[test]
+    fn a_normal_form_has_composed_letters_plain_labels_and_nothing_twice() {
+        let kind = |value: &str, kind: &str| Phone {
+            value: value.into(),
+            kind: kind.into(),
+            ..Phone::default()
+        };
+        let mut content = Content {
+            names: Names { given: "Zoe\u{308}".into(), ..Names::default() },
+            nicknames: vec!["Zo\u{308}".into()],
+            organization: Some(Organization {
+                name: "Cafe\u{301}".into(),
+                ..Organization::default()
+            }),
+            phones: vec![kind("2", "_$!<Main>!$_"), kind("1", ""), kind("2", "main")],
+            emails: vec![Email { kind: "_$!<Work>!$_".into(), ..Email::default() }],
+            ..Content::default()
+        };
+        content.normalise();
+        assert_eq!((content.names.given.as_str(), content.nicknames[0].as_str()), ("Zoë", "Zö"));
+        assert_eq!(content.organization.as_ref().map(|it| it.name.as_str()), Some("Café"));
+        assert_eq!(content.phones, [kind("2", "main"), kind("1", "")]);
+        assert_eq!(content.emails[0].kind, "work");
+        let once = content.clone();
+        content.normalise();
+        assert_eq!(content, once);
+    }
+
+    #[test]
+    fn words_in_the_field_of_a_number_are_no_number() {
+        let number = |value: &str, canonical: Option<&str>| {
+            Phone { value: value.into(), canonical: canonical.map(Into::into), ..Phone::default() }
+                .is_number()
+        };
+        for words in ["see notes", "ask Marta", "-", "n/a", "keine", "?", "unbekannt"] {
+            assert!(!number(words, None), "{words}");
+        }
+        for digits in ["1820", "+49 30 1", "٠٣٠", "７", "801-520-4769 - noel cell"] {
+            assert!(number(digits, None), "{digits}");
+        }
+        assert!(number("CALL-ME-NOW", Some("+12255636669")), "Google reads the word on the keys");
     }
 
     #[test]
@@ -289,17 +446,6 @@ mod tests {
         let (json, _) = content.encode();
         assert_eq!(Content::decode(&json).unwrap(), content);
         assert!(content.is_starred());
-    }
-
-    #[test]
-    fn a_contact_without_a_name_is_called_by_the_next_best_thing() {
-        let mut content = Content::default();
-        assert_eq!(content.display_name(), "(no name)");
-        content.phones.push(phone("1820", true));
-        assert_eq!(content.display_name(), "1820");
-        content.organization =
-            Some(Organization { name: "City Taxi".into(), ..Organization::default() });
-        assert_eq!(content.display_name(), "City Taxi");
     }
 
     #[test]

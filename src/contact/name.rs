@@ -1,6 +1,6 @@
 //! How names are ordered and grouped.
 
-use any_ascii::any_ascii;
+use crate::contact::spelling::fold;
 
 /// What a name sorts by: folded to lower-case ASCII, so that both databases order it by bytes.
 ///
@@ -18,34 +18,21 @@ pub enum NameOrder {
     LastFirst,
 }
 
+/// What becomes of words such as `van der` where the family name comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Particles {
+    /// As the language of the directory has it.
+    #[default]
+    ByLanguage,
+    /// They are part of the family name: `van der Berg, Jan`.
+    InFront,
+    /// They stand behind: `Berg, Jan van der`.
+    Behind,
+}
+
 /// The letter a name is listed under: `A` to `Z`, or `#` for everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Initial(char);
-
-/// A text in lower-case ASCII, for comparing and searching: `Élodie O'Brien-Łuk` becomes
-/// `elodie obrien luk`. Letters of other scripts are transliterated (`Жанна`: `zhanna`).
-///
-/// What is beyond `len_max` bytes is cut off.
-pub fn fold(text: &str, len_max: usize) -> String {
-    let mut folded = String::with_capacity(text.len().min(len_max));
-    let mut gap = false;
-    for c in any_ascii(text).chars() {
-        if c.is_ascii_alphanumeric() {
-            if gap && !folded.is_empty() {
-                folded.push(' ');
-            }
-            gap = false;
-            folded.push(c.to_ascii_lowercase());
-        } else {
-            // Apostrophes and dots join, everything else separates: O'Brien, J.R., Smith-Jones.
-            gap |= c != '\'' && c != '.' && c != '`';
-        }
-        if folded.len() >= len_max {
-            break;
-        }
-    }
-    folded
-}
 
 impl NameKey {
     /// Keys are cut here: a longer name cannot be told apart on any screen.

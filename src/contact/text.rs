@@ -1,19 +1,23 @@
 //! Text from outside, made safe to store and to show.
 
-/// Trims a text and takes out what no screen can show: control characters and, so that both
-/// databases can hold it, NUL. Line breaks and tabs become single spaces.
+use crate::contact::letters::{compose, is_composed};
+
+/// Trims a text, composes its letters (Unicode's form C), and takes out what no screen can show: control
+/// characters and, so that both databases can hold it, NUL. Line breaks and tabs become single spaces.
 ///
 /// `len_max` is in characters; what is beyond it is cut off.
 pub fn clean(raw: &str, len_max: usize) -> String {
     // Nearly all texts are clean already; this keeps them at one copy.
     let trimmed = raw.trim();
-    if trimmed.len() <= len_max && !trimmed.chars().any(unwanted) {
+    if trimmed.len() <= len_max && !trimmed.chars().any(unwanted) && is_composed(trimmed) {
         return trimmed.to_owned();
     }
-    let mut text = String::with_capacity(trimmed.len());
+    // Composing makes a text shorter, never to less than a quarter.
+    let read_max = len_max.saturating_mul(4);
+    let mut text = String::with_capacity(trimmed.len().min(read_max));
     let mut taken = 0;
     for c in trimmed.chars() {
-        if taken == len_max {
+        if taken == read_max {
             break;
         }
         match c {
@@ -30,6 +34,7 @@ pub fn clean(raw: &str, len_max: usize) -> String {
         }
         taken += 1;
     }
+    let mut text: String = compose(&text).chars().take(len_max).collect();
     text.truncate(text.trim_end().len());
     text
 }
@@ -49,6 +54,14 @@ mod tests {
         assert_eq!(clean("äöü", 2), "äö");
         assert_eq!(clean("plain", 100), "plain");
         assert_eq!(clean("\u{FFFE}", 5), "");
+    }
+
+    #[test]
+    fn letters_are_composed_before_a_text_is_cut() {
+        assert_eq!(clean("Zoe\u{308}", 100), "Zoë");
+        assert_eq!(clean("a\u{308}o\u{308}u\u{308}", 2), "äö");
+        assert_eq!(clean("e\u{7}\u{301}", 5), "é", "what stood between them has vanished");
+        assert_eq!(clean(&"\u{1112}\u{1161}\u{11AB}".repeat(50), 50), "한".repeat(50));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn vcard(
     let parts = [&names.family, &names.given, &names.middle, &names.prefix, &names.suffix];
     // Both are mandatory in 3.0. Whoever has no parts, such as a company, has only a name in full.
     card.line(&format!("N:{}", parts.map(|it| escaped(it)).join(";")));
-    card.texts("FN", &[content.display_name()]);
+    card.texts("FN", &[&content.display_name()]);
     let nicknames: Vec<&str> = content.nicknames.iter().map(String::as_str).collect();
     card.texts("NICKNAME", &nicknames);
     if let Some(it) = &content.organization {

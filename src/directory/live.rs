@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::clock::between;
-use crate::contact::{Content, Phone, STARRED, fold};
+use crate::contact::{Content, Phone, STARRED, spellings};
+use crate::directory::snapshot::SPELLING_END;
 use crate::directory::{Digits, Naming, Record, Snapshot};
 use crate::number::{Number, Region};
 use crate::store::{ContactId, DbError, Store, Version, blocking};
@@ -49,6 +50,9 @@ const LOCAL_MIN: usize = 6;
 const FIELDS_MAX: usize = 100;
 /// A folded field is cut here; nobody types more to find it.
 const FIELD_MAX: usize = 120;
+/// What stands between the spellings of a field.
+const SPELLINGS: &str = "\u{2}";
+const _: () = assert!(SPELLINGS.as_bytes()[0] == SPELLING_END);
 
 /// What the directory is made by.
 pub struct Rules {
@@ -199,6 +203,23 @@ impl Directory {
             self.last()
         };
         Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
+    }
+
+    /// The directory as the last change left it, however long that takes to make; while a run writes, as
+    /// [`Directory::view`] has it. For programs, which would take an old list for the new one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn current(self: &Arc<Self>) -> Result<Arc<View>, DbError> {
+        let versions = self.store.versions().await?;
+        match self.last() {
+            Some(view) if view.is_of(&versions) => Ok(view),
+            Some(_) if versions.iter().any(|it| it.syncing) => self.view().await,
+            _ => {
+                let turn = self.maker.clone().lock_owned().await;
+                self.make_next(turn).await
+            }
+        }
     }
 
     /// Whether [`Directory::view`] answers, or fails, without making a first view. If that is to be made, it is
@@ -401,9 +422,10 @@ impl Directory {
 
     fn record(&self, id: ContactId, content: &Content, shown: &Shown) -> Record {
         let named = self.rules.naming.name(content);
-        let folded = |text: &str| Some(fold(text, FIELD_MAX)).filter(|it| !it.is_empty());
+        let spelled = |text: &str| spellings(text, FIELD_MAX).join(SPELLINGS);
+        let folded = |text: &str| Some(spelled(text)).filter(|it| !it.is_empty());
         // The name stands first even where it folds to nothing, such as a heart.
-        let mut fields = vec![fold(content.display_name(), FIELD_MAX)];
+        let mut fields = vec![spelled(&content.display_name())];
         fields.extend(content.nicknames.iter().filter_map(|it| folded(it)));
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;
@@ -420,7 +442,7 @@ impl Directory {
             keypad: named.keypad,
             initial: named.initial,
             starred: content.is_starred(),
-            has_phone: !content.phones.is_empty(),
+            has_phone: content.number_count() > 0,
             off_phones: !reaches_phones(content, shown),
             fields,
             numbers: content.phones.iter().filter_map(number).collect(),

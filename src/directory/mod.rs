@@ -7,6 +7,7 @@ mod digits;
 mod grams;
 mod live;
 mod names;
+mod particles;
 mod search;
 mod snapshot;
 #[cfg(test)]

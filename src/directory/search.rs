@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use crate::contact::{Keypad, fold};
+use crate::contact::{Keypad, asked_spellings};
 use crate::directory::digits::Digits;
-use crate::directory::snapshot::{FIELD_END, Snapshot};
+use crate::directory::snapshot::{FIELD_END, Snapshot, is_end};
 
 /// How well a contact fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,9 @@ impl Snapshot {
     pub fn search(&self, asked: &str, scope: Scope) -> Vec<Hit> {
         let mut hits = Vec::new();
         if scope != Scope::Numbers {
-            self.by_text(&fold(asked, ASKED_MAX), &mut hits);
+            for spelling in asked_spellings(asked, ASKED_MAX) {
+                self.by_text(&spelling, &mut hits);
+            }
         }
         if scope != Scope::Names
             && let Some(number) = Asked::read(asked)
@@ -62,12 +64,14 @@ impl Snapshot {
     }
 
     /// Contacts with a number that are spelled by these keys, as `5673` spells José; or whose number holds
-    /// them. A `0` or a `1` may stand for the gap between two words, or be left out.
+    /// them. A `0` or a `1` may stand for the gap between two words, or be left out; a `1` also for a dot, an
+    /// apostrophe or a hyphen, as the keypads of telephones have it.
     pub fn search_by_keys(&self, keys: &str) -> Vec<Hit> {
         let mut hits = Vec::new();
         for (low, high) in self.spelled_by(keys) {
             for (at, whose) in &self.words[low..high] {
-                let begins = *at == self.text_begins(*whose);
+                let (in_name, before) = self.before(*at, *whose);
+                let begins = in_name && is_end(before);
                 hits.push((if begins { Fit::Beginning } else { Fit::WordBeginnings }, *whose));
             }
         }
@@ -101,19 +105,25 @@ impl Snapshot {
     fn by_word(&self, word: &[u8], hits: &mut Vec<Hit>) {
         let (low, high) = self.range(word);
         for (at, whose) in &self.words[low..high] {
-            let begins = self.text_begins(*whose);
-            let before = if *at == begins { FIELD_END } else { self.folded[*at as usize - 1] };
+            let (in_name, before) = self.before(*at, *whose);
             let after = self.folded.get(*at as usize + word.len()).copied().unwrap_or(FIELD_END);
-            let in_name = !self.folded[begins as usize..*at as usize].contains(&FIELD_END);
-            let fit = match (before, after) {
-                (FIELD_END, FIELD_END) => Fit::Exact,
-                (_, FIELD_END | b' ') if in_name => Fit::Words,
-                _ if *at == begins => Fit::Beginning,
+            let fit = match (is_end(before), is_end(after)) {
+                (true, true) => Fit::Exact,
+                (_, true) if in_name => Fit::Words,
+                _ if in_name && after == b' ' => Fit::Words,
+                (true, _) if in_name => Fit::Beginning,
                 _ if in_name => Fit::WordBeginnings,
                 _ => Fit::Elsewhere,
             };
             hits.push((fit, *whose));
         }
+    }
+
+    /// Whether a word is one of the name, in any spelling, and what stands before it.
+    fn before(&self, at: u32, whose: u32) -> (bool, u8) {
+        let begins = self.text_begins(whose) as usize;
+        let text = self.folded.get(begins..at as usize).unwrap_or_default();
+        (!text.contains(&FIELD_END), text.last().copied().unwrap_or(FIELD_END))
     }
 
     /// Contacts with words that begin like these.
@@ -197,10 +207,21 @@ impl Snapshot {
             for (low, high, depth) in depth_of {
                 // Between two words there may be a gap, which nobody has to type.
                 if depth > 0 {
+                    let ended = low
+                        + self.words[low..high]
+                            .partition_point(|it| self.word(it.0).len() <= depth);
+                    if key.digit() == 1 && low < ended {
+                        // The dot at the end: Martin Jr.
+                        next.push((low, ended, depth));
+                    }
                     let (gap_low, gap_high) = self.narrowed(low, high, depth, b' ');
                     if gap_low < gap_high {
                         if matches!(key.digit(), 0 | 1) {
                             next.push((gap_low, gap_high, depth + 1));
+                        }
+                        if key.digit() == 1 {
+                            // The dot before the gap: St. John.
+                            next.push((gap_low, gap_high, depth));
                         }
                         for letter in key.characters() {
                             let (low, high) = self.narrowed(gap_low, gap_high, depth + 1, *letter);
@@ -320,18 +341,17 @@ impl Asked {
 
 /// How well a text of fields fits, if each word is the beginning of one of its words.
 fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
-    let mut fields = text.split(|byte| *byte == FIELD_END);
-    if fields.clone().any(|field| field == asked) {
+    if text.split(|byte| is_end(*byte)).any(|field| field == asked) {
         return Some(Fit::Exact);
     }
-    let name = fields.next().unwrap_or_default();
+    let name = text.split(|byte| *byte == FIELD_END).next().unwrap_or_default();
     let of = |text: &'_ [u8], fits: fn(&[u8], &[u8]) -> bool| {
-        let theirs = || text.split(|byte| matches!(*byte, FIELD_END | b' '));
+        let theirs = || text.split(|byte| *byte == b' ' || is_end(*byte));
         words.iter().all(|word| theirs().any(|it| fits(it, word)))
     };
     if of(name, |it, word| it == word) {
         Some(Fit::Words)
-    } else if name.starts_with(asked) {
+    } else if name.split(|byte| is_end(*byte)).any(|it| it.starts_with(asked)) {
         Some(Fit::Beginning)
     } else if of(name, |it, word| it.starts_with(word)) {
         Some(Fit::WordBeginnings)

@@ -26,7 +26,8 @@ pub struct Record {
     pub has_phone: bool,
     /// It has none of the labels that reach the phones: programs find it, phones do not.
     pub off_phones: bool,
-    /// Folded texts that it is found by, the displayed name first.
+    /// Folded texts that it is found by, the displayed name first; several spellings of a text have a
+    /// [`SPELLING_END`] between them.
     pub fields: Vec<String>,
     pub numbers: Vec<Digits>,
     /// Resource names of the labels that show on phones.
@@ -45,6 +46,13 @@ impl Record {
 
 /// Stands between the fields of a contact, where no folded text has it.
 pub(super) const FIELD_END: u8 = 1;
+/// Stands between the spellings of one field: `moller` and `moeller`.
+pub(crate) const SPELLING_END: u8 = 2;
+
+/// Whether a text ends here: a field, or one spelling of it.
+pub(super) fn is_end(byte: u8) -> bool {
+    matches!(byte, FIELD_END | SPELLING_END)
+}
 
 /// A place in one of the packed texts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -196,7 +204,7 @@ impl Snapshot {
         let folded = Part::append(&mut self.folded, &text);
         let mut before = b' ';
         for (at, byte) in (folded.at..).zip(folded.of(&self.folded)) {
-            if matches!(before, b' ' | FIELD_END) && *byte != FIELD_END {
+            if (before == b' ' || is_end(before)) && !is_end(*byte) {
                 fresh.words.push((at, place));
             }
             before = *byte;
@@ -269,10 +277,10 @@ impl Snapshot {
         self.numbers = merged(moved, fresh, |a, b| a <= b);
     }
 
-    /// The text from a word's beginning to the end of its field.
+    /// The text from a word's beginning to the end of its field, in the same spelling.
     pub(super) fn word(&self, at: u32) -> &[u8] {
         let rest = self.folded.get(at as usize..).unwrap_or_default();
-        let end = memchr::memchr(FIELD_END, rest).unwrap_or(rest.len());
+        let end = memchr::memchr2(FIELD_END, SPELLING_END, rest).unwrap_or(rest.len());
         &rest[..end]
     }
 
@@ -321,7 +329,8 @@ impl Snapshot {
     fn share_a_word(&self, one: u32, other: u32) -> bool {
         let name = |place: u32| self.field(place, 0);
         let words = |text: &'_ [u8]| -> Vec<Vec<u8>> {
-            text.split(|byte| *byte == b' ').filter(|it| it.len() > 1).map(<[u8]>::to_vec).collect()
+            let parts = text.split(|byte| *byte == b' ' || is_end(*byte));
+            parts.filter(|it| it.len() > 1).map(<[u8]>::to_vec).collect()
         };
         let others = words(name(other));
         words(name(one)).iter().any(|word| others.contains(word))

@@ -151,11 +151,16 @@ fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
     fits.then_some(Fit::Number)
 }
 
-/// Whether keys spell the beginning of a text, gaps left out or typed as `0` or `1`.
+/// Whether keys spell the beginning of a text, gaps left out or typed as `0` or `1`; a `1` may also stand for a
+/// dot before a gap, or at the end.
 fn spells(keys: &[u8], text: &[u8], begun: bool) -> bool {
     let Some((key, keys)) = keys.split_first() else { return begun };
-    let Some((letter, text)) = text.split_first() else { return false };
+    let dot = || begun && *key == b'1' && spells(keys, text, true);
+    let Some((letter, text)) = text.split_first() else { return dot() };
     if *letter == b' ' {
+        if dot() {
+            return true;
+        }
         let typed = begun && matches!(key, b'0' | b'1') && spells(keys, text, true);
         let letters =
             |text: &[u8]| text.first().is_some_and(|it| Keypad::of(*it) == Keypad::of(*key));

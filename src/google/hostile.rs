@@ -103,7 +103,7 @@ pub(crate) fn check_content(content: &Content) {
     assert_eq!(back.encode(), (json, fingerprint), "the normal form is stable");
     assert!(differences(Some(&back), Some(content)).is_empty());
     assert!(!content.display_name().is_empty());
-    assert!(NameKey::of(content.display_name()).as_str().is_ascii());
+    assert!(NameKey::of(&content.display_name()).as_str().is_ascii());
 }
 
 fn size(entry: &Entry) -> usize {

@@ -66,6 +66,7 @@ fn list(state: &mut State, call: Call) -> Result<Reply, Reply> {
         incremental: request.incremental(),
         in_list: true,
         salt: state.listings,
+        mixed: call.tampering.contains(&Action::Reordered),
     };
     let State { users, sealer, serial, .. } = state;
     let book = &users[user].book;
@@ -100,6 +101,7 @@ fn list_directory(state: &mut State, call: Call) -> Result<Reply, Reply> {
         incremental: false,
         in_list: true,
         salt: state.listings,
+        mixed: call.tampering.contains(&Action::Reordered),
     };
     let State { domain, sealer, serial, .. } = state;
     let book = domain.book(list);
@@ -269,6 +271,7 @@ fn single(query: &Query, language: Language) -> Result<Renderer, Reply> {
         incremental: false,
         in_list: false,
         salt: 0,
+        mixed: false,
     })
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Renderer {
     pub(super) in_list: bool,
     /// Differs between requests, so that no two need to agree on the order of items.
     pub(super) salt: u64,
+    /// Whether that holds for numbers and addresses, too. Google promises no order of them, and keeps it.
+    pub(super) mixed: bool,
 }
 
 impl Renderer {
@@ -128,7 +130,7 @@ impl Renderer {
         }
         if self.mask.has(Mask::PHONE_NUMBERS) {
             let mut items = Items::open(out, "phoneNumbers", Some(&source), random.next());
-            for index in shuffled(self.limited(contact.phone_numbers.len()), &mut random) {
+            for index in self.arranged(contact.phone_numbers.len(), &mut random) {
                 let number = &contact.phone_numbers[index];
                 items.begin(index == 0);
                 items.text("value", &number.value);
@@ -140,7 +142,7 @@ impl Renderer {
         }
         if self.mask.has(Mask::EMAIL_ADDRESSES) {
             let mut items = Items::open(out, "emailAddresses", Some(&source), random.next());
-            for index in shuffled(self.limited(contact.email_addresses.len()), &mut random) {
+            for index in self.arranged(contact.email_addresses.len(), &mut random) {
                 let address = &contact.email_addresses[index];
                 items.begin(index == 0);
                 items.text("value", &address.value);
@@ -152,6 +154,12 @@ impl Renderer {
         if self.mask.has(Mask::MEMBERSHIPS) {
             memberships(out, contact, &source, &mut random);
         }
+    }
+
+    /// Numbers or addresses, in their order unless it is mixed up.
+    fn arranged(&self, count: usize, random: &mut Random) -> Vec<usize> {
+        let count = self.limited(count);
+        if self.mixed { shuffled(count, random).collect() } else { (0..count).collect() }
     }
 
     fn names(&self, out: &mut String, record: &Record, source: &str, random: &mut Random) {

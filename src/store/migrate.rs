@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::store::db::{Arg, Db, DbError};
+use crate::store::reform;
 
 /// The migrations, oldest first: their text for SQLite and for PostgreSQL. Only ever add to the end.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -48,6 +49,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     (
         include_str!("migrations/sqlite/0011_strange_proxies.sql"),
         include_str!("migrations/postgres/0011_strange_proxies.sql"),
+    ),
+    (
+        include_str!("migrations/sqlite/0012_normal_form.sql"),
+        include_str!("migrations/postgres/0012_normal_form.sql"),
     ),
 ];
 
@@ -108,6 +113,7 @@ pub(crate) async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), OpenError>
         .map_err(|error| DbError::Pool(format!("no random numbers: {error}")))?;
     let salt = i64::from_be_bytes(salt) & i64::MAX;
     tx.exec(INSTALL, &[salt.into(), clock.now().into()]).await?;
+    reform::contacts(&tx).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -28,6 +28,7 @@ mod page;
 mod phases;
 mod proxies;
 mod prune;
+mod reform;
 mod runs;
 mod secrets;
 mod sorting;

@@ -318,8 +318,8 @@ async fn write_contacts(
     for (id, known, encoded) in created.chain(updated) {
         let content = &encoded.contact.content;
         let name = content.display_name();
-        let key = NameKey::of(name);
-        let (phones, emails) = (content.phones.len() as u64, content.emails.len() as u64);
+        let key = NameKey::of(&name);
+        let (phones, emails) = (content.number_count(), content.emails.len() as u64);
         if let Some(known) = known {
             match known.deleted {
                 true => moves.deleted -= 1,
@@ -337,7 +337,7 @@ async fn write_contacts(
             account.0.into(),
             encoded.contact.resource_name.as_str().into(),
             Arg::Bytes(encoded.fingerprint.to_vec().into()),
-            name.into(),
+            name.into_owned().into(),
             key.as_str().to_owned().into(),
             key.initial().as_str().into(),
             int(phones),

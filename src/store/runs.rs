@@ -341,7 +341,7 @@ pub(super) fn change(row: &Row) -> Result<ChangeRow, DbError> {
         contact: ContactId(row.int(1)?),
         kind: row.word(2)?,
         at: row.time(3)?,
-        display_name: shown.map(|it| it.display_name().to_owned()).unwrap_or_default(),
+        display_name: shown.map(|it| it.display_name().into_owned()).unwrap_or_default(),
         fields,
     })
 }

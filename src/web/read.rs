@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::app::App;
-use crate::contact::{Content, fold};
+use crate::contact::{Content, asked_spellings, spellings};
 use crate::directory::{Fit, Hit, Scope, View};
 use crate::store::{
     Account, ContactId, ContactRow, Counts, DbError, HeldQuery, HistoryPlace, HistoryQuery, RunRow,
@@ -335,7 +335,7 @@ pub async fn search(
     let shown: Vec<Hit> = hits.iter().skip(offset).take(limit).copied().collect();
     let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
     let rows = app.store.contacts_by_id(&ids).await?;
-    let folded = fold(asked, SEARCHED_MAX);
+    let folded = asked_spellings(asked, SEARCHED_MAX);
     let fits: HashMap<i64, Fit> =
         ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
     let result = |row: &ContactRow| {
@@ -347,27 +347,31 @@ pub async fn search(
 }
 
 /// By which of its fields a contact was found, and how.
-fn explained(content: &Content, asked: &str, fit: Fit) -> (MatchType, &'static str) {
+fn explained(content: &Content, asked: &[String], fit: Fit) -> (MatchType, &'static str) {
     if fit == Fit::Number {
         return (MatchType::Phone, "phone_number");
     }
     let organization = content.organization.as_ref().map_or("", |it| &it.name);
+    let name = content.display_name();
     let mut fields: Vec<(&'static str, &str)> = vec![
-        ("display_name", content.display_name()),
+        ("display_name", &name),
         ("given_name", &content.names.given),
         ("family_name", &content.names.family),
         ("organization", organization),
     ];
     fields.extend(content.nicknames.iter().map(|it| ("nickname", it.as_str())));
-    let fits = |kind, field: &str| match kind {
+    let fits = |kind, field: &str, asked: &str| match kind {
         MatchType::Exact => field == asked,
         MatchType::Prefix => field.starts_with(asked),
         MatchType::Substring | MatchType::Phone => field.contains(asked),
     };
-    let fields: Vec<(&'static str, String)> =
-        fields.into_iter().map(|(name, text)| (name, fold(text, SEARCHED_MAX))).collect();
+    let fields: Vec<(&'static str, Vec<String>)> =
+        fields.into_iter().map(|(name, text)| (name, spellings(text, SEARCHED_MAX))).collect();
+    let fits_any = |kind, spelled: &[String]| {
+        spelled.iter().any(|field| asked.iter().any(|it| fits(kind, field, it)))
+    };
     for kind in [MatchType::Exact, MatchType::Prefix, MatchType::Substring] {
-        if let Some((name, _)) = fields.iter().find(|(_, text)| fits(kind, text)) {
+        if let Some((name, _)) = fields.iter().find(|(_, spelled)| fits_any(kind, spelled)) {
             return (kind, name);
         }
     }

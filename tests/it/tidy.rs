@@ -21,6 +21,8 @@ const PURE_CRATES: &[&str] = &[
     "croner",
     "icu_collator",
     "icu_locale_core",
+    "icu_normalizer",
+    "icu_properties",
     "jiff",
     "memchr",
     "quick_xml",

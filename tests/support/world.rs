@@ -177,10 +177,10 @@ impl World {
         }
         let counts = self.status().await.counts;
         assert_eq!(counts.live as usize, mirror.len());
-        let phones: usize = mirror.values().map(|(_, it)| it.phones.len()).sum();
+        let phones: usize = mirror.values().map(|(_, it)| it.number_count() as usize).sum();
         let emails: usize = mirror.values().map(|(_, it)| it.emails.len()).sum();
         assert_eq!((counts.phones as usize, counts.emails as usize), (phones, emails));
-        let with_phone = mirror.values().filter(|(_, it)| !it.phones.is_empty()).count();
+        let with_phone = mirror.values().filter(|(_, it)| it.number_count() > 0).count();
         assert_eq!(counts.with_phone as usize, with_phone);
     }
 

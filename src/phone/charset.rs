@@ -1,6 +1,12 @@
 //! Which charset a phone reads, and texts in it.
 
 use any_ascii::any_ascii_char;
+use icu_normalizer::properties::{
+    CanonicalCompositionBorrowed, CanonicalDecompositionBorrowed, Decomposed,
+};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::contact::{compose, is_emoji, is_ignorable, is_visible};
 
 /// The two charsets that phones ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,14 +53,30 @@ impl Charset {
         self == Charset::Utf8 || text.chars().all(|c| latin1(c).is_some())
     }
 
-    /// A text in letters that it has: `Łukasz` becomes `Lukasz`, and `Жанна` becomes `Zhanna`.
+    /// A text in letters that it has: `Łukasz` becomes `Lukasz`, `Жанна` becomes `Zhanna`, and of a letter
+    /// with several marks those stay that it has. Emoji, flags and keycaps are left out, with the blank
+    /// beside them.
     pub(super) fn transliterate(self, text: &str) -> String {
+        if self == Charset::Utf8 {
+            return text.to_owned();
+        }
         let mut written = String::with_capacity(text.len());
-        for c in text.chars() {
-            match latin1(c) {
-                None if self == Charset::Latin1 => written.push_str(any_ascii_char(c)),
-                _ => written.push(c),
+        let mut left_out = false;
+        for cluster in compose(text).graphemes(true) {
+            let before = written.len();
+            if !is_emoji(cluster) || latin1_sign(cluster).is_some() {
+                let letters = cluster.chars().filter(|c| !is_ignorable(*c));
+                letters.for_each(|c| write_latin1(c, &mut written));
             }
+            let after_blank = written[..before].ends_with(' ') || before == 0;
+            match &written[before..] {
+                "" => left_out |= is_visible(cluster),
+                " " if left_out && after_blank => written.truncate(before),
+                _ => left_out = false,
+            }
+        }
+        if left_out {
+            written.truncate(written.trim_end_matches(' ').len());
         }
         written
     }
@@ -68,9 +90,50 @@ impl Charset {
     }
 }
 
-/// Its byte in ISO 8859-1, whose upper control characters no text has.
+/// Its byte in ISO 8859-1, whose upper control characters no text has. Phones draw a soft hyphen as a hyphen,
+/// in the middle of a line, so that is none of its letters.
 fn latin1(c: char) -> Option<u8> {
-    u8::try_from(u32::from(c)).ok().filter(|byte| !(0x80..0xA0).contains(byte))
+    u8::try_from(u32::from(c)).ok().filter(|byte| !(0x80..0xA0).contains(byte) && *byte != 0xAD)
+}
+
+/// `©` and `®`, which stay even where a picture of them is asked for.
+fn latin1_sign(cluster: &str) -> Option<u8> {
+    cluster.chars().next().filter(|c| !c.is_ascii()).and_then(latin1)
+}
+
+fn write_latin1(c: char, written: &mut String) {
+    if latin1(c).is_some() {
+        return written.push(c);
+    }
+    if let Some(nearest) = fewer_marks(c) {
+        return written.push(nearest);
+    }
+    match any_ascii_char(c) {
+        // A picture's name, such as `:telephone:`, is in no name.
+        words if words.len() > 2 && words.starts_with(':') && words.ends_with(':') => {}
+        letters => written.push_str(letters),
+    }
+}
+
+/// The same letter with as many of its marks as ISO 8859-1 has: `ế` is written `ê`, and `ǖ` is written `ü`.
+fn fewer_marks(c: char) -> Option<char> {
+    let decomposition = CanonicalDecompositionBorrowed::new();
+    let mut marks = Vec::new();
+    let mut base = c;
+    while let Decomposed::Expansion(first, mark) = decomposition.decompose(base) {
+        base = first;
+        marks.push(mark);
+    }
+    latin1(base).filter(|_| !marks.is_empty())?;
+    let composition = CanonicalCompositionBorrowed::new();
+    for mark in marks.into_iter().rev() {
+        if let Some(both) = composition.compose(base, mark)
+            && latin1(both).is_some()
+        {
+            base = both;
+        }
+    }
+    Some(base)
 }
 
 #[cfg(test)]
@@ -100,6 +163,35 @@ mod tests {
         assert_eq!(latin("Zoë"), b"Zo\xEB");
         assert_eq!(latin("Łukasz Жанна"), b"Lukasz Zhanna");
         assert_eq!(latin("a…b"), b"a...b");
+        for (text, written) in [
+            ("Zoe\u{308}", "Zoë"),
+            ("A\u{30A}sa", "Åsa"),
+            ("\u{212B}ngström", "Ångström"),
+            ("Nguyễn Thế", "Nguyên Thê"),
+            ("Lǖ", "Lü"),
+            ("Ǿrsted", "Ørsted"),
+            ("Šárka Dvořák", "Sárka Dvorák"),
+            ("q\u{303}", "q"),
+            ("Sophie\u{AD}Marie", "SophieMarie"),
+            ("D\u{2019}Arcy", "D'Arcy"),
+            ("👻", ""),
+            ("Ada 😀", "Ada"),
+            ("😀 Ada", "Ada"),
+            ("Ada 😀 Lovelace", "Ada Lovelace"),
+            ("Ada😀Lovelace", "AdaLovelace"),
+            ("Ada 👩‍👩‍👧‍👦 👍🏽 x", "Ada x"),
+            ("Ada ❤️", "Ada"),
+            ("Ada ❤ x", "Ada x"),
+            ("Taxi ☎️ 🇩🇪", "Taxi"),
+            ("Line 1️⃣", "Line"),
+            ("🏴󠁧󠁢󠁥󠁮󠁧󠁿 Pub", "Pub"),
+            ("Ä\u{FE0F}", "Ä"),
+            ("Acme™ ©️ ®", "AcmeTM © ®"),
+            ("a\u{200B}b\u{200D}c\u{2060}", "abc"),
+            ("x 1 # *", "x 1 # *"),
+        ] {
+            assert_eq!(Charset::Latin1.transliterate(text), written, "{text}");
+        }
         assert_eq!(Charset::Utf8.encode("Zoë"), "Zoë".as_bytes());
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::contact::is_visible;
 use crate::phone::charset::Charset;
 
 /// A text of at most `MAX` characters that any XML 1.0 parser takes: one line, nothing that cannot be
@@ -34,7 +35,7 @@ impl<const MAX: usize> Limited<MAX> {
     /// a fault of the phone.
     pub fn seen_or(text: &str, otherwise: &str) -> Limited<MAX> {
         let seen = Limited::new(text);
-        if is_blank(&seen.0) { Limited::new(otherwise) } else { seen }
+        if is_visible(&seen.0) { seen } else { Limited::new(otherwise) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -48,7 +49,7 @@ impl<const MAX: usize> Limited<MAX> {
             return Cow::Borrowed(&self.0);
         }
         let written = charset.transliterate(&self.0);
-        if is_blank(&written) && !is_blank(&self.0) {
+        if !is_visible(&written) && is_visible(&self.0) {
             return Cow::Borrowed("?");
         }
         if written.chars().count() <= MAX {
@@ -70,16 +71,6 @@ fn is_shown(c: char) -> bool {
     let turns =
         matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns && !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{FEFF}')
-}
-
-/// Whether there is nothing to see: blanks, and letters without a width.
-fn is_blank(text: &str) -> bool {
-    let unseen = |c: char| {
-        c.is_whitespace()
-            || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}')
-            || matches!(c, '\u{FE00}'..='\u{FE0F}')
-    };
-    text.chars().all(unseen)
 }
 
 fn cut(text: String, max: usize) -> String {
@@ -180,7 +171,9 @@ mod tests {
     #[test]
     fn a_line_is_never_without_anything_to_see() {
         let seen = |text| Limited::<64>::seen_or(text, "(no name)").as_str().to_owned();
-        for blank in ["", " ", "\u{200F}\u{202E}", "\u{200B}\u{2060}", "\u{FFFE}"] {
+        for blank in
+            ["", " ", "\u{200F}\u{202E}", "\u{200B}\u{2060}", "\u{FFFE}", "\u{3164}", "\u{301}"]
+        {
             assert_eq!(seen(blank), "(no name)", "{blank:?}");
         }
         assert_eq!(seen("Ada"), "Ada");

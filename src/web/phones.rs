@@ -10,8 +10,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::access::Who;
-use crate::config::EmptyGroups;
-use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber};
+use crate::config::{EmptyGroups, FaxNumbers};
+use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber, is_machine};
 use crate::directory::{Hit, Scope, Snapshot, View};
 use crate::doorkeeper::Shown;
 use crate::phone::{
@@ -250,15 +250,15 @@ impl Visit<'_> {
         let row = store.contact(key).await?;
         let row = row.filter(|it| view.shows(key.account(), &it.content));
         let Some(row) = row else { return Ok(gone()) };
-        let mut numbers = self.numbers(&row.content);
+        let mut merged = Vec::new();
         if self.web.app.config.directory_merge_duplicates {
             let place = view.contacts.place_of(key.0);
             let others: Vec<i64> =
                 place.into_iter().flat_map(|it| view.contacts.merged_with(it)).collect();
-            for other in store.contacts_by_id(&others).await? {
-                numbers.extend(self.numbers(&other.content));
-            }
+            merged = store.contacts_by_id(&others).await?;
         }
+        let contents = std::iter::once(&row).chain(&merged).map(|it| &it.content);
+        let numbers = self.numbers(&contents.collect::<Vec<_>>());
         let words = self.words(&row.content);
         Ok(match details {
             true => self.desk.details(&words, &numbers),
@@ -284,7 +284,13 @@ impl Visit<'_> {
         }
     }
 
-    fn numbers(&self, content: &Content) -> Vec<Number> {
+    /// The numbers of contacts that are shown together, in their order; those where a machine answers come
+    /// last, or not at all.
+    fn numbers(&self, contents: &[&Content]) -> Vec<Number> {
+        let hide = self.web.app.config.directory_fax_numbers == FaxNumbers::Hide;
+        let all = || contents.iter().flat_map(|it| &it.phones);
+        let people = all().filter(|it| !is_machine(&it.kind));
+        let machines = all().filter(|it| is_machine(&it.kind) && !hide);
         let rules = &self.web.app.config.dial;
         let number = |it: &PhoneNumber| {
             let dial = rules.dial(&rules.read(&it.value, it.canonical.as_deref()));
@@ -294,7 +300,7 @@ impl Visit<'_> {
                 shown: it.value.clone(),
             }
         };
-        content.phones.iter().map(number).collect()
+        people.chain(machines).map(number).collect()
     }
 
     fn search(&self, view: &View) -> Body {

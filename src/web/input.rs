@@ -99,9 +99,11 @@ impl Query {
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Problem> {
         match self.text(name)? {
             None => Ok(default),
-            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(text) => Err(Problem::value(name, text, "true or false")),
+            Some(text) => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Ok(true),
+                "false" | "0" | "no" | "off" => Ok(false),
+                _ => Err(Problem::value(name, text, "true or false")),
+            },
         }
     }
 
@@ -451,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named_with_what_was_found_and_what_is_allowed() {
-        let query = Query::parse("limit=0&offset=99999999999999999999&flag=yes&a=1&a=2").unwrap();
+        let query = Query::parse("limit=0&offset=99999999999999999999&flag=maybe&a=1&a=2").unwrap();
         let detail = |problem: Problem| problem.detail;
         assert_eq!(
             detail(query.whole("limit", 1..=100, 10).unwrap_err()),

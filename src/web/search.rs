@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use crate::clock::between;
+use crate::contact::compose;
 use crate::directory::Scope;
 use crate::phone::Limited;
 use crate::store::ContactId;
 use crate::web::Web;
 use crate::web::input::{Lenient, Query, text_of};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, shown};
 use crate::web::read::{self, SEARCHED_MAX};
 use crate::web::wire::{Caller, ContactSearch, ProblemBody, SearchResults};
 
@@ -29,6 +30,7 @@ const LIMIT_MAX: u64 = 500;
         ("q" = String, Query, min_length = 2, max_length = 200, pattern = "\\S",
             description = "Parts of names or companies in any order, or a part of a number. Accents, case and script do not matter."),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500, description = "The setting SEARCH_RESULTS_LIMIT unless given"),
+        ("include_phone_search" = Option<bool>, Query, description = "Whether numbers are looked through, too; true unless given"),
         ("account" = Option<String>, Query, min_length = 1, description = "Id or name; all unless named"),
     ),
     responses((status = 200, body = SearchResults), (status = 404, body = ProblemBody), (status = 400, body = ProblemBody, description = "Fewer than two characters")),
@@ -39,16 +41,21 @@ pub(crate) async fn search(
 ) -> Result<Json<SearchResults>, Problem> {
     let began = web.now();
     let usual = web.app.config.search_results_limit as u64;
-    let asked = asked(&query, &["q"])?;
-    let limit = query.whole("limit", 1..=LIMIT_MAX, usual)? as usize;
-    if asked.chars().count() < ASKED_MIN {
-        let detail = format!("`q`: found `{asked}`; at least {ASKED_MIN} characters are needed");
+    if let Some(few) = query.text("q")?.map(compose)
+        && few.trim().chars().count() < ASKED_MIN
+    {
+        let few = shown(&few);
+        let detail = format!("`q`: found `{few}`; at least {ASKED_MIN} characters are needed");
         return Err(Problem::new(axum::http::StatusCode::BAD_REQUEST, detail));
     }
+    let asked = asked(&query, &["q"])?;
+    let limit = query.whole("limit", 1..=LIMIT_MAX, usual)? as usize;
+    let scope = match query.flag("include_phone_search", true)? {
+        true => Scope::Everything,
+        false => Scope::Names,
+    };
     let account = web.whom(&query).await?.named;
-    let everything = Scope::Everything;
-    let (results, _) =
-        read::search(&web.app, &web.out, asked, everything, account, (0, limit)).await?;
+    let (results, _) = read::search(&web.app, &web.out, asked, scope, account, (0, limit)).await?;
     let count = results.len();
     let elapsed_ms = between(began, web.now()).as_secs_f64() * 1000.0;
     Ok(Json(SearchResults { results, count, query: asked.to_owned(), elapsed_ms }))

@@ -22,6 +22,7 @@ mod kill;
 mod lease_model;
 mod migrating;
 mod minting;
+mod names;
 mod pages_access;
 mod pages_accounts;
 mod pages_browser;

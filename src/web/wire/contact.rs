@@ -38,6 +38,8 @@ pub struct PhoneNumber {
     #[serde(rename = "type")]
     pub kind: String,
     pub primary: bool,
+    /// False where the field holds words, such as `see notes`. Such an entry is counted nowhere.
+    pub is_number: bool,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -77,6 +79,7 @@ impl Contact {
                     display_value: it.value.clone(),
                     kind: kind_or_other(&it.kind),
                     primary: it.primary,
+                    is_number: it.is_number(),
                 })
                 .collect(),
             email_addresses: emails

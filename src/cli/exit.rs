@@ -43,7 +43,11 @@ impl Exit {
     pub(crate) fn of(outcome: Outcome, code: Option<FailureCode>) -> Exit {
         match outcome {
             Outcome::Succeeded | Outcome::Partial => Exit::Ok,
-            Outcome::Failed if code == Some(FailureCode::NeedsReauth) => Exit::NotConnected,
+            Outcome::Failed
+                if matches!(code, Some(FailureCode::NeedsReauth | FailureCode::NotPermitted)) =>
+            {
+                Exit::NotConnected
+            }
             Outcome::Failed if code == Some(FailureCode::Misconfigured) => Exit::Usage,
             Outcome::Failed | Outcome::Rejected => Exit::Failed,
             Outcome::Held => Exit::Held,

@@ -222,6 +222,7 @@ fn excuse(delay: Delay) -> &'static str {
         Delay::ServerError => "Google has trouble",
         Delay::Network => "Google cannot be reached",
         Delay::Malformed => "Google's answer was unreadable",
+        Delay::Unauthorized => "Google refused a fresh access token",
         Delay::Pause => "pausing between pages",
     }
 }

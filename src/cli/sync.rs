@@ -397,7 +397,9 @@ fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
     for line in summary(row, screen) {
         screen.say(line)?;
     }
-    if row.outcome == Some(Outcome::Failed) && row.error_code == Some(FailureCode::NeedsReauth) {
+    if row.outcome == Some(Outcome::Failed)
+        && matches!(row.error_code, Some(FailureCode::NeedsReauth | FailureCode::NotPermitted))
+    {
         let url = super::local_url(&app.config);
         screen.say(format!("  Connect the account again: ringbook auth, or {url}/auth/google"))?;
     }

@@ -26,6 +26,10 @@ const MESSAGE_LEN_MAX: usize = 500;
 pub(super) const RECONNECT: &str =
     "connect the Google account again: `ringbook auth`, or /auth/google in a browser";
 
+/// What a 401 of the API means after a refresh that succeeded.
+const REFUSED_FRESH_TOKEN: &str = "Google refuses an access token that it has just issued; the contacts stay and are served, and \
+     Ringbook keeps trying. This mostly passes within the hour";
+
 const NOT_ENABLED: &str = "the People API is not enabled";
 
 /// The way out when a domain does not let its directory be read.
@@ -99,12 +103,11 @@ impl Refusal {
                     "Google does not understand the request; update Ringbook: {message}"
                 ),
             },
-            401 => FetchError::NeedsReauth {
-                message: format!(
-                    "Google refuses even a fresh access token; {RECONNECT}: {message}{}",
-                    self.clock
-                ),
-            },
+            // The refresh token may be as good as ever: the token service has just honoured it.
+            401 => {
+                let message = format!("{REFUSED_FRESH_TOKEN}: {message}{}", self.clock);
+                self.again(Delay::Unauthorized, message)
+            }
             403 => self.judge_forbidden(message),
             404 => FetchError::Misconfigured {
                 message: format!(
@@ -123,7 +126,7 @@ impl Refusal {
     pub(super) fn judge_domain(self, with_cursor: bool) -> FetchError {
         let scope = self.lacks_scope();
         match (self.status, self.judge(with_cursor)) {
-            (403, FetchError::NeedsReauth { message }) if scope => {
+            (403, FetchError::NotPermitted { message }) if scope => {
                 FetchError::Misconfigured { message: format!("{DIRECTORY_NOT_GRANTED}: {message}") }
             }
             (403, FetchError::Misconfigured { message }) if !message.contains(NOT_ENABLED) => {
@@ -149,7 +152,8 @@ impl Refusal {
             };
         }
         if self.lacks_scope() {
-            return FetchError::NeedsReauth {
+            // Not the token service's verdict, so the grant stands.
+            return FetchError::NotPermitted {
                 message: format!(
                     "the permission to see contacts was not given; {RECONNECT} and tick the box for contacts: {message}"
                 ),
@@ -312,9 +316,9 @@ mod tests {
         assert!(matches!(disabled, Misconfigured { .. }));
         assert!(matches!(judge(403, &old_body("accessNotConfigured"), true), Misconfigured { .. }));
         let unticked = body("no", "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
-        assert!(matches!(judge(403, &unticked, true), NeedsReauth { .. }));
+        assert!(matches!(judge(403, &unticked, true), NotPermitted { .. }));
         let phrase = r#"{"error":{"message":"Request had insufficient authentication scopes."}}"#;
-        assert!(matches!(judge(403, phrase, true), NeedsReauth { .. }));
+        assert!(matches!(judge(403, phrase, true), NotPermitted { .. }));
         assert!(matches!(judge(403, &old_body("forbidden"), true), Misconfigured { .. }));
         assert!(matches!(judge(403, "<html>", true), Misconfigured { .. }));
         for quota in ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"] {
@@ -337,6 +341,7 @@ mod tests {
             assert!(is_again(&judge(status, "<html>oops", true), Delay::ServerError), "{status}");
         }
         assert!(is_again(&judge(429, "", false), Delay::RateLimited));
+        assert!(is_again(&judge(401, "", false), Delay::Unauthorized), "the grant stands");
         for status in [204, 206, 302] {
             assert!(is_again(&judge(status, "", false), Delay::Malformed), "{status}");
         }

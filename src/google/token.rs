@@ -277,7 +277,12 @@ impl Shared {
                         return Ok(token);
                     }
                 }
-                Err(OAuthError::GrantDead(message) | OAuthError::Denied(message)) => {
+                // The token service renewed the grant, but says that the scope is not in it. Asked again it
+                // may say otherwise, and only a verdict condemns.
+                Err(OAuthError::Denied(message)) => {
+                    return Err(FetchError::NotPermitted { message });
+                }
+                Err(OAuthError::GrantDead(message)) => {
                     state.grant = None;
                     // Dead it may be, but somebody may have connected the account meanwhile.
                     if self.newest(state).await?.is_some_and(|it| it.generation != grant.generation)

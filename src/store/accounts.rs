@@ -33,6 +33,8 @@ pub struct Account {
     pub schedule: ScheduleRow,
     /// Number of the grant, if the account was ever connected and not disconnected since.
     pub grant: Option<i64>,
+    /// Why the account must be connected again: the grant is dead, or the newest run found it not to do. Only
+    /// for a dead one, no run begins any more (see `standing.needs_reauth`).
     pub needs_reauth: Option<NeedsReauth>,
     pub latest_run: Option<LatestRun>,
     /// The labels whose contacts reach the phones; `None`: all contacts do.
@@ -145,7 +147,8 @@ const ACCOUNT: &str = "
         a.interruptions, a.not_before, a.follow_up_at, a.alerted_at, a.held_run, held.kind,
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
-        r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing, a.grant_of
+        r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing, a.grant_of,
+        g.connected_at, r.started_at
     from account a
     left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
     left join run held on held.id = a.held_run
@@ -386,6 +389,21 @@ pub(crate) fn needs_reauth(row: &Row, column: usize) -> Result<Option<NeedsReaut
     Ok(Some(NeedsReauth { since, reason }))
 }
 
+/// A grant that nobody has ended, but that did not do in the newest run: connecting again helps, and meanwhile
+/// it is tried again. A consent that came after that run answers it.
+fn asked_to_reconnect(
+    latest: Option<&LatestRun>,
+    connected_at: Option<Timestamp>,
+    started_at: Option<Timestamp>,
+) -> Option<NeedsReauth> {
+    let run = latest?;
+    let since = started_at.filter(|at| connected_at.is_some_and(|connected| connected <= *at))?;
+    let asks =
+        matches!(run.error_code, Some(FailureCode::NotPermitted | FailureCode::DifferentAccount));
+    let reason = || run.error_message.clone().unwrap_or_default();
+    asks.then(|| NeedsReauth { since, reason: reason() })
+}
+
 fn account(row: &Row) -> Result<Account, DbError> {
     let token = match (row.flag(10)?, row.opt_text(11)?, row.opt_int(12)?, row.opt_time(13)?) {
         (true, Some(request), Some(grant), Some(full_at)) => {
@@ -402,7 +420,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
         }),
         None => None,
     };
-    let needs_reauth = needs_reauth(row, 30)?;
+    let dead = needs_reauth(row, 30)?;
     let standing = Standing {
         last_slot: row.opt_time(14)?,
         last_ended: row.opt_time(16)?,
@@ -413,9 +431,13 @@ fn account(row: &Row) -> Result<Account, DbError> {
             .is_some_and(|run| run.outcome == Some(Outcome::Interrupted)),
         cancelled: latest_run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Cancelled)),
         interruptions: u32::try_from(row.int(19)?).unwrap_or(u32::MAX),
-        needs_reauth: needs_reauth.is_some() || row.opt_int(29)?.is_none(),
+        needs_reauth: dead.is_some() || row.opt_int(29)?.is_none(),
         never_synced: row.opt_time(15)?.is_none(),
         follow_up_at: row.opt_time(21)?,
+    };
+    let needs_reauth = match dead {
+        Some(dead) => Some(dead),
+        None => asked_to_reconnect(latest_run.as_ref(), row.opt_time(40)?, row.opt_time(41)?),
     };
     Ok(Account {
         id: AccountId(row.int(0)?),

@@ -420,15 +420,13 @@ async fn fail(
         update account set failures = failures + 1, failing_since = coalesce(failing_since, $2),
             not_before = $3, last_ended_at = $2
         where id = $1";
-    // A service account has nobody to ask again; what is refused to it may be allowed tomorrow. And of a
-    // permission that another account lends, only that account's runs can say that it is dead: what is
-    // refused to one source may well be open to another.
-    // Of another person the newest token is as wrong as the last: a refresh under way must not lift the mark.
+    // Only the token service's verdict ends a grant. A service account has nobody to ask again; what is
+    // refused to it may be allowed tomorrow. And of a permission that another account lends, only that
+    // account's runs can say that it is dead: what is refused to one source may well be open to another.
     const GRANT: &str = "
         update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
-            needs_reauth_reason = coalesce(needs_reauth_reason, $3),
-            generation = generation + case when $4 = 'different_account' then 1 else 0 end
-        where account = $1 and (service_email is null or $4 = 'different_account')";
+            needs_reauth_reason = coalesce(needs_reauth_reason, $3)
+        where account = $1 and service_email is null";
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
     tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
@@ -436,9 +434,8 @@ async fn fail(
         // A listing that contradicts itself is not gone on with.
         forget_listing(tx, account).await?;
     }
-    if matches!(code, FailureCode::NeedsReauth | FailureCode::DifferentAccount) {
-        let args = [account.0.into(), now.into(), message.into(), Arg::from(code.as_str())];
-        tx.exec(GRANT, &args).await?;
+    if code == FailureCode::NeedsReauth {
+        tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
     }
     Ok(())
 }

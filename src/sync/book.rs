@@ -181,10 +181,15 @@ pub enum FetchError {
     /// Start over without the sync token (or without the page token, if that was refused).
     #[error("Google no longer accepts the cursor: {message}")]
     CursorRefused { message: String },
-    /// Only connecting the account again helps.
+    /// Only connecting the account again helps. Nothing but the verdict of Google's token service is a
+    /// reason: what the API says may be a hiccup, and the grant would be lost to it.
     #[error("{message}")]
     NeedsReauth { message: String },
-    /// Only an administrator can help.
+    /// The API says that the permission does not go so far. Connecting again helps; the grant stands, and it is
+    /// still tried again by schedule.
+    #[error("{message}")]
+    NotPermitted { message: String },
+    /// A person must help. It is still tried again by schedule, in case it heals by itself.
     #[error("{message}")]
     Misconfigured { message: String },
 }

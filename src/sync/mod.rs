@@ -176,6 +176,8 @@ words! {
         Network = "network",
         /// The answer was not what Google sends: truncated, empty, HTML, of the wrong shape.
         Malformed = "malformed",
+        /// The API refused an access token that Google's token service had just issued (401).
+        Unauthorized = "unauthorized",
         /// The configured pause between two pages.
         Pause = "pause",
     }
@@ -184,9 +186,12 @@ words! {
 words! {
     /// Why a run failed, for programs. The message says it for people.
     FailureCode {
-        /// The grant is gone or lacks the scope; only connecting again helps.
+        /// The token service says that the grant is dead; only connecting again helps.
         NeedsReauth = "needs_reauth",
-        /// Google refuses for a reason that an administrator must mend.
+        /// The API says that the permission does not go so far, or has said for a day that it is none. Connecting
+        /// again helps; it is also tried again by itself, since only the token service can end a grant.
+        NotPermitted = "not_permitted",
+        /// Google refuses for a reason that a person must fix. Tried again all the same.
         Misconfigured = "misconfigured",
         /// The grant now answers for another Google account.
         DifferentAccount = "different_account",
@@ -196,6 +201,8 @@ words! {
         RateLimited = "rate_limited",
         /// Answers stayed unreadable.
         Malformed = "malformed",
+        /// Google refused fresh access tokens for longer than we wait.
+        Unauthorized = "unauthorized",
         /// The listing contradicts itself, so nothing was deleted on its word.
         IncompleteListing = "incomplete_listing",
         /// Our own database failed.

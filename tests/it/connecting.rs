@@ -194,9 +194,11 @@ on_both! {
         world.google.switch_user("grace@example.com", 3, true);
         let run = world.sync(Some(Kind::Full)).await;
         assert_eq!(run.error_code, Some(FailureCode::DifferentAccount), "{:?}", run.error_message);
-        let saved = world.app.store.save_tokens(world.account, grant.generation, &tokens).await;
-        assert!(!saved.unwrap());
-        assert!(world.status().await.needs_reauth.is_some());
+        world.app.store.save_tokens(world.account, grant.generation, &tokens).await.unwrap();
+        assert!(world.status().await.needs_reauth.is_some(), "the newest run still says so");
+        let again = world.sync(Some(Kind::Full)).await;
+        assert_eq!(again.error_code, Some(FailureCode::DifferentAccount));
+        assert_eq!(again.counts.listed, 0);
     }
 
     async fn each_end_of_a_permission_is_told_once(database) {

@@ -201,6 +201,7 @@ fn word(result: &Result<Page, FetchError>) -> String {
         },
         Err(FetchError::CursorRefused { .. }) => "cursor refused".into(),
         Err(FetchError::NeedsReauth { .. }) => "needs reauth".into(),
+        Err(FetchError::NotPermitted { .. }) => "not permitted".into(),
         Err(FetchError::Misconfigured { .. }) => "misconfigured".into(),
     }
 }
@@ -420,18 +421,18 @@ async fn what_google_answers_to_a_listing_is_understood() {
         ),
         ("quota as 403", first(), Reply::json(403, OLD_LIMIT), "again: rate_limited"),
         ("API disabled", first(), Reply::json(403, DISABLED), "misconfigured"),
-        ("scope missing", first(), Reply::json(403, SCOPE_MISSING), "needs reauth"),
+        ("scope missing", first(), Reply::json(403, SCOPE_MISSING), "not permitted"),
         (
             "scope missing, without details",
             first(),
             Reply::json(403, SCOPE_MISSING_BARE),
-            "needs reauth",
+            "not permitted",
         ),
         (
             "scope missing, packed",
             first(),
             typed(403, "Content-Encoding: gzip\r\n", &gzip(SCOPE_MISSING.as_bytes())),
-            "needs reauth",
+            "not permitted",
         ),
         (
             "packed refusal cut off",
@@ -612,15 +613,18 @@ async fn a_refused_token_is_renewed_once_and_kept() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_refused_too_needs_a_person() {
+async fn a_fresh_token_that_is_refused_too_does_not_condemn_the_grant() {
     let server = Canned::start([
         Reply::json(401, UNAUTHENTICATED),
         Reply::json(200, TOKEN),
         Reply::json(401, UNAUTHENTICATED),
     ])
     .await;
-    assert_eq!(word(&people(&server).list(&first()).await), "needs reauth");
+    let drawer = Drawer::holding(grant(7, "ya29.old", 3000));
+    let people = people_with(&server, drawer.clone(), limits());
+    assert_eq!(word(&people.list(&first()).await), "again: unauthorized");
     assert_eq!(server.requests().len(), 3);
+    assert!(drawer.condemned.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -645,8 +649,8 @@ async fn what_the_token_service_answers_is_understood() {
         (Reply::json(400, r#"{"error":"admin_policy_enforced"}"#), "needs reauth", true),
         (
             Reply::json(200, r#"{"access_token":"a","expires_in":1,"scope":"openid"}"#),
-            "needs reauth",
-            true,
+            "not permitted",
+            false,
         ),
         (
             Reply::json(401, r#"{"error":"invalid_client","error_description":"Unauthorized"}"#),

@@ -446,10 +446,11 @@ on_both! {
         world.google.delegate(&[CONTACTS_READONLY]);
         world.account = world.app.store.create_account("Reception").await.unwrap();
         enter(&world, EMAIL).await.unwrap();
-        world.google.add_fault(Fault::answer(Canned::Unauthenticated).on(Endpoint::List).times(2));
+        world.google.add_fault(Fault::answer(Canned::Unauthenticated).on(Endpoint::List).forever());
         let run = world.sync(None).await;
-        assert_eq!(run.error_code, Some(FailureCode::NeedsReauth), "{:?}", run.error_message);
+        assert_eq!(run.error_code, Some(FailureCode::Unauthorized), "{:?}", run.error_message);
         assert_eq!(world.status().await.needs_reauth, None, "there is nobody to ask again");
+        world.google.clear_faults();
         world.google.delegate(&[]);
         world.google.revoke_grants();
         let run = world.sync(None).await;

@@ -601,6 +601,9 @@ impl Run {
             FetchError::NeedsReauth { message } => {
                 return self.fail(FailureCode::NeedsReauth, message);
             }
+            FetchError::NotPermitted { message } => {
+                return self.fail(FailureCode::NotPermitted, message);
+            }
             FetchError::Misconfigured { message } | FetchError::CursorRefused { message } => {
                 return self.fail(FailureCode::Misconfigured, message);
             }
@@ -613,6 +616,7 @@ impl Run {
             let code = match delay {
                 Delay::RateLimited => FailureCode::RateLimited,
                 Delay::Malformed => FailureCode::Malformed,
+                Delay::Unauthorized => FailureCode::Unauthorized,
                 _ => FailureCode::Unavailable,
             };
             let tries = self.attempts;

@@ -133,6 +133,7 @@ pub(crate) fn reason(delay: Delay) -> &'static str {
         Delay::ServerError => said("Google had trouble"),
         Delay::Network => said("Google could not be reached"),
         Delay::Malformed => said("Google's answer could not be read"),
+        Delay::Unauthorized => said("Google refused a fresh access token"),
         Delay::Pause => said("Pause between two pages"),
     }
 }

@@ -156,6 +156,7 @@ fn waiting(out: &Outward, row: &RunRow, now: Timestamp) -> Option<Waiting> {
         Delay::ServerError => "Google has trouble",
         Delay::Network => "Google cannot be reached",
         Delay::Malformed => "Google's answer could not be read",
+        Delay::Unauthorized => "Google refused a fresh access token",
         Delay::Pause => "Pausing between two pages",
     };
     let next = if wait.delay == Delay::Pause { "next page" } else { "next try" };

@@ -104,13 +104,16 @@ pub(crate) fn fate_of(row: &RunRow) -> (Fate, Option<String>) {
         Some(Outcome::Failed) => {
             let detail = row.error_message.clone().unwrap_or_else(|| "the sync failed".to_owned());
             match row.error_code.unwrap_or(FailureCode::Unavailable) {
-                FailureCode::NeedsReauth | FailureCode::DifferentAccount => failed(401, detail),
+                FailureCode::NeedsReauth
+                | FailureCode::NotPermitted
+                | FailureCode::DifferentAccount => failed(401, detail),
                 FailureCode::Misconfigured
                 | FailureCode::Malformed
                 | FailureCode::IncompleteListing => failed(502, detail),
-                FailureCode::Unavailable | FailureCode::RateLimited | FailureCode::Storage => {
-                    failed(503, detail)
-                }
+                FailureCode::Unavailable
+                | FailureCode::Unauthorized
+                | FailureCode::RateLimited
+                | FailureCode::Storage => failed(503, detail),
             }
         }
         Some(Outcome::Cancelled) => {

@@ -161,6 +161,10 @@ async fn standing(
     }
     if let Some(run) = run.as_ref().filter(|it| it.outcome == Some(Outcome::Failed)) {
         facts.push(("Reason", run.error_message.clone().unwrap_or_default()));
+    } else if let Some(note) =
+        run.as_ref().and_then(|it| it.error_message.as_ref().or(it.note.as_ref()))
+    {
+        facts.push(("Note", note.clone()));
     }
     let success = account.last_success_at.map_or_else(|| "never".to_owned(), |at| times.say(at));
     facts.push(("Last success", success));

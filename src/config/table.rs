@@ -206,8 +206,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("SYNC_RETRY_RATE_LIMIT_MS", "30000", Rule::Whole(1, 3_600_000), "least wait after Google said slow down"),
     setting("SYNC_RETRY_ATTEMPTS", "8", Rule::Whole(1, 100), "tries of one request before a run fails"),
     setting("SYNC_RETRY_TOTAL_SECONDS", "1800", Rule::Whole(1, 86_400), "longest time spent on the tries of one request"),
-    setting("SYNC_GUARD_CONTACTS", "10", Rule::Whole(0, 1_000_000), "deletions that no run is held for"),
-    setting("SYNC_GUARD_PERCENT", "3", Rule::Whole(0, 100), "share of the contacts that no run is held for"),
+    setting("SYNC_GUARD_CONTACTS", "10", Rule::Whole(0, 1_000_000), "deletions that no run is held for, up to half of all"),
+    setting("SYNC_GUARD_PERCENT", "3", Rule::Whole(0, 100), "share of the contacts that no run is held for, in percent"),
 
     setting("ALERT_AFTER_HOURS", "24", Rule::Whole(1, 8_760), "time without a success that raises the alarm; at least two intervals when not set"),
     setting("ALERT_WEBHOOK_URL", "", Rule::SecretUrl, "told once when the alarm is raised and when it is over"),

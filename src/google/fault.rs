@@ -169,15 +169,6 @@ impl Refusal {
             || self.message.to_ascii_lowercase().contains("insufficient authentication scopes")
     }
 
-    /// Asking the same again will not help: the whole endpoint is shut to us.
-    pub(super) fn is_permanent(&self) -> bool {
-        match self.status {
-            400 | 404 | 501 => true,
-            403 => !self.is_quota(),
-            _ => false,
-        }
-    }
-
     /// The person or the right to see it is not there: enough for a question that may go unanswered.
     pub(super) fn is_reticence(&self) -> bool {
         self.status == 404 || (self.status == 403 && !self.is_quota())

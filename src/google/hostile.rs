@@ -53,7 +53,7 @@ fn check(entry: &Entry) {
             check_name(&it.resource_name);
             it.previous_names.iter().for_each(check_name);
         }
-        Entry::Unreadable(Unreadable { resource_name, reason }) => {
+        Entry::Unreadable(Unreadable { resource_name, reason, .. }) => {
             resource_name.iter().for_each(check_name);
             assert_short(reason, 200);
         }
@@ -161,7 +161,7 @@ pub(crate) fn labels(bytes: &[u8]) {
 pub(crate) fn refusal(bytes: &[u8]) {
     let answer = answer(bytes);
     let read = || Refusal::read(&answer, Timestamp::UNIX_EPOCH);
-    let _ = (read().is_permanent(), read().is_reticence());
+    let _ = read().is_reticence();
     for with_cursor in [false, true] {
         let error = read().judge(with_cursor);
         assert_short(&error.to_string(), 2000);

@@ -174,13 +174,7 @@ impl People {
             .extend_pairs(names.iter().map(|name| ("resourceNames", name.as_str())));
         match accept(self.ask(&url).await?) {
             Ok(answer) => wire::verdicts(&answer?.body, names).map_err(malformed),
-            Err(answer) => {
-                let refusal = self.refusal(&answer);
-                if refusal.is_permanent() {
-                    return Ok(vec![Verdict::Unknown; names.len()]);
-                }
-                Err(refusal.judge(false))
-            }
+            Err(answer) => Err(self.refusal(&answer).judge(false)),
         }
     }
 }
@@ -195,7 +189,15 @@ impl AddressBook for People {
             Ok(answer) => wire::identity(&answer?.body).map_err(malformed),
             Err(answer) => match self.refusal(&answer) {
                 refusal if refusal.is_reticence() => Ok(None),
-                refusal => Err(refusal.judge(false)),
+                // Whatever is wrong with this question alone is no reason not to list anybody; if the API as a
+                // whole is shut, the listing will say so.
+                refusal => match refusal.judge(false) {
+                    again @ FetchError::Again { .. } => Err(again),
+                    FetchError::NeedsReauth { .. }
+                    | FetchError::NotPermitted { .. }
+                    | FetchError::Misconfigured { .. }
+                    | FetchError::CursorRefused { .. } => Ok(None),
+                },
             },
         }
     }

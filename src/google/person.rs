@@ -20,7 +20,7 @@ pub(super) fn read(json: &str) -> Entry {
         // Even a person that cannot be read may say who it is.
         let who = serde_json::from_str::<Obj<WhoWire>>(json).ok();
         let resource_name = who.and_then(|it| ResourceName::parse(&it.0.resource_name?.0));
-        Entry::Unreadable(Unreadable { resource_name, reason })
+        Entry::Unreadable(Unreadable::new(resource_name, reason, json))
     };
     let Ok(Obj(wire)) = serde_json::from_str::<Obj<PersonWire>>(json) else {
         return unreadable(misfit::explain(json));

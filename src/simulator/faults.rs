@@ -133,6 +133,14 @@ pub enum Action {
         #[serde(default)]
         true_total: bool,
     },
+    /// This contact is left out, and unless `counted`, the total does not count it either.
+    LeaveOut {
+        resource_name: String,
+        #[serde(default)]
+        counted: bool,
+    },
+    /// Nobody on the page, and the token of yet another one; from the second page on.
+    NoEnd,
     /// The last few contacts of the page before come once more.
     Duplicates {
         count: usize,
@@ -232,6 +240,8 @@ impl Action {
                 | TotalItems { .. }
                 | EmptyListing
                 | HalfListing { .. }
+                | LeaveOut { .. }
+                | NoEnd
                 | Duplicates { .. }
                 | Reordered
                 | BadPerson { .. }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::book::Book;
+use super::book::{Book, parse_resource_name};
 use super::faults::{Action, Defect};
 use super::listing::{ListRequest, Page, Rules};
-use super::tokens::Sealer;
+use super::tokens::{PageToken, Sealer};
 
 pub(super) fn with_page<'a>(
     page: &mut Page<'a>,
@@ -41,6 +41,24 @@ pub(super) fn with_page<'a>(
                 if !true_total {
                     let all = book.after(0).filter(|record| page.incremental || !record.deleted);
                     page.total = all.filter(|record| half(record.source)).count();
+                }
+            }
+            Action::LeaveOut { resource_name, counted } => {
+                let name = parse_resource_name(resource_name);
+                let Some(record) = name.and_then(|name| book.find(name)) else { continue };
+                page.people.retain(|it| it.source != record.source);
+                if !counted && !page.incremental {
+                    page.total = page.total.saturating_sub(1);
+                }
+            }
+            Action::NoEnd => {
+                let token = request.page_token().and_then(|token| sealer.open_page(token));
+                if let Some(token) = token {
+                    page.people.clear();
+                    page.next_sync_token = None;
+                    let (page_number, serial) = (token.page + 1, token.serial + 1);
+                    page.next_page_token =
+                        Some(sealer.page(&PageToken { page: page_number, serial, ..token }));
                 }
             }
             Action::Duplicates { count } => {

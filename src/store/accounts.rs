@@ -113,6 +113,8 @@ pub struct LatestRun {
     pub outcome: Option<Outcome>,
     pub error_code: Option<FailureCode>,
     pub error_message: Option<String>,
+    /// What is to be told of it although it did its work.
+    pub note: Option<String>,
 }
 
 /// Why an account could not be added or changed.
@@ -148,7 +150,7 @@ const ACCOUNT: &str = "
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
         r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing, a.grant_of,
-        g.connected_at, r.started_at
+        g.connected_at, r.started_at, a.tokenless_at, r.note
     from account a
     left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
     left join run held on held.id = a.held_run
@@ -417,6 +419,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
             outcome: row.opt_word(33)?,
             error_code: row.opt_word(35)?,
             error_message: row.opt_text(34)?.map(str::to_owned),
+            note: row.opt_text(43)?.map(str::to_owned),
         }),
         None => None,
     };
@@ -433,6 +436,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
         interruptions: u32::try_from(row.int(19)?).unwrap_or(u32::MAX),
         needs_reauth: dead.is_some() || row.opt_int(29)?.is_none(),
         never_synced: row.opt_time(15)?.is_none(),
+        tokenless: row.opt_time(42)?.is_some(),
         follow_up_at: row.opt_time(21)?,
     };
     let needs_reauth = match dead {

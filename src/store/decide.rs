@@ -38,7 +38,8 @@ impl Store {
         const FORGET: &str = "delete from doomed where account = $1";
         const TOKEN: &str = "
             update account set sync_token = h.sync_token, token_request = h.token_request,
-                token_grant = h.token_grant, token_full_at = h.token_full_at, token_at = $2
+                token_grant = h.token_grant, token_full_at = h.token_full_at, token_at = $2,
+                tokenless_at = null
             from hold h where h.account = account.id and account.id = $1";
         let account = run.account();
         let (tx, lease, now) = self.decide(run, true).await?;

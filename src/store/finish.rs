@@ -13,7 +13,9 @@ use crate::store::ids::ContactId;
 use crate::store::page::{Change, Moves, log_changes, next_version, take_numbers};
 use crate::store::{Settings, Store};
 use crate::sync::book::Label;
-use crate::sync::run::{Deletions, Ending};
+use crate::sync::guard::takes_most;
+use crate::sync::messages::NOT_IN_LISTING;
+use crate::sync::run::{Deletions, Ending, Remarks};
 use crate::sync::{AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId, Source};
 
 impl Store {
@@ -72,16 +74,16 @@ impl Store {
         let now = self.fence(&tx, lease, settings).await?;
         let account = lease.account();
         let outcome = match ending {
-            Ending::Complete { token, labels, identity, deletions } => {
-                if let Some(labels) = labels {
-                    next_version(&tx, account).await?;
-                    replace_labels(&tx, account, labels).await?;
-                }
-                if let Some(identity) = identity {
-                    learn_identity(&tx, account, identity).await?;
-                }
+            Ending::Complete { token, labels, identity, deletions, remarks } => {
+                learn(&tx, account, labels.as_deref(), identity.as_ref()).await?;
+                remark(&tx, lease.run, remarks, now).await?;
                 let earned = Earned { token: token.expose(), request, kind };
                 complete(&tx, lease, &earned, deletions, settings, now).await?
+            }
+            Ending::Tokenless { message, labels, identity } => {
+                learn(&tx, account, labels.as_deref(), identity.as_ref()).await?;
+                store_without_token(&tx, lease.run, message, now).await?;
+                Outcome::Partial
             }
             Ending::Failed { code, message, not_before } => {
                 fail(&tx, lease, *code, message, *not_before, now).await?;
@@ -119,10 +121,11 @@ async fn complete(
 ) -> Result<Outcome, DbError> {
     const DOOMED: &str = "
         select a.live, (select count(*) from doomed d join contact c on c.id = d.contact
-            where d.account = $1 and c.deleted_at is null)
+            where d.account = $1 and c.deleted_at is null),
+            (select before_live from run where id = $2)
         from account a where a.id = $1";
     const TOKEN: &str = "
-        update account set sync_token = $2, token_request = $3, token_at = $4,
+        update account set sync_token = $2, token_request = $3, token_at = $4, tokenless_at = null,
             token_grant = (select g.number from oauth_grant g join account b
                 on g.account = coalesce(b.grant_of, b.id) where b.id = $1),
             token_full_at = case when $5 = 1 then coalesce(listing_started_at, $4)
@@ -150,10 +153,14 @@ async fn complete(
     // A completed run knows better than an earlier one that was held.
     drop_hold(tx, account).await?;
     // Only here is it known which of the renamed contacts became part of another one, and so go.
-    let counts = tx.row(DOOMED, &[account.0.into()]).await?;
-    let (live, doomed) =
-        counts.map_or(Ok((0, 0)), |row| Ok::<_, DbError>((row.count(0)?, row.count(1)?)))?;
-    let outcome = if deletions.hold || settings.policy.guard.holds(live, doomed) {
+    let counts = tx.row(DOOMED, &[account.0.into(), lease.run.0.into()]).await?;
+    let (live, doomed, before) = match counts {
+        Some(row) => (row.count(0)?, row.count(1)?, row.count(2)?),
+        None => (0, 0, 0),
+    };
+    // Whoever came in with this run does not make up for those who would go.
+    let much = settings.policy.guard.holds(live, doomed) || takes_most(before, doomed);
+    let outcome = if deletions.hold || much {
         tx.exec(
             HOLD,
             &[
@@ -189,6 +196,61 @@ async fn complete(
     // Whatever listing was interrupted before is older than this run, and so would be its token.
     forget_listing(tx, account).await?;
     Ok(outcome)
+}
+
+/// What Google said beside the contacts.
+async fn learn(
+    tx: &Tx,
+    account: AccountId,
+    labels: Option<&[Label]>,
+    identity: Option<&ResourceName>,
+) -> Result<(), DbError> {
+    if let Some(labels) = labels {
+        next_version(tx, account).await?;
+        replace_labels(tx, account, labels).await?;
+    }
+    if let Some(identity) = identity {
+        learn_identity(tx, account, identity).await?;
+    }
+    Ok(())
+}
+
+/// What is to be told of a run, and whom Google's listing left out.
+async fn remark(tx: &Tx, run: RunId, remarks: &Remarks, now: Timestamp) -> Result<(), DbError> {
+    const NOTE: &str = "update run set note = $2, unlisted = $3 where id = $1";
+    const UNLISTED: &str = "insert into set_aside (run, seq, resource_name, reason, at)
+        values ($1, $2, $3, $4, $5)";
+    let Some(note) = remarks.note() else { return Ok(()) };
+    let unlisted = &remarks.unlisted;
+    tx.exec(NOTE, &[run.0.into(), note.into(), int(unlisted.len())]).await?;
+    let first = take_numbers(tx, run, unlisted.len()).await? + 1;
+    let rows: Vec<_> = (first..)
+        .zip(unlisted)
+        .map(|(seq, name)| {
+            vec![run.0.into(), seq.into(), name.as_str().into(), NOT_IN_LISTING.into(), now.into()]
+        })
+        .collect();
+    tx.each(UNLISTED, &rows).await.map(|_| ())
+}
+
+/// A listing without a token at its end: what it named is in, and the rest is left to the next listing. The token
+/// that there was stays, and so does a hold.
+async fn store_without_token(
+    tx: &Tx,
+    run: RunId,
+    message: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    const RUN: &str = "update run set error_code = $2, error_message = $3 where id = $1";
+    const ACCOUNT: &str = "
+        update account set last_success_at = $2, last_ended_at = $2, failures = 0,
+            failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
+            tokenless_at = coalesce(tokenless_at, $2)
+        where id = $1";
+    let code = FailureCode::NoSyncToken.as_str();
+    tx.exec(RUN, &[run.0.into(), code.into(), message.into()]).await?;
+    tx.exec(ACCOUNT, &[run.account().0.into(), now.into()]).await?;
+    forget_listing(tx, run.account()).await
 }
 
 /// Contacts that are still there at Google are not deleted.
@@ -272,7 +334,7 @@ async fn follow_rename(
     // A newcomer of this run was never another contact; one of an earlier run was, and goes.
     let goes = here == 0;
     tx.exec(RECOUNT, &[lease.run.0.into(), int(here), goes.into()]).await?;
-    let mut seq = take_numbers(tx, lease, 1 + usize::from(goes)).await?;
+    let mut seq = take_numbers(tx, lease.run, 1 + usize::from(goes)).await?;
     let mut changes = Vec::with_capacity(2);
     if goes {
         changes.push(Change {
@@ -329,7 +391,7 @@ pub(super) async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Res
             with_phone: -row.int(3)?,
             with_email: -row.int(4)?,
         };
-        let seq = take_numbers(tx, lease, row.count(0)? as usize).await?;
+        let seq = take_numbers(tx, lease.run, row.count(0)? as usize).await?;
         let log = [account.0.into(), lease.run.0.into(), seq.into(), Arg::from(now)];
         tx.exec(LOG, &log).await?;
         let version = next_version(tx, account).await?;
@@ -367,7 +429,10 @@ async fn learn_identity(
 ) -> Result<(), DbError> {
     const LEARN: &str = "update account set google_id = $2
         where id = $1 and google_id is null and grant_of is null";
-    tx.exec(LEARN, &[account.0.into(), identity.as_str().into()]).await.map(|_| ())
+    const CONFIRM: &str = "update oauth_grant set identified = 1
+        where account = (select coalesce(grant_of, id) from account where id = $1)";
+    tx.exec(LEARN, &[account.0.into(), identity.as_str().into()]).await?;
+    tx.exec(CONFIRM, &[account.0.into()]).await.map(|_| ())
 }
 
 /// A run has succeeded: what went wrong before is forgiven. After a full one the changes are due that

@@ -239,7 +239,9 @@ impl Store {
                 kind,
                 token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
                 resume,
+                identity_stands: facts.identity_stands,
                 identity: facts.identity,
+                unauthorized_since: facts.unauthorized_since,
                 policy: settings.policy,
             },
             full_reason: reason,
@@ -277,7 +279,9 @@ impl Store {
             kind,
             token: facts.token.map(|(token, _)| token).filter(|_| kind == Kind::Incremental),
             resume: None,
+            identity_stands: facts.identity_stands,
             identity: facts.identity,
+            unauthorized_since: facts.unauthorized_since,
             policy: settings.policy,
         })
     }
@@ -544,6 +548,11 @@ struct Facts {
     token: Option<(SyncToken, TokenFacts)>,
     listing: Option<Listing>,
     erasing: bool,
+    identity_stands: bool,
+    unauthorized_since: Option<Timestamp>,
+    /// Google's last listing had no sync token at its end.
+    tokenless: bool,
+    failures: u64,
 }
 
 impl Facts {
@@ -573,8 +582,12 @@ impl Facts {
             full_run_held: self.full_run_held,
             full_after: settings.full_after,
         };
-        let token = self.token.as_ref().map(|(_, facts)| facts);
-        let reason = schedule::full_reason(token, &circumstances, asked.account, now);
+        // Where the last listing had no token, what it left open can only be learned from another one.
+        let token = self.token.as_ref().map(|(_, facts)| facts).filter(|_| !self.tokenless);
+        let mut reason = schedule::full_reason(token, &circumstances, asked.account, now);
+        if asked.kind.is_none() && schedule::is_time_to_list_anew(self.failures) {
+            reason = reason.or(Some(FullReason::ChangesFail));
+        }
         // A person who asks for the changes gets them as long as there is a token to ask with. A follow-up
         // that comes days late renews the token, or it might die before anybody else does.
         let usable = match reason {
@@ -585,6 +598,7 @@ impl Facts {
                 | FullReason::NoToken
                 | FullReason::ParametersChanged
                 | FullReason::Reconnected
+                | FullReason::ChangesFail
                 | FullReason::NotIncremental,
             ) => false,
         };
@@ -610,8 +624,11 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         select a.live, coalesce(giver.google_id, a.google_id), g.number, g.needs_reauth_reason, a.last_slot, a.last_success_at,
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
-            a.listing_seen, a.erasing, a.source
+            a.listing_seen, a.erasing, a.source, g.identified, a.tokenless_at, a.failures,
+            case when ended.error_code in ('unauthorized', 'not_permitted') then a.failing_since end
         from account a
+        left join run ended on ended.id =
+            (select max(id) from run where account = a.id and outcome is not null)
         left join account giver on giver.id = a.grant_of
         left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
         left join run held on held.id = a.held_run
@@ -649,5 +666,9 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         token,
         listing,
         erasing: row.opt_text(17)?.is_some(),
+        identity_stands: row.opt_text(1)?.is_none() || row.opt_int(19)? == Some(1),
+        unauthorized_since: row.opt_time(22)?,
+        tokenless: row.opt_time(20)?.is_some(),
+        failures: row.count(21)?,
     }))
 }

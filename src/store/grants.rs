@@ -174,13 +174,14 @@ impl Store {
         // Both counters start from the time, so that they grow over a disconnection, too.
         const STORE: &str = "
             insert into oauth_grant (account, number, generation, access_token, expires_at,
-                refresh_token, refresh_expires_at, scopes, connected_at)
-            values ($1, $7, $7, $2, $3, $4, $5, $6, $7)
+                refresh_token, refresh_expires_at, scopes, connected_at, identified)
+            values ($1, $7, $7, $2, $3, $4, $5, $6, $7, $8)
             on conflict (account) do update set number = oauth_grant.number + 1,
                 generation = oauth_grant.generation + 1, access_token = excluded.access_token,
                 expires_at = excluded.expires_at, refresh_token = excluded.refresh_token,
                 refresh_expires_at = excluded.refresh_expires_at, scopes = excluded.scopes,
-                connected_at = excluded.connected_at, needs_reauth_at = null,
+                connected_at = excluded.connected_at, identified = excluded.identified,
+                needs_reauth_at = null,
                 needs_reauth_reason = null, ending_noticed_at = null, dead_noticed_at = null";
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
@@ -207,6 +208,7 @@ impl Store {
                 tokens.refresh_expires_at.into(),
                 tokens.scopes.join(" ").into(),
                 now.into(),
+                google_id.is_some().into(),
             ],
         )
         .await?;

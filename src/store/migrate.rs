@@ -54,6 +54,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0012_normal_form.sql"),
         include_str!("migrations/postgres/0012_normal_form.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0013_google_for_good.sql"),
+        include_str!("migrations/postgres/0013_google_for_good.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

@@ -12,7 +12,7 @@ use crate::store::phases::enter;
 use crate::store::sorting::{self, Known, Sorted};
 use crate::store::{Settings, Store};
 use crate::sync::run::{Batch, Place, Report};
-use crate::sync::{AccountId, ChangeKind, Phase};
+use crate::sync::{AccountId, ChangeKind, Phase, RunId};
 
 /// What a page would do, or did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -123,11 +123,12 @@ impl Store {
         let ids = issue(&tx, account, sorted.create.len()).await?;
         let changes = sorted.create.len() + sorted.update.len();
         let asides = sorted.set_aside.len();
-        let next = take_numbers(&tx, lease, changes + asides).await?;
+        let next = take_numbers(&tx, lease.run, changes + asides).await?;
         write_contacts(&tx, lease, &sorted, &ids, next, now).await?;
         write_set_aside(&tx, lease, &sorted, next + changes as i64, now).await?;
         let gathered = gather(&tx, account, &batch.place, &sorted, &ids).await?;
-        let report = advance(&tx, lease, &batch.place, &tally, gathered, requests, now).await?;
+        let mut report = advance(&tx, lease, &batch.place, &tally, gathered, requests, now).await?;
+        report.entries = read.len() as u64;
         tx.commit().await?;
         self.tick();
         Ok((tally, report))
@@ -149,12 +150,12 @@ impl Store {
     }
 
     /// What this page would do, without doing it; the contacts that it names (in a listing) or dooms
-    /// (among changes); and how many persons it names that the mirror has no row for.
+    /// (among changes); and the persons that it names and the mirror has no row for.
     pub async fn preview_page(
         &self,
         account: AccountId,
         batch: &Batch,
-    ) -> Result<(Tally, Vec<ContactId>, u64), DbError> {
+    ) -> Result<(Tally, Vec<ContactId>, Rowless), DbError> {
         let entries = sorting::distinct(batch.entries.get());
         let names: Vec<Arg<'_>> =
             sorting::names(&entries).into_iter().map(|name| name.as_str().into()).collect();
@@ -178,8 +179,31 @@ impl Store {
             Place::Listing { .. } => named.collect(),
             Place::Changes { .. } => sorted.doomed.clone(),
         };
-        let nameless = sorted.set_aside.iter().filter(|(_, id)| id.is_none()).count() as u64;
-        Ok((tally, marked, nameless))
+        Ok((tally, marked, Rowless::among(&sorted)))
+    }
+}
+
+/// Persons of a page that were set aside and that the mirror has no row for, each by a number that stands for it
+/// among those who were seen. No contact has such a number: they are below zero.
+#[derive(Clone, Debug, Default)]
+pub struct Rowless {
+    /// Their names could be read.
+    pub named: Vec<i64>,
+    /// Not even that.
+    pub nameless: Vec<i64>,
+}
+
+impl Rowless {
+    fn among(sorted: &Sorted<'_>) -> Rowless {
+        let mut rowless = Rowless::default();
+        for (unreadable, _) in sorted.set_aside.iter().filter(|(_, id)| id.is_none()) {
+            let number = -1 - (unreadable.digest >> 1).cast_signed();
+            match unreadable.resource_name {
+                Some(_) => rowless.named.push(number),
+                None => rowless.nameless.push(number),
+            }
+        }
+        rowless
     }
 }
 
@@ -270,9 +294,9 @@ async fn issue(tx: &Tx, account: AccountId, count: usize) -> Result<Vec<ContactI
 }
 
 /// Numbers for the change log of a run. Returns the first.
-pub(crate) async fn take_numbers(tx: &Tx, lease: &Lease, count: usize) -> Result<i64, DbError> {
+pub(crate) async fn take_numbers(tx: &Tx, run: RunId, count: usize) -> Result<i64, DbError> {
     const TAKE: &str = "update run set changes = changes + $2 where id = $1 returning changes";
-    let row = tx.row(TAKE, &[lease.run.0.into(), int(count)]).await?;
+    let row = tx.row(TAKE, &[run.0.into(), int(count)]).await?;
     let last = row.ok_or(DbError::Shape { column: 0, expected: "a run" })?.int(0)?;
     Ok(last - count as i64)
 }
@@ -474,10 +498,16 @@ async fn gather(
     let row = |id: ContactId| vec![Arg::Int(account.0), Arg::Int(id.0)];
     match place {
         Place::Listing { .. } => {
-            let rows: Vec<_> = named.map(row).collect();
+            // Google may list somebody twice. Who has no row counts once, too, or it would stand for a contact
+            // that was left out.
+            let rowless = Rowless::among(sorted);
+            let number = |it: &i64| vec![Arg::Int(account.0), Arg::Int(*it)];
+            let mut rows: Vec<_> = named.map(row).collect();
+            rows.extend(rowless.named.iter().map(number));
             let seen = tx.each(SEEN, &rows).await?;
-            let unheld = sorted.set_aside.iter().filter(|(_, id)| id.is_none()).count() as u64;
-            Ok(Gathered { seen, nameless: unheld })
+            let rows: Vec<_> = rowless.nameless.iter().map(number).collect();
+            let nameless = tx.each(SEEN, &rows).await?;
+            Ok(Gathered { seen, nameless })
         }
         Place::Changes { first } => {
             // Deleted on an earlier page and listed on this one: it is back.
@@ -563,6 +593,7 @@ async fn advance(
     Ok(Report {
         cancel,
         listed: tally.listed,
+        entries: 0,
         live: row.count(0)?,
         seen: row.count(1)?,
         nameless: row.count(2)?,

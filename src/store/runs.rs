@@ -32,6 +32,10 @@ pub struct RunRow {
     pub outcome: Option<Outcome>,
     pub error_code: Option<FailureCode>,
     pub error_message: Option<String>,
+    /// What is to be told of it although it did its work.
+    pub note: Option<String>,
+    /// Contacts that Google's listing left out and its look-up found; they are listed with those set aside.
+    pub unlisted: u64,
     pub phase: Phase,
     pub wait: Option<Wait>,
     pub counts: RunCounts,
@@ -96,7 +100,7 @@ pub struct ChangeRow {
     pub fields: Vec<FieldChange>,
 }
 
-/// A contact that a run could not read.
+/// A contact that a run could not read, or that Google's listing left out.
 #[derive(Clone, Debug)]
 pub struct SetAsideRow {
     pub seq: i64,
@@ -114,7 +118,7 @@ pub(crate) const RUN: &str = "
         wait_until, wait_reason, wait_message, pages, total, listed, created, updated, unchanged,
         set_aside, deleted, restored, renamed, tombstones, to_delete, retries, requests, waited_ms,
         before_live, after_live, cancel_at, cancel_by, decided_at, decided_by,
-        listed_before
+        listed_before, note, unlisted
     from run";
 
 impl Store {
@@ -318,6 +322,8 @@ pub(crate) fn run(row: &Row) -> Result<RunRow, DbError> {
         decided_at: row.opt_time(37)?,
         decided_by: text(38)?,
         listed_before: row.count(39)?,
+        note: text(40)?,
+        unlisted: row.count(41)?,
     })
 }
 

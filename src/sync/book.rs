@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -134,6 +135,17 @@ impl From<ResourceName> for Tombstone {
 pub struct Unreadable {
     pub resource_name: Option<ResourceName>,
     pub reason: String,
+    /// The same for the same person: from its name, or where it has none, from all that Google sent of it.
+    pub digest: u64,
+}
+
+impl Unreadable {
+    /// `sent`: what Google sent.
+    pub fn new(resource_name: Option<ResourceName>, reason: String, sent: &str) -> Unreadable {
+        let mut hasher = DefaultHasher::new();
+        resource_name.as_ref().map_or(sent, ResourceName::as_str).hash(&mut hasher);
+        Unreadable { resource_name, reason, digest: hasher.finish() }
+    }
 }
 
 /// What Google says of a contact that a full listing did not name.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::{after, between};
 use crate::contact::ResourceName;
@@ -139,17 +139,7 @@ impl<B: AddressBook> Engine<B> {
             },)
         };
         Ok(match self.wait_for(asked, stop).await {
-            Ok((identity, labels)) => {
-                let labels = match labels {
-                    Some(Ok(labels)) => Some(labels),
-                    Some(Err(error)) => {
-                        debug!(%error, "the labels could not be read; the known ones stay");
-                        None
-                    }
-                    None => None,
-                };
-                Event::Answered { identity, labels }
-            }
+            Ok((identity, labels)) => Event::Answered { identity, labels },
             Err(Interruption::Stopped(stop)) => Event::Stopped(stop),
             Err(Interruption::LeaseLost) => return Err(WriteError::LeaseLost),
         })

@@ -9,6 +9,7 @@ pub mod book;
 pub mod crontab;
 pub mod engine;
 pub mod guard;
+pub(crate) mod messages;
 pub mod preview;
 pub mod run;
 pub mod schedule;
@@ -205,6 +206,8 @@ words! {
         Unauthorized = "unauthorized",
         /// The listing contradicts itself, so nothing was deleted on its word.
         IncompleteListing = "incomplete_listing",
+        /// The listing ended without a sync token; what it named is stored (the outcome is `partial`).
+        NoSyncToken = "no_sync_token",
         /// Our own database failed.
         Storage = "storage",
     }

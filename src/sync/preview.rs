@@ -50,7 +50,7 @@ pub async fn preview<B: AddressBook>(
     let mut pages = 0;
     // In a full listing the contacts that were named, else those with a tombstone.
     let mut marked = HashSet::new();
-    let mut nameless = 0;
+    let (mut named, mut nameless) = (HashSet::new(), HashSet::new());
     let mut total = None;
     let mut unseen = 0;
     loop {
@@ -65,24 +65,27 @@ pub async fn preview<B: AddressBook>(
                     batch.place,
                     Place::Listing { first: true, .. } | Place::Changes { first: true }
                 ) {
-                    (tally, nameless, pages, total) = (Tally::default(), 0, 0, None);
+                    (tally, pages, total) = (Tally::default(), 0, None);
+                    (named, nameless) = (HashSet::new(), HashSet::new());
                     marked.clear();
                 }
-                let (page, ids, unheld) = store.preview_page(account, &batch).await?;
+                let (page, ids, rowless) = store.preview_page(account, &batch).await?;
                 pages += 1;
                 tally.add(&page);
                 marked.extend(ids);
-                nameless += unheld;
+                named.extend(rowless.named);
+                nameless.extend(rowless.nameless);
                 if let Place::Listing { total: Some(said), .. } = batch.place {
                     total = Some(said);
                 }
                 let live = store.account(account).await?.map_or(0, |it| it.counts.live);
-                let seen = marked.len() as u64 + tally.created;
+                let seen = (marked.len() + named.len()) as u64 + tally.created;
                 Event::Committed(Report {
                     cancel: false,
                     listed: page.listed,
+                    entries: batch.entries.get().len() as u64,
                     seen,
-                    nameless,
+                    nameless: nameless.len() as u64,
                     total,
                     doomed: match run.kind() {
                         Kind::Full => 0,
@@ -119,6 +122,17 @@ pub async fn preview<B: AddressBook>(
                     to_delete: doomed.saturating_sub(spared),
                     renamed: deletions.renamed.len() as u64 + tally.renamed,
                     held: deletions.hold,
+                });
+            }
+            // Nothing would be deleted.
+            Step::Finish(Ending::Tokenless { .. }) => {
+                return Ok(Preview {
+                    kind: run.kind(),
+                    tally,
+                    pages,
+                    to_delete: 0,
+                    renamed: tally.renamed,
+                    held: false,
                 });
             }
             Step::Finish(Ending::Failed { message, .. }) => {

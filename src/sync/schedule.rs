@@ -101,6 +101,8 @@ pub struct Standing {
     pub needs_reauth: bool,
     /// No run has succeeded yet.
     pub never_synced: bool,
+    /// Google's last listing had no sync token at its end, so the next run lists everything again.
+    pub tokenless: bool,
     /// A full run has just succeeded; the changes made while it paged are still to be fetched.
     pub follow_up_at: Option<Timestamp>,
 }
@@ -115,6 +117,7 @@ pub struct Due {
 /// A domain's directory is always listed in full, and changes slowly: Google itself takes hours to show a
 /// change there. So it is listed no more often than this, unless somebody sets a schedule for it.
 const WHOLE_LISTING_MINUTES: u16 = 360;
+const WHOLE_LISTING: Duration = Duration::from_secs(WHOLE_LISTING_MINUTES as u64 * 60);
 
 impl Plan {
     /// The plan for what has none of its own, as it suits this source.
@@ -163,6 +166,9 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
             Some(since) => slot(&plan.cadence, since, account, now)?,
             None => now,
         };
+        // Everything is not listed as often as changes are.
+        let earliest = last_ended.filter(|_| standing.tokenless);
+        let at = at.max(earliest.map_or(at, |ended| after(ended, WHOLE_LISTING)));
         Due { at, trigger: Trigger::Schedule }
     };
     let not_before = standing.not_before.filter(|at| *at <= after(now, NOT_BEFORE_MAX));
@@ -188,6 +194,12 @@ pub fn upcoming(
 pub fn full_due(full_at: Timestamp, full_after: Duration, account: AccountId) -> Timestamp {
     // Half a day's spread keeps a hundred accounts from renewing in the same hour.
     after(full_at, full_after + jitter(account, Duration::from_secs(12 * 3600)))
+}
+
+/// Syncs of changes that have failed so often in a row may be failing because of the sync token; every fourth time
+/// everything is listed instead.
+pub fn is_time_to_list_anew(failures: u64) -> bool {
+    failures > 0 && failures.is_multiple_of(4)
 }
 
 /// May a run start for this due time, seeing which one was served last?
@@ -255,6 +267,7 @@ words! {
         Reconnected = "account_reconnected",
         TokenAging = "sync_token_aging",
         HoldPending = "hold_pending",
+        ChangesFail = "changes_keep_failing",
         NotIncremental = "source_not_incremental",
     }
 }
@@ -271,6 +284,9 @@ impl FullReason {
             FullReason::TokenAging => "The sync token is about to reach Google's seven days",
             FullReason::HoldPending => {
                 "A full sync is on hold; a new listing will show if it still holds"
+            }
+            FullReason::ChangesFail => {
+                "Syncs of the changes keep failing; a new listing needs no sync token"
             }
             FullReason::NotIncremental => {
                 "Google does not say reliably what changed in a domain's directory, so it is always listed in full"
@@ -550,6 +566,22 @@ mod tests {
         for source in [Source::Directory, Source::Shared] {
             let listed = Circumstances { source, ..it.clone() };
             assert_eq!(reason(&listed), Some(FullReason::NotIncremental), "on whatever day");
+        }
+    }
+
+    #[test]
+    fn without_sync_tokens_everything_is_listed_every_six_hours_at_most() {
+        let now = at("2026-03-01T00:00:00Z");
+        for plan in [every(5), cron("*/5 * * * *", "UTC")] {
+            let standing = Standing { tokenless: true, ..served(now) };
+            let due = next(&plan, &standing, ACCOUNT, now).unwrap().at;
+            assert!(between(now, due) >= Duration::from_secs(6 * 3600), "{due}");
+            assert!(between(now, due) < Duration::from_secs(7 * 3600), "{due}");
+            let failed = Standing { failures: 1, ..standing };
+            assert!(
+                next(&plan, &failed, ACCOUNT, now).unwrap().at < due,
+                "trouble is retried soon"
+            );
         }
     }
 

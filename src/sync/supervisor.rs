@@ -595,6 +595,9 @@ impl Ended {
             {
                 warn!(run, "run {run} failed: {message}");
             }
+            if let Some(note) = &row.note {
+                info!(run, "run {run}: {note}");
+            }
             inner.observer.run_ended(&account, &row);
         }
         self.tell.send_replace(Some(finished));

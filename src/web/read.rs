@@ -251,7 +251,12 @@ pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
             full_run_held: account.held_kind == Some(Kind::Full),
             full_after: options.settings.full_after,
         };
-        let reason = schedule::full_reason(account.token.as_ref(), &circumstances, account.id, now);
+        let reason = schedule::full_reason(
+            account.token.as_ref().filter(|_| !account.standing.tokenless),
+            &circumstances,
+            account.id,
+            now,
+        );
         // What is never listed otherwise lacks nothing.
         reason.filter(|it| *it != schedule::FullReason::NotIncremental)
     };

@@ -14,9 +14,9 @@ use ringbook::store::{
     Account, Beginning, NewTokens, Refusal, Request, Retention, RunRow, Settings, Slot, Store,
     WriteError,
 };
-use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken};
+use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken, Unreadable};
 use ringbook::sync::engine::{Engine, Finished, Tools};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place, Stop};
+use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks, Stop};
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
 use ringbook::sync::{AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
@@ -68,6 +68,7 @@ fn complete(hold: bool, renamed: Vec<(ResourceName, ResourceName)>) -> Ending {
         labels: None,
         identity: None,
         deletions: Deletions { hold, keep: Vec::new(), renamed },
+        remarks: Remarks::default(),
     }
 }
 
@@ -273,6 +274,26 @@ on_both! {
         let kinds: Vec<ChangeKind> = changes.iter().map(|it| it.kind).collect();
         assert_eq!(kinds, [ChangeKind::Deleted, ChangeKind::Updated]);
         assert_eq!(world.mirror().await.len(), 30);
+    }
+
+    async fn who_cannot_be_read_counts_once_however_often_it_is_listed(database) {
+        let world = World::new(database, 0).await;
+        let run = begin(&world, None).await;
+        let unreadable = |name: Option<usize>, sent: &str| {
+            let reason = "a field is not what it should be".to_owned();
+            Entry::Unreadable(Unreadable::new(name.map(self::name), reason, sent))
+        };
+        let mut reports = Vec::new();
+        // Google lists a page again; on it are one without a name, and one that the mirror does not have.
+        for first in [true, false, false] {
+            let entries = vec![unreadable(None, "{1}"), unreadable(Some(7), "{2}")].into();
+            let place = Place::Listing { first, next: Some(PageToken::new("p")), total: Some(3) };
+            let stored = world.app.store
+                .commit_page(&run.lease, &Batch { entries, place }, &NORMAL(), "request", 1).await;
+            let report = stored.unwrap().1;
+            reports.push((report.seen, report.nameless, report.entries));
+        }
+        assert_eq!(reports, [(1, 1, 2); 3]);
     }
 
     async fn a_name_that_only_an_earlier_listing_had_does_not_count_as_listed(database) {

@@ -829,12 +829,13 @@ async fn batch_get_tells_what_became_of_contacts() {
 }
 
 #[tokio::test]
-async fn a_shut_batch_get_leaves_contacts_unknown_and_trouble_is_trouble() {
+async fn a_shut_batch_get_says_nothing_about_anybody_and_trouble_is_trouble() {
     let asked = names(&["c1", "c2"]);
     for (status, body) in [(400, INVALID), (403, DISABLED), (404, ""), (501, "")] {
         let server = Canned::start([Reply::json(status, body)]).await;
-        let verdicts = people(&server).verify(&asked).await.unwrap();
-        assert_eq!(verdicts, [Verdict::Unknown, Verdict::Unknown], "{status}");
+        let error = people(&server).verify(&asked).await.unwrap_err();
+        let passes = status == 501;
+        assert_eq!(matches!(error, FetchError::Again { .. }), passes, "{status}: {error:?}");
     }
     for (status, body) in
         [(403, OLD_LIMIT), (429, QUOTA), (503, ""), (200, "[]"), (200, r#"{"responses":null}"#)]

@@ -15,6 +15,7 @@ mod containers;
 mod crash;
 mod directory;
 mod doors;
+mod for_good;
 mod found;
 mod google;
 mod handset;

@@ -7,7 +7,7 @@ use ringbook::config::DatabaseUrl;
 use ringbook::contact::{Contact, Content, Names, ResourceName};
 use ringbook::store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
 use ringbook::sync::book::{Entry, SyncToken};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place};
+use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks};
 use ringbook::sync::{Kind, Outcome, Phase};
 use secrecy::ExposeSecret;
 
@@ -60,6 +60,7 @@ fn complete() -> Ending {
         labels: None,
         identity: None,
         deletions: Deletions { hold: false, keep: Vec::new(), renamed: Vec::new() },
+        remarks: Remarks::default(),
     }
 }
 

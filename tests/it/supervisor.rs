@@ -13,7 +13,7 @@ use ringbook::store::{
 };
 use ringbook::sync::book::SyncToken;
 use ringbook::sync::engine::Finished;
-use ringbook::sync::run::{Deletions, Ending, Stop};
+use ringbook::sync::run::{Deletions, Ending, Remarks, Stop};
 use ringbook::sync::schedule::{Cadence, Plan};
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
 use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
@@ -55,6 +55,7 @@ impl Launcher for Scripted {
                     labels: None,
                     identity: None,
                     deletions: Deletions { hold: false, keep: Vec::new(), renamed: Vec::new() },
+                    remarks: Remarks::default(),
                 }
             };
             let kind = beginning.orders.kind;

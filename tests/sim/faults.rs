@@ -9,6 +9,7 @@ use ringbook::sync::Delay;
 use ringbook::sync::book::{FetchError, Verdict};
 
 use crate::chance::Chance;
+use crate::for_good::Lasting;
 use crate::google::{Google, Lie, Who};
 use crate::table::{Ask, Inner, Reply, What};
 
@@ -17,7 +18,7 @@ use crate::table::{Ask, Inner, Reply, What};
 pub(crate) struct Mixture {
     /// Answers in a thousand that are not what they should be.
     pub(crate) trouble: u32,
-    errors: [u32; 8],
+    errors: [u32; 10],
     lies: [u32; LIES.len()],
     lie_share: u32,
     pub(crate) people: [u32; 10],
@@ -30,6 +31,8 @@ pub(crate) struct Mixture {
     pub(crate) cut: u32,
     /// Silence for hours or days.
     pub(crate) long_waits: bool,
+    /// What goes wrong each time, from which step on.
+    pub(crate) lasting: Option<(u32, Lasting)>,
 }
 
 const LIES: [Lie; 9] = [
@@ -83,6 +86,7 @@ impl Mixture {
             ],
             cut: *chance.pick(&[0, 0, 50, 200, 500]),
             long_waits: chance.below(3) == 2,
+            lasting: (chance.below(3) == 2).then(|| (chance.between(0, 40), Lasting::draw(chance))),
         }
     }
 }
@@ -103,6 +107,11 @@ impl Inner {
             self.say(|| format!("p{process} asks for {what}: the grant is dead"));
             let message = "the grant was revoked".to_owned();
             return fail(ask, FetchError::NeedsReauth { message });
+        }
+        if let Some(error) = self.refused_for_good(&ask) {
+            self.say(|| format!("p{process} asks for {what}, as always: {error:?}"));
+            self.note_the_wait(&ask, &error);
+            return fail(ask, error);
         }
         let trouble = mixture.filter(|it| self.chance.hit(it.trouble));
         let Some(mixture) = trouble else {
@@ -130,10 +139,6 @@ impl Inner {
             2 => again(Delay::Malformed, None),
             3 => {
                 let seconds = u64::from(self.chance.between(0, 40));
-                if matches!(ask.what, What::List(_)) {
-                    let until = self.now + (seconds * 1_000_000).cast_signed();
-                    self.asked_to_wait.insert(ask.run, until);
-                }
                 again(Delay::RateLimited, (seconds > 0).then(|| Duration::from_secs(seconds)))
             }
             4 => {
@@ -148,6 +153,8 @@ impl Inner {
                 FetchError::NeedsReauth { message: "the grant was revoked".to_owned() }
             }
             6 => FetchError::Misconfigured { message: "the API is switched off".to_owned() },
+            7 => again(Delay::Unauthorized, None),
+            8 => FetchError::NotPermitted { message: "the scope is not enough".to_owned() },
             _ => {
                 self.say(|| format!("p{process} asks for {what}; no answer will come"));
                 let mut ask = ask;
@@ -157,7 +164,18 @@ impl Inner {
             }
         };
         self.say(|| format!("p{process} asks for {what}: {error:?}"));
+        self.note_the_wait(&ask, &error);
         fail(ask, error);
+    }
+
+    /// Nobody may list on before the time that Google gave.
+    fn note_the_wait(&mut self, ask: &Ask, error: &FetchError) {
+        if let (What::List(_), FetchError::Again { retry_after: Some(wait), .. }) =
+            (&ask.what, error)
+        {
+            let until = self.now + (wait.as_secs() * 1_000_000).cast_signed();
+            self.asked_to_wait.insert(ask.run, until);
+        }
     }
 
     /// An answer that says less than it should.
@@ -205,12 +223,13 @@ pub(crate) fn fail(ask: Ask, error: FetchError) {
 
 fn honest(table: &mut Inner, ask: Ask, lie: Option<Lie>) {
     let now = table.now;
+    let lasting = table.lasting.as_ref();
     let google: &mut Google = &mut table.google;
     let reply = match &ask.what {
         What::Identify => Reply::Identity(Ok(Some(google.who.id()))),
         What::Labels => Reply::Labels(Ok(google.labels())),
         What::List(request) => {
-            Reply::Page(Box::new(google.list(request, lie, &mut table.chance, now)))
+            Reply::Page(Box::new(google.list(request, lie, lasting, &mut table.chance, now)))
         }
         What::Verify(names) => {
             let verdicts: Vec<Verdict> = names.iter().map(|it| google.verdict(it)).collect();

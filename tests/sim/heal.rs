@@ -12,11 +12,29 @@ use crate::life::Life;
 /// Seconds within which a person's sync must have succeeded: the longest wait that a run makes, a lease
 /// that has to run out, and some.
 const TURNS: u32 = 150;
+/// Where nobody asks for a sync, time passes faster; a schedule may make them wait for a day.
+const TURN_ALONE: i64 = 1200 * SECOND;
 
 impl History {
     pub(crate) async fn heal(&mut self) {
+        self.calm().await;
+        self.endure().await;
+        if self.is_over() {
+            return;
+        }
+        let alone = {
+            let mut table = self.table.lock();
+            table.lasting = None;
+            table.say(|| "from here on all is well".to_owned());
+            table.chance.below(2) == 0
+        };
+        self.recover(alone && self.needs_nobody()).await;
+    }
+
+    /// Nothing goes wrong any more by chance.
+    async fn calm(&mut self) {
         self.healing = true;
-        self.table.say(|| "from here on all is well".to_owned());
+        self.table.say(|| "from here on nothing goes wrong by chance".to_owned());
         {
             let mut table = self.table.lock();
             table.cut = 0;
@@ -38,8 +56,29 @@ impl History {
         if self.processes.is_empty() {
             self.start_process();
         }
+    }
+
+    /// Whether the schedule alone must bring the mirror up to date. Only a person's full sync finds those whom an
+    /// earlier listing left out, or connects the right account.
+    fn needs_nobody(&self) -> bool {
+        let table = self.table.lock();
+        let google = &table.google;
+        let (paused, own_plan) = table.watcher.as_ref().map(Watcher::schedule).unwrap_or_default();
+        let planned = own_plan
+            || self.processes.iter().all(|it| it.supervisor.options().default_plan.is_some());
+        planned
+            && !paused
+            && google.unheard_of.is_empty()
+            && google.unreadable().is_empty()
+            && !google.revoked
+            && google.who == Who::Ours
+            && table.watcher.as_ref().is_some_and(|it| !it.needs_connection())
+    }
+
+    /// `alone`: nobody presses a button.
+    async fn recover(&mut self, alone: bool) {
         let began_after = self.table.lock().watcher.as_ref().map_or(0, Watcher::newest_run);
-        let mut asked = false;
+        let mut asked = alone;
         for _ in 0..TURNS {
             self.expect_convergence(began_after);
             if self.is_over() {
@@ -51,10 +90,17 @@ impl History {
             self.look();
             self.settle().await;
             self.connect_if_needed().await;
-            self.decide_if_held().await;
+            let held = self.table.lock().watcher.as_ref().map_or(0, Watcher::held_run);
+            // What was held while Google had trouble is found out by the next listing.
+            if !alone || held > began_after {
+                self.decide_if_held().await;
+            }
             let idle = self.table.lock().watcher.as_ref().is_none_or(|it| !it.anything_open());
             let done = asked && self.is_well() && self.lists_the_unreadable(began_after);
-            if idle && !done {
+            let mut turn = SECOND;
+            if idle && !done && alone {
+                turn = TURN_ALONE;
+            } else if idle && !done {
                 asked = true;
                 let kind = self.last_resort();
                 self.start_run(kind);
@@ -62,7 +108,7 @@ impl History {
             }
             self.answer_all().await;
             let now = self.table.lock().now;
-            self.pass_to(now, now + SECOND).await;
+            self.pass_to(now, now + turn).await;
             self.settle().await;
         }
         let mut why = self.whats_wrong();
@@ -133,7 +179,7 @@ impl History {
     }
 
     /// All requests that come up, until none does.
-    async fn answer_all(&mut self) {
+    pub(crate) async fn answer_all(&mut self) {
         for _ in 0..200 {
             let ask = {
                 let mut table = self.table.lock();
@@ -150,7 +196,7 @@ impl History {
         }
     }
 
-    async fn connect_if_needed(&mut self) {
+    pub(crate) async fn connect_if_needed(&mut self) {
         let bad = {
             let table = self.table.lock();
             table.google.revoked

@@ -206,6 +206,11 @@ impl History {
 
     async fn step(&mut self) {
         self.steps += 1;
+        if let Some((_, lasting)) = self.mixture.lasting.take_if(|it| it.0 <= self.steps) {
+            let mut table = self.table.lock();
+            table.say(|| format!("google: from here on, {lasting:?}"));
+            table.lasting = Some(lasting);
+        }
         enum Next {
             Answer,
             Release,

@@ -5,6 +5,7 @@ mod actions;
 mod chance;
 mod check;
 mod faults;
+mod for_good;
 mod google;
 mod heal;
 mod history;

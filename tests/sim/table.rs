@@ -20,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::chance::Chance;
 use crate::check::Watcher;
+use crate::for_good::Lasting;
 use crate::google::Google;
 use crate::history::Cancel;
 use crate::life::Held;
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) now: i64,
     pub(crate) chance: Chance,
     pub(crate) google: Google,
+    /// What goes wrong each time, from some moment on.
+    pub(crate) lasting: Option<Lasting>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) watcher: Option<Watcher>,
     /// Steps of processes that are held up before their next transaction.
@@ -124,6 +127,7 @@ impl Shared {
             now,
             chance,
             google: Google::new(),
+            lasting: None,
             asks: Vec::new(),
             watcher: None,
             held: Vec::new(),

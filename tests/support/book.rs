@@ -261,7 +261,7 @@ fn entry(name: &str, person: &Person, tell_former: bool) -> Entry {
     let resource_name = ResourceName::parse(name).unwrap();
     if !person.is_readable {
         let reason = "one of its fields is no text".to_owned();
-        return Entry::Unreadable(Unreadable { resource_name: Some(resource_name), reason });
+        return Entry::Unreadable(Unreadable::new(Some(resource_name), reason, ""));
     }
     let former = person.former.iter().filter(|_| tell_former);
     Entry::Person(Box::new(Contact {

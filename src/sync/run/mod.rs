@@ -4,183 +4,26 @@
 //! it. Nothing here waits, reads a clock or talks to anyone; the engine does that. A week of trouble
 //! at Google therefore fits into a unit test.
 
+mod digest;
+mod steps;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::contact::ResourceName;
-use crate::sync::backoff::{self, Jitter, RetryPolicy};
+use crate::sync::backoff::{self, Jitter};
 use crate::sync::book::{
     Entries, FetchError, Label, ListRequest, Page, PageToken, SyncToken, VERIFY_MAX, Verdict,
 };
-use crate::sync::guard::Guard;
-use crate::sync::{Delay, FailureCode, Kind, RunId, Source};
+use crate::sync::messages;
+use crate::sync::{Delay, FailureCode, Kind};
 
-/// What a run is given to start with.
-#[derive(Clone, Debug)]
-pub struct Orders {
-    pub run: RunId,
-    pub source: Source,
-    pub kind: Kind,
-    /// For an incremental run: what changed since this.
-    pub token: Option<SyncToken>,
-    /// For a full run: where an interrupted listing may go on.
-    pub resume: Option<PageToken>,
-    /// The Google account that the mirror belongs to, once it is known.
-    pub identity: Option<ResourceName>,
-    pub policy: Policy,
-}
-
-/// The settings that decisions depend on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
-    /// Contacts a page and a transaction, 1 to 1000.
-    pub page_size: u16,
-    /// Pause between two pages.
-    pub pause: Duration,
-    pub retry: RetryPolicy,
-    pub guard: Guard,
-}
-
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy {
-            page_size: 1000,
-            pause: Duration::ZERO,
-            retry: RetryPolicy::default(),
-            guard: Guard::default(),
-        }
-    }
-}
-
-/// The one thing to do next. A step is performed at most once for each time it is handed out.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Ask who answers and which labels there are; meanwhile `ahead` may be fetched.
-    Ask {
-        identity: bool,
-        labels: bool,
-        ahead: Option<ListRequest>,
-    },
-    Fetch(ListRequest),
-    /// Store a page; meanwhile `ahead` may be fetched.
-    Commit {
-        batch: Batch,
-        ahead: Option<ListRequest>,
-    },
-    /// Gather the live contacts that the listing did not name.
-    Sweep,
-    /// Ask what became of these.
-    Verify(Vec<ResourceName>),
-    Sleep {
-        until: Timestamp,
-        delay: Delay,
-        message: String,
-    },
-    Finish(Ending),
-}
-
-/// What came of the last step.
-#[derive(Clone, Debug)]
-pub enum Event {
-    Answered {
-        identity: Result<Option<ResourceName>, FetchError>,
-        labels: Option<Vec<Label>>,
-    },
-    Fetched(Result<Page, FetchError>),
-    Committed(Report),
-    Swept {
-        /// Every live contact of the mirror that this listing did not name.
-        unseen: Vec<ResourceName>,
-        live: u64,
-    },
-    Verified(Result<Vec<Verdict>, FetchError>),
-    Woke,
-    /// The step was broken off, because somebody asked for it.
-    Stopped(Stop),
-    /// Our database failed; nothing of the step was stored.
-    StorageFailed {
-        message: String,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    Cancel,
-    Shutdown,
-}
-
-/// A page to store, and where it belongs.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    pub entries: Entries,
-    pub place: Place,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Place {
-    /// A page of a full listing. `first`: what was seen before is forgotten.
-    Listing { first: bool, next: Option<PageToken>, total: Option<u64> },
-    /// A page of changes. `first`: tombstones gathered before are forgotten.
-    Changes { first: bool },
-}
-
-/// What the store says about the run after a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Report {
-    /// Somebody asked the run to stop.
-    pub cancel: bool,
-    /// Distinct contacts that this full listing named so far, also in runs before that it continues.
-    pub seen: u64,
-    /// Persons of this listing that were set aside without a readable name.
-    pub nameless: u64,
-    /// What Google said last in this listing about how many contacts there are. Not every page says it.
-    pub total: Option<u64>,
-    /// Persons on this page.
-    pub listed: u64,
-    /// Tombstones gathered so far.
-    pub doomed: u64,
-    /// Live contacts of the account.
-    pub live: u64,
-}
-
-/// How a run ends, with all that the last transaction needs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
-    /// Everything was listed and stored; `token` stands for it.
-    Complete {
-        token: SyncToken,
-        labels: Option<Vec<Label>>,
-        /// The Google account that answered, where the run asked for it.
-        identity: Option<ResourceName>,
-        deletions: Deletions,
-    },
-    Failed {
-        code: FailureCode,
-        message: String,
-        not_before: Option<Timestamp>,
-    },
-    Cancelled,
-    Interrupted,
-}
-
-/// What becomes of the contacts that were gathered for deletion.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Deletions {
-    /// Suspiciously many: keep them until a person has decided.
-    pub hold: bool,
-    /// Still there at Google: not to be deleted.
-    pub keep: Vec<ResourceName>,
-    /// Old name and new name of contacts that are one.
-    pub renamed: Vec<(ResourceName, ResourceName)>,
-}
-
-impl Deletions {
-    fn all(hold: bool) -> Deletions {
-        Deletions { hold, keep: Vec::new(), renamed: Vec::new() }
-    }
-}
+use digest::{Digest, Names};
+pub use steps::{
+    Batch, Deletions, Ending, Event, Orders, Place, Policy, Remarks, Report, Step, Stop,
+};
 
 /// One attempt to sync one account.
 #[derive(Clone, Debug)]
@@ -193,8 +36,25 @@ pub struct Run {
     waited: Duration,
     /// The sync token was refused; a second refusal would be a loop.
     token_refused: bool,
-    /// The full listing was started over.
+    /// The full listing was started over since a page token was refused.
     restarted: bool,
+    /// The full listing contradicted itself and was started over: this is what it was.
+    before: Option<Digest>,
+    /// The listing that has come to its end is the one before, once more.
+    confirmed: bool,
+    /// Whom the listing names.
+    names: Names,
+    /// This listing was read from its first page, by this run.
+    whole: bool,
+    /// Distinct persons named up to the last page, and pages since that named nobody new.
+    named: u64,
+    idle_pages: u32,
+    entries: u64,
+    /// Last pages that came without a sync token.
+    tokenless: u32,
+    /// What Google said in the listing that has come to its end.
+    total: Option<u64>,
+    remarks: Remarks,
     /// Whether Google was asked who answers, and what it said.
     identified: bool,
     identity: Option<ResourceName>,
@@ -207,12 +67,22 @@ pub struct Run {
 #[derive(Clone, Debug)]
 enum Stage {
     Asking,
-    AskingLabels { token: SyncToken, deletions: Deletions },
+    AskingLabels {
+        token: SyncToken,
+        deletions: Deletions,
+    },
     Fetching(ListRequest),
-    Storing { page: Landing },
-    Sweeping { token: SyncToken, nameless: u64 },
+    Storing {
+        page: Landing,
+    },
+    Sweeping {
+        token: SyncToken,
+        nameless: u64,
+    },
     Verifying(Verification),
     Sleeping(Box<Stage>),
+    /// The last try of this has failed and its wait is over: go on without it.
+    GaveUp(Box<Stage>, String),
     Pausing(ListRequest),
     Ended,
 }
@@ -222,6 +92,7 @@ enum Stage {
 struct Landing {
     next: Option<PageToken>,
     token: Option<SyncToken>,
+    entries: Entries,
 }
 
 #[derive(Clone, Debug)]
@@ -239,6 +110,19 @@ struct Verification {
 /// the listing lied. Each asks about [`VERIFY_MAX`] contacts.
 const QUESTIONS_WHEN_HELD: usize = 5;
 
+/// Tries of a question that a run can do without.
+const OPTIONAL_TRIES: u32 = 4;
+
+/// How often a last page may lack its token before that is taken for Google's word.
+const TOKENLESS_TRIES: u32 = 3;
+
+/// Pages in a row that name nobody new, and entries that no address book has: then a listing has no end.
+const IDLE_PAGES_MAX: u32 = 100;
+const ENTRIES_MAX: u64 = 5_000_000;
+
+/// So long after the first refusal of fresh access tokens a person is asked to look.
+const UNAUTHORIZED_MAX: Duration = Duration::from_secs(86_400);
+
 impl Run {
     pub fn start(orders: Orders) -> (Run, Step) {
         let kind = match (&orders.kind, &orders.token) {
@@ -252,6 +136,16 @@ impl Run {
             waited: Duration::ZERO,
             token_refused: false,
             restarted: false,
+            before: None,
+            confirmed: false,
+            names: Names::default(),
+            whole: false,
+            named: 0,
+            idle_pages: 0,
+            entries: 0,
+            tokenless: 0,
+            total: None,
+            remarks: Remarks::default(),
             identified: false,
             identity: None,
             page_tokens: HashSet::new(),
@@ -285,8 +179,7 @@ impl Run {
                 self.identified(identity, labels, now, jitter)
             }
             (Stage::AskingLabels { token, deletions }, Event::Answered { labels, .. }) => {
-                // Labels that cannot be had now are had next time; the contacts are what counts.
-                self.labels = labels.or(self.labels.take());
+                self.take_labels(labels);
                 self.complete(token, deletions)
             }
             (Stage::Fetching(request), Event::Fetched(Ok(page))) => {
@@ -352,10 +245,11 @@ impl Run {
     fn identified(
         &mut self,
         identity: Result<Option<ResourceName>, FetchError>,
-        labels: Option<Vec<Label>>,
+        labels: Option<Result<Vec<Label>, FetchError>>,
         now: Timestamp,
         jitter: Jitter,
     ) -> Step {
+        self.take_labels(labels);
         match identity {
             Ok(found) => {
                 if let (Some(found), Some(expected)) = (&found, &self.orders.identity)
@@ -363,19 +257,36 @@ impl Run {
                 {
                     return self.fail(
                         FailureCode::DifferentAccount,
-                        "the grant now answers for another Google account than the one mirrored \
-                         here; connect the right account again, nothing was changed"
-                            .to_owned(),
+                        messages::DIFFERENT_ACCOUNT.to_owned(),
                     );
                 }
-                self.identified = true;
                 self.identity = found;
-                self.attempts = 0;
-                self.labels = labels;
-                let resume = self.orders.resume.clone();
-                self.fetch(resume)
+                self.go_on_identified()
             }
             Err(error) => self.hitch(Stage::Asking, error, now, jitter),
+        }
+    }
+
+    fn go_on_identified(&mut self) -> Step {
+        self.identified = true;
+        self.attempts = 0;
+        let resume = self.orders.resume.clone();
+        self.fetch(resume)
+    }
+
+    /// Labels that cannot be had now are had next time; the contacts are what counts.
+    fn take_labels(&mut self, labels: Option<Result<Vec<Label>, FetchError>>) {
+        match labels {
+            Some(Ok(labels)) => self.labels = Some(labels),
+            Some(Err(error)) => self.remark(messages::labels_unknown(&error.to_string())),
+            None => {}
+        }
+    }
+
+    /// Once each.
+    fn remark(&mut self, note: String) {
+        if !self.remarks.notes.contains(&note) {
+            self.remarks.notes.push(note);
         }
     }
 
@@ -383,16 +294,15 @@ impl Run {
         if let Some(next) = &page.next
             && (!self.page_tokens.insert(next.clone()) || request.page.as_ref() == Some(next))
         {
-            return self.fail(
-                FailureCode::IncompleteListing,
-                "Google repeated a page token, so the listing has no end; nothing was deleted \
-                 and the next run starts over"
-                    .to_owned(),
-            );
+            let message = messages::REPEATED_PAGE.to_owned();
+            return self.fail(FailureCode::IncompleteListing, message);
         }
-        if page.next.is_none() && page.sync_token.is_none() {
+        let ended = page.next.is_none() && page.sync_token.is_none();
+        self.tokenless = if ended { self.tokenless + 1 } else { 0 };
+        let tries = TOKENLESS_TRIES.min(self.orders.policy.retry.attempts_max);
+        if ended && self.tokenless < tries {
             // The end of a listing is only where Google gives the token for it. Anything else is a
-            // page whose tail was lost.
+            // page whose tail was lost, unless it stays so.
             let error = FetchError::Again {
                 delay: Delay::Malformed,
                 retry_after: None,
@@ -402,6 +312,10 @@ impl Run {
         }
         self.attempts = 0;
         let first = std::mem::take(&mut self.first_page);
+        if first {
+            (self.names, self.whole) = (Names::default(), true);
+            (self.named, self.idle_pages, self.entries) = (0, 0, 0);
+        }
         let place = match self.kind {
             Kind::Full => Place::Listing { first, next: page.next.clone(), total: page.total },
             Kind::Incremental => Place::Changes { first },
@@ -410,8 +324,8 @@ impl Run {
             (Some(next), Duration::ZERO) => Some(self.request(Some(next.clone()))),
             _ => None,
         };
-        let landing =
-            Landing { token: page.sync_token.filter(|_| page.next.is_none()), next: page.next };
+        let token = page.sync_token.filter(|_| page.next.is_none());
+        let landing = Landing { token, next: page.next, entries: page.entries.clone() };
         self.stage = Stage::Storing { page: landing };
         Step::Commit { batch: Batch { entries: page.entries, place }, ahead }
     }
@@ -443,10 +357,7 @@ impl Run {
                 self.restarted = true;
                 self.start_over()
             }
-            _ => self.fail(
-                FailureCode::Misconfigured,
-                format!("Google refuses the request itself: {message}"),
-            ),
+            _ => self.fail(FailureCode::Misconfigured, messages::cursor_refused(&message)),
         }
     }
 
@@ -463,6 +374,13 @@ impl Run {
             return self.end(Ending::Cancelled);
         }
         self.persons += report.listed;
+        if self.kind == Kind::Full {
+            self.names.add(&page.entries);
+        }
+        if page.next.is_some() && self.has_no_end(&report) {
+            let message = messages::ENDLESS_LISTING.to_owned();
+            return self.fail(FailureCode::IncompleteListing, message);
+        }
         match (page.next, page.token) {
             (Some(next), _) if self.orders.policy.pause.is_zero() => self.fetch(Some(next)),
             (Some(next), _) => {
@@ -477,31 +395,56 @@ impl Run {
                 Kind::Full => self.listed(token, report),
                 Kind::Incremental => self.changes_listed(token, report),
             },
-            (None, None) => self.fail(
-                FailureCode::IncompleteListing,
-                "the last page came without a sync token".to_owned(),
-            ),
+            (None, None) => {
+                let (labels, identity) = (self.labels.take(), self.identity.take());
+                let message = messages::NO_SYNC_TOKEN.to_owned();
+                self.end(Ending::Tokenless { message, labels, identity })
+            }
         }
+    }
+
+    /// Page after page, and none says anything new.
+    fn has_no_end(&mut self, report: &Report) -> bool {
+        let named = report.seen + report.nameless;
+        let is_idle = match self.kind {
+            Kind::Full => named <= self.named,
+            Kind::Incremental => report.entries == 0,
+        };
+        self.named = named;
+        self.idle_pages = if is_idle { self.idle_pages + 1 } else { 0 };
+        self.entries += report.entries;
+        self.idle_pages > IDLE_PAGES_MAX
+            || self.entries > ENTRIES_MAX.saturating_add(report.live.saturating_mul(10))
     }
 
     /// All pages of a full listing are stored. May it be believed?
     fn listed(&mut self, token: SyncToken, report: Report) -> Step {
-        let named = report.seen + report.nameless;
+        let digest = self.names.digest(report.nameless, report.total);
+        self.confirmed = self.whole && self.before.as_ref() == Some(&digest);
+        let named = report.seen;
+        // Who has no name may have been listed twice and must not stand for somebody who was left out.
         if let Some(total) = report.total.filter(|total| named < *total) {
-            return self.incomplete(format!(
-                "Google counts {total} contacts but listed only {named}; nothing was deleted"
-            ));
+            if !self.confirmed {
+                let message = messages::fewer_than_counted(total, named);
+                return self.incomplete(report.nameless, report.total, message);
+            }
+            if named + report.nameless < total {
+                self.remark(messages::total_differs(total, named + report.nameless));
+            }
         }
+        self.total = report.total;
         self.stage = Stage::Sweeping { token, nameless: report.nameless };
         Step::Sweep
     }
 
-    /// A listing that contradicts itself is tried once more, from its first page.
-    fn incomplete(&mut self, message: String) -> Step {
-        if self.restarted {
+    /// A listing that contradicts itself is read once more, from its first page. When it comes the same again,
+    /// it is what Google has to say.
+    fn incomplete(&mut self, nameless: u64, total: Option<u64>, message: String) -> Step {
+        if self.before.is_some() {
             return self.fail(FailureCode::IncompleteListing, message);
         }
-        self.restarted = true;
+        // One that an earlier run began cannot be compared; the next one is read from its first page.
+        self.before = self.whole.then(|| self.names.digest(nameless, total));
         self.start_over()
     }
 
@@ -572,6 +515,12 @@ impl Run {
         if asked < verification.ask {
             return self.verify(verification);
         }
+        self.judge(verification, None)
+    }
+
+    /// What becomes of those whom the listing did not name. `unverified`: why Google could not be asked about all
+    /// of them.
+    fn judge(&mut self, verification: Verification, unverified: Option<String>) -> Step {
         let mut deletions = Deletions::all(false);
         for (name, verdict) in verification.candidates.iter().zip(&verification.verdicts) {
             match verdict {
@@ -582,15 +531,22 @@ impl Run {
         }
         // A person that could not even be named may be one of the unseen; more than those are a lie.
         if deletions.keep.len() as u64 > verification.nameless {
-            return self.incomplete(format!(
-                "Google still has {} contacts that its full listing did not name; nothing was \
-                 deleted",
-                deletions.keep.len()
-            ));
+            if !self.confirmed {
+                let message = messages::left_out(deletions.keep.len());
+                return self.incomplete(verification.nameless, self.total, message);
+            }
+            self.remark(messages::not_in_listing(&deletions.keep));
+            self.remarks.unlisted.clone_from(&deletions.keep);
         }
         let spared = deletions.keep.len() + deletions.renamed.len();
         let doomed = (verification.candidates.len() - spared) as u64;
         deletions.hold = self.orders.policy.guard.holds(verification.live, doomed);
+        if let Some(cause) = unverified
+            && doomed > 0
+        {
+            deletions.hold = true;
+            self.remark(messages::unverified(doomed, &cause));
+        }
         self.complete(verification.token, deletions)
     }
 
@@ -601,6 +557,14 @@ impl Run {
             FetchError::NeedsReauth { message } => {
                 return self.fail(FailureCode::NeedsReauth, message);
             }
+            // Nobody can be asked about, though everybody could be listed: a matter of this endpoint alone.
+            FetchError::NotPermitted { message }
+            | FetchError::Misconfigured { message }
+            | FetchError::CursorRefused { message }
+                if matches!(stage, Stage::Verifying(_)) =>
+            {
+                return self.go_on_without(stage, message);
+            }
             FetchError::NotPermitted { message } => {
                 return self.fail(FailureCode::NotPermitted, message);
             }
@@ -609,24 +573,64 @@ impl Run {
             }
         };
         let retry = &self.orders.policy.retry;
+        let optional = match stage {
+            Stage::Asking => self.orders.identity_stands,
+            Stage::Verifying(_) => true,
+            _ => false,
+        };
+        let tries =
+            if optional { retry.attempts_max.min(OPTIONAL_TRIES) } else { retry.attempts_max };
         self.attempts += 1;
         let wait = backoff::wait(retry, delay, self.attempts, retry_after, jitter);
         let until = crate::clock::after(now, wait);
-        if self.attempts >= retry.attempts_max || self.waited + wait > retry.waits_max {
-            let code = match delay {
-                Delay::RateLimited => FailureCode::RateLimited,
-                Delay::Malformed => FailureCode::Malformed,
-                Delay::Unauthorized => FailureCode::Unauthorized,
-                _ => FailureCode::Unavailable,
-            };
-            let tries = self.attempts;
+        let patient = self.waited + wait <= retry.waits_max;
+        if optional && !patient && matches!(stage, Stage::Verifying(_)) {
+            return self.go_on_without(stage, message);
+        }
+        if optional && patient && self.attempts >= tries {
+            // What Google asked for is waited out before it is asked anything else.
+            self.waited += wait;
+            let cause = messages::gave_up(self.attempts, &message);
+            self.stage = Stage::Sleeping(Box::new(Stage::GaveUp(Box::new(stage), cause)));
+            return Step::Sleep { until, delay, message };
+        }
+        if self.attempts >= tries || !patient {
             let not_before = retry_after.map(|_| until);
-            let message = format!("gave up after {tries} tries: {message}");
+            let (code, message) = self.gave_up(delay, &message, now);
             return self.end(Ending::Failed { code, message, not_before });
         }
         self.waited += wait;
         self.stage = Stage::Sleeping(Box::new(stage));
         Step::Sleep { until, delay, message }
+    }
+
+    fn gave_up(&self, delay: Delay, cause: &str, now: Timestamp) -> (FailureCode, String) {
+        let code = match delay {
+            Delay::RateLimited => FailureCode::RateLimited,
+            Delay::Malformed => FailureCode::Malformed,
+            Delay::Unauthorized => {
+                let since = self.orders.unauthorized_since.unwrap_or(now);
+                let lasted = crate::clock::between(since, now);
+                if lasted >= UNAUTHORIZED_MAX {
+                    return (FailureCode::NotPermitted, messages::unauthorized_for(lasted, cause));
+                }
+                FailureCode::Unauthorized
+            }
+            Delay::ServerError | Delay::Network | Delay::Pause => FailureCode::Unavailable,
+        };
+        (code, messages::gave_up(self.attempts, cause))
+    }
+
+    /// A question that Google does not answer, and without which a run can do.
+    fn go_on_without(&mut self, stage: Stage, cause: String) -> Step {
+        match stage {
+            Stage::Asking => {
+                self.remark(messages::identity_unknown(&cause));
+                self.go_on_identified()
+            }
+            Stage::Verifying(verification) => self.judge(verification, Some(cause)),
+            _ => self.fail(FailureCode::Storage, "the run went on out of turn".to_owned()),
+        }
     }
 
     /// Hands out once more what a hitch interrupted.
@@ -638,13 +642,15 @@ impl Run {
                 self.fetch(request.page)
             }
             Stage::Verifying(verification) => self.verify(verification),
+            Stage::GaveUp(stage, cause) => self.go_on_without(*stage, cause),
             _ => self.fail(FailureCode::Storage, "the run woke up out of turn".to_owned()),
         }
     }
 
     fn complete(&mut self, token: SyncToken, deletions: Deletions) -> Step {
         let (labels, identity) = (self.labels.take(), self.identity.take());
-        self.end(Ending::Complete { token, labels, identity, deletions })
+        let remarks = std::mem::take(&mut self.remarks);
+        self.end(Ending::Complete { token, labels, identity, deletions, remarks })
     }
 
     fn fail(&mut self, code: FailureCode, message: String) -> Step {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::contact::{Contact, Content};
+use crate::sync::backoff::RetryPolicy;
 use crate::sync::book::Entry;
+use crate::sync::{RunId, Source};
 
 /// A run and the step it handed out last.
 struct Script {
@@ -41,6 +43,8 @@ impl Script {
             token,
             resume,
             identity: ResourceName::parse("people/c1"),
+            identity_stands: true,
+            unauthorized_since: None,
             policy: Policy::default(),
         };
         let (run, step) = Run::start(orders);
@@ -61,7 +65,7 @@ impl Script {
 
     fn knows_itself(&mut self) -> &mut Script {
         let identity = Ok(ResourceName::parse("people/c1"));
-        self.receives(Event::Answered { identity, labels: Some(Vec::new()) })
+        self.receives(Event::Answered { identity, labels: Some(Ok(Vec::new())) })
     }
 
     fn fetches(&self, since: Option<&str>, page: Option<&str>) {
@@ -81,6 +85,13 @@ impl Script {
     fn failed_with(&self, expected: FailureCode) -> &str {
         match &self.step {
             Step::Finish(Ending::Failed { code, message, .. }) if *code == expected => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn note(&self) -> String {
+        match &self.step {
+            Step::Finish(Ending::Complete { remarks, .. }) => remarks.note().unwrap_or_default(),
             other => panic!("{other:?}"),
         }
     }
@@ -231,29 +242,166 @@ fn a_repeated_page_token_ends_the_run_and_deletes_nothing() {
 }
 
 #[test]
-fn a_last_page_without_a_token_is_asked_for_again_and_never_believed() {
+fn a_last_page_without_a_token_is_asked_for_again_and_then_stored_without_a_deletion() {
     let mut run = Script::full();
     run.knows_itself();
-    for _ in 1..RetryPolicy::default().attempts_max {
+    for _ in 1..TOKENLESS_TRIES {
         run.receives(Event::Fetched(Ok(Page::default())));
         run.sleeps();
         run.fetches(None, None);
     }
-    run.receives(Event::Fetched(Ok(Page::default()))).failed_with(FailureCode::Malformed);
+    run.lands(Page::default(), saw(2));
+    assert!(matches!(run.step, Step::Finish(Ending::Tokenless { .. })), "{:?}", run.step);
 }
 
 #[test]
-fn fewer_contacts_than_google_counts_are_listed_once_more_and_then_refused() {
+fn a_last_page_that_got_its_token_after_all_is_as_good_as_any() {
+    let mut run = Script::full();
+    run.knows_itself().receives(Event::Fetched(Ok(Page::default())));
+    run.sleeps();
+    run.lands(last("new"), saw(2));
+    assert!(matches!(run.step, Step::Sweep));
+}
+
+#[test]
+fn fewer_contacts_than_google_counts_are_listed_once_more_and_then_believed_if_they_are_the_same() {
     let mut run = Script::full();
     run.knows_itself().lands(last("new"), saw(1)).fetches(None, None);
-    run.lands(last("new"), saw(1)).failed_with(FailureCode::IncompleteListing);
+    run.lands(last("new"), saw(1));
+    assert!(matches!(run.step, Step::Sweep));
+    run.receives(Event::Swept { unseen: Vec::new(), live: 1 }).completes();
+    assert!(run.note().contains("counts 2 contacts and lists 1"), "{}", run.note());
+
+    // Another total, other people, another number of them: all are another listing.
+    let total = |total| Page { total: Some(total), ..last("new") };
+    let other = Page { entries: vec![person("c4")].into(), ..last("new") };
+    let more = Page { entries: vec![person("c3"), person("c4")].into(), ..last("new") };
+    for (page, report) in [
+        (total(3), Report { total: Some(3), ..saw(1) }),
+        (other, saw(1)),
+        (more, saw(1)),
+        (last("new"), Report { nameless: 1, ..saw(1) }),
+    ] {
+        let mut run = Script::full();
+        run.knows_itself().lands(last("new"), saw(1)).fetches(None, None);
+        run.lands(page, report).failed_with(FailureCode::IncompleteListing);
+    }
 }
 
 #[test]
-fn a_person_set_aside_without_a_name_still_counts_as_listed() {
-    let mut run = Script::full();
-    run.knows_itself().lands(last("new"), Report { seen: 1, nameless: 1, ..Report::default() });
+fn a_listing_that_an_earlier_run_began_is_not_the_first_of_two() {
+    let mut run = Script::resumed("p7");
+    run.knows_itself().lands(last("new"), saw(1)).fetches(None, None);
+    run.lands(last("new"), saw(1)).fetches(None, None);
+    run.lands(last("new"), saw(1));
     assert!(matches!(run.step, Step::Sweep));
+}
+
+#[test]
+fn who_has_no_name_does_not_stand_for_somebody_who_was_left_out() {
+    let mut run = Script::full();
+    let report = Report { nameless: 1, ..saw(1) };
+    run.knows_itself().lands(last("new"), report).fetches(None, None);
+    run.lands(last("new"), report);
+    assert!(matches!(run.step, Step::Sweep), "the same again is all there is");
+}
+
+#[test]
+fn pages_that_never_end_end_the_run() {
+    let empty = |page: usize| Page { entries: Vec::new().into(), ..more(&format!("p{page}")) };
+    let mut full = Script::full();
+    full.knows_itself();
+    let mut incremental = Script::incremental();
+    for (run, report) in
+        [(&mut full, saw(1)), (&mut incremental, Report { live: 5, ..Report::default() })]
+    {
+        let mut pages = 0;
+        while matches!(run.step, Step::Fetch(_)) {
+            pages += 1;
+            assert!(pages < 200);
+            run.lands(empty(pages), report);
+        }
+        run.failed_with(FailureCode::IncompleteListing);
+    }
+}
+
+#[test]
+fn a_look_up_that_keeps_failing_puts_the_absent_on_hold() {
+    for error in [
+        trouble(Delay::ServerError),
+        trouble(Delay::RateLimited),
+        FetchError::Misconfigured { message: "trouble".into() },
+        FetchError::NotPermitted { message: "trouble".into() },
+        FetchError::CursorRefused { message: "trouble".into() },
+    ] {
+        let mut run = swept(2, 100);
+        let mut tries = 0;
+        while matches!(run.step, Step::Verify(_)) {
+            tries += 1;
+            run.receives(Event::Verified(Err(error.clone())));
+            if matches!(run.step, Step::Sleep { .. }) {
+                run.sleeps();
+            }
+        }
+        assert!(tries <= OPTIONAL_TRIES);
+        let (_, deletions) = run.completes();
+        assert!(deletions.hold && deletions.keep.is_empty());
+        assert!(run.note().contains("no longer lists 2 contacts"), "{}", run.note());
+    }
+    let mut run = swept(2, 100);
+    let dead = FetchError::NeedsReauth { message: "revoked".into() };
+    run.receives(Event::Verified(Err(dead))).failed_with(FailureCode::NeedsReauth);
+}
+
+#[test]
+fn without_an_answer_to_who_it_is_the_known_identity_stands_under_the_same_grant() {
+    for stands in [true, false] {
+        let mut run = Script::full();
+        run.run.orders.identity_stands = stands;
+        while matches!(run.step, Step::Ask { .. }) {
+            let identity = Err(trouble(Delay::ServerError));
+            run.receives(Event::Answered { identity, labels: None });
+            if matches!(run.step, Step::Sleep { .. }) {
+                run.sleeps();
+            }
+        }
+        if stands {
+            run.fetches(None, None);
+        } else {
+            run.failed_with(FailureCode::Unavailable);
+        }
+    }
+}
+
+#[test]
+fn labels_that_cannot_be_read_are_told_of_and_stop_nothing() {
+    let mut run = Script::full();
+    let identity = Ok(ResourceName::parse("people/c1"));
+    let labels = Some(Err(trouble(Delay::ServerError)));
+    run.receives(Event::Answered { identity, labels }).lands(last("new"), saw(2));
+    run.receives(Event::Swept { unseen: Vec::new(), live: 2 }).completes();
+    assert!(run.note().contains("labels"), "{}", run.note());
+}
+
+#[test]
+fn refused_access_tokens_ask_for_a_person_after_a_day_and_never_end_the_grant() {
+    let hour = Duration::from_secs(3600);
+    for (since, code) in [
+        (None, FailureCode::Unauthorized),
+        (Some(hour), FailureCode::Unauthorized),
+        (Some(hour * 25), FailureCode::NotPermitted),
+    ] {
+        let mut run = Script::incremental();
+        run.now = crate::clock::after(run.now, hour * 100);
+        run.run.orders.unauthorized_since = since.and_then(|it| run.now.checked_sub(it).ok());
+        while matches!(run.step, Step::Fetch(_)) {
+            run.receives(Event::Fetched(Err(trouble(Delay::Unauthorized))));
+            if matches!(run.step, Step::Sleep { .. }) {
+                run.sleeps();
+            }
+        }
+        run.failed_with(code);
+    }
 }
 
 fn swept(unseen: usize, live: u64) -> Script {
@@ -279,10 +427,23 @@ fn a_renamed_contact_is_not_deleted() {
 }
 
 #[test]
-fn a_listing_that_left_out_living_contacts_is_not_believed() {
+fn a_listing_that_left_out_living_contacts_is_believed_for_the_others_when_it_comes_again() {
+    let mut run = swept(2, 100);
+    run.receives(Event::Verified(Ok(vec![Verdict::Alive, Verdict::Gone]))).fetches(None, None);
+    let unseen = vec![name("c0"), name("c1")];
+    run.lands(last("new"), saw(2)).receives(Event::Swept { unseen, live: 100 });
+    run.receives(Event::Verified(Ok(vec![Verdict::Alive, Verdict::Gone])));
+    let (_, deletions) = run.completes();
+    assert_eq!((&deletions.keep, deletions.hold), (&vec![name("c0")], false));
+    assert!(run.note().contains("people/c0"), "{}", run.note());
+}
+
+#[test]
+fn another_listing_that_leaves_out_living_contacts_is_not_believed() {
     let mut run = swept(1, 100);
     run.receives(Event::Verified(Ok(vec![Verdict::Alive]))).fetches(None, None);
-    run.lands(last("new"), saw(2)).receives(Event::Swept { unseen: vec![name("c0")], live: 100 });
+    let other = Page { entries: vec![person("c4"), person("c5")].into(), ..last("new") };
+    run.lands(other, saw(2)).receives(Event::Swept { unseen: vec![name("c0")], live: 100 });
     run.receives(Event::Verified(Ok(vec![Verdict::Alive])))
         .failed_with(FailureCode::IncompleteListing);
 }
@@ -290,7 +451,8 @@ fn a_listing_that_left_out_living_contacts_is_not_believed() {
 #[test]
 fn a_living_contact_that_could_only_be_set_aside_without_a_name_is_kept() {
     let mut run = Script::full();
-    run.knows_itself().lands(last("new"), Report { seen: 1, nameless: 1, ..Report::default() });
+    let uncounted = Page { total: None, ..last("new") };
+    run.knows_itself().lands(uncounted, Report { seen: 1, nameless: 1, ..Report::default() });
     run.receives(Event::Swept { unseen: vec![name("c7")], live: 100 });
     run.receives(Event::Verified(Ok(vec![Verdict::Alive])));
     assert_eq!(run.completes().1.keep, [name("c7")]);

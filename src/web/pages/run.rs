@@ -34,6 +34,7 @@ struct RunPage {
     tone: Tone,
     outcome: &'static str,
     error: Option<String>,
+    note: Option<String>,
     started: Moment,
     took: String,
     waited: Option<String>,
@@ -114,6 +115,7 @@ pub(crate) async fn run(
         tone,
         outcome: language.say(outcome),
         error: row.error_message.clone(),
+        note: row.note.clone(),
         started: visit.ago(&row.started_at),
         took: language.duration(crate::clock::between(row.started_at, until)),
         waited: (row.waited_ms > 0)

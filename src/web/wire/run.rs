@@ -51,6 +51,11 @@ pub struct Run {
     pub has_sync_token: bool,
     pub error_code: Option<FailureCode>,
     pub error_message: Option<String>,
+    /// What is to be told of a run that did its work although Google contradicted itself.
+    pub note: Option<String>,
+    /// Contacts that Google's listing left out and its look-up found. They are kept, and are among the run's
+    /// `errors`.
+    pub unlisted: u64,
     pub phase: Phase,
     pub waiting: Option<Waiting>,
     pub pages: u64,
@@ -121,6 +126,8 @@ impl Run {
             has_sync_token: matches!(row.outcome, Some(Outcome::Succeeded | Outcome::Partial)),
             error_code: row.error_code,
             error_message: row.error_message.clone(),
+            note: row.note.clone(),
+            unlisted: row.unlisted,
             phase: row.phase,
             waiting: waiting(out, row, now),
             pages,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::Account;
+use crate::store::{Account, LatestRun};
 use crate::sync::account::AccountState;
 use crate::sync::schedule::FullReason;
 use crate::sync::{Outcome, RunId, words};
@@ -30,7 +30,10 @@ pub struct Standing {
     /// When a run succeeded last.
     pub last_sync_at: Option<Moment>,
     pub has_sync_token: bool,
+    /// Why the last run failed, or could not end as it should.
     pub error_message: Option<String>,
+    /// What is to be told of the last run although it did its work.
+    pub note: Option<String>,
     /// Contacts in the directory.
     pub contact_count: u64,
     pub total_contacts: u64,
@@ -111,7 +114,11 @@ impl Standing {
     pub fn of(out: &Outward, sight: &Sight, now: Timestamp) -> Standing {
         let it = &sight.account;
         let reauth = it.needs_reauth.as_ref();
-        let failed = it.latest_run.as_ref().filter(|run| run.outcome == Some(Outcome::Failed));
+        let ended = |outcome| move |run: &&LatestRun| run.outcome == Some(outcome);
+        let latest = it.latest_run.as_ref();
+        let failed = latest
+            .filter(ended(Outcome::Failed))
+            .or(latest.filter(ended(Outcome::Partial)).filter(|run| run.error_code.is_some()));
         let not_before = it.standing.not_before.filter(|at| *at > now);
         Standing {
             status: sight.state(),
@@ -120,6 +127,7 @@ impl Standing {
             error_message: failed
                 .and_then(|run| run.error_message.clone())
                 .or_else(|| reauth.map(|it| it.reason.clone())),
+            note: it.latest_run.as_ref().and_then(|run| run.note.clone()),
             contact_count: it.counts.live,
             total_contacts: it.counts.live,
             connected: it.grant.is_some() && reauth.is_none(),
@@ -143,6 +151,7 @@ impl Standing {
             last_sync_at: None,
             has_sync_token: false,
             error_message: None,
+            note: None,
             contact_count: 0,
             total_contacts: 0,
             connected: false,
@@ -204,6 +213,7 @@ impl Standing {
         sum.has_sync_token = all().all(|it| it.has_sync_token);
         sum.error_message =
             sum.error_message.or_else(|| all().find_map(|it| it.error_message.clone()));
+        sum.note = sum.note.or_else(|| all().find_map(|it| it.note.clone()));
         sum.needs_reauth = all().any(|it| it.needs_reauth);
         sum.needs_reauth_reason = all().find_map(|it| it.needs_reauth_reason.clone());
         sum.held = all().any(|it| it.held);

@@ -109,6 +109,7 @@ pub(crate) fn fate_of(row: &RunRow) -> (Fate, Option<String>) {
                 | FailureCode::DifferentAccount => failed(401, detail),
                 FailureCode::Misconfigured
                 | FailureCode::Malformed
+                | FailureCode::NoSyncToken
                 | FailureCode::IncompleteListing => failed(502, detail),
                 FailureCode::Unavailable
                 | FailureCode::Unauthorized

@@ -9,7 +9,7 @@ use ringbook::app::App;
 use ringbook::clock::{Clock, SystemClock, after};
 use ringbook::store::{DecisionError, Lease, Note, Refusal, Settings, Store, WriteError};
 use ringbook::sync::book::{Entry, SyncToken};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place};
+use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks};
 use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
 
 use super::case::{Answer, Case, Effect, Held, Holder, Op, Run};
@@ -113,6 +113,7 @@ fn ending(op: Op) -> Ending {
             labels: None,
             identity: None,
             deletions: Deletions { hold: op == Op::Hold, keep: Vec::new(), renamed: Vec::new() },
+            remarks: Remarks::default(),
         },
     }
 }

@@ -166,11 +166,13 @@ impl Laws {
             if run.after != Some(after) {
                 return Err(format!("the contacts of run {name} do not add up: {run:?}"));
             }
+            let before = run.before.unsigned_abs();
             let live = (run.before + run.created + run.restored).unsigned_abs();
             let guard = self.guards.get(id).unwrap_or(&self.guard);
             // The row of a new name goes where the old row takes that name over: nobody is lost.
             let lost = (run.deleted - run.renamed).max(0).unsigned_abs();
-            if !run.decided && is_too_many(guard, live, lost) {
+            let most = before > 0 && lost * 2 > before;
+            if !run.decided && (most || is_too_many(guard, live, lost)) {
                 return Err(format!("run {name} deleted {} of {live} unasked", run.deleted));
             }
         }
@@ -214,6 +216,10 @@ impl Laws {
             let full = now.runs.get(&run).is_some_and(|it| it.full);
             let since = before.token.filter(|_| !full).map_or(began, |token| token.min(began));
             if google.unsaid.contains(&row.name) {
+                continue;
+            }
+            // A person may approve what Google would not answer for; the run said so.
+            if now.runs.get(&run).is_some_and(|it| it.decided && it.noted) {
                 continue;
             }
             let Some((person, _)) = read_display(&row.display) else { continue };
@@ -289,11 +295,14 @@ impl Laws {
                 state.edition == edition && state.name.as_deref() == Some(name)
             };
             // Whoever goes while being listed is not listed; the next changes tell that it went.
-            let went = from.is_some() && later[1..].iter().any(|it| it.name.is_none());
+            // Likewise who was gone when the listing began and is back: the look-up finds it, so it is kept.
+            let went =
+                from.is_some() && later.len() > 1 && later.iter().any(|it| it.name.is_none());
+            let left_out = google.left_out_twice.contains(&at);
             for (name, edition) in mirrored {
                 let kept = odd && (google.had_other_names(at) || google.is_merged(at));
                 let kept = kept || google.heir_went(name, token);
-                if !went && !kept && !later.iter().any(|it| is(it, name, *edition)) {
+                if !went && !kept && !left_out && !later.iter().any(|it| is(it, name, *edition)) {
                     return Err(format!(
                         "the token stands for version {token}, but {name} is of an older one \
                          (edition {edition}; Google has {later:?})"

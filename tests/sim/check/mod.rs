@@ -245,7 +245,7 @@ impl Watcher {
     pub(crate) fn good_runs(&self, after: i64) -> Vec<GoodRun> {
         let asked = self.db.prepare_cached(
             "select id, kind = 'full', resumed, outcome = 'partial' from run
-            where id > ?1 and outcome in ('succeeded', 'partial') order by id",
+            where id > ?1 and outcome in ('succeeded', 'partial') and error_code is null order by id",
         );
         let read = asked.and_then(|mut it| {
             let rows = it.query_map([after], |row| {
@@ -266,9 +266,36 @@ impl Watcher {
     }
 
     pub(crate) fn last_succeeded(&self) -> bool {
-        let outcome: Option<String> =
-            one(&self.db, "select outcome from run order by id desc limit 1");
-        matches!(outcome.as_deref(), Some("succeeded" | "partial"))
+        let done = self.last_words().filter(|(_, code, _)| code.is_none());
+        done.is_some_and(|(outcome, ..)| matches!(outcome.as_str(), "succeeded" | "partial"))
+    }
+
+    /// How the newest run ended: its outcome, its code, and whether it says anything. `None` while it is open.
+    pub(crate) fn last_words(&self) -> Option<(String, Option<String>, bool)> {
+        let asked = self.db.prepare_cached(
+            "select outcome, error_code, coalesce(error_message, note, '') <> '' from run
+            order by id desc limit 1",
+        );
+        let row = asked.and_then(|mut it| {
+            it.query_row([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get(1)?, row.get(2)?)))
+        });
+        let (outcome, code, told) = row.ok()?;
+        Some((outcome?, code, told))
+    }
+
+    /// Whether the account is paused, and whether it has a schedule of its own.
+    pub(crate) fn schedule(&self) -> (bool, bool) {
+        let asked = self
+            .db
+            .prepare_cached("select schedule_paused, schedule_minutes is not null from account");
+        asked
+            .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+            .unwrap_or_default()
+    }
+
+    /// The run that waits for a person, or 0.
+    pub(crate) fn held_run(&self) -> i64 {
+        one(&self.db, "select coalesce(max(run), 0) from hold")
     }
 
     /// Whether there is nothing that must never be in a database.

@@ -34,6 +34,7 @@ pub(super) struct Run {
     pub(super) resumed: bool,
     pub(super) full: bool,
     pub(super) cancelled: bool,
+    pub(super) noted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,7 @@ impl Snapshot {
             "select id, outcome, listed, created, updated, unchanged, set_aside, deleted, restored,
                 before_live, after_live, decided_at is not null, resumed, kind = 'full',
                 cancel_at is not null
-           , renamed from run",
+           , renamed, note is not null from run",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -76,6 +77,7 @@ impl Snapshot {
                 resumed: row.get(12)?,
                 full: row.get(13)?,
                 cancelled: row.get(14)?,
+                noted: row.get(16)?,
             };
             runs.insert(row.get(0)?, run);
         }

@@ -2,6 +2,8 @@
 //!
 //! What it says may be wrong in the ways that a [`Lie`] names.
 
+use std::collections::BTreeSet;
+
 use ringbook::contact::Contact;
 use ringbook::sync::book::{
     Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Tombstone, Unreadable,
@@ -9,6 +11,7 @@ use ringbook::sync::book::{
 
 use super::{Google, Health, Who, content, resource};
 use crate::chance::Chance;
+use crate::for_good::Lasting;
 
 /// Google's tokens die seven days after the full listing that they descend from.
 const TOKEN_LIFE: i64 = 7 * 86_400_000_000;
@@ -30,6 +33,8 @@ pub(super) struct Listing {
     counted: bool,
     /// Left out, though counted.
     omitted: Vec<usize>,
+    /// Everybody that it named.
+    shown: BTreeSet<usize>,
     /// No page of it said what is not so.
     truthful: bool,
 }
@@ -79,6 +84,7 @@ impl Google {
     pub(crate) fn hear_of_all_in(&mut self, listing: usize) {
         for person in &self.listings[listing].people {
             self.unheard_of.remove(person);
+            self.left_out_twice.remove(person);
         }
         self.unsaid.clear();
     }
@@ -87,6 +93,7 @@ impl Google {
         &mut self,
         request: &ListRequest,
         lie: Option<Lie>,
+        lasting: Option<&Lasting>,
         chance: &mut Chance,
         now: i64,
     ) -> Result<Page, FetchError> {
@@ -102,10 +109,24 @@ impl Google {
         let mut entries = Vec::with_capacity(size);
         // Who the entries of a full listing are.
         let mut shown = Vec::with_capacity(size);
+        let left_out = match lasting {
+            Some(Lasting::LeftOut(person, counted)) if full => Some((*person, *counted)),
+            _ => None,
+        };
         for at in from..to {
             match at.checked_sub(people) {
                 None => {
                     let person = self.listings[listing].people[at];
+                    if let Some((who, counted)) = left_out
+                        && who == person
+                    {
+                        self.listings[listing].truthful = false;
+                        self.listings[listing].omitted.push(person);
+                        if !counted {
+                            self.unheard_of.insert(person);
+                        }
+                        continue;
+                    }
                     let entry = self.entry(person, self.listings[listing].since);
                     shown.extend(entry.is_some().then_some(person));
                     entries.extend(entry);
@@ -115,6 +136,14 @@ impl Google {
         }
         let mut last = to >= length;
         let mut total = full.then(|| self.count(self.listings[listing].who));
+        if let Some((who, false)) = left_out
+            && self.listings[listing].people.contains(&who)
+        {
+            total = total.map(|it| it.saturating_sub(1));
+        }
+        if let Some(Lasting::Total(more)) = lasting {
+            total = total.map(|it| it + more);
+        }
         match lie {
             Some(Lie::Omit | Lie::OmitUncounted) if full && !entries.is_empty() => {
                 let left_out = chance.between(1, entries.len() as u32) as usize;
@@ -163,6 +192,12 @@ impl Google {
             self.unheard_of.extend(omitted);
         }
         self.listings[listing].counted |= total.is_some();
+        let named = self.listings[listing].people.clone();
+        let it = &mut self.listings[listing];
+        it.shown.extend(named.iter().filter(|at| shown.contains(at)));
+        if last && full {
+            self.compare_with_the_last(listing);
+        }
         self.listings[listing].said.extend(entries.iter().take(2).cloned());
         let it = &self.listings[listing];
         let mut page = Page {
@@ -172,6 +207,19 @@ impl Google {
                 .then(|| SyncToken::new(format!("s.{}.{}.{listing}", it.began, it.full_at))),
             total,
         };
+        match lasting {
+            Some(Lasting::NoToken) => page.sync_token = None,
+            Some(Lasting::NoEnd) if request.page.is_some() && page.next.is_some() => {
+                page.next.clone_from(&request.page);
+            }
+            Some(Lasting::Empty) if request.page.is_some() => {
+                self.nonce += 1;
+                let again = format!("p.{listing}.{from}.{}", self.nonce);
+                (page.entries, page.sync_token) = (Vec::new().into(), None);
+                page.next = Some(PageToken::new(again));
+            }
+            _ => {}
+        }
         match lie {
             Some(Lie::DropTail) => (page.next, page.sync_token) = (None, None),
             Some(Lie::RepeatToken) if page.next.is_some() => {
@@ -181,6 +229,19 @@ impl Google {
             _ => {}
         }
         Ok(page)
+    }
+
+    /// Who was left out of two listings in a row that are the same otherwise stays out: nobody can tell these from
+    /// right ones. Whom the mirror knows, it keeps as it was.
+    fn compare_with_the_last(&mut self, listing: usize) {
+        let it = &self.listings[listing];
+        if !it.truthful && self.shown_last.as_ref() == Some(&it.shown) {
+            let missing = it.people.iter().filter(|at| !it.shown.contains(at));
+            let missing: Vec<usize> = missing.copied().collect();
+            self.unheard_of.extend(&missing);
+            self.left_out_twice.extend(missing);
+        }
+        self.shown_last = Some(self.listings[listing].shown.clone());
     }
 
     fn begin(&mut self, request: &ListRequest, now: i64) -> Result<usize, FetchError> {
@@ -221,6 +282,7 @@ impl Google {
             said: Vec::new(),
             counted: false,
             omitted: Vec::new(),
+            shown: BTreeSet::new(),
             truthful: true,
         });
         Ok(self.listings.len() - 1)
@@ -263,10 +325,11 @@ impl Google {
         let state = it.now()?;
         let resource_name = resource(state.name.as_ref()?)?;
         let odd = |named: bool| {
-            Entry::Unreadable(Unreadable {
-                resource_name: named.then(|| resource_name.clone()),
-                reason: "a field is not what it should be".to_owned(),
-            })
+            let reason = "a field is not what it should be".to_owned();
+            // What it looks like changes with it.
+            let sent = format!("{person} {}", it.states.len());
+            let name = named.then(|| resource_name.clone());
+            Entry::Unreadable(Unreadable::new(name, reason, &sent))
         };
         Some(match state.health {
             Health::Odd => odd(true),

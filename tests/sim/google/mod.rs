@@ -91,6 +91,11 @@ pub(crate) struct Google {
     pub(crate) unsaid: BTreeSet<String>,
     /// Left out of a listing in a way that nobody who does not know them can find out.
     pub(crate) unheard_of: BTreeSet<usize>,
+    /// Left out of two listings in a row that were the same otherwise.
+    pub(crate) left_out_twice: BTreeSet<usize>,
+    /// Whom the last full listing named that came to its end.
+    shown_last: Option<BTreeSet<usize>>,
+    nonce: u64,
 }
 
 impl Google {
@@ -106,6 +111,9 @@ impl Google {
             names: 0,
             unsaid: BTreeSet::new(),
             unheard_of: BTreeSet::new(),
+            left_out_twice: BTreeSet::new(),
+            shown_last: None,
+            nonce: 0,
         }
     }
 

@@ -256,11 +256,16 @@ async fn begin_place(
             listing_grant = (select g.number from oauth_grant g join account a
                 on g.account = coalesce(a.grant_of, a.id) where a.id = $1)
         where id = $1";
-    const AFRESH: &str = "update run set listed_before = 0 where id = $1";
+    // Whoever cannot be read is set aside once for a run, not once for each time that it lists.
+    const AFRESH: &str =
+        "update run set listed_before = 0, listed = listed - set_aside, set_aside = 0
+        where id = $1";
+    const READ_AGAIN: &str = "delete from set_aside where run = $1";
     let account = Arg::Int(lease.account().0);
     match place {
         Place::Listing { first: true, .. } => {
             tx.exec(AFRESH, &[lease.run.0.into()]).await?;
+            tx.exec(READ_AGAIN, &[lease.run.0.into()]).await?;
             tx.exec(FORGET_DOOMED, std::slice::from_ref(&account)).await?;
             tx.exec(FORGET_SEEN, std::slice::from_ref(&account)).await?;
             tx.exec(LISTING, &[account, request.into(), now.into()]).await?;

@@ -291,7 +291,7 @@ on_both! {
     }
 
     async fn refused_access_tokens_are_tried_on_and_a_success_forgives_them(database) {
-        let world = World::with(database, 5, &[("SYNC_RETRY_ATTEMPTS", "2")]).await;
+        let world = World::with(database, 25, &[("SYNC_RETRY_ATTEMPTS", "2")]).await;
         world.converge(None).await;
         behind(&world).await;
         world.google.add_fault(answers(Endpoint::List, Canned::Unauthenticated));

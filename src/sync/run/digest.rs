@@ -39,6 +39,11 @@ impl Names {
         }
     }
 
+    /// Distinct names, those of tombstones too.
+    pub(super) fn count(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
     pub(super) fn digest(&self, nameless: u64, total: Option<u64>) -> Digest {
         Digest { names: self.hashes.len(), sum: self.sum, nameless, total }
     }

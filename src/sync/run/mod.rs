@@ -374,9 +374,7 @@ impl Run {
             return self.end(Ending::Cancelled);
         }
         self.persons += report.listed;
-        if self.kind == Kind::Full {
-            self.names.add(&page.entries);
-        }
+        self.names.add(&page.entries);
         if page.next.is_some() && self.has_no_end(&report) {
             let message = messages::ENDLESS_LISTING.to_owned();
             return self.fail(FailureCode::IncompleteListing, message);
@@ -405,11 +403,8 @@ impl Run {
 
     /// Page after page, and none says anything new.
     fn has_no_end(&mut self, report: &Report) -> bool {
-        let named = report.seen + report.nameless;
-        let is_idle = match self.kind {
-            Kind::Full => named <= self.named,
-            Kind::Incremental => report.entries == 0,
-        };
+        let named = self.names.count() + report.nameless;
+        let is_idle = named <= self.named;
         self.named = named;
         self.idle_pages = if is_idle { self.idle_pages + 1 } else { 0 };
         self.entries += report.entries;

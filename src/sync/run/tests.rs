@@ -309,6 +309,8 @@ fn who_has_no_name_does_not_stand_for_somebody_who_was_left_out() {
 #[test]
 fn pages_that_never_end_end_the_run() {
     let empty = |page: usize| Page { entries: Vec::new().into(), ..more(&format!("p{page}")) };
+    let again = |page: usize| more(&format!("p{page}"));
+    let mut repeating = Script::incremental();
     let mut full = Script::full();
     full.knows_itself();
     let mut incremental = Script::incremental();
@@ -323,6 +325,14 @@ fn pages_that_never_end_end_the_run() {
         }
         run.failed_with(FailureCode::IncompleteListing);
     }
+    let mut pages = 0;
+    while matches!(repeating.step, Step::Fetch(_)) {
+        pages += 1;
+        assert!(pages < 200, "the same person on each page");
+        repeating
+            .lands(again(pages), Report { listed: 1, entries: 1, live: 5, ..Report::default() });
+    }
+    repeating.failed_with(FailureCode::IncompleteListing);
 }
 
 #[test]

@@ -718,9 +718,13 @@ async fn a_token_that_was_revoked_by_another_process_opens_nothing_within_a_seco
     let id = store.devices().await.unwrap().into_iter().find(|it| it.name == "desk").unwrap().id;
     let begun = house.app.world.app.clock.now();
     store.revoke_device(&id).await.unwrap();
-    while !house.app.get(&path).await.text.contains("Not allowed") {
-        let now = house.app.world.app.clock.now();
-        assert!(now.duration_since(begun).as_secs() < 5, "still let in");
+    loop {
+        // How long an answer takes on a busy machine does not count, only when it was asked for.
+        let asked = house.app.world.app.clock.now();
+        if house.app.get(&path).await.text.contains("Not allowed") {
+            break;
+        }
+        assert!(asked.duration_since(begun).as_secs() < 1, "still let in");
     }
     let text = house.app.get(&path).await.text;
     assert!(text.contains("whoever looks after the phones"), "{text}");

@@ -778,7 +778,11 @@ mod robustness {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_front_end_behind_a_proxy_may_act_by_the_proxys_sign_in_or_by_a_token_that_it_adds() {
-        let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("AUTH_PROXY_HEADER", "Remote-User")];
+        let settings = [
+            ("TRUSTED_PROXIES", "127.0.0.1"),
+            ("AUTH_PROXY_HEADER", "Remote-User"),
+            ("ALLOWED_HOSTS", "front.lan"),
+        ];
         let app = TestApp::with(3, &settings).await;
         let token = Secret::for_program().unwrap();
         let store = &app.world.app.store;
@@ -799,7 +803,7 @@ mod robustness {
         let nobody = [page, by_proxy].concat();
         app.send(Method::POST, "/api/sync", &nobody, None).await.refused(401);
         // Only of a proxy that is trusted its word on the name counts.
-        let alone = TestApp::new(3).await;
+        let alone = TestApp::with(3, &[("ALLOWED_HOSTS", "front.lan")]).await;
         let headers = [page, by_proxy, signed_in].concat();
         alone.send(Method::POST, "/api/sync", &headers, None).await.refused(403);
     }

@@ -504,7 +504,7 @@ async fn without_a_name_all_accounts_are_meant_and_their_sums_add_up() {
     }
     let needs = app.get("/api/sync/needs-sync").await.is(200);
     assert_eq!(needs["needs_full_sync"], false);
-    assert!(needs["reason"].as_str().unwrap().starts_with("no full sync is needed"));
+    assert!(needs["reason"].as_str().unwrap().starts_with("No full sync is needed"));
     assert_eq!(needs["accounts"][2]["needs_full_sync"], true);
     let progress = app.get("/api/sync/progress").await.is(200);
     assert_eq!(

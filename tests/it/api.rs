@@ -192,7 +192,7 @@ mod contract {
         app.post("/api/sync").await.is(200);
         let after = app.get("/api/sync/needs-sync").await.is(200);
         assert_eq!(after["needs_full_sync"], false);
-        assert!(after["reason"].as_str().unwrap().starts_with("no full sync is needed"));
+        assert!(after["reason"].as_str().unwrap().starts_with("No full sync is needed"));
     }
 }
 

@@ -257,8 +257,7 @@ pub struct NeedsSync {
     pub accounts: Vec<AccountNeeds>,
 }
 
-const NOT_NEEDED: &str =
-    "no full sync is needed: Google tells what has changed since the last sync";
+const NOT_NEEDED: &str = "No full sync is needed: the next sync fetches whatever has changed";
 
 impl Needs {
     pub fn of(reason: Option<FullReason>) -> Needs {

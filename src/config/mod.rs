@@ -137,6 +137,11 @@ pub enum FirstProof {
     Hash(SecretString),
 }
 
+/// A variable of the environment that is none of our settings, such as `HTTPS_PROXY`.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Where a certificate and its key are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {

@@ -104,11 +104,13 @@ pub enum ConnectProblem {
 impl From<OAuthError> for ConnectProblem {
     fn from(error: OAuthError) -> ConnectProblem {
         match error {
-            OAuthError::Denied(message) | OAuthError::GrantDead(message) => {
-                ConnectProblem::Refused(message)
+            OAuthError::Denied(found) | OAuthError::GrantDead(found) => {
+                ConnectProblem::Refused(found.to_string())
             }
-            OAuthError::ClientRejected(message) => ConnectProblem::Misconfigured(message),
-            OAuthError::Transient { message, .. } => ConnectProblem::Unavailable(message),
+            OAuthError::ClientRejected(found) => ConnectProblem::Misconfigured(found.to_string()),
+            OAuthError::Transient { diagnosis, .. } => {
+                ConnectProblem::Unavailable(diagnosis.to_string())
+            }
         }
     }
 }
@@ -273,14 +275,7 @@ impl Connector {
         target: &Target,
     ) -> Result<AccountId, ConnectProblem> {
         let oauth = self.oauth().await?;
-        let tokens = oauth.exchange(code, verifier).await.map_err(|error| match error {
-            // A code, not a grant: it lives for minutes and works once.
-            OAuthError::GrantDead(words) => ConnectProblem::Refused(format!(
-                "Google does not take the code of this sign-in any more; begin again at /auth/google \
-                 ({words})"
-            )),
-            other => other.into(),
-        })?;
+        let tokens = oauth.exchange(code, verifier).await?;
         let (google_id, tokens) = self.identify(&oauth, tokens).await?;
         let connected =
             self.store.connect_to(target, google_id.as_ref(), &new_tokens(&tokens)).await;

@@ -9,12 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::token::DIRECTORY_NOT_GRANTED;
+use super::entities;
 use super::transport::Answer;
 use crate::clock::between;
 use crate::contact::clean;
-use crate::sync::Delay;
 use crate::sync::book::FetchError;
+use crate::sync::diagnosis::{Cause, Diagnosis};
+use crate::sync::{Delay, Source};
 
 /// Longest wait that is taken from an answer; a longer one is a mistake or a lie.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
@@ -26,56 +27,60 @@ const MESSAGE_LEN_MAX: usize = 500;
 pub(super) const RECONNECT: &str =
     "connect the Google account again: `ringbook auth`, or /auth/google in a browser";
 
-/// What a 401 of the API means after a refresh that succeeded.
-const REFUSED_FRESH_TOKEN: &str = "Google refuses an access token that it has just issued; the contacts stay and are served, and \
-     Ringbook keeps trying. This mostly passes within the hour";
-
-const NOT_ENABLED: &str = "the People API is not enabled";
-
-/// The way out when a domain does not let its directory be read.
-const NOT_SHARED: &str = "Google does not let the domain's directory be read; an administrator of the Google \
-    Workspace must allow it in the Admin console under Directory > Directory settings > Sharing settings > \
-    External Directory Sharing: choose \"Organization data and authenticated user basic profile fields\". It \
-    takes up to 24 hours to work. Accounts at gmail.com have no directory. Nothing was deleted here";
-
 /// A refusal, taken apart.
 pub(super) struct Refusal {
-    status: u16,
-    reasons: Vec<String>,
-    message: String,
+    pub(super) status: u16,
+    pub(super) reasons: Vec<String>,
+    pub(super) message: String,
     /// The page on which an administrator can switch the API on.
-    activation: Option<String>,
+    pub(super) activation: Option<String>,
+    /// The number of the Cloud project that the OAuth client belongs to.
+    pub(super) project: Option<String>,
     /// A `QuotaFailure` is among the details.
     quota: bool,
+    /// It calls itself a failed precondition.
+    pub(super) precondition: bool,
     retry_after: Option<Duration>,
     /// What is to be said of our clock.
-    clock: String,
+    pub(super) clock: Option<String>,
+    /// The body is a page for people.
+    pub(super) is_page: bool,
+    /// What was asked for.
+    pub(super) source: Source,
+    /// A service account asked, and no person's permission.
+    pub(super) by_key: bool,
 }
 
 impl Refusal {
     /// Reads whatever there is. A body of HTML, or none at all, leaves the status to speak.
     pub(super) fn read(answer: &Answer, now: Timestamp) -> Refusal {
+        let waits = answer.retry_after.as_deref().and_then(|it| retry_after(it, now));
         let mut refusal = Refusal {
             status: answer.status,
             reasons: Vec::new(),
             message: String::new(),
             activation: None,
+            project: None,
             quota: false,
-            retry_after: answer.retry_after.as_deref().and_then(|it| retry_after(it, now)),
+            precondition: false,
+            retry_after: waits.max(retry_info(&answer.body)),
             clock: clock_note(answer.date.as_deref(), now),
+            is_page: answer.is_page,
+            source: Source::Contacts,
+            by_key: false,
         };
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        // Some of Google's front ends wrap the envelope into a list of one.
-        let envelope = body.get(0).unwrap_or(&body);
-        let error = &envelope["error"];
+        let error = envelope(&body);
         if let Some(message) = error["message"].as_str() {
-            refusal.message = clean(message, MESSAGE_LEN_MAX);
+            refusal.message = clean(&entities::decode(message), MESSAGE_LEN_MAX);
         }
         let items = |list: &'static str| error[list].as_array().into_iter().flatten();
         for item in items("details").chain(items("errors")) {
             refusal.reasons.extend(item["reason"].as_str().map(|it| clean(it, 100)));
             let kind = item["@type"].as_str().unwrap_or_default();
             refusal.quota |= kind.ends_with("google.rpc.QuotaFailure");
+            let consumer = item["metadata"]["consumer"].as_str().unwrap_or_default();
+            refusal.project = refusal.project.take().or_else(|| project_in(consumer));
             for link in item["links"].as_array().into_iter().flatten() {
                 let url = link["url"].as_str().unwrap_or_default();
                 if url.starts_with("https://console.") && url.len() <= MESSAGE_LEN_MAX {
@@ -83,87 +88,55 @@ impl Refusal {
                 }
             }
         }
+        refusal.project = refusal.project.take().or_else(|| project_in(&refusal.message));
+        refusal.precondition = error["status"] == "FAILED_PRECONDITION"
+            || refusal.names("failedPrecondition")
+            || refusal.message.to_ascii_lowercase().contains("precondition");
         refusal
+    }
+
+    /// What was asked for, and who asked.
+    pub(super) fn about(self, source: Source, by_key: bool) -> Refusal {
+        Refusal { source, by_key, ..self }
     }
 
     /// What the caller can do. `with_cursor`: the request carried a sync or a page token.
     pub(super) fn judge(self, with_cursor: bool) -> FetchError {
-        let message = self.words();
-        match self.status {
-            410 => FetchError::CursorRefused { message },
-            // Also without a token sent: the caller counts its restarts, and Google knows best.
-            400 if self.names("EXPIRED_SYNC_TOKEN") || self.message.starts_with("Sync token") => {
-                FetchError::CursorRefused { message }
-            }
-            // A corrupt or foreign token gives a bare INVALID_ARGUMENT, exactly as a bad field
-            // mask does. Asking again without tokens tells the two apart.
-            400 if with_cursor => FetchError::CursorRefused { message },
-            400 => FetchError::Misconfigured {
-                message: format!(
-                    "Google does not understand the request; update Ringbook: {message}"
-                ),
-            },
+        let expired = self.names("EXPIRED_SYNC_TOKEN") || self.message.starts_with("Sync token");
+        // Also without a token sent: the caller counts its restarts, and Google knows best. A corrupt or
+        // foreign token gives a bare INVALID_ARGUMENT, exactly as a bad field mask does. Asking again without
+        // tokens tells the two apart.
+        if self.status == 410 || (self.status == 400 && (expired || with_cursor)) {
+            let refused = Diagnosis::wait(
+                Cause::SyncTokenRefused,
+                "Google does not take up its list where it ended the last time",
+                "run a full sync (`ringbook sync --full`); if that ends so, too, report this message",
+            );
+            return FetchError::CursorRefused {
+                message: refused.saying(&self.words()).to_string(),
+            };
+        }
+        let found = self.diagnose();
+        match (self.status, found.cause) {
+            (403, _) if self.is_quota() => found.again(Delay::RateLimited, self.retry_after),
             // The refresh token may be as good as ever: the token service has just honoured it.
-            401 => {
-                let message = format!("{REFUSED_FRESH_TOKEN}: {message}{}", self.clock);
-                self.again(Delay::Unauthorized, message)
+            (401, cause) if cause != Cause::AccountGone => {
+                found.again(Delay::Unauthorized, self.retry_after)
             }
-            403 => self.judge_forbidden(message),
-            404 => FetchError::Misconfigured {
-                message: format!(
-                    "there is no People API at this address; check GOOGLE_API_BASE_URL: {message}"
-                ),
-            },
-            429 => self.again(Delay::RateLimited, message),
-            408 | 409 | 425 | 499 | 500..=599 => self.again(Delay::ServerError, message),
-            402..=499 => FetchError::Misconfigured { message },
-            // Success without content, or a redirect to a login page: not the API that answered.
-            _ => self.again(Delay::Malformed, message),
-        }
-    }
-
-    /// The same for a list of the domain, which is shut for reasons of its own.
-    pub(super) fn judge_domain(self, with_cursor: bool) -> FetchError {
-        let scope = self.lacks_scope();
-        match (self.status, self.judge(with_cursor)) {
-            (403, FetchError::NotPermitted { message }) if scope => {
-                FetchError::Misconfigured { message: format!("{DIRECTORY_NOT_GRANTED}: {message}") }
-            }
-            (403, FetchError::Misconfigured { message }) if !message.contains(NOT_ENABLED) => {
-                FetchError::Misconfigured { message: format!("{NOT_SHARED} ({message})") }
-            }
-            (_, other) => other,
-        }
-    }
-
-    fn judge_forbidden(self, message: String) -> FetchError {
-        if self.is_quota() {
-            return self.again(Delay::RateLimited, message);
-        }
-        if self.names("SERVICE_DISABLED") || self.names("accessNotConfigured") {
-            let place = self
-                .activation
-                .as_deref()
-                .unwrap_or("https://console.cloud.google.com/apis/library/people.googleapis.com");
-            return FetchError::Misconfigured {
-                message: format!(
-                    "{NOT_ENABLED} in the Google Cloud project of the OAuth client; enable it at {place}, wait a few minutes and sync again: {message}"
-                ),
-            };
-        }
-        if self.lacks_scope() {
             // Not the token service's verdict, so the grant stands.
-            return FetchError::NotPermitted {
-                message: format!(
-                    "the permission to see contacts was not given; {RECONNECT} and tick the box for contacts: {message}"
-                ),
-            };
+            (403, Cause::ContactsNotAllowed) => found.not_permitted(),
+            (429, _) => found.again(Delay::RateLimited, self.retry_after),
+            (408 | 409 | 425 | 499 | 500..=599, _) => {
+                found.again(Delay::ServerError, self.retry_after)
+            }
+            (400..=499, _) => found.misconfigured(),
+            // Success without content and the like: not the API that answered.
+            _ => found.again(Delay::Malformed, self.retry_after),
         }
-        FetchError::Misconfigured { message }
     }
 
     /// The details may be missing, so the phrase counts as much as the reason.
-    fn lacks_scope(&self) -> bool {
+    pub(super) fn lacks_scope(&self) -> bool {
         self.names("ACCESS_TOKEN_SCOPE_INSUFFICIENT")
             || self.names("insufficientPermissions")
             || self.message.to_ascii_lowercase().contains("insufficient authentication scopes")
@@ -175,33 +148,69 @@ impl Refusal {
     }
 
     /// Google puts some quotas into 403 instead of 429.
-    fn is_quota(&self) -> bool {
+    pub(super) fn is_quota(&self) -> bool {
         let limited = |reason: &String| {
-            let reason = reason.to_ascii_lowercase().replace('_', "");
+            let reason = plain(reason);
             reason.contains("ratelimit")
                 || reason.contains("quota")
-                || reason == "dailylimitexceeded"
+                || reason.contains("limitexceeded")
         };
         self.quota || self.reasons.iter().any(limited)
     }
 
-    fn names(&self, reason: &str) -> bool {
-        self.reasons.iter().any(|it| it.eq_ignore_ascii_case(reason))
+    /// Whether this reason is given, in whichever of Google's two spellings.
+    pub(super) fn names(&self, reason: &str) -> bool {
+        let wanted = plain(reason);
+        self.reasons.iter().any(|it| plain(it) == wanted)
     }
 
-    fn again(self, delay: Delay, message: String) -> FetchError {
-        FetchError::Again { delay, retry_after: self.retry_after, message }
-    }
-
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let status = self.status;
         match (self.message.as_str(), self.reasons.first()) {
+            ("", None) if self.is_page => format!("the answer was {status} with a web page"),
             ("", None) => format!("Google answered {status} without a reason"),
             ("", Some(reason)) => format!("Google answered {status} ({reason})"),
             (message, None) => format!("Google answered {status}: {message}"),
             (message, Some(reason)) => format!("Google answered {status} ({reason}): {message}"),
         }
     }
+}
+
+/// `SERVICE_DISABLED` and `serviceDisabled` are the same.
+pub(super) fn plain(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Some of Google's front ends wrap the envelope into a list of one.
+fn envelope(body: &Value) -> &Value {
+    &body.get(0).unwrap_or(body)["error"]
+}
+
+/// The number of a Cloud project: `projects/123`, `project_number:123` or "in project 123 before".
+fn project_in(text: &str) -> Option<String> {
+    ["projects/", "project_number:", "project #", "project "].into_iter().find_map(|mark| {
+        let (_, rest) = text.split_once(mark)?;
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        (4..=20).contains(&number.len()).then_some(number)
+    })
+}
+
+/// The wait that the body of a refusal asks for (google.rpc.RetryInfo): `"3.5s"`, an hour at most.
+pub(super) fn retry_info(body: &[u8]) -> Option<Duration> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let details = envelope(&body)["details"].as_array()?;
+    let asked = details.iter().find_map(|item| item.get("retryDelay"))?;
+    let seconds = match asked {
+        Value::String(text) => text.trim().strip_suffix('s')?.parse::<f64>().ok()?,
+        // As protobuf's own JSON never writes it, but some front ends do.
+        _ => asked["seconds"].as_f64().or_else(|| asked["seconds"].as_str()?.parse().ok())?,
+    };
+    let wait = Duration::try_from_secs_f64(seconds).ok();
+    // So many that they do not fit are a long time, too.
+    Some(
+        wait.unwrap_or(if seconds > 0.0 { RETRY_AFTER_MAX } else { return None })
+            .min(RETRY_AFTER_MAX),
+    )
 }
 
 /// Reads a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3), an hour at most.
@@ -220,21 +229,14 @@ pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
 /// A clock that is further off than this makes tokens seem over, or not yet valid.
 const CLOCK_OFF: Duration = Duration::from_secs(120);
 
-/// What is to be said of our clock, by the `Date` header of an answer; empty where it is right.
-pub(super) fn clock_note(date: Option<&str>, now: Timestamp) -> String {
+/// What is to be said of our clock, by the `Date` header of an answer; `None` where it is right.
+pub(super) fn clock_note(date: Option<&str>, now: Timestamp) -> Option<String> {
     let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    let Some(date) = date.and_then(|it| parser.parse_timestamp(it).ok()) else {
-        return String::new();
-    };
+    let date = parser.parse_timestamp(date?).ok()?;
     let (ahead, behind) = (between(date, now), between(now, date));
     let (off, word) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
-    if off <= CLOCK_OFF {
-        return String::new();
-    }
-    let off = off.as_secs();
-    format!(
-        "; this machine's clock is {off} s {word} Google's: set it, and keep it set with an NTP service"
-    )
+    (off > CLOCK_OFF)
+        .then(|| format!("this machine's clock is {} s {word} Google's", off.as_secs()))
 }
 
 #[cfg(test)]
@@ -246,13 +248,13 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_by_more_than_two_minutes_is_named_with_how_much_and_which_way() {
         let now: Timestamp = "1994-11-06T08:49:37Z".parse().unwrap();
-        let note = |date| clock_note(Some(date), now);
+        let note = |date| clock_note(Some(date), now).unwrap_or_default();
         for right in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:47:37 GMT", "", "x"] {
             assert_eq!(note(right), "", "{right}");
         }
         assert!(note("Sun, 06 Nov 1994 08:39:37 GMT").contains("is 600 s ahead of Google's"));
         assert!(note("Sun, 06 Nov 1994 09:49:37 GMT").contains("is 3600 s behind Google's"));
-        assert_eq!(clock_note(None, now), "");
+        assert_eq!(clock_note(None, now), None);
     }
 
     fn judge(status: u16, body: &str, with_cursor: bool) -> FetchError {
@@ -261,6 +263,7 @@ mod tests {
             json: true,
             retry_after: None,
             date: None,
+            is_page: body.starts_with('<'),
             body: body.as_bytes().to_vec(),
         };
         Refusal::read(&answer, Timestamp::UNIX_EPOCH).judge(with_cursor)
@@ -335,6 +338,53 @@ mod tests {
         assert!(is_again(&judge(401, "", false), Delay::Unauthorized), "the grant stands");
         for status in [204, 206, 302] {
             assert!(is_again(&judge(status, "", false), Delay::Malformed), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_wait_that_a_body_asks_for_is_an_hour_at_most() {
+        let wait = |delay: &str| {
+            let body = format!(
+                r#"{{"error":{{"details":[{{"reason":"X"}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":{delay}}}]}}}}"#
+            );
+            retry_info(body.as_bytes()).map(|it| it.as_millis())
+        };
+        for (delay, millis) in [
+            (r#""30s""#, Some(30_000)),
+            (r#""1.5s""#, Some(1_500)),
+            (r#""0s""#, Some(0)),
+            (r#""86400s""#, Some(3_600_000)),
+            (r#""1e300s""#, Some(3_600_000)),
+            (r#"{"seconds":7}"#, Some(7_000)),
+            (r#"{"seconds":"7","nanos":5}"#, Some(7_000)),
+            (r#""-1s""#, None),
+            (r#""NaNs""#, None),
+            (r#""soon""#, None),
+            (r#""30""#, None),
+            ("30", None),
+            ("null", None),
+            ("{}", None),
+        ] {
+            assert_eq!(wait(delay), millis, "{delay}");
+        }
+        assert_eq!(retry_info(b"<html>"), None);
+        // Of two waits the longer one counts.
+        let body = r#"{"error":{"details":[{"retryDelay":"40s"}]}}"#;
+        let answer = |header: &str| Answer {
+            status: 503,
+            json: true,
+            retry_after: Some(header.to_owned()),
+            date: None,
+            is_page: false,
+            body: body.as_bytes().to_vec(),
+        };
+        for (header, seconds) in [("24", 40), ("60", 60), ("nonsense", 40)] {
+            let judged = Refusal::read(&answer(header), Timestamp::UNIX_EPOCH).judge(false);
+            let wanted = Some(Duration::from_secs(seconds));
+            assert!(
+                matches!(judged, Again { retry_after, .. } if retry_after == wanted),
+                "{judged:?}"
+            );
         }
     }
 

@@ -9,11 +9,13 @@ use secrecy::ExposeSecret;
 
 use super::fault::{Refusal, retry_after};
 use super::oauth::{self, OAuthError, Tokens};
+use super::oauth_refusals::{Stage, read_error};
 use super::transport::{Answer, unpack};
 use super::{person, wire};
 use crate::contact::{Contact, Content, NameKey, ResourceName, differences};
 use crate::hostile::{assert_clean, assert_short, parts};
 use crate::sync::book::{Entry, FetchError, Unreadable, Verdict};
+use crate::sync::diagnosis::Diagnosis;
 
 /// A page of `people.connections.list`.
 pub(crate) fn page(bytes: &[u8]) {
@@ -177,7 +179,8 @@ fn answer(bytes: &[u8]) -> Answer {
     let wait = String::from_utf8_lossy(wait).into_owned();
     let status = status.filter(|it| (100..=599).contains(it)).unwrap_or(400);
     let date = Some(wait.clone());
-    Answer { status, json: true, retry_after: Some(wait), date, body: body.to_vec() }
+    let is_page = body.starts_with(b"<");
+    Answer { status, json: true, retry_after: Some(wait), date, is_page, body: body.to_vec() }
 }
 
 /// The header `Retry-After`.
@@ -200,18 +203,22 @@ pub(crate) fn tokens(bytes: &[u8]) {
     let answer = answer(bytes);
     for body in [bytes.to_vec(), answer.body.clone()] {
         let answer = Answer { body, ..answer_of(&answer) };
-        if let Some(words) = oauth::read_error(&answer) {
-            let error = OAuthError::of_code(&words.code, &words.words());
-            assert_short(&error.to_string(), 1000);
+        if let Some(error) = read_error(&answer) {
+            for stage in [Stage::Consent, Stage::Code, Stage::Grant] {
+                let told = error.judge(stage, None).to_string();
+                assert_short(&told, 2000);
+                assert!(Diagnosis::read(&told).is_some(), "{told}");
+            }
         }
     }
-    assert_short(&OAuthError::from_redirect(&String::from_utf8_lossy(bytes)).to_string(), 1000);
+    assert_short(&OAuthError::from_redirect(&String::from_utf8_lossy(bytes)).to_string(), 2000);
 }
 
 fn answer_of(other: &Answer) -> Answer {
     let retry_after = other.retry_after.clone();
     let date = other.date.clone();
-    Answer { status: other.status, json: other.json, retry_after, date, body: Vec::new() }
+    let (status, json, is_page) = (other.status, other.json, other.is_page);
+    Answer { status, json, retry_after, date, is_page, body: Vec::new() }
 }
 
 fn check_tokens(tokens: &Tokens, now: Timestamp, len: usize) {

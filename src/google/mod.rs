@@ -5,20 +5,28 @@
 //! Google's JSON and Google's ways of saying no stop in this folder: outside of it there are
 //! contacts and [`FetchError`](crate::sync::book::FetchError)s.
 
+mod connection;
+mod entities;
 mod fault;
 #[cfg(any(test, ringbook_fuzz))]
 pub(crate) mod hostile;
 mod json;
 mod misfit;
 mod oauth;
+mod oauth_refusals;
 mod people;
 mod person;
+mod proxy;
+mod refusals;
 mod service_account;
 mod token;
 mod transport;
 mod wire;
 
-pub use oauth::{Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, SCOPE_DIRECTORY, Tokens};
+pub use oauth::{
+    Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, SCOPE_DIRECTORY, Tokens,
+    no_refresh_token,
+};
 pub use people::{People, PeopleOptions, request_fingerprint};
 pub use service_account::{BadKey, Minter, ServiceKey};
 pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError, scope_of};

@@ -16,11 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fault::{RECONNECT, clock_note, retry_after};
+use super::fault::{RECONNECT, clock_note, retry_after, retry_info};
+use super::oauth_refusals::{ErrorWire, Stage, read_error};
 use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
 use crate::clock::{Clock, after};
-use crate::contact::clean;
 use crate::sync::Delay;
+use crate::sync::diagnosis::{Cause, Diagnosis};
 
 /// All that Ringbook asks for. It never writes.
 pub const SCOPE: &str = "https://www.googleapis.com/auth/contacts.readonly";
@@ -100,16 +101,17 @@ pub struct Tokens {
 pub enum OAuthError {
     /// The person said no, or unticked the box. Asking them again may help.
     #[error("{0}")]
-    Denied(String),
+    Denied(Diagnosis),
     /// The grant is over. Only connecting again helps.
     #[error("{0}")]
-    GrantDead(String),
-    /// The OAuth client is not set up right. Only an administrator can help.
+    GrantDead(Diagnosis),
+    /// The OAuth client, the account or a rule of an administrator is in the way. Only people elsewhere can
+    /// help, and when they have, the grant works on.
     #[error("{0}")]
-    ClientRejected(String),
+    ClientRejected(Diagnosis),
     /// Try again later; the grant is as good as before.
-    #[error("{message}")]
-    Transient { delay: Delay, retry_after: Option<Duration>, message: String },
+    #[error("{diagnosis}")]
+    Transient { delay: Delay, retry_after: Option<Duration>, diagnosis: Diagnosis },
 }
 
 impl OAuth {
@@ -187,7 +189,7 @@ impl OAuth {
     /// [`OAuthError::GrantDead`] only on Google's clear word.
     pub async fn refresh(&self, old: &Tokens) -> Result<Tokens, OAuthError> {
         let Some(refresh) = &old.refresh else {
-            return Err(OAuthError::GrantDead(format!("there is no refresh token; {RECONNECT}")));
+            return Err(OAuthError::GrantDead(no_refresh_token(None)));
         };
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())];
         self.tokens(&form, Some(old)).await
@@ -209,7 +211,7 @@ impl OAuth {
         }
         match read_error(&answer) {
             Some(error) if error.code == "invalid_token" || error.code == "invalid_grant" => Ok(()),
-            error => Err(self.refused(&answer, error)),
+            error => Err(self.refused(&answer, error, Stage::Grant)),
         }
     }
 
@@ -224,137 +226,109 @@ impl OAuth {
         let request = self.http.post(self.token_url.clone()).headers(common_headers()).form(&form);
         let answer = exchange(request, &self.limits).await?;
         if answer.status != 200 {
-            return Err(self.refused(&answer, read_error(&answer)));
+            let stage = if old.is_some() { Stage::Grant } else { Stage::Code };
+            return Err(self.refused(&answer, read_error(&answer), stage));
         }
         let tokens = read_tokens(&answer.body, old, self.clock.now())
-            .ok_or_else(|| transient("Google's answer holds no access token".to_owned()))?;
+            .ok_or_else(|| Broken::malformed("an answer without an access token"))?;
         if !tokens.scopes.iter().any(|it| it == SCOPE || it == SCOPE_WIDER) {
-            return Err(OAuthError::Denied(format!(
-                "Ringbook may not see the contacts; {RECONNECT} and tick the box for contacts"
+            return Err(OAuthError::Denied(Diagnosis::fix(
+                Cause::ContactsNotAllowed,
+                "Ringbook may not see the contacts",
+                format!("{RECONNECT} and tick the box for contacts"),
             )));
         }
         Ok(tokens)
     }
 
-    fn refused(&self, answer: &Answer, error: Option<ErrorWire>) -> OAuthError {
-        let status = answer.status;
-        let wait = answer.retry_after.as_deref().and_then(|it| retry_after(it, self.clock.now()));
-        let passing = |delay, message| OAuthError::Transient { delay, retry_after: wait, message };
-        let words = match &error {
-            // "Token used too early" and the like come of a clock that is wrong.
-            Some(error) => {
-                let note = clock_note(answer.date.as_deref(), self.clock.now());
-                format!("{}{note}", error.words())
-            }
-            None => format!("Google's token service answered {status} without a reason"),
+    fn refused(&self, answer: &Answer, error: Option<ErrorWire>, stage: Stage) -> OAuthError {
+        let now = self.clock.now();
+        let clock = clock_note(answer.date.as_deref(), now);
+        let header = answer.retry_after.as_deref().and_then(|it| retry_after(it, now));
+        let wait = header.max(retry_info(&answer.body));
+        let delay = match answer.status {
+            429 => Some(Delay::RateLimited),
+            408 | 500..=599 => Some(Delay::ServerError),
+            // A page of HTML, or nothing: not the token service that answered.
+            _ if error.is_none() => Some(Delay::Malformed),
+            _ => None,
         };
-        match (status, error) {
-            (429, _) => passing(Delay::RateLimited, words),
-            (408 | 500..=599, _) => passing(Delay::ServerError, words),
-            // A page of HTML, nothing, a redirect: not the token service that answered.
-            (_, None) => passing(Delay::Malformed, words),
-            (_, Some(error)) => match OAuthError::of_code(&error.code, &words) {
-                OAuthError::Transient { delay, message, .. } => passing(delay, message),
-                settled => settled,
-            },
+        let judged = error.as_ref().map(|it| it.judge(stage, clock.as_deref()));
+        match (delay, judged) {
+            (None, Some(OAuthError::Transient { delay, diagnosis, .. })) => {
+                OAuthError::Transient { delay, retry_after: wait, diagnosis }
+            }
+            (None, Some(settled)) => settled,
+            (delay, _) => {
+                let words = error.map(|it| it.words());
+                let delay = delay.unwrap_or(Delay::Malformed);
+                let diagnosis = unexplained(answer, delay, words.as_deref());
+                OAuthError::Transient { delay, retry_after: wait, diagnosis }
+            }
         }
     }
+}
+
+/// Google gave nothing that could be taken for a word on the grant.
+pub(super) fn unexplained(answer: &Answer, delay: Delay, words: Option<&str>) -> Diagnosis {
+    let status = answer.status;
+    let (cause, what, remedy) = match delay {
+        Delay::RateLimited => (
+            Cause::RateLimited,
+            "Google's sign-in service asks to slow down".to_owned(),
+            "look which other programs use the same OAuth client",
+        ),
+        Delay::ServerError => (
+            Cause::GoogleFailing,
+            format!("Google's sign-in service has trouble ({status})"),
+            "look at https://www.google.com/appsstatus/dashboard/ whether others have it, too",
+        ),
+        _ => (
+            Cause::NotGoogle,
+            format!("this is not what Google's sign-in service sends ({status})"),
+            "look for a proxy, a filter or a sign-in page of the network, and at GOOGLE_TOKEN_URL",
+        ),
+    };
+    let silent = format!("Google's token service answered {status} without a reason");
+    Diagnosis::wait(cause, what, remedy).saying(words.unwrap_or(&silent))
+}
+
+/// A permission that cannot be renewed. `end`: when it ends, in words.
+pub fn no_refresh_token(end: Option<&str>) -> Diagnosis {
+    let end = end.map_or_else(|| "within an hour".to_owned(), |end| format!("on {end}"));
+    Diagnosis::fix(
+        Cause::NoRefreshToken,
+        format!(
+            "Google gave a permission without a refresh token, so it ends {end} and cannot be renewed"
+        ),
+        "remove Ringbook's access at https://myaccount.google.com/connections, and connect the account again: \
+         `ringbook auth`, or /auth/google in a browser",
+    )
 }
 
 impl OAuthError {
     /// What the `error=` means that came back to the redirect address instead of a code.
     pub fn from_redirect(code: &str) -> OAuthError {
-        let code = clean(code, 100);
-        OAuthError::of_code(&code, &format!("Google answered `{code}`"))
+        ErrorWire::of_code(code).judge(Stage::Consent, None)
     }
 
-    pub(super) fn of_code(code: &str, words: &str) -> OAuthError {
-        match code {
-            "access_denied" => OAuthError::Denied(format!(
-                "the permission was refused; {RECONNECT} and allow Ringbook to see the contacts ({words})"
-            )),
-            // "There is no way to tell WHY a refresh token is invalid": revoked, unused for six
-            // months, seven days old in "Testing", or one of more than a hundred.
-            "invalid_grant" => OAuthError::GrantDead(format!(
-                "the permission has expired or was withdrawn; {RECONNECT} ({words})"
-            )),
-            "admin_policy_enforced" | "org_internal" => OAuthError::GrantDead(format!(
-                "the administrator of the Google Workspace does not allow Ringbook; ask them to trust its client id, then {RECONNECT} ({words})"
-            )),
-            "invalid_rapt"
-            | "consent_required"
-            | "interaction_required"
-            | "login_required"
-            | "account_selection_required" => OAuthError::GrantDead(format!(
-                "Google wants to see the person again; {RECONNECT} ({words})"
-            )),
-            "invalid_client" | "unauthorized_client" | "deleted_client" | "disabled_client" => {
-                OAuthError::ClientRejected(format!(
-                    "Google does not accept the OAuth client; enter its id and secret again as the Google Cloud console shows them (`ringbook auth client`, or GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET), and if it is another client than before, connect the account again ({words})"
-                ))
+    /// Adds the words of whoever refused.
+    pub(super) fn saying(self, details: &str) -> OAuthError {
+        match self {
+            OAuthError::Denied(it) => OAuthError::Denied(it.saying(details)),
+            OAuthError::GrantDead(it) => OAuthError::GrantDead(it.saying(details)),
+            OAuthError::ClientRejected(it) => OAuthError::ClientRejected(it.saying(details)),
+            OAuthError::Transient { delay, retry_after, diagnosis } => {
+                OAuthError::Transient { delay, retry_after, diagnosis: diagnosis.saying(details) }
             }
-            "redirect_uri_mismatch" => OAuthError::ClientRejected(format!(
-                "GOOGLE_REDIRECT_URI is not registered for the OAuth client; add exactly this address to it in the Google Cloud console ({words})"
-            )),
-            "internal_failure" | "server_error" | "temporarily_unavailable" => {
-                OAuthError::Transient {
-                    delay: Delay::ServerError,
-                    retry_after: None,
-                    message: words.to_owned(),
-                }
-            }
-            "rate_limit_exceeded" | "slow_down" => OAuthError::Transient {
-                delay: Delay::RateLimited,
-                retry_after: None,
-                message: words.to_owned(),
-            },
-            _ => OAuthError::ClientRejected(format!(
-                "Google does not accept the request; check the OAuth client in the Google Cloud console ({words})"
-            )),
         }
     }
-}
-
-fn transient(message: String) -> OAuthError {
-    OAuthError::Transient { delay: Delay::Malformed, retry_after: None, message }
 }
 
 impl From<Broken> for OAuthError {
-    fn from(broken: Broken) -> OAuthError {
-        match broken {
-            Broken::Network(message) => {
-                OAuthError::Transient { delay: Delay::Network, retry_after: None, message }
-            }
-            Broken::Malformed(message) => transient(message),
-        }
+    fn from(Broken { delay, diagnosis }: Broken) -> OAuthError {
+        OAuthError::Transient { delay, retry_after: None, diagnosis }
     }
-}
-
-pub(super) struct ErrorWire {
-    pub(super) code: String,
-    description: String,
-}
-
-impl ErrorWire {
-    pub(super) fn description(&self) -> &str {
-        &self.description
-    }
-
-    pub(super) fn words(&self) -> String {
-        match self.description.as_str() {
-            "" => format!("Google answered `{}`", self.code),
-            description => format!("Google answered `{}`: {description}", self.code),
-        }
-    }
-}
-
-pub(super) fn read_error(answer: &Answer) -> Option<ErrorWire> {
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
-    let text = |name: &str, len_max| body[name].as_str().map(|it| clean(it, len_max));
-    Some(ErrorWire {
-        code: text("error", 100).filter(|it| !it.is_empty())?,
-        description: text("error_description", 300).unwrap_or_default(),
-    })
 }
 
 /// Reads a successful answer, or `None` if it is not one after all.
@@ -398,7 +372,12 @@ fn random() -> Result<String, OAuthError> {
     getrandom::fill(&mut bytes).map_err(|error| OAuthError::Transient {
         delay: Delay::ServerError,
         retry_after: None,
-        message: format!("this machine has no random numbers: {error}"),
+        diagnosis: Diagnosis::wait(
+            Cause::OwnStore,
+            "this machine has no random numbers",
+            "start this machine again",
+        )
+        .saying(&error.to_string()),
     })?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -120,21 +120,30 @@ impl People {
         url
     }
 
-    /// Asks, and if the access token is refused, asks once more with a new one.
-    async fn ask(&self, url: &Url) -> Result<Answer, FetchError> {
-        let token = self.tokens.access(self.source).await?;
-        let answer = self.ask_with(url, &token).await?;
-        if answer.status != 401 {
-            return Ok(answer);
+    /// Asks, and if the access token is refused, asks once more with a new one. What is no success is a
+    /// refusal.
+    async fn ask(&self, url: &Url) -> Result<Result<Answer, Refusal>, FetchError> {
+        let mut token = self.tokens.access(self.source).await?;
+        let mut answer = self.ask_with(url, &token).await?;
+        if answer.status == 401 {
+            token = self.tokens.replace(self.source, &token).await?;
+            answer = self.ask_with(url, &token).await?;
         }
-        let token = self.tokens.replace(self.source, &token).await?;
-        Ok(self.ask_with(url, &token).await?)
+        match answer.status {
+            200 if answer.json => Ok(Ok(answer)),
+            // A captive portal or a proxy says 200 to everything.
+            200 => Err(malformed("it is not JSON by its Content-Type".to_owned())),
+            _ => {
+                let refusal = Refusal::read(&answer, self.clock.now());
+                Ok(Err(refusal.about(self.source, token.by_key())))
+            }
+        }
     }
 
     async fn ask_with(&self, url: &Url, token: &AccessToken) -> Result<Answer, Broken> {
         let bearer = format!("Bearer {}", token.secret().expose_secret());
         let mut bearer = HeaderValue::from_str(&bearer)
-            .map_err(|_| Broken::Malformed("the access token has forbidden characters".into()))?;
+            .map_err(|_| Broken::malformed("an access token with forbidden characters"))?;
         bearer.set_sensitive(true);
         let request =
             self.http.get(url.clone()).headers(common_headers()).header(AUTHORIZATION, bearer);
@@ -143,11 +152,7 @@ impl People {
 
     /// As [`ask`](Self::ask), with everything but success turned into what to do about it.
     async fn ask_well(&self, url: &Url, with_cursor: bool) -> Result<Answer, FetchError> {
-        accept(self.ask(url).await?).map_err(|it| self.refusal(&it).judge(with_cursor))?
-    }
-
-    fn refusal(&self, answer: &Answer) -> Refusal {
-        Refusal::read(answer, self.clock.now())
+        self.ask(url).await?.map_err(|refusal| refusal.judge(with_cursor))
     }
 
     /// One page of a list of the domain.
@@ -158,10 +163,8 @@ impl People {
             .extend_pairs(DIRECTORY_PARAMETERS)
             .append_pair("pageSize", &bounded(request.page_size).to_string())
             .extend_pairs(request.page.iter().map(|token| ("pageToken", token.as_str())));
-        match accept(self.ask(&url).await?) {
-            Ok(answer) => wire::domain_page(answer?.body).map_err(malformed),
-            Err(answer) => Err(self.refusal(&answer).judge_domain(request.page.is_some())),
-        }
+        let answer = self.ask_well(&url, request.page.is_some()).await?;
+        wire::domain_page(answer.body).map_err(malformed)
     }
 
     async fn verify_some(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
@@ -172,9 +175,9 @@ impl People {
             .append_pair("sources", CONTACTS_ONLY)
             .append_pair("prettyPrint", "false")
             .extend_pairs(names.iter().map(|name| ("resourceNames", name.as_str())));
-        match accept(self.ask(&url).await?) {
-            Ok(answer) => wire::verdicts(&answer?.body, names).map_err(malformed),
-            Err(answer) => Err(self.refusal(&answer).judge(false)),
+        match self.ask(&url).await? {
+            Ok(answer) => wire::verdicts(&answer.body, names).map_err(malformed),
+            Err(refusal) => Err(refusal.judge(false)),
         }
     }
 }
@@ -185,19 +188,17 @@ impl AddressBook for People {
         url.query_pairs_mut()
             .append_pair("personFields", "metadata")
             .append_pair("prettyPrint", "false");
-        match accept(self.ask(&url).await?) {
-            Ok(answer) => wire::identity(&answer?.body).map_err(malformed),
-            Err(answer) => match self.refusal(&answer) {
-                refusal if refusal.is_reticence() => Ok(None),
-                // Whatever is wrong with this question alone is no reason not to list anybody; if the API as a
-                // whole is shut, the listing will say so.
-                refusal => match refusal.judge(false) {
-                    again @ FetchError::Again { .. } => Err(again),
-                    FetchError::NeedsReauth { .. }
-                    | FetchError::NotPermitted { .. }
-                    | FetchError::Misconfigured { .. }
-                    | FetchError::CursorRefused { .. } => Ok(None),
-                },
+        match self.ask(&url).await? {
+            Ok(answer) => wire::identity(&answer.body).map_err(malformed),
+            Err(refusal) if refusal.is_reticence() => Ok(None),
+            // Whatever is wrong with this question alone is no reason not to list anybody; if the API as a
+            // whole is shut, the listing will say so.
+            Err(refusal) => match refusal.judge(false) {
+                again @ FetchError::Again { .. } => Err(again),
+                FetchError::NeedsReauth { .. }
+                | FetchError::NotPermitted { .. }
+                | FetchError::Misconfigured { .. }
+                | FetchError::CursorRefused { .. } => Ok(None),
             },
         }
     }
@@ -261,19 +262,8 @@ impl AddressBook for People {
     }
 }
 
-/// Tells a success from a refusal. A success that is not JSON is neither: a captive portal or a
-/// proxy says 200 to everything.
-fn accept(answer: Answer) -> Result<Result<Answer, FetchError>, Answer> {
-    match answer.status {
-        200 if answer.json => Ok(Ok(answer)),
-        200 => Ok(Err(malformed("the answer is not JSON by its Content-Type".to_owned()))),
-        _ => Err(answer),
-    }
-}
-
 fn malformed(reason: String) -> FetchError {
-    let message = format!("this is not what Google sends: {reason}");
-    FetchError::from(Broken::Malformed(message))
+    FetchError::from(Broken::malformed(&reason))
 }
 
 #[cfg(test)]

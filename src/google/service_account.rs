@@ -19,13 +19,15 @@ use rustls::sign::SigningKey;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::fault::retry_after;
-use super::oauth::{ErrorWire, Tokens, read_error, read_tokens};
-use super::transport::{Answer, Limits, SetupError, common_headers, exchange, parse_url};
+use super::fault::{retry_after, retry_info};
+use super::oauth::{Tokens, read_tokens, unexplained};
+use super::oauth_refusals::{ErrorWire, read_error};
+use super::refusals::{DELEGATION, TRUST_CLIENT};
+use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
 use crate::clock::{Clock, after};
-use crate::contact::clean;
 use crate::sync::Delay;
 use crate::sync::book::FetchError;
+use crate::sync::diagnosis::{Cause, Diagnosis};
 
 /// The key of a service account, and the mailbox that it speaks for.
 #[derive(Clone)]
@@ -226,9 +228,12 @@ impl Minter {
     pub(super) async fn mint(&self, key: &ServiceKey, scope: &str) -> Result<Tokens, FetchError> {
         let now = self.clock.now();
         let Some(assertion) = key.assertion(scope, &self.audience, now) else {
-            return Err(FetchError::Misconfigured {
-                message: "the key of the service account cannot sign; enter it again".to_owned(),
-            });
+            return Err(Diagnosis::fix(
+                Cause::KeyRefused,
+                "the key of the service account cannot sign",
+                "enter it again",
+            )
+            .misconfigured());
         };
         let form = [("grant_type", GRANT_TYPE), ("assertion", assertion.expose_secret())];
         let request = self.http.post(self.token_url.clone()).headers(common_headers()).form(&form);
@@ -236,10 +241,8 @@ impl Minter {
         if answer.status != 200 {
             return Err(self.refused(&answer, read_error(&answer), key, scope, now));
         }
-        let tokens = read_tokens(&answer.body, None, self.clock.now()).ok_or_else(|| {
-            let message = "Google's answer holds no access token".to_owned();
-            FetchError::Again { delay: Delay::Malformed, retry_after: None, message }
-        })?;
+        let tokens = read_tokens(&answer.body, None, self.clock.now())
+            .ok_or_else(|| Broken::malformed("an answer without an access token"))?;
         // No token is good for longer than its statement, whatever the answer says.
         let end = after(now, LIFETIME);
         Ok(Tokens { expires_at: tokens.expires_at.min(end), refresh: None, ..tokens })
@@ -255,70 +258,85 @@ impl Minter {
         scope: &str,
         now: Timestamp,
     ) -> FetchError {
-        let status = answer.status;
-        let wait = answer.retry_after.as_deref().and_then(|it| retry_after(it, now));
-        let words = match &error {
-            Some(error) => error.words(),
-            None => format!("Google's token service answered {status} without a reason"),
-        };
-        let passing =
-            |delay| FetchError::Again { delay, retry_after: wait, message: words.clone() };
-        let Some(error) = error else {
-            return passing(match status {
-                429 => Delay::RateLimited,
-                408 | 500..=599 => Delay::ServerError,
-                _ => Delay::Malformed,
-            });
-        };
-        let (id, email, subject) = (&key.client_id, &key.client_email, &key.subject);
-        let message = match (status, error.code.as_str()) {
-            (429, _) | (_, "rate_limit_exceeded" | "slow_down") => {
-                return passing(Delay::RateLimited);
-            }
+        let header = answer.retry_after.as_deref().and_then(|it| retry_after(it, now));
+        let wait = header.max(retry_info(&answer.body));
+        let words = error.as_ref().map(ErrorWire::words);
+        let code = error.as_ref().map(|it| it.code.as_str());
+        let delay = match (answer.status, code) {
+            (429, _) | (_, Some("rate_limit_exceeded" | "slow_down")) => Some(Delay::RateLimited),
             (408 | 500..=599, _)
-            | (_, "internal_failure" | "server_error" | "temporarily_unavailable") => {
-                return passing(Delay::ServerError);
+            | (_, Some("internal_failure" | "server_error" | "temporarily_unavailable")) => {
+                Some(Delay::ServerError)
             }
-            (_, "unauthorized_client" | "access_denied") => format!(
-                "the service account may not speak for {subject}: in the Google Admin console, under \
-                 Security > Access and data control > API controls > Domain-wide delegation, add the \
-                 client id {id} with the scope {scope}. It takes up to 24 hours to work. Addresses at \
-                 gmail.com cannot be delegated; connect those at /auth/google ({words})"
-            ),
-            (_, "invalid_scope") => format!(
-                "Google does not know the scope {scope} for the client id {id}; check the list of \
-                 scopes under Domain-wide delegation in the Google Admin console ({words})"
-            ),
-            (_, "invalid_grant") if error.is_about_time() => format!(
-                "Google finds the time of this machine wrong ({now}, UTC); set its clock, best by NTP \
-                 ({words})"
-            ),
-            (_, "invalid_grant") if error.mentions("signature") => format!(
-                "Google does not know this key of {email} (any more): it was deleted or disabled. Make \
-                 a new key in the Google Cloud console and enter it ({words})"
-            ),
-            (_, "invalid_grant") => format!(
-                "Google knows no mailbox {subject} for {email}; check the address, and that neither \
-                 the user nor the service account was deleted or suspended ({words})"
-            ),
-            (_, "invalid_client" | "deleted_client" | "disabled_client") => format!(
-                "the service account {email} is disabled or deleted; look it up in the Google Cloud \
-                 console under IAM & Admin > Service Accounts ({words})"
-            ),
-            (_, "admin_policy_enforced" | "org_internal") => format!(
-                "the administrator of the Google Workspace does not allow Ringbook; trust the client \
-                 id {id} in the Admin console under Security > API controls > App access control \
-                 ({words})"
-            ),
-            _ => format!("Google does not accept the service account {email} ({words})"),
+            (_, None) => Some(Delay::Malformed),
+            _ => None,
         };
-        FetchError::Misconfigured { message: clean(&message, 1200) }
+        match (delay, error) {
+            (None, Some(error)) => {
+                error.of_key(key, scope, now).saying(&error.words()).misconfigured()
+            }
+            (delay, _) => {
+                let delay = delay.unwrap_or(Delay::Malformed);
+                unexplained(answer, delay, words.as_deref()).again(delay, wait)
+            }
+        }
     }
 }
 
 impl ErrorWire {
-    fn mentions(&self, word: &str) -> bool {
-        self.description().to_ascii_lowercase().contains(word)
+    /// What a refusal means for a service account, and who can do what about it.
+    fn of_key(&self, key: &ServiceKey, scope: &str, now: Timestamp) -> Diagnosis {
+        let (id, email, subject) = (&key.client_id, &key.client_email, &key.subject);
+        match self.code.as_str() {
+            "unauthorized_client" | "access_denied" => Diagnosis::fix(
+                Cause::DelegationMissing,
+                format!("the service account may not speak for {subject}"),
+                format!(
+                    "add the client id {id} with the scope {scope} {DELEGATION}. It takes up to 24 hours to work. \
+                     Addresses at gmail.com cannot be delegated; connect those at /auth/google"
+                ),
+            ),
+            "invalid_scope" => Diagnosis::fix(
+                Cause::ScopeRefused,
+                format!("Google does not know the scope {scope} for the client id {id}"),
+                format!("compare the list of scopes of that client id {DELEGATION}"),
+            ),
+            "invalid_grant" if self.is_about_time() => Diagnosis::fix(
+                Cause::ClockWrong,
+                format!("Google finds the time of this machine wrong ({now}, UTC)"),
+                "set its clock, and keep it set with an NTP service",
+            ),
+            "invalid_grant" if self.mentions("signature") => Diagnosis::fix(
+                Cause::KeyRefused,
+                format!(
+                    "Google does not know this key of {email} (any more): it was deleted or disabled"
+                ),
+                "make a new key in the Google Cloud console under IAM & Admin > Service Accounts > Keys, and enter it",
+            ),
+            "invalid_grant" => Diagnosis::fix(
+                Cause::MailboxUnknown,
+                format!("Google knows no mailbox {subject} for {email}"),
+                "correct the address; or have the administrator of the Google Workspace restore the user, or \
+                 the owner of the Cloud project the service account, if one was deleted or suspended",
+            ),
+            "invalid_client" | "deleted_client" | "disabled_client" => Diagnosis::fix(
+                Cause::ServiceAccountDisabled,
+                format!("the service account {email} is disabled or deleted"),
+                "enable or restore it in the Google Cloud console under IAM & Admin > Service Accounts",
+            ),
+            "admin_policy_enforced" | "policy_enforced" | "org_internal" => Diagnosis::fix(
+                Cause::BlockedByAdministrator,
+                "the administrator of the Google Workspace does not allow Ringbook",
+                format!(
+                    "have the administrator trust the client id {id} {TRUST_CLIENT} (App access control)"
+                ),
+            ),
+            _ => Diagnosis::fix(
+                Cause::RequestRefused,
+                format!("Google does not accept the service account {email}"),
+                "compare it with docs/workspace.md; if it is right, update Ringbook",
+            ),
+        }
     }
 
     /// "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."

@@ -11,9 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::oauth::{OAuth, OAuthError, SCOPE, SCOPE_DIRECTORY, Tokens};
+use super::refusals::directory_not_allowed;
 use super::service_account::{Minter, ServiceKey};
 use crate::clock::{Clock, after};
 use crate::sync::book::FetchError;
+use crate::sync::diagnosis::{Cause, Diagnosis};
 use crate::sync::{Delay, Source};
 use crate::tasks;
 
@@ -71,11 +73,23 @@ pub enum KeeperError {
 
 /// An access token that was good when it was handed out.
 #[derive(Clone, Debug)]
-pub(super) struct AccessToken(SecretString);
+pub(super) struct AccessToken {
+    secret: SecretString,
+    by_key: bool,
+}
 
 impl AccessToken {
+    fn of_grant(secret: SecretString) -> AccessToken {
+        AccessToken { secret, by_key: false }
+    }
+
     pub(super) fn secret(&self) -> &SecretString {
-        &self.0
+        &self.secret
+    }
+
+    /// It was minted for a service account, and is no person's permission.
+    pub(super) fn by_key(&self) -> bool {
+        self.by_key
     }
 }
 
@@ -153,7 +167,7 @@ impl AccessTokens {
     /// When there is no grant, or Google does not renew it; a dead one is marked as such.
     pub async fn renew(&self, source: Source) -> Result<(), FetchError> {
         let kept = self.shared.keeper.load().await.map_err(unkept)?;
-        let refused = kept.map(|it| AccessToken(it.tokens.access));
+        let refused = kept.map(|it| AccessToken::of_grant(it.tokens.access));
         self.obtain(scope_of(source), refused).await.map(|_| ())
     }
 
@@ -229,7 +243,8 @@ impl Shared {
     ) -> Option<AccessToken> {
         let minted = state.minted.iter().find(|(known, _)| *known == scope).map(|(_, it)| it);
         let grant = minted.or(state.grant.as_ref()).filter(|it| check_scope(it, scope).is_ok())?;
-        let token = self.usable(grant, refused)?;
+        let by_key = minted.is_some();
+        let token = AccessToken { by_key, ..self.usable(grant, refused)? };
         match self.keeper.load().await {
             Ok(kept) => kept.is_some_and(|it| it.generation == grant.generation).then_some(token),
             // It works, whatever the keeper has.
@@ -246,12 +261,12 @@ impl Shared {
         for _ in 0..ATTEMPTS_MAX {
             let Some(grant) = self.newest(state).await? else {
                 *state = State::default();
-                return Err(FetchError::NeedsReauth {
-                    message:
-                        "there is no permission from Google; connect the account: `ringbook auth`, \
-                              or /auth/google in a browser"
-                            .to_owned(),
-                });
+                let nothing = Diagnosis::fix(
+                    Cause::NotConnected,
+                    "there is no permission from Google",
+                    "connect the account: `ringbook auth`, or /auth/google in a browser",
+                );
+                return Err(nothing.needs_reauth());
             };
             if let Some(key) = self.keeper.service_key().await.map_err(unkept)? {
                 return self.mint(state, &key, grant.generation, scope, refused).await;
@@ -263,40 +278,38 @@ impl Shared {
                 return Ok(token);
             }
             let Some(oauth) = &self.oauth else {
-                return Err(FetchError::Misconfigured {
-                    message:
-                        "no OAuth client is configured, so the permission cannot be renewed; set \
-                              GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET"
-                            .to_owned(),
-                });
+                let missing = Diagnosis::fix(
+                    Cause::NoClient,
+                    "there is no OAuth client any more, so the permission cannot be renewed",
+                    "enter the one that the account was connected with: `ringbook auth client`, or \
+                     GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET",
+                );
+                return Err(missing.misconfigured());
             };
             match oauth.refresh(&grant.tokens).await {
                 Ok(tokens) => {
-                    let token = AccessToken(tokens.access.clone());
+                    let token = AccessToken::of_grant(tokens.access.clone());
                     if self.keep(state, grant.generation, tokens).await {
                         return Ok(token);
                     }
                 }
                 // The token service renewed the grant, but says that the scope is not in it. Asked again it
                 // may say otherwise, and only a verdict condemns.
-                Err(OAuthError::Denied(message)) => {
-                    return Err(FetchError::NotPermitted { message });
-                }
-                Err(OAuthError::GrantDead(message)) => {
+                Err(OAuthError::Denied(found)) => return Err(found.not_permitted()),
+                Err(OAuthError::GrantDead(found)) => {
                     state.grant = None;
                     // Dead it may be, but somebody may have connected the account meanwhile.
                     if self.newest(state).await?.is_some_and(|it| it.generation != grant.generation)
                     {
                         continue;
                     }
-                    self.keeper.condemn(grant.generation, &message).await.map_err(unkept)?;
-                    return Err(FetchError::NeedsReauth { message });
+                    let reason = found.to_string();
+                    self.keeper.condemn(grant.generation, &reason).await.map_err(unkept)?;
+                    return Err(found.needs_reauth());
                 }
-                Err(OAuthError::ClientRejected(message)) => {
-                    return Err(FetchError::Misconfigured { message });
-                }
-                Err(OAuthError::Transient { delay, retry_after, message }) => {
-                    return Err(FetchError::Again { delay, retry_after, message });
+                Err(OAuthError::ClientRejected(found)) => return Err(found.misconfigured()),
+                Err(OAuthError::Transient { delay, retry_after, diagnosis }) => {
+                    return Err(diagnosis.again(delay, retry_after));
                 }
             }
         }
@@ -313,21 +326,20 @@ impl Shared {
         refused: Option<&AccessToken>,
     ) -> Result<AccessToken, FetchError> {
         let Some(minter) = &self.minter else {
-            let message = "service accounts are not set up here".to_owned();
-            return Err(FetchError::Misconfigured { message });
+            return Err(again("service accounts are not set up here".to_owned()));
         };
         state.grant = None;
         // What was minted with a key that has been replaced since is not used on.
         state.minted.retain(|(_, it)| it.generation == generation);
         let known = state.minted.iter().find(|(known, _)| *known == scope);
         if let Some(token) = known.and_then(|(_, it)| self.usable(it, refused)) {
-            return Ok(token);
+            return Ok(AccessToken { by_key: true, ..token });
         }
         state.minted.retain(|(known, _)| *known != scope);
         let mut tokens = minter.mint(key, scope).await?;
         // The statement asks for this scope and no other, and answers to it need not name it.
         tokens.scopes = vec![scope.to_owned()];
-        let token = AccessToken(tokens.access.clone());
+        let token = AccessToken { secret: tokens.access.clone(), by_key: true };
         state.minted.push((scope, Grant { generation, tokens }));
         Ok(token)
     }
@@ -364,9 +376,10 @@ impl Shared {
 
     fn usable(&self, grant: &Grant, refused: Option<&AccessToken>) -> Option<AccessToken> {
         let Tokens { access, expires_at, .. } = &grant.tokens;
-        let is_refused = refused.is_some_and(|it| it.0.expose_secret() == access.expose_secret());
+        let is_refused =
+            refused.is_some_and(|it| it.secret.expose_secret() == access.expose_secret());
         let fresh = after(self.clock.now(), AHEAD) < *expires_at;
-        (fresh && !is_refused).then(|| AccessToken(access.clone()))
+        (fresh && !is_refused).then(|| AccessToken::of_grant(access.clone()))
     }
 }
 
@@ -374,28 +387,34 @@ impl Shared {
 fn check_scope(grant: &Grant, scope: &str) -> Result<(), FetchError> {
     // Of the right to see contacts there is a wider form, and it was checked when it was given.
     if scope == SCOPE_DIRECTORY && !grant.tokens.scopes.iter().any(|known| known == scope) {
-        return Err(FetchError::Misconfigured { message: DIRECTORY_NOT_GRANTED.to_owned() });
+        return Err(directory_not_allowed().misconfigured());
     }
     Ok(())
 }
 
-/// The way out when the permission is good, but not for a domain's directory.
-pub(super) const DIRECTORY_NOT_GRANTED: &str = "the permission to read the domain's directory \
-    (directory.readonly) was not given; connect the Google account that lends its permission again at \
-    /auth/google?scopes=directory and tick the box for the directory. Accounts at gmail.com have no \
-    directory";
+/// Not Google's fault.
+fn again(what: String) -> FetchError {
+    own_store(what).again(Delay::ServerError, None)
+}
 
-fn again(message: String) -> FetchError {
-    FetchError::Again { delay: Delay::ServerError, retry_after: None, message }
+fn own_store(what: String) -> Diagnosis {
+    let remedy = "look at the database and its disk: `ringbook doctor` tries both";
+    Diagnosis::wait(Cause::OwnStore, what, remedy)
 }
 
 fn unkept(error: KeeperError) -> FetchError {
     match error {
         KeeperError::Passing(why) => {
-            again(format!("our own store of permissions did not answer: {why}"))
+            let what = "the place where Ringbook keeps Google's permission does not answer";
+            own_store(what.to_owned()).saying(&why).again(Delay::ServerError, None)
         }
-        KeeperError::Lasting(why) => FetchError::Misconfigured {
-            message: format!("Google's permission cannot be used: {why}"),
-        },
+        KeeperError::Lasting(why) => Diagnosis::fix(
+            Cause::OwnStore,
+            "Google's permission is stored here and cannot be opened",
+            "put the key back that it was sealed with (`ringbook key status`); if it is lost, connect the account \
+             again",
+        )
+        .saying(&why)
+        .misconfigured(),
     }
 }

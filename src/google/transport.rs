@@ -7,14 +7,17 @@ use std::io::Read;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION,
     RETRY_AFTER, USER_AGENT,
 };
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, Request, RequestBuilder, Response, Url};
 
-use crate::outbound::{self, ClientError, ClientOptions, root_cause};
+use super::connection::Route;
+use crate::contact::clean;
+use crate::outbound::{self, ClientError, ClientOptions};
 use crate::sync::Delay;
 use crate::sync::book::FetchError;
+use crate::sync::diagnosis::{Cause, Diagnosis};
 
 /// How much of Google's time and ours one answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,57 +102,111 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<String>,
     /// What time it is at Google.
     pub(super) date: Option<String>,
+    /// The body is a page for people.
+    pub(super) is_page: bool,
     /// Unpacked. Empty when an answer other than 200 had a body that could not be read: then
     /// the status alone must do.
     pub(super) body: Vec<u8>,
 }
 
-/// No complete answer came. The text holds no address, since addresses hold tokens.
+/// No answer of Google's came. The text holds no address, since addresses hold tokens.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) struct Broken {
+    pub(super) delay: Delay,
+    pub(super) diagnosis: Diagnosis,
+}
+
+impl Broken {
     /// The connection failed, broke off or stayed silent.
-    Network(String),
+    fn network(diagnosis: Diagnosis) -> Broken {
+        Broken { delay: Delay::Network, diagnosis }
+    }
+
     /// All bytes came, but they are not an answer, or they were too many.
-    Malformed(String),
+    pub(super) fn malformed(reason: &str) -> Broken {
+        let diagnosis = Diagnosis::wait(
+            Cause::NotGoogle,
+            format!("this is not what Google sends: {reason}"),
+            "look for a proxy or a filter between here and Google that changes answers",
+        );
+        Broken { delay: Delay::Malformed, diagnosis }
+    }
+
+    /// A page for people came: something between here and Google wants a person to sign in.
+    fn login_page(what: String) -> Broken {
+        let diagnosis = Diagnosis::wait(
+            Cause::LoginPage,
+            format!("something other than Google answered: {what}"),
+            "open a web page in a browser on this network and sign in to it if it asks you to; else let this \
+             machine pass the proxy or filter that answers for Google",
+        );
+        Broken { delay: Delay::Malformed, diagnosis }
+    }
 }
 
 impl From<Broken> for FetchError {
     fn from(broken: Broken) -> FetchError {
-        let (delay, message) = match broken {
-            Broken::Network(message) => (Delay::Network, message),
-            Broken::Malformed(message) => (Delay::Malformed, message),
-        };
-        FetchError::Again { delay, retry_after: None, message }
+        broken.diagnosis.again(broken.delay, None)
     }
 }
 
 /// Sends a request and takes in the answer.
 pub(super) async fn exchange(request: RequestBuilder, limits: &Limits) -> Result<Answer, Broken> {
-    within(limits.total_timeout, "an answer took", bounded(request, limits)).await?
+    let (client, request) = request.build_split();
+    let request = request.map_err(|error| {
+        Broken::malformed(&format!("the request cannot be made ({})", error.without_url()))
+    })?;
+    let route = Route::to(request.url());
+    let work = bounded(&client, request, limits, &route);
+    within(limits.total_timeout, &route, "an answer took", work).await?
 }
 
-async fn bounded(request: RequestBuilder, limits: &Limits) -> Result<Answer, Broken> {
+async fn bounded(
+    client: &Client,
+    request: Request,
+    limits: &Limits,
+    route: &Route,
+) -> Result<Answer, Broken> {
     let idle = limits.idle_timeout;
-    let mut response = within(idle, "Google said nothing for", request.send())
+    let broke_off = |error: reqwest::Error| Broken::network(route.failed(&error.without_url()));
+    let mut response = within(idle, route, "Google said nothing for", client.execute(request))
         .await?
-        .map_err(|error| Broken::Network(describe(error)))?;
+        .map_err(broke_off)?;
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let json = header(CONTENT_TYPE).is_some_and(is_json);
     let retry_after = header(RETRY_AFTER).map(str::to_owned);
     let date = header(DATE).map(str::to_owned);
-    let packed = collect(&mut response, limits).await;
+    let redirect = header(LOCATION).and_then(|it| Url::parse(it).ok());
+    let packed = collect(&mut response, limits, route).await;
     let body = packed.and_then(|packed| unpack(packed, limits.body_max));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
-    Ok(Answer { status, json, retry_after, date, body })
+    let is_page = body.trim_ascii_start().starts_with(b"<");
+    match status {
+        407 => Err(Broken::network(route.proxy_sign_in())),
+        511 => Err(Broken::login_page("this network demands a sign-in (511)".to_owned())),
+        300..=303 | 305 | 307 | 308 => {
+            // Of the address only the host: the rest may hold what is nobody's business.
+            let to = redirect.as_ref().and_then(Url::host_str);
+            let to = to.map_or_else(String::new, |host| format!(" to {}", clean(host, 100)));
+            Err(Broken::login_page(format!("a redirect{to} ({status})")))
+        }
+        200 if is_page => Err(Broken::login_page("a web page (200)".to_owned())),
+        _ => Ok(Answer { status, json, retry_after, date, is_page, body }),
+    }
 }
 
-async fn collect(response: &mut Response, limits: &Limits) -> Result<Vec<u8>, Broken> {
+async fn collect(
+    response: &mut Response,
+    limits: &Limits,
+    route: &Route,
+) -> Result<Vec<u8>, Broken> {
+    let pause = "the answer paused for";
     // Enough for most pages; one that outgrows it is moved.
     let mut body = Vec::with_capacity(limits.body_max.min(2 << 20));
-    while let Some(chunk) = within(limits.idle_timeout, "the answer paused for", response.chunk())
+    while let Some(chunk) = within(limits.idle_timeout, route, pause, response.chunk())
         .await?
-        .map_err(|error| Broken::Network(describe(error)))?
+        .map_err(|error| Broken::network(route.failed(&error.without_url())))?
     {
         if body.len() + chunk.len() > limits.body_max {
             return Err(too_large(limits.body_max));
@@ -170,12 +227,12 @@ pub(super) fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> 
     match flate2::read::MultiGzDecoder::new(body.as_slice()).take(room).read_to_end(&mut plain) {
         Ok(_) if plain.len() > body_max => Err(too_large(body_max)),
         Ok(_) => Ok(plain),
-        Err(_) => Err(Broken::Malformed("the answer's gzip data is damaged or cut off".into())),
+        Err(_) => Err(Broken::malformed("its gzip data is damaged or cut off")),
     }
 }
 
 fn too_large(body_max: usize) -> Broken {
-    Broken::Malformed(format!("the answer is larger than {body_max} bytes"))
+    Broken::malformed(&format!("it is larger than {body_max} bytes"))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -185,25 +242,14 @@ fn is_json(content_type: &str) -> bool {
 
 async fn within<T>(
     limit: Duration,
+    route: &Route,
     what: &str,
     work: impl Future<Output = T>,
 ) -> Result<T, Broken> {
-    tokio::time::timeout(limit, work)
-        .await
-        .map_err(|_| Broken::Network(format!("{what} more than {} s", limit.as_secs_f32())))
-}
-
-/// What went wrong underneath, in the words of the innermost cause, without the address.
-fn describe(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let what = if error.is_connect() {
-        "Google cannot be reached"
-    } else if error.is_timeout() {
-        "Google did not answer in time"
-    } else {
-        "the connection to Google broke off"
-    };
-    format!("{what}: {}", root_cause(&error))
+    tokio::time::timeout(limit, work).await.map_err(|_| {
+        let what = format!("{what} more than {} s", limit.as_secs_f32());
+        Broken::network(route.timed_out(&what))
+    })
 }
 
 #[cfg(test)]

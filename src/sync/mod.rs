@@ -7,6 +7,7 @@ pub mod account;
 pub mod backoff;
 pub mod book;
 pub mod crontab;
+pub mod diagnosis;
 pub mod engine;
 pub mod guard;
 pub(crate) mod messages;

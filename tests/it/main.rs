@@ -21,6 +21,7 @@ mod google;
 mod handset;
 mod kill;
 mod lease_model;
+mod messages;
 mod migrating;
 mod minting;
 mod names;

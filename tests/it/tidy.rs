@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "sync/mod.rs",
     "sync/account.rs",
     "sync/book.rs",
+    "sync/diagnosis.rs",
     "sync/run",
     "sync/crontab",
     "sync/schedule",
@@ -157,6 +158,12 @@ const PARTS: &[Part] = &[
         ours: &["clock::after", "clock::between", "contact", "sync"],
         crates: Crates::Only(PURE_CRATES),
         why: "the decisions of a sync are pure; what acts belongs into the engine or the supervisor",
+    },
+    Part {
+        path: "google/proxy",
+        ours: &["config"],
+        crates: Crates::Not(&[DRIVERS, TERMINAL]),
+        why: "which proxy is taken is asked of the library that takes it, by its own rules",
     },
     Part {
         path: "google",

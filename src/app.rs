@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::alarms::Alarms;
 use crate::clock::{Clock, SystemClock, between};
 use crate::config::{Config, DatabaseUrl};
-use crate::connect::{ConnectProblem, Connector, LazyPeople};
+use crate::connect::{AtGoogle, ConnectProblem, Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
 use crate::doorkeeper::Access;
 use crate::google::{SetupError, request_fingerprint};
@@ -145,11 +145,18 @@ impl App {
         });
     }
 
-    /// Forgets the permission of an account, and erases its contacts if that is wanted. Returns how many were.
+    /// Forgets the permission of an account, takes it back at Google (`tell_google`) where that is possible, and
+    /// erases the contacts if that is wanted. Returns how many were, and what became of the permission at Google;
+    /// `None`: there was none, or Google was not to be told.
     ///
     /// # Errors
     /// When it has none of its own: what it is lent, only the lender can give up.
-    pub async fn disconnect(&self, account: &Account, erase: bool) -> Result<u64, ConnectProblem> {
+    pub async fn disconnect(
+        &self,
+        account: &Account,
+        erase: bool,
+        tell_google: bool,
+    ) -> Result<(u64, Option<AtGoogle>), ConnectProblem> {
         if let Some(lender) = account.grant_of {
             let lender = self.store.account(lender).await?.map(|it| it.name).unwrap_or_default();
             return Err(ConnectProblem::Conflict(format!(
@@ -157,12 +164,18 @@ impl App {
                 account.name
             )));
         }
-        self.connector.disconnect(account).await?;
+        let at_google = if tell_google {
+            self.connector.disconnect(account).await?
+        } else {
+            self.connector.forget(account).await?;
+            None
+        };
         info!(account = account.id.0, "account {} was disconnected", account.id.0);
-        match erase {
-            true => self.supervisor.erase(account.id, Erasing::Contacts).await.map_err(unerased),
-            false => Ok(0),
-        }
+        let erased = match erase {
+            true => self.supervisor.erase(account.id, Erasing::Contacts).await.map_err(unerased)?,
+            false => 0,
+        };
+        Ok((erased, at_google))
     }
 
     /// Removes an account with all that belongs to it. Returns how many contacts were erased.

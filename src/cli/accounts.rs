@@ -271,11 +271,15 @@ async fn disconnect(
         screen.say("Nothing was changed.")?;
         return Ok(Exit::Ok);
     }
-    let erased_count = app.disconnect(account, erase).await?;
+    let (erased_count, at_google) = app.disconnect(account, erase, true).await?;
     let name = &account.name;
     let message = match erase {
         true => format!("{name} is disconnected, and its contacts are erased here."),
         false => format!("{name} is disconnected; its contacts stay."),
+    };
+    let message = match at_google {
+        Some(at_google) => format!("{message} {}", at_google.in_words()),
+        None => message,
     };
     if screen.json {
         let out = Outward::new(&app.store, &app.config);

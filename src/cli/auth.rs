@@ -28,7 +28,8 @@ use crate::cli::{Desk, account, sync};
 use crate::clock::after;
 use crate::connect::redirect::{self, Verdict};
 use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
-use crate::store::{Bringer, ConsentState, Target};
+use crate::google::no_refresh_token;
+use crate::store::{Bringer, ConsentState, GrantFacts, Target};
 use crate::sync::AccountId;
 use crate::tasks;
 use crate::web;
@@ -108,7 +109,7 @@ pub(crate) async fn auth(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         None => Target::Any,
         named => Target::Account(account(&app, named).await?.id),
     };
-    let ask = Ask { target, directory: args.directory };
+    let ask = Ask { target, directory: args.directory, return_to: None };
     let begun = app.connector.begin(&ask, None).await?;
     if desk.screen.json {
         desk.screen.json(&json!({ "auth_url": begun.url, "state": begun.state }))?;
@@ -183,6 +184,10 @@ async fn wait_for_answer(
                 let result = app.connector.come_back(&back, Bringer::Trusted).await;
                 let shown = result.as_ref().map(|_| ()).map_err(ToString::to_string);
                 let _ = reply.send(shown);
+                if let Err(ConnectProblem::Unfinished(words)) = &result {
+                    desk.screen.say(format!("{words}\nReload the page in the browser, or paste its address:"))?;
+                    continue;
+                }
                 return Ok(Answered::Here(result?));
             }
             line = typed.recv(), if typing => match line {
@@ -191,6 +196,10 @@ async fn wait_for_answer(
                 Some(line) => match WayBack::parse(&line) {
                     Some(back) if back.state == state => {
                         let taken = app.connector.come_back(&back, Bringer::Trusted).await;
+                        if let Err(ConnectProblem::Unfinished(words)) = &taken {
+                            desk.screen.say(format!("{words}\nPaste the same address again:"))?;
+                            continue;
+                        }
                         return Ok(Answered::Here(taken?));
                     }
                     Some(_) => desk.screen.say("That address belongs to another sign-in; paste the new one:")?,
@@ -322,9 +331,11 @@ async fn connected(
     note(app, "auth", &name).await;
     let next = if args.no_sync { " `ringbook sync` fetches its contacts." } else { "" };
     told(desk, app, account, &format!("{name} is connected.{next}"))?;
-    if let Some(facts) = app.store.grant_facts(account).await?
-        && let Some(end) = facts.refresh_expires_at
-    {
+    let facts = app.store.grant_facts(account).await?;
+    if let Some(warning) = facts.as_ref().and_then(|it| lacks_refresh_token(app, it)) {
+        desk.screen.say(format!("{} {warning}", desk.screen.paint.warn("But")))?;
+    }
+    if let Some(end) = facts.and_then(|it| it.refresh_expires_at) {
         let end = super::words::exact(end, &app.config.timezone);
         desk.screen.say(format!(
             "Google will end this permission on {end}, since the app's publishing status is \"Testing\". \
@@ -338,6 +349,12 @@ async fn connected(
         Some(account) => sync::first(app, &account, desk.screen).await,
         None => Ok(Exit::Ok),
     }
+}
+
+/// What is to be said of a permission that cannot be renewed.
+fn lacks_refresh_token(app: &App, grant: &GrantFacts) -> Option<String> {
+    let end = super::words::exact(grant.expires_at, &app.config.timezone);
+    grant.lacks_refresh_token().then(|| no_refresh_token(Some(&end)).to_string())
 }
 
 async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {

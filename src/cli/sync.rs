@@ -13,6 +13,7 @@ use crate::cli::{Desk, Times, Whose, whoami, words};
 use crate::clock::{after, between};
 use crate::connect::{ConnectProblem, LazyPeople};
 use crate::store::{Account, Holder, Refusal, RunRow};
+use crate::sync::diagnosis::Diagnosis;
 use crate::sync::engine::Finished;
 use crate::sync::preview::{Preview, PreviewError, preview};
 use crate::sync::schedule::FullReason;
@@ -261,6 +262,10 @@ fn refused(app: &App, refusal: Refusal) -> Trouble {
     let plain = match &refusal {
         Refusal::Busy(holder) => busy(app, holder),
         Refusal::NotConnected => return super::not_connected(app),
+        // Its own message says the way out.
+        Refusal::NeedsReauth { reason } if Diagnosis::read(reason).is_some() => {
+            return refusal.into();
+        }
         Refusal::NeedsReauth { reason } => format!(
             "the Google account must be connected again ({reason}); start `ringbook serve` and open {}/auth/google",
             super::local_url(&app.config)

@@ -66,6 +66,8 @@ pub struct Config {
     pub google_client_id: Option<String>,
     pub google_client_secret: Option<SecretString>,
     pub google_redirect_uri: String,
+    /// Where a browser may go on after a sign-in at Google, beside our own pages.
+    pub auth_return_origins: Vec<String>,
     pub google_api_base_url: String,
     pub google_auth_url: String,
     pub google_token_url: String,
@@ -319,6 +321,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         google_client_id: read.value("GOOGLE_CLIENT_ID", word),
         google_client_secret: read.value("GOOGLE_CLIENT_SECRET", word).map(SecretString::from),
         google_redirect_uri,
+        auth_return_origins: read.value("AUTH_RETURN_ORIGINS", value::origins).unwrap_or_default(),
         google_api_base_url: read.url("GOOGLE_API_BASE_URL").unwrap_or_default(),
         google_auth_url: read.url("GOOGLE_AUTH_URL").unwrap_or_default(),
         google_token_url: read.url("GOOGLE_TOKEN_URL").unwrap_or_default(),

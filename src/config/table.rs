@@ -42,6 +42,8 @@ pub(super) enum Rule {
     Hosts,
     /// The same, or `none`.
     NetworksOrNone,
+    /// Beginnings of URLs: scheme, name and port.
+    Origins,
     /// The name of a header.
     Header,
     /// An address with its port.
@@ -103,6 +105,9 @@ impl fmt::Display for Rule {
             ),
             Rule::NetworksOrNone => f.write_str(
                 "addresses and networks with commas, such as 10.0.0.1, 192.168.0.0/16; or none",
+            ),
+            Rule::Origins => f.write_str(
+                "beginnings of URLs without a path, with commas, such as https://phones.example.com",
             ),
             Rule::Header => f.write_str("the name of an HTTP header, such as Remote-User"),
             Rule::Socket => f.write_str("an IP address with a port, such as 0.0.0.0:8080 or [::]:8080"),
@@ -171,6 +176,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("GOOGLE_CLIENT_ID", "", Rule::Word, "OAuth client of your Google Cloud project"),
     setting("GOOGLE_CLIENT_SECRET", "", Rule::Secret, "its secret"),
     setting("GOOGLE_REDIRECT_URI", "", Rule::Url, "where Google sends people back to; http(s)://localhost:PORT/auth/callback when not set"),
+    setting("AUTH_RETURN_ORIGINS", "", Rule::Origins, "other servers that `redirect_uri` of /auth/google may lead back to, such as https://phones.example.com"),
     setting("GOOGLE_API_BASE_URL", "https://people.googleapis.com", Rule::Url, "the People API"),
     setting("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth", Rule::Url, "Google's consent page"),
     setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::Url, "where Google gives out tokens"),

@@ -254,6 +254,21 @@ const COLLATIONS: &[&str] = &[
     "standard", "stroke", "trad", "unihan", "zhuyin",
 ];
 
+/// Beginnings of URLs, as browsers write them.
+pub(super) fn origins(raw: &str) -> Option<Vec<String>> {
+    let parts = raw.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(origin).collect()
+}
+
+fn origin(raw: &str) -> Option<String> {
+    // Without a slash at its end, and without a sign-in; what is left must be no more than scheme and host.
+    let url = url(raw)?;
+    let (scheme, host) = url.split_once("://")?;
+    let default = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(default).unwrap_or(host).to_ascii_lowercase();
+    (!host.contains(['/', '?'])).then(|| format!("{scheme}://{host}"))
+}
+
 /// Where this server is found. Links are this with a path behind it, within the 256 characters of a phone.
 pub(super) fn public_url(raw: &str) -> Option<String> {
     let url = url(raw)?;

@@ -1,19 +1,14 @@
 //! The way to Google's consent page and back: what is remembered meanwhile, and who may come back.
 
-use std::sync::Arc;
-
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tracing::warn;
 
 use super::{ConnectProblem, Connector};
 use crate::google::{self, Authorization};
-use crate::store::{AccountError, Bringer, ConsentError, ConsentState, DbError, Target};
-use crate::sync::AccountId;
+use crate::store::{AccountError, ConsentState, DbError, Target};
 use crate::sync::account::AccountName;
-use crate::tasks;
 
 /// What a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +16,13 @@ pub struct Ask {
     pub target: Target,
     /// The directory of a Workspace domain, besides the contacts.
     pub directory: bool,
+    /// Where the browser goes when the account is connected; our own page unless given. It was checked.
+    pub return_to: Option<String>,
 }
 
 impl Default for Ask {
     fn default() -> Ask {
-        Ask { target: Target::Any, directory: false }
+        Ask { target: Target::Any, directory: false, return_to: None }
     }
 }
 
@@ -37,13 +34,22 @@ pub struct WayBack {
     pub answer: Result<SecretString, String>,
 }
 
-/// What is remembered between leaving for Google and coming back.
+/// What is remembered between leaving for Google and coming back; and where it could not be finished at once,
+/// what has come of it so far.
 #[derive(Serialize, Deserialize)]
-struct Asked {
-    verifier: String,
-    account: Option<i64>,
-    is_new: bool,
-    name: Option<String>,
+pub(super) struct Asked {
+    pub(super) verifier: String,
+    pub(super) account: Option<i64>,
+    pub(super) is_new: bool,
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) return_to: Option<String>,
+    /// Google's code, which is still good.
+    #[serde(default)]
+    pub(super) code: Option<String>,
+    /// What Google gave for its code, when it would not say for whom.
+    #[serde(default)]
+    pub(super) tokens: Option<super::keep::TokensAtRest>,
 }
 
 impl WayBack {
@@ -69,6 +75,11 @@ impl WayBack {
             (None, None) => return None,
         };
         Some(WayBack { state, answer })
+    }
+
+    /// Another try with what was brought before, and could not be finished.
+    pub fn again(state: String) -> WayBack {
+        WayBack { state, answer: Ok("".into()) }
     }
 }
 
@@ -115,7 +126,8 @@ impl Connector {
             Target::New { name } => (None, true, name.clone()),
         };
         let verifier = authorization.verifier.expose_secret().to_owned();
-        let asked = Asked { verifier, account, is_new, name };
+        let return_to = ask.return_to.clone();
+        let asked = Asked { verifier, account, is_new, name, return_to, code: None, tokens: None };
         let asked: SecretString =
             serde_json::to_string(&asked).map_err(|error| unreadable(&error))?.into();
         self.store.remember_consent(&digest(&authorization.state), browser, &asked).await?;
@@ -137,72 +149,6 @@ impl Connector {
         }
     }
 
-    /// Turns what came back into a connected account.
-    ///
-    /// # Errors
-    /// When it was not asked for here, Google says no, a scope is missing, or it is another person.
-    pub async fn come_back(
-        self: &Arc<Self>,
-        back: &WayBack,
-        bringer: Bringer<'_>,
-    ) -> Result<AccountId, ConnectProblem> {
-        let state = digest(&back.state);
-        let asked = self.store.take_consent(&state, bringer).await.map_err(|problem| {
-            if let ConsentError::Db(problem) = problem {
-                return problem.into();
-            }
-            warn!("a sign-in came back that was not begun here, or twice");
-            ConnectProblem::Refused(problem.to_string())
-        })?;
-        // In a task of its own: Google's code is good once, and what it gives for it must not be lost because
-        // a browser was closed.
-        let (this, back) = (self.clone(), back.clone());
-        let finishing = tasks::once("the end of a sign-in at Google", async move {
-            this.conclude(&state, &back, &asked).await
-        });
-        finishing.await.unwrap_or_else(|_| {
-            Err(ConnectProblem::Unavailable("connecting broke off; begin again".to_owned()))
-        })
-    }
-
-    async fn conclude(
-        &self,
-        state: &str,
-        back: &WayBack,
-        asked: &SecretString,
-    ) -> Result<AccountId, ConnectProblem> {
-        let result = self.finish(back, asked).await;
-        let words = result.as_ref().err().map(ToString::to_string);
-        let end = match (&result, &words) {
-            (Ok(account), _) => Ok(*account),
-            (Err(_), words) => Err(words.as_deref().unwrap_or_default()),
-        };
-        // Whoever waits for it elsewhere would only wait longer.
-        if let Err(problem) = self.store.end_consent(state, end).await {
-            warn!(%problem, "the end of a sign-in could not be noted");
-        }
-        result
-    }
-
-    async fn finish(
-        &self,
-        back: &WayBack,
-        asked: &SecretString,
-    ) -> Result<AccountId, ConnectProblem> {
-        let asked: Asked =
-            serde_json::from_str(asked.expose_secret()).map_err(|error| unreadable(&error))?;
-        let code = match &back.answer {
-            Ok(code) => code,
-            Err(error) => return Err(self.refusal(error)),
-        };
-        let target = match (asked.account, asked.is_new) {
-            (Some(id), _) => Target::Account(AccountId(id)),
-            (None, true) => Target::New { name: asked.name },
-            (None, false) => Target::Any,
-        };
-        self.complete(code.expose_secret(), &asked.verifier.into(), &target).await
-    }
-
     /// How a consent stands that was begun here; `None` when its time is over.
     ///
     /// # Errors
@@ -212,7 +158,7 @@ impl Connector {
     }
 }
 
-fn unreadable(error: &serde_json::Error) -> ConnectProblem {
+pub(super) fn unreadable(error: &serde_json::Error) -> ConnectProblem {
     // Only a mistake of ours does this. The text holds the place, not the words.
     ConnectProblem::Refused(format!(
         "this sign-in cannot be read any more ({:?}); begin again at /auth/google",

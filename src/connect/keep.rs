@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 
 use crate::google::{Grant, GrantKeeper, KeeperError, ServiceKey, Tokens};
 use crate::store::{DbError, GrantRow, NewTokens, Store, service_key_name};
@@ -124,6 +126,38 @@ impl GrantKeeper for Loose {
 
     fn condemn<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<(), KeeperError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// Tokens as text, to be sealed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TokensAtRest {
+    access: String,
+    expires_at: Timestamp,
+    refresh: Option<String>,
+    refresh_expires_at: Option<Timestamp>,
+    scopes: Vec<String>,
+}
+
+impl TokensAtRest {
+    pub(super) fn of(tokens: &Tokens) -> TokensAtRest {
+        TokensAtRest {
+            access: tokens.access.expose_secret().to_owned(),
+            expires_at: tokens.expires_at,
+            refresh: tokens.refresh.as_ref().map(|it| it.expose_secret().to_owned()),
+            refresh_expires_at: tokens.refresh_expires_at,
+            scopes: tokens.scopes.clone(),
+        }
+    }
+
+    pub(super) fn awake(self) -> Tokens {
+        Tokens {
+            access: self.access.into(),
+            expires_at: self.expires_at,
+            refresh: self.refresh.map(Into::into),
+            refresh_expires_at: self.refresh_expires_at,
+            scopes: self.scopes,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod adopt;
 mod book;
 mod client;
 mod consent;
+mod finish;
 mod keep;
 pub mod redirect;
 mod sources;
@@ -19,21 +20,23 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::ResourceName;
 use crate::google::{
-    AccessTokens, Grant, Limits, Minter, OAuth, OAuthError, OAuthOptions, People, PeopleOptions,
-    SCOPE_DIRECTORY, SetupError, Tokens, http_client,
+    AccessTokens, Limits, Minter, OAuth, OAuthError, OAuthOptions, People, PeopleOptions,
+    SCOPE_DIRECTORY, SetupError, http_client,
 };
-use crate::store::{Account, ConnectError, DbError, Store, Target};
+use crate::store::{Account, ConnectError, DbError, Store};
 use crate::sync::AccountId;
-use crate::sync::book::{AddressBook, FetchError};
+use crate::sync::book::{AddressBook, FetchError, ListRequest};
 
+pub use crate::google::no_refresh_token;
 pub use adopt::{NotATokenFile, TokenFile};
 pub use book::LazyPeople;
 pub use client::{ClientOrigin, NotAClient, OAuthClient};
 pub use consent::{Ask, WayBack, digest};
+pub use finish::Arrival;
 pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
-use keep::{Kept, Loose, new_tokens};
+use keep::Kept;
 
 /// Connects accounts, and makes the clients that list them.
 pub struct Connector {
@@ -41,6 +44,8 @@ pub struct Connector {
     clock: Arc<dyn Clock>,
     http: reqwest::Client,
     limits: Limits,
+    /// The least wait before Google is asked once more.
+    retry_base: std::time::Duration,
     api_base_url: String,
     addresses: Addresses,
     /// The OAuth client of the configuration, and where it was found. It wins over an entered one.
@@ -61,6 +66,38 @@ struct Addresses {
     auth: String,
     token: String,
     revoke: String,
+}
+
+/// How long Google may take over a permission that is given back beside something else.
+const REVOKE_TIME: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What became at Google of a permission that is forgotten here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AtGoogle {
+    /// Google has ended it.
+    Revoked,
+    /// What an administrator has allowed a service account is only taken back in the Admin console.
+    ServiceAccount,
+    /// Google may still have it: why.
+    Kept(String),
+}
+
+impl AtGoogle {
+    /// In a sentence, with the way out.
+    pub fn in_words(&self) -> String {
+        match self {
+            AtGoogle::Revoked => "Google has ended it, too.".to_owned(),
+            AtGoogle::ServiceAccount => {
+                "What the service account is allowed is taken back in the Google Admin \
+                console, under Domain-wide delegation."
+                    .to_owned()
+            }
+            AtGoogle::Kept(why) => format!(
+                "Google could not be told, so it may still list the permission: remove it at \
+                 https://myaccount.google.com/connections ({why})"
+            ),
+        }
+    }
 }
 
 /// Why something about a connection did not succeed. Each text says the way out.
@@ -89,6 +126,9 @@ pub enum ConnectProblem {
     Misconfigured(String),
     #[error("{0}")]
     Unavailable(String),
+    /// A sign-in could not be finished, and can be: the same answer of Google's may be brought again.
+    #[error("{0}")]
+    Unfinished(String),
     #[error(transparent)]
     DifferentAccount(ConnectError),
     /// What was entered is not what it should be.
@@ -138,6 +178,7 @@ impl Connector {
             http,
             minter: Arc::new(minter),
             limits,
+            retry_base: config.sync_retry_base,
             api_base_url: config.google_api_base_url.clone(),
             addresses: Addresses {
                 redirect: config.google_redirect_uri.clone(),
@@ -263,56 +304,22 @@ impl Connector {
         OAuthError::from_redirect(error).into()
     }
 
-    /// Turns the code of the way back into a connected account. A consent given again renews the grant.
+    /// Asks Google who answers with the permission of an account, once and without waiting for better times.
     ///
     /// # Errors
-    /// When Google rejects the code, a scope is missing, or it is another person's account; nothing is
-    /// changed then.
-    async fn complete(
+    /// When nothing is connected, Google cannot be reached, or it refuses.
+    pub async fn who_answers(
         &self,
-        code: &str,
-        verifier: &SecretString,
-        target: &Target,
-    ) -> Result<AccountId, ConnectProblem> {
-        let oauth = self.oauth().await?;
-        let tokens = oauth.exchange(code, verifier).await?;
-        let (google_id, tokens) = self.identify(&oauth, tokens).await?;
-        let connected =
-            self.store.connect_to(target, google_id.as_ref(), &new_tokens(&tokens)).await;
-        let account = match connected {
-            Ok(account) => account,
-            Err(ConnectError::Db(error)) => return Err(error.into()),
-            Err(error) => return Err(ConnectProblem::DifferentAccount(error)),
-        };
-        if let Some(end) = tokens.refresh_expires_at {
-            warn!(
-                account = account.0,
-                %end,
-                "Google will end the permission of account {} at {end}, as it does for apps in \"Testing\"",
-                account.0
-            );
+        account: &Account,
+    ) -> Result<Option<ResourceName>, ConnectProblem> {
+        let people = self.people(account.id).await?;
+        if let Some(found) = people.identify().await.map_err(of_fetch)? {
+            return Ok(Some(found));
         }
-        self.access(account).await?.forget().await;
-        Ok(account)
-    }
-
-    /// Who answers for fresh tokens, where Google will say, and the tokens as they are then. The first
-    /// full run asks once more.
-    ///
-    /// # Errors
-    /// When Google cannot be asked now: an account must not be taken for another unchecked.
-    async fn identify(
-        &self,
-        oauth: &Arc<OAuth>,
-        tokens: Tokens,
-    ) -> Result<(Option<ResourceName>, Tokens), ConnectProblem> {
-        let loose = Arc::new(Loose::new(Grant { generation: 0, tokens }));
-        let access = AccessTokens::new(oauth.clone(), loose.clone());
-        match self.people_with(Arc::new(access))?.identify().await {
-            Ok(google_id) => Ok((google_id, loose.tokens())),
-            Err(FetchError::Again { message, .. }) => Err(ConnectProblem::Unavailable(message)),
-            Err(_) => Ok((None, loose.tokens())),
-        }
+        // Google need not say who answers. That it answers at all, one contact shows.
+        let first = ListRequest { since: None, page: None, page_size: 1 };
+        people.list(&first).await.map_err(of_fetch)?;
+        Ok(None)
     }
 
     /// Renews the access token now.
@@ -325,18 +332,11 @@ impl Connector {
             return self.mint_anew(account.id).await;
         }
         if grant.refresh_token.is_none() {
-            return Err(ConnectProblem::Refused(
-                "Google gave no refresh token; connect the account again at /auth/google"
-                    .to_owned(),
-            ));
+            return Err(ConnectProblem::Refused(no_refresh_token(None).to_string()));
         }
         self.oauth().await?;
         let tokens = self.access(account.id).await?;
-        tokens.renew(account.source).await.map_err(|problem| match problem {
-            FetchError::NeedsReauth { message } => ConnectProblem::Refused(message),
-            FetchError::Again { message, .. } => ConnectProblem::Unavailable(message),
-            other => ConnectProblem::Misconfigured(other.to_string()),
-        })
+        tokens.renew(account.source).await.map_err(of_fetch)
     }
 
     /// Takes the permission back at Google, and forgets it here. The contacts stay.
@@ -347,21 +347,54 @@ impl Connector {
         let grant = self.store.grant(account.id).await?.ok_or(ConnectProblem::NotConnected)?;
         if grant.service.is_some() {
             // What the administrator has allowed is only taken back in the Admin console.
-            self.disconnect(account).await?;
+            self.forget(account).await?;
             return Ok(());
         }
-        let oauth = self.oauth().await?;
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
-        oauth.revoke(token).await?;
-        self.disconnect(account).await?;
+        self.revoke_token(token).await?;
+        self.forget(account).await?;
         Ok(())
+    }
+
+    /// Forgets the permission here, and then takes it back at Google where that is possible now. `None`: there
+    /// was none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disconnect(&self, account: &Account) -> Result<Option<AtGoogle>, ConnectProblem> {
+        // One that cannot be opened is forgotten all the same.
+        let grant = self.store.grant(account.id).await;
+        let forgotten = self.forget(account).await?;
+        let at_google = match grant {
+            _ if !forgotten => return Ok(None),
+            Ok(Some(grant)) if grant.service.is_some() => AtGoogle::ServiceAccount,
+            Ok(Some(grant)) => {
+                let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
+                let revoking = self.revoke_token(token);
+                match tokio::time::timeout(REVOKE_TIME, revoking).await {
+                    Ok(Ok(())) => AtGoogle::Revoked,
+                    Ok(Err(problem)) => AtGoogle::Kept(problem.to_string()),
+                    Err(_) => AtGoogle::Kept("Google did not answer in time".to_owned()),
+                }
+            }
+            Ok(None) => AtGoogle::Kept("it was taken away meanwhile".to_owned()),
+            Err(problem) => AtGoogle::Kept(problem.to_string()),
+        };
+        if let AtGoogle::Kept(why) = &at_google {
+            warn!(account = account.id.0, why, "the permission could not be taken back at Google");
+        }
+        Ok(Some(at_google))
+    }
+
+    async fn revoke_token(&self, token: &SecretString) -> Result<(), ConnectProblem> {
+        Ok(self.oauth().await?.revoke(token).await?)
     }
 
     /// Forgets the permission here; Google still has it. Returns whether there was one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn disconnect(&self, account: &Account) -> Result<bool, ConnectProblem> {
+    pub async fn forget(&self, account: &Account) -> Result<bool, ConnectProblem> {
         let forgotten = self.store.disconnect(account.id).await?;
         // Not under the lock of all: a refresh that hangs would keep every account waiting.
         let tokens = self.tokens.lock().await.remove(&account.id);
@@ -411,6 +444,16 @@ impl Connector {
         let fresh = Arc::new(AccessTokens::minting(oauth, self.minter.clone(), kept));
         tokens.insert(account, fresh.clone());
         Ok(fresh)
+    }
+}
+
+fn of_fetch(problem: FetchError) -> ConnectProblem {
+    match problem {
+        FetchError::NeedsReauth { message } | FetchError::NotPermitted { message } => {
+            ConnectProblem::Refused(message)
+        }
+        FetchError::Again { message, .. } => ConnectProblem::Unavailable(message),
+        other => ConnectProblem::Misconfigured(other.to_string()),
     }
 }
 

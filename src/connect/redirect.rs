@@ -115,6 +115,30 @@ pub fn loopback_port(uri: &str) -> Option<u16> {
     (url.scheme() == "http" && is_loopback(&host(&url))).then(|| url.port_or_known_default())?
 }
 
+/// The beginning of an address, as browsers write it.
+pub fn origin(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
+}
+
+/// Whether a browser may be led on to there: to a path of the server it asked, or to a page of one of these
+/// origins. A browser reads `//host` and `/\\host` as another server.
+pub fn may_return_to(wanted: &str, origins: &[String]) -> bool {
+    const LEN_MAX: usize = 2000;
+    let legal = wanted.len() <= LEN_MAX
+        && wanted.bytes().all(|byte| byte.is_ascii_graphic())
+        && !wanted.contains('\\');
+    if !legal {
+        return false;
+    }
+    if wanted.starts_with('/') {
+        return !wanted.starts_with("//");
+    }
+    let clean = |url: &Url| url.username().is_empty() && url.password().is_none();
+    Url::parse(wanted).is_ok_and(|url| clean(&url))
+        && origin(wanted).is_some_and(|it| origins.contains(&it))
+}
+
 /// The path that the browser is sent to.
 pub fn path_of(uri: &str) -> String {
     Url::parse(uri).map_or_else(|_| PATH.to_owned(), |url| url.path().to_owned())

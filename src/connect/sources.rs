@@ -11,6 +11,7 @@ use crate::contact::{ResourceName, clean};
 use crate::google::{AccessTokens, SCOPE, SCOPE_DIRECTORY, ServiceKey, scope_of};
 use crate::store::{Account, AccountError, AddError, ConnectError, DbError, Service, ServiceFacts};
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
+use crate::sync::diagnosis::{Cause, Diagnosis};
 use crate::sync::{AccountId, Source};
 
 /// What an administrator of the domain may allow a service account: for a person's contacts, and for the
@@ -167,6 +168,16 @@ impl Connector {
         source: Source,
         name: &str,
     ) -> Result<NewSource, ConnectProblem> {
+        let check = match giver.grant {
+            Some(_) => Some(self.peek(giver.id, source).await?),
+            None => None,
+        };
+        if let Some(Err(why)) = &check
+            && Diagnosis::read(why).is_some_and(|it| it.cause == Cause::NoWorkspace)
+        {
+            // What an administrator allows may take a day to arrive. A domain that is not there never comes.
+            return Err(ConnectProblem::Conflict(format!("nothing was added: {why}")));
+        }
         let added = self.store.add_source(giver.id, source, name).await.map_err(|problem| {
             let words = problem.to_string();
             match problem {
@@ -183,16 +194,16 @@ impl Connector {
             }
         })?;
         info!(account = added.0, giver = giver.id.0, %source, "a source was added");
-        let check = match giver.grant {
-            Some(_) => Some(self.peek(added).await?),
-            None => None,
-        };
         Ok(NewSource { account: added, name: clean(name, 100), check })
     }
 
-    /// Whether the list of an account can be read, or why not.
-    async fn peek(&self, account: AccountId) -> Result<Result<(), String>, ConnectProblem> {
-        let people = self.people(account).await?;
+    /// Whether a list can be read with the permission of `giver`, or why not.
+    async fn peek(
+        &self,
+        giver: AccountId,
+        source: Source,
+    ) -> Result<Result<(), String>, ConnectProblem> {
+        let people = self.people_with(self.access(giver).await?)?.of(source);
         let first = ListRequest { since: None, page: None, page_size: 1 };
         Ok(people.list(&first).await.map(|_| ()).map_err(|problem| problem.to_string()))
     }

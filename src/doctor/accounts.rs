@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::between;
 use crate::doctor::{Finding, Times, Verdict, bad, ok, warn};
-use crate::google;
+use crate::google::{self, no_refresh_token};
 use crate::store::{Account, DbError, GrantFacts};
+use crate::sync::diagnosis::Diagnosis;
 use crate::sync::schedule::Cadence;
 use crate::words;
 
@@ -47,8 +48,9 @@ async fn permission(
         }
         (_, Some(dead)) => {
             let since = times.say(dead.since);
-            let message = format!("Google's permission is gone: {}; since {since}", dead.reason);
-            vec![bad("account", message, reconnect)]
+            let message = format!("since {since} Google cannot be asked: {}", dead.reason);
+            let way_out = remedy(&dead.reason).unwrap_or(reconnect);
+            vec![bad("account", message, way_out)]
         }
         (Some(grant), None) => {
             let since = times.say(grant.connected_at);
@@ -87,8 +89,10 @@ fn reach_of(account: &Account, grant: &GrantFacts, reconnect: &str, times: &Time
         let message = format!("Google did not give the right to read contacts ({needed})");
         return bad(CHECK, message, format!("{reconnect}, and tick every box on Google's page"));
     }
-    if !grant.has_refresh_token {
-        return bad(CHECK, "Google gave no refresh token: it ends within an hour", reconnect);
+    if grant.lacks_refresh_token() {
+        let end = words::exact(grant.expires_at, &times.app.config.timezone);
+        let found = no_refresh_token(Some(&end));
+        return bad(CHECK, found.to_string(), found.remedy());
     }
     let Some(end) = grant.refresh_expires_at else {
         return ok(CHECK, "contacts may be read, without an end");
@@ -101,6 +105,11 @@ fn reach_of(account: &Account, grant: &GrantFacts, reconnect: &str, times: &Time
     )
 }
 
+/// The one thing to do, as the message of a run says it.
+fn remedy(message: &str) -> Option<String> {
+    Diagnosis::read(message).map(|it| it.remedy().to_owned())
+}
+
 fn failing(app: &App, account: &Account, times: &Times<'_>) -> Option<Finding> {
     let since = times.say(account.failing_since?);
     let latest = account.latest_run.as_ref();
@@ -110,7 +119,9 @@ fn failing(app: &App, account: &Account, times: &Times<'_>) -> Option<Finding> {
     let message = format!("failing since {since}, {number} in a row{reason}");
     let page = latest.map(|it| format!("/runs/{}", app.store.ids().run(it.id)));
     let page = page.unwrap_or_else(|| "/history".to_owned());
-    Some(bad("sync", message, "ringbook history latest").at(page))
+    let way_out = latest.and_then(|it| remedy(it.error_message.as_deref()?));
+    let way_out = way_out.unwrap_or_else(|| "ringbook history latest".to_owned());
+    Some(bad("sync", message, way_out).at(page))
 }
 
 async fn hold(app: &App, account: &Account) -> Result<Option<Finding>, DbError> {

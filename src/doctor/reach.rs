@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::clock::between;
 use crate::doctor::{Finding, bad, ok, warn};
-use crate::outbound::{ClientOptions, http_client, root_cause};
+use crate::google;
+use crate::outbound::{ClientOptions, http_client};
+use crate::sync::diagnosis::Diagnosis;
 use crate::words;
 
 /// A clock that is further off than this spoils tokens and schedules.
@@ -30,19 +32,12 @@ pub async fn reach(app: &App) -> Finding {
     let asked = client.get(url).send().await;
     let answer = match asked {
         Ok(answer) => answer,
-        Err(error) => {
-            let why = if error.is_timeout() {
-                "no answer within 5 s".to_owned()
-            } else {
-                root_cause(&error.without_url())
-            };
-            return bad(
-                CHECK,
-                format!("{url} cannot be reached: {why}"),
-                "look at the network, the firewall, and the name server",
-            );
-        }
+        Err(error) => return told(CHECK, &google::unreachable(url, error)),
     };
+    let location = answer.headers().get("location").and_then(|it| it.to_str().ok());
+    if let Some(found) = google::stranger(answer.url(), answer.status().as_u16(), location) {
+        return told(CHECK, &found);
+    }
     let date = answer.headers().get("date").and_then(|it| it.to_str().ok()).and_then(date);
     let Some(date) = date else {
         return ok(CHECK, format!("{url} can be reached; it does not say what time it is"));
@@ -58,6 +53,11 @@ pub async fn reach(app: &App) -> Finding {
     } else {
         ok(CHECK, format!("{url} can be reached, and the clocks agree"))
     }
+}
+
+/// What is in the way, in the words that a run would say it in.
+fn told(check: &'static str, found: &Diagnosis) -> Finding {
+    bad(check, found.to_string(), found.remedy())
 }
 
 fn date(text: &str) -> Option<Timestamp> {

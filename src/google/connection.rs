@@ -11,7 +11,48 @@ use reqwest::Url;
 use rustls::CertificateError;
 
 use super::proxy::{Proxy, proxy_for};
+use crate::contact::clean;
 use crate::sync::diagnosis::{Cause, Diagnosis};
+
+/// What is in the way to this address, where a request to it failed.
+pub fn unreachable(url: &str, error: reqwest::Error) -> Diagnosis {
+    let error = error.without_url();
+    match Url::parse(url) {
+        Ok(url) => Route::to(&url).failed(&error),
+        Err(_) => Diagnosis::fix(
+            Cause::AddressWrong,
+            "the address of Google is none",
+            "check GOOGLE_API_BASE_URL, which is not set for Google itself",
+        ),
+    }
+}
+
+/// What answered in place of Google, told by a status that Google does not answer with: a proxy, or the sign-in
+/// page of a network. `location`: where a redirect leads to.
+pub fn stranger(url: &Url, status: u16, location: Option<&str>) -> Option<Diagnosis> {
+    match status {
+        407 => Some(Route::to(url).proxy_sign_in()),
+        511 => Some(login_page("this network demands a sign-in (511)")),
+        300..=303 | 305 | 307 | 308 => {
+            // Of the address only the host: the rest may hold what is nobody's business.
+            let to = location.and_then(|it| Url::parse(it).ok());
+            let to = to.as_ref().and_then(Url::host_str);
+            let to = to.map_or_else(String::new, |host| format!(" to {}", clean(host, 100)));
+            Some(login_page(&format!("a redirect{to} ({status})")))
+        }
+        _ => None,
+    }
+}
+
+/// A page for people came: something between here and Google wants a person to sign in.
+pub(super) fn login_page(what: &str) -> Diagnosis {
+    Diagnosis::wait(
+        Cause::LoginPage,
+        format!("something other than Google answered: {what}"),
+        "open a web page in a browser on this network and sign in to it if it asks you to; else let this machine \
+         pass the proxy or filter that answers for Google",
+    )
+}
 
 /// Where a request goes, and over which proxy.
 pub(super) struct Route {

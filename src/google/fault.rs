@@ -205,12 +205,13 @@ pub(super) fn retry_info(body: &[u8]) -> Option<Duration> {
         // As protobuf's own JSON never writes it, but some front ends do.
         _ => asked["seconds"].as_f64().or_else(|| asked["seconds"].as_str()?.parse().ok())?,
     };
-    let wait = Duration::try_from_secs_f64(seconds).ok();
-    // So many that they do not fit are a long time, too.
-    Some(
-        wait.unwrap_or(if seconds > 0.0 { RETRY_AFTER_MAX } else { return None })
-            .min(RETRY_AFTER_MAX),
-    )
+    let wait = match Duration::try_from_secs_f64(seconds) {
+        Ok(wait) => wait,
+        // So many that they do not fit are a long time, too.
+        Err(_) if seconds > 0.0 => RETRY_AFTER_MAX,
+        Err(_) => return None,
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// Reads a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3), an hour at most.

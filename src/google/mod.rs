@@ -23,6 +23,7 @@ mod token;
 mod transport;
 mod wire;
 
+pub use connection::{stranger, unreachable};
 pub use oauth::{
     Authorization, OAuth, OAuthError, OAuthOptions, SCOPE, SCOPE_DIRECTORY, Tokens,
     no_refresh_token,

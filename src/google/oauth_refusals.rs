@@ -104,7 +104,13 @@ impl ErrorWire {
             OAuthError::ClientRejected(Diagnosis::fix(cause, what, remedy))
         };
         let passing = |delay, cause, what: &str, remedy: &str| {
-            let diagnosis = Diagnosis::wait(cause, what, remedy);
+            let diagnosis = match stage {
+                // Nothing tries again by itself there.
+                Stage::Consent => {
+                    Diagnosis::fix(cause, what, "begin again at /auth/google in some minutes")
+                }
+                Stage::Code | Stage::Grant => Diagnosis::wait(cause, what, remedy),
+            };
             OAuthError::Transient { delay, retry_after: None, diagnosis }
         };
         match self.finest() {

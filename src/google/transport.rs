@@ -12,8 +12,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, Request, RequestBuilder, Response, Url};
 
-use super::connection::Route;
-use crate::contact::clean;
+use super::connection::{Route, login_page, stranger};
 use crate::outbound::{self, ClientError, ClientOptions};
 use crate::sync::Delay;
 use crate::sync::book::FetchError;
@@ -131,17 +130,6 @@ impl Broken {
         );
         Broken { delay: Delay::Malformed, diagnosis }
     }
-
-    /// A page for people came: something between here and Google wants a person to sign in.
-    fn login_page(what: String) -> Broken {
-        let diagnosis = Diagnosis::wait(
-            Cause::LoginPage,
-            format!("something other than Google answered: {what}"),
-            "open a web page in a browser on this network and sign in to it if it asks you to; else let this \
-             machine pass the proxy or filter that answers for Google",
-        );
-        Broken { delay: Delay::Malformed, diagnosis }
-    }
 }
 
 impl From<Broken> for FetchError {
@@ -167,7 +155,7 @@ async fn bounded(
     limits: &Limits,
     route: &Route,
 ) -> Result<Answer, Broken> {
-    let idle = limits.idle_timeout;
+    let (idle, url) = (limits.idle_timeout, request.url().clone());
     let broke_off = |error: reqwest::Error| Broken::network(route.failed(&error.without_url()));
     let mut response = within(idle, route, "Google said nothing for", client.execute(request))
         .await?
@@ -177,23 +165,20 @@ async fn bounded(
     let json = header(CONTENT_TYPE).is_some_and(is_json);
     let retry_after = header(RETRY_AFTER).map(str::to_owned);
     let date = header(DATE).map(str::to_owned);
-    let redirect = header(LOCATION).and_then(|it| Url::parse(it).ok());
+    let location = header(LOCATION).map(str::to_owned);
     let packed = collect(&mut response, limits, route).await;
     let body = packed.and_then(|packed| unpack(packed, limits.body_max));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
     let is_page = body.trim_ascii_start().starts_with(b"<");
-    match status {
-        407 => Err(Broken::network(route.proxy_sign_in())),
-        511 => Err(Broken::login_page("this network demands a sign-in (511)".to_owned())),
-        300..=303 | 305 | 307 | 308 => {
-            // Of the address only the host: the rest may hold what is nobody's business.
-            let to = redirect.as_ref().and_then(Url::host_str);
-            let to = to.map_or_else(String::new, |host| format!(" to {}", clean(host, 100)));
-            Err(Broken::login_page(format!("a redirect{to} ({status})")))
-        }
-        200 if is_page => Err(Broken::login_page("a web page (200)".to_owned())),
-        _ => Ok(Answer { status, json, retry_after, date, is_page, body }),
+    if let Some(diagnosis) = stranger(&url, status, location.as_deref()) {
+        let delay = if status == 407 { Delay::Network } else { Delay::Malformed };
+        return Err(Broken { delay, diagnosis });
     }
+    if status == 200 && is_page {
+        let diagnosis = login_page("a web page (200)");
+        return Err(Broken { delay: Delay::Malformed, diagnosis });
+    }
+    Ok(Answer { status, json, retry_after, date, is_page, body })
 }
 
 async fn collect(

@@ -55,6 +55,12 @@ pub enum Canned {
     UserRateLimitExceeded,
     /// 403 without details.
     Forbidden,
+    /// 400: the account is of no Workspace domain, so it has no directory.
+    NoDomain,
+    /// 400: the account has no Google Contacts.
+    NoContacts,
+    /// 403: the Cloud project is suspended.
+    ConsumerSuspended,
     Unauthenticated,
     NotFound,
     Gone,
@@ -79,6 +85,9 @@ pub enum Canned {
     InvalidRapt,
     InvalidClient,
     AdminPolicyEnforced,
+    /// The account's Advanced Protection forbids it.
+    PolicyEnforced,
+    AccountDeleted,
     TemporarilyUnavailable,
     InternalFailure,
 }
@@ -98,6 +107,13 @@ impl Canned {
             Canned::Forbidden => {
                 error(403, "The caller does not have permission", "PERMISSION_DENIED", None)
             }
+            Canned::NoDomain => {
+                error(400, "Must be a G Suite domain user.", "FAILED_PRECONDITION", None)
+            }
+            Canned::NoContacts => {
+                error(400, "Precondition check failed.", "FAILED_PRECONDITION", None)
+            }
+            Canned::ConsumerSuspended => consumer_suspended(),
             Canned::Unauthenticated => unauthenticated(),
             Canned::NotFound => not_found(),
             Canned::Gone => {
@@ -146,6 +162,8 @@ impl Canned {
             Canned::AdminPolicyEnforced => {
                 Reply::json(400, json!({ "error": "admin_policy_enforced" }).to_string())
             }
+            Canned::PolicyEnforced => oauth_error(400, "policy_enforced", "Advanced Protection"),
+            Canned::AccountDeleted => oauth_error(400, "invalid_grant", "Account has been deleted"),
             Canned::TemporarilyUnavailable => {
                 oauth_error(503, "temporarily_unavailable", "Try again later")
             }
@@ -303,6 +321,18 @@ fn service_disabled() -> Reply {
         },
     ]);
     error(403, &message, "PERMISSION_DENIED", Some(details))
+}
+
+fn consumer_suspended() -> Reply {
+    let details = json!([{
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "CONSUMER_SUSPENDED",
+        "domain": "googleapis.com",
+        "metadata": { "service": "people.googleapis.com", "consumer": "projects/1234567890" },
+    }]);
+    let message =
+        "Permission denied: Consumer &#39;project_number:1234567890&#39; has been suspended.";
+    error(403, message, "PERMISSION_DENIED", Some(details))
 }
 
 fn old_error() -> Reply {

@@ -125,6 +125,26 @@ impl Store {
         Ok(asked)
     }
 
+    /// Takes back what was given out, for another try: what came from Google could not be finished yet. It is
+    /// then good for as long as at the beginning. `false`: it ended meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be sealed or stored.
+    pub async fn return_consent(&self, state: &str, asked: &SecretString) -> Result<bool, DbError> {
+        const RETURN: &str = "update consent set sealed = $2, expires_at = $3
+            where state = $1 and sealed is null and account is null and problem is null";
+        let tx = self.db.begin_durable().await?;
+        // Nobody changes the key between sealing and storing.
+        tx.alone().await?;
+        let now = tx.now(&*self.clock).await?;
+        let sealed = self.vault.seal(&secrets::consent(state), asked)?;
+        let expires_at: Timestamp = after(now, CONSENT_TIME);
+        let args = [state.into(), sealed.into(), expires_at.into()];
+        let returned = tx.exec(RETURN, &args).await?;
+        tx.commit().await?;
+        Ok(returned > 0)
+    }
+
     /// Notes how a consent ended, for whoever began it elsewhere.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ pub enum Refusal {
     /// This process is shutting down.
     #[error("this server is shutting down")]
     Closing,
-    #[error("the Google account needs to be connected again: {reason}")]
+    #[error("Google cannot be asked for this account: {reason}")]
     NeedsReauth { reason: String },
     /// It is over in seconds.
     #[error("the contacts of this account are being erased; try again in a moment")]

@@ -69,6 +69,16 @@ pub struct GrantFacts {
     pub locked: Option<String>,
 }
 
+impl GrantFacts {
+    /// It works, but ends with its access token: Google gave nothing to renew it with.
+    pub fn lacks_refresh_token(&self) -> bool {
+        !self.has_refresh_token
+            && self.service.is_none()
+            && self.needs_reauth.is_none()
+            && self.locked.is_none()
+    }
+}
+
 /// Tokens to store.
 #[derive(Clone, Debug)]
 pub struct NewTokens {
@@ -197,7 +207,14 @@ impl Store {
             }
         };
         tx.exec(LEARN, &[id.0.into(), google_id.map(ResourceName::as_str).into()]).await?;
-        let (access, refresh) = self.sealed(id, tokens)?;
+        let (access, mut refresh) = self.sealed(id, tokens)?;
+        let mut refresh_expires_at = tokens.refresh_expires_at;
+        if refresh.is_none()
+            && service.is_none()
+            && let Some((kept, end)) = live_refresh_token(&tx, id).await?
+        {
+            (refresh, refresh_expires_at) = (Some(kept), end);
+        }
         tx.exec(
             STORE,
             &[
@@ -205,7 +222,7 @@ impl Store {
                 access.into(),
                 tokens.expires_at.into(),
                 refresh.into(),
-                tokens.refresh_expires_at.into(),
+                refresh_expires_at.into(),
                 tokens.scopes.join(" ").into(),
                 now.into(),
                 google_id.is_some().into(),
@@ -337,6 +354,17 @@ impl Store {
         Ok(saved > 0)
     }
 
+    /// The accounts whose permission works and cannot be renewed, and when it ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unrenewable(&self) -> Result<Vec<(AccountId, Timestamp)>, DbError> {
+        const WITHOUT: &str = "select account, expires_at from oauth_grant
+            where refresh_token is null and needs_reauth_at is null and service_email is null";
+        let rows = self.db.rows(WITHOUT, &[]).await?;
+        rows.iter().map(|row| Ok((AccountId(row.int(0)?), row.time(1)?))).collect()
+    }
+
     /// What somebody should be told now. Of several processes that ask, one is given each notice.
     ///
     /// # Errors
@@ -424,6 +452,19 @@ const GRANT: &str = "
         scopes, connected_at, needs_reauth_at, needs_reauth_reason,
         service_email, service_client_id, service_key_id, service_subject
     from oauth_grant where account = $1";
+
+/// The refresh token of a person's that works as far as is known, sealed as it is, and when it ends. A consent that
+/// brings none keeps that one: Google gives one at the first consent, and may not repeat it.
+async fn live_refresh_token(
+    tx: &Tx,
+    account: AccountId,
+) -> Result<Option<(String, Option<Timestamp>)>, DbError> {
+    const LIVE: &str = "select refresh_token, refresh_expires_at from oauth_grant
+        where account = $1 and refresh_token is not null and needs_reauth_at is null
+            and service_email is null";
+    let Some(row) = tx.row(LIVE, &[account.0.into()]).await? else { return Ok(None) };
+    Ok(Some((row.text(0)?.to_owned(), row.opt_time(1)?)))
+}
 
 /// What a new account will be called.
 async fn name_of_new(tx: &Tx, target: &Target) -> Result<String, ConnectError> {

@@ -1,6 +1,7 @@
 //! What an account may be called, and how it is with it, in one word and one sentence.
 
 use crate::contact::{clean, fold};
+use crate::sync::diagnosis::Diagnosis;
 use crate::sync::words;
 
 /// A name that people gave an account. It can be told from every id.
@@ -122,8 +123,12 @@ impl Condition<'_> {
         match self.state() {
             AccountState::Connected => "connected".to_owned(),
             AccountState::NeedsReauth => {
-                let why = self.dead_because.unwrap_or("the grant is gone");
-                format!("must be connected again at {connect_at}: {why}")
+                let why = self.dead_because.unwrap_or("the permission is gone");
+                // A diagnosis says the way out, which is not for every cause to connect again.
+                match Diagnosis::read(why) {
+                    Some(_) => format!("must be connected again ({connect_at}): {why}"),
+                    None => format!("must be connected again at {connect_at}: {why}"),
+                }
             }
             AccountState::Held => "a sync would delete suspiciously much and waits for a word: \
                 approve or reject it"

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use tracing::info;
 use utoipa::ToSchema;
 
+use crate::connect::AtGoogle;
 use crate::store;
 use crate::sync::AccountId;
 use crate::sync::account::{AccountName, same_name};
@@ -229,7 +230,8 @@ fn found(body: &Map<String, Value>, name: &str) -> String {
 
 /// Disconnect an account from Google
 ///
-/// Its permission is forgotten here, and a sync in progress ends as interrupted. The contacts are kept, or
+/// Its permission is forgotten here, a sync in progress ends as interrupted, and Google is told to end the
+/// permission; the message says whether that succeeded. The contacts are kept, or
 /// erased for good together with what the history tells of them; Google has them still. Erasing waits for
 /// its end, and goes on if the client does not.
 #[utoipa::path(
@@ -251,19 +253,28 @@ pub(crate) async fn disconnect(
 ) -> Result<Json<AccountDone>, Problem> {
     let words = [("keep", false), ("erase", true)];
     let erase = query.one_of("contacts", &words, false)?;
-    let erased_count = disconnect_it(&web, id, erase).await?;
+    let (erased_count, at_google) = disconnect_it(&web, id, erase, true).await?;
     let message = match erase {
         true => "Ringbook forgot the permission and erased the contacts",
         false => "Ringbook forgot the permission; the contacts stay here",
     };
+    let message = match at_google {
+        Some(at_google) => format!("{message}. {}", at_google.in_words()),
+        None => message.to_owned(),
+    };
     let account = read::account(&web.app, &web.out, id).await?;
-    Ok(Json(AccountDone { status: "success", message: message.to_owned(), erased_count, account }))
+    Ok(Json(AccountDone { status: "success", message, erased_count, account }))
 }
 
-/// The same, for the dashboard. Returns how many contacts were erased.
-pub(crate) async fn disconnect_it(web: &Web, id: AccountId, erase: bool) -> Result<u64, Problem> {
+/// The same, for the dashboard. Returns how many contacts were erased, and what became of the permission.
+pub(crate) async fn disconnect_it(
+    web: &Web,
+    id: AccountId,
+    erase: bool,
+    tell_google: bool,
+) -> Result<(u64, Option<AtGoogle>), Problem> {
     let account = row(web, id).await?;
-    Ok(web.app.disconnect(&account, erase).await?)
+    Ok(web.app.disconnect(&account, erase, tell_google).await?)
 }
 
 #[derive(ToSchema)]
@@ -276,8 +287,8 @@ pub(crate) enum KeepWord {
 
 /// Remove an account with all that belongs to it
 ///
-/// Its permission, contacts, history and settings go for good. Google keeps its own; give the permission back
-/// there with `POST /auth/revoke` before.
+/// Its permission, contacts, history and settings go for good. Google keeps its contacts, and is told to end the
+/// permission; where it must not fail, do that with `POST /auth/revoke` before.
 #[utoipa::path(
     delete, path = "/api/accounts/{id}", tag = "accounts", operation_id = "remove_account",
     params(

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tracing::info;
 
+use crate::clock::between;
 use crate::connect::redirect::{self, Verdict};
 use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack, digest};
 use crate::contact::clean;
@@ -25,7 +26,8 @@ use crate::web::origin;
 use crate::web::pages::{Visit, connecting};
 use crate::web::problem::Problem;
 use crate::web::wire::{
-    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody, redirect_problem,
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, ProblemBody,
+    TestedConnection, redirect_problem, unrenewable,
 };
 
 const COOKIE: &str = "ringbook_oauth";
@@ -64,7 +66,25 @@ async fn ask(web: &Web, query: &Query) -> Result<Ask, Problem> {
     };
     let words = [("contacts", false), ("directory", true), ("contacts,directory", true)];
     let directory = query.one_of("scopes", &words, false)?;
-    Ok(Ask { target, directory })
+    let return_to = match query.text("redirect_uri")?.filter(|it| !it.is_empty()) {
+        Some(wanted) => Some(return_to(web, wanted)?),
+        None => None,
+    };
+    Ok(Ask { target, directory, return_to })
+}
+
+/// Where the browser goes on when the account is connected: a path of this server, or a page of an origin that is
+/// configured. Anything else would let a stranger's link lead people away from here.
+fn return_to(web: &Web, wanted: &str) -> Result<String, Problem> {
+    let config = &web.app.config;
+    let own = [Some(&config.google_redirect_uri), config.public_url.as_ref()];
+    let mut known = config.auth_return_origins.clone();
+    known.extend(own.into_iter().flatten().filter_map(|it| redirect::origin(it)));
+    if redirect::may_return_to(wanted, &known) {
+        return Ok(wanted.to_owned());
+    }
+    let allowed = "a path of this server, or a page of an origin in AUTH_RETURN_ORIGINS";
+    Err(Problem::value("redirect_uri", wanted, allowed))
 }
 
 /// The account that is named, by its id or its name; else the first one.
@@ -116,6 +136,7 @@ async fn begin(
         ("account" = Option<String>, Query, min_length = 1, description = "The id or the name of the account to connect again, or `new`. Unless given: the account of that person, else the only one, else a new one"),
         ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "`contacts`, which are always asked for, or `contacts,directory` for the directory of a Workspace domain, too"),
+        ("redirect_uri" = Option<String>, Query, max_length = 2000, description = "Where the browser goes when the account is connected: a path of this server, or a page of an origin in AUTH_RETURN_ORIGINS. Unless given: a page of ours"),
     ),
     responses(
         (status = 200, body = AuthUrl, headers(("set-cookie" = String))),
@@ -144,6 +165,7 @@ pub(crate) async fn url(
         ("account" = Option<String>, Query, min_length = 1, description = "As for `/auth/url`"),
         ("name" = Option<String>, Query, max_length = 100, description = "What a new account is called"),
         ("scopes" = Option<String>, Query, pattern = "^(contacts|directory|contacts,directory)$", description = "As for `/auth/url`"),
+        ("redirect_uri" = Option<String>, Query, max_length = 2000, description = "As for `/auth/url`"),
     ),
     responses(
         (status = 302, description = "To Google",
@@ -212,9 +234,11 @@ pub(crate) async fn google(
         ("state" = Option<String>, Query),
         ("code" = Option<String>, Query),
         ("error" = Option<String>, Query, description = "What Google says instead of a code"),
+        ("again" = Option<String>, Query, description = "Instead of a code: another try with the one that was brought before, where Google had trouble then"),
     ),
     responses(
         (status = 200, description = "Connected; the first sync starts by itself", content((Done = "application/json"), (String = "text/html"))),
+        (status = 302, description = "Connected, and on to the `redirect_uri` that was asked for", headers(("location" = String))),
         (status = 400, description = "Not begun here, or refused", content((ProblemBody = "application/json"), (String = "text/html"))),
         (status = 409, description = "Another Google account", content((ProblemBody = "application/json"), (String = "text/html"))),
         (status = 502, description = "Google refuses the client", content((ProblemBody = "application/json"), (String = "text/html"))),
@@ -231,18 +255,20 @@ pub(crate) async fn callback(
     let brought = async {
         let state = query.text("state")?.unwrap_or_default().to_owned();
         let code = query.text("code")?.filter(|code| !code.is_empty());
-        let answer = match (query.text("error")?, code) {
-            (Some(error), _) => Err(error.to_owned()),
-            (None, Some(code)) => Ok(code.into()),
+        let is_again = query.text("again")?.is_some();
+        let back = match (query.text("error")?, code) {
+            (Some(error), _) => WayBack { state, answer: Err(error.to_owned()) },
+            (None, Some(code)) => WayBack { state, answer: Ok(code.into()) },
+            (None, None) if is_again => WayBack::again(state),
             (None, None) => return Err(Problem::new(StatusCode::BAD_REQUEST, CUT_OFF)),
         };
         let browser = cookie(&headers).map(digest);
         let bringer = Bringer::Browser(browser.as_deref());
-        come_back(&web, &WayBack { state, answer }, bringer).await
+        come_back(&web, &back, bringer).await
     };
     let brought = brought.await;
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
-    let name = brought.as_ref().ok().map(|it| it.name.as_str());
+    let name = brought.as_ref().ok().map(|it| it.account.name.as_str());
     note_about(&web, &guest, &actor(&guest), "connect at Google", name.is_some(), name).await;
     let mut response = told(&web, brought, visit, caller.wants_html).await;
     // The address holds the code, and no log of a proxy should have it once more.
@@ -284,6 +310,11 @@ pub(crate) async fn paste(
         Some(back) => come_back(&web, &back, Bringer::Trusted).await,
         None => Err(Problem::new(StatusCode::BAD_REQUEST, wanted)),
     };
+    // A program is not sent anywhere.
+    let brought = brought.map(|it| match caller.wants_html {
+        true => it,
+        false => Connected { return_to: None, ..it },
+    });
     Ok(told(&web, brought, visit, caller.wants_html).await)
 }
 
@@ -292,39 +323,68 @@ const CUT_OFF: &str = "there is no answer from Google in this address: either it
 
 async fn told(
     web: &Web,
-    brought: Result<Account, Problem>,
+    brought: Result<Connected, Problem>,
     visit: Visit,
     wants_html: bool,
 ) -> Response {
     match brought {
-        Ok(account) if wants_html => connecting::connected(web, visit, &account).await,
-        Ok(account) => {
-            let name = account.name;
-            let message = format!(
-                "The Google account is connected as {name}, and its contacts are being fetched."
-            );
+        Ok(Connected { return_to: Some(to), .. }) if HeaderValue::try_from(&to).is_ok() => {
+            (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
+        }
+        Ok(it) if wants_html => connecting::connected(web, visit, &it.account, it.again).await,
+        Ok(it) => {
+            let (name, again) = (&it.account.name, it.again);
+            let fetched = if again { "" } else { ", and its contacts are being fetched" };
+            let mut message = format!("The Google account is connected as {name}{fetched}.");
+            if let Some(warning) = warning(web, &it.account).await {
+                message.push_str(&format!(" But {warning}"));
+            }
             Json(Done::because(message)).into_response()
         }
         Err(problem) if !wants_html => problem.into_response(),
         Err(problem) => {
+            // A state of ours, which needs no escapes in an address.
+            let again = problem.text("again");
+            let again = again.map(|state| format!("/auth/callback?state={state}&again=1"));
             let title = connecting::NOT_CONNECTED;
-            connecting::told(visit, problem.status, title, vec![problem.detail])
+            connecting::told_with(visit, problem.status, title, vec![problem.detail], again)
         }
     }
 }
 
+/// What is to be known of a permission that was just given: it cannot be renewed.
+pub(crate) async fn warning(web: &Web, account: &Account) -> Option<String> {
+    // It is connected also when this cannot be told.
+    let grant = web.app.store.grant_facts(account.id).await.ok().flatten()?;
+    unrenewable(&web.out, grant.lacks_refresh_token().then_some(grant.expires_at))
+}
+
+/// What came of a way back.
+struct Connected {
+    account: Account,
+    /// It was connected before, and only looked at again.
+    again: bool,
+    return_to: Option<String>,
+}
+
 /// Returns the account that was connected.
-async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<Account, Problem> {
-    let brought = web.app.connector.come_back(back, bringer).await;
-    let account = brought.map_err(|problem| match problem {
+async fn come_back(web: &Web, back: &WayBack, bringer: Bringer<'_>) -> Result<Connected, Problem> {
+    let brought = web.app.connector.arrive(back, bringer).await;
+    let arrival = brought.map_err(|problem| match problem {
         // What is refused here was refused to this person at Google's page, not to a program.
         ConnectProblem::Refused(detail) => Problem::new(StatusCode::BAD_REQUEST, detail),
+        ConnectProblem::Unfinished(_) => Problem::from(problem).with("again", &back.state),
         other => other.into(),
     })?;
-    info!(account = account.0, "account {} was connected", account.0);
-    web.app.welcome(account).await;
+    let account = arrival.account;
+    if !arrival.again {
+        info!(account = account.0, "account {} was connected", account.0);
+        web.app.welcome(account).await;
+    }
     let found = web.app.store.account(account).await?;
-    found.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the account was removed meanwhile"))
+    let found = found
+        .ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the account was removed meanwhile"));
+    Ok(Connected { account: found?, again: arrival.again, return_to: arrival.return_to })
 }
 
 /// The OAuth client in whose name people are asked
@@ -448,9 +508,39 @@ pub(crate) async fn status(
 }
 
 async fn connected(web: &Web, query: &Query) -> Result<Account, Problem> {
-    let account = meant(web, query).await?;
-    let account = account.filter(|it| it.grant.is_some());
+    let account = connected_if(web, query).await?;
     account.ok_or_else(|| ConnectProblem::NotConnected.into())
+}
+
+/// The account that is named, if it has a permission.
+async fn connected_if(web: &Web, query: &Query) -> Result<Option<Account>, Problem> {
+    Ok(meant(web, query).await?.filter(|it| it.grant.is_some()))
+}
+
+const NOTHING_CONNECTED: &str = "No Google account is connected, so there is nothing to give back";
+
+/// Ask Google who answers
+///
+/// The connection to Google from here to its end: the network, the permission, and the People API.
+#[utoipa::path(
+    get, path = "/api/test-connection", tag = "auth", operation_id = "test_connection",
+    params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
+    responses(
+        (status = 200, body = TestedConnection),
+        (status = 401, body = ProblemBody, description = "Not connected, or not any more"),
+        (status = 404, body = ProblemBody),
+        (status = 502, body = ProblemBody, description = "Google refuses, for a reason that a person must fix"),
+    ),
+)]
+pub(crate) async fn test_connection(
+    State(web): State<Web>,
+    query: Query,
+) -> Result<Json<TestedConnection>, Problem> {
+    let account = connected(&web, &query).await?;
+    let begun = web.now();
+    let google_id = web.app.connector.who_answers(&account).await?;
+    let elapsed = between(begun, web.now());
+    Ok(Json(TestedConnection::of(&web.out, &account, google_id.as_ref(), elapsed)))
 }
 
 /// Renew the access token now
@@ -477,38 +567,43 @@ pub(crate) async fn refresh(State(web): State<Web>, query: Query) -> Result<Json
     post, path = "/auth/revoke", tag = "auth", operation_id = "auth_revoke",
     params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses(
-        (status = 200, body = Done),
-        (status = 401, body = ProblemBody, description = "Not connected"),
+        (status = 200, body = Done, description = "`success` is false where nothing was connected"),
         (status = 404, body = ProblemBody),
         (status = 502, body = ProblemBody, description = "Google refuses the client"),
     ),
 )]
 pub(crate) async fn revoke(State(web): State<Web>, query: Query) -> Result<Json<Done>, Problem> {
-    let account = connected(&web, &query).await?;
+    let Some(account) = connected_if(&web, &query).await? else {
+        return Ok(Json(Done::nothing(NOTHING_CONNECTED)));
+    };
     web.app.connector.revoke(&account).await?;
     info!(account = account.id.0, "the permission of account {} was given back", account.id.0);
     Ok(Json(Done::because("The permission was given back to Google; the contacts stay here")))
 }
 
-/// Forget the permission here
+/// Forget the permission here, and tell Google to end it
 ///
-/// Google still has it; the contacts stay.
+/// The contacts stay. It is forgotten also when Google cannot be told; the message says which.
 #[utoipa::path(
     post, path = "/auth/disconnect", tag = "auth", operation_id = "auth_disconnect",
     params(("account" = Option<String>, Query, min_length = 1, max_length = 100, description = "Its id or its name; the first one unless named")),
     responses(
-        (status = 200, body = Done),
-        (status = 401, body = ProblemBody, description = "Not connected"),
+        (status = 200, body = Done, description = "`success` is false where nothing was connected"),
         (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "It uses the permission of another account"),
     ),
 )]
 pub(crate) async fn disconnect(
     State(web): State<Web>,
     query: Query,
 ) -> Result<Json<Done>, Problem> {
-    let account = connected(&web, &query).await?;
-    web.app.disconnect(&account, false).await?;
-    Ok(Json(Done::because("Ringbook forgot the permission; the contacts stay here")))
+    let Some(account) = connected_if(&web, &query).await? else {
+        return Ok(Json(Done::nothing(NOTHING_CONNECTED)));
+    };
+    let (_, at_google) = web.app.disconnect(&account, false, true).await?;
+    let at_google = at_google.map_or_else(String::new, |it| format!(" {}", it.in_words()));
+    let message = format!("Ringbook forgot the permission; the contacts stay here.{at_google}");
+    Ok(Json(Done::because(message)))
 }
 
 #[cfg(test)]

@@ -204,6 +204,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(auth::paste))
         .routes(routes!(auth::client, auth::put_client, auth::delete_client))
         .routes(routes!(auth::status))
+        .routes(routes!(auth::test_connection))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::revoke))
         .routes(routes!(auth::disconnect))

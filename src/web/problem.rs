@@ -69,6 +69,11 @@ impl Problem {
         self
     }
 
+    /// A field that goes with it, where it is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).and_then(Value::as_str)
+    }
+
     /// Somebody else is at it: who, and since when in the configured zone. `then` is what to do about it.
     fn busy(out: &Outward, holder: &Holder, then: &str) -> Problem {
         let since = out.time(holder.since);
@@ -154,9 +159,9 @@ impl From<ConnectProblem> for Problem {
             | ConnectProblem::Conflict(_) => Problem::new(StatusCode::CONFLICT, detail),
             ConnectProblem::Unusable(_) => Problem::unreadable(detail),
             ConnectProblem::Misconfigured(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
-            ConnectProblem::NotConfigured | ConnectProblem::Unavailable(_) => {
-                Problem::later(detail, wait)
-            }
+            ConnectProblem::NotConfigured
+            | ConnectProblem::Unavailable(_)
+            | ConnectProblem::Unfinished(_) => Problem::later(detail, wait),
             ConnectProblem::Db(problem) => problem.into(),
         }
     }

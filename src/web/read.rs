@@ -28,6 +28,7 @@ pub const SEARCHED_MAX: usize = 200;
 pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbError> {
     let now = app.clock.now();
     let mut sights = Vec::with_capacity(accounts.len());
+    let unrenewable = app.store.unrenewable().await?;
     for account in accounts {
         let open =
             account.latest_run.as_ref().filter(|run| run.outcome.is_none()).map(|run| run.id);
@@ -37,7 +38,9 @@ pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbE
         };
         let next_due = app.supervisor.next_due(&account, now).map(|due| due.at);
         let configured = app.can_speak_for(&account).await?;
-        sights.push(Sight { account, running, next_due, configured });
+        let giver = account.grant_of.unwrap_or(account.id);
+        let unrenewable = unrenewable.iter().find(|(of, _)| *of == giver).map(|(_, end)| *end);
+        sights.push(Sight { account, running, next_due, configured, unrenewable });
     }
     Ok(sights)
 }

@@ -199,7 +199,7 @@ async fn what_the_people_api_answers_has_the_way_out_of_whoever_can_change_it() 
             old(403, "The domain administrators have disabled Drive apps.", "domainPolicy"),
             "misconfigured",
             "blocked_by_administrator",
-            &["App access", "trust"],
+            &["Manage app access", "trust"],
             &[RECONNECT],
         ),
         (
@@ -711,7 +711,7 @@ async fn what_google_says_at_the_consent_page_and_to_a_code_has_the_right_way_ou
             vec!["add exactly this address", "Authorized redirect URIs"],
         ),
         ("invalid_request", "request_refused", vec!["docs/connecting-google.md"]),
-        ("server_error", "google_failing", vec!["tries again"]),
+        ("server_error", "google_failing", vec!["begin again at /auth/google in some minutes"]),
         ("temporarily_unavailable", "google_failing", vec![]),
         ("interaction_required", "person_needed", vec![RECONNECT]),
         ("x\u{7}y", "request_refused", vec!["`xy`"]),
@@ -736,5 +736,14 @@ async fn what_google_says_at_the_consent_page_and_to_a_code_has_the_right_way_ou
         assert_eq!(Diagnosis::read(&text).unwrap().cause.as_str(), "code_spent", "{text}");
         assert!(text.contains(says) && text.contains("begin again at /auth/google"), "{text}");
         assert!(!text.contains(RECONNECT), "{text}");
+    }
+}
+
+#[test]
+fn each_cause_is_explained() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/messages.md"));
+    let page = page.unwrap();
+    for cause in ringbook::sync::diagnosis::Cause::ALL {
+        assert!(page.contains(&format!("`{cause}`")), "docs/messages.md lacks `{cause}`");
     }
 }

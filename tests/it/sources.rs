@@ -470,7 +470,8 @@ on_both! {
         assert!(world.app.store.grant(world.account).await.unwrap().unwrap().service.is_none());
         enter(&world, EMAIL).await.unwrap();
         let account = world.status().await;
-        assert!(world.app.connector.disconnect(&account).await.unwrap());
+        let at_google = world.app.connector.disconnect(&account).await.unwrap();
+        assert_eq!(at_google, Some(ringbook::connect::AtGoogle::ServiceAccount));
         assert!(world.app.store.secret(&key).await.unwrap().is_none());
         assert!(matches!(world.start(None).await, Err(Refusal::NotConnected)));
     }

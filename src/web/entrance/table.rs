@@ -70,6 +70,8 @@ pub const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/accounts/{id}", Read),
     ("GET", "/api/accounts/{id}/labels", Read),
     ("GET", "/auth/status", Read),
+    // It asks Google with the account's permission, and changes nothing.
+    ("GET", "/api/test-connection", Read),
     ("GET", "/", Read),
     ("GET", "/history", Read),
     ("GET", "/runs/{id}", Read),

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use crate::store::Account;
 use crate::web::Web;
+use crate::web::auth::warning as unrenewable;
 use crate::web::pages::accounts::path_of;
 use crate::web::pages::language::said;
 use crate::web::pages::{Place, Visit, page};
@@ -48,10 +49,24 @@ pub(crate) fn told(
     title: &'static str,
     words: Vec<String>,
 ) -> Response {
+    told_with(visit, status, title, words, None)
+}
+
+/// The same. `again`: where the same can be tried once more.
+pub(crate) fn told_with(
+    visit: Visit,
+    status: StatusCode,
+    title: &'static str,
+    words: Vec<String>,
+    again: Option<String>,
+) -> Response {
     let (here, good, title) = (Place::Nowhere, status.is_success(), visit.say(title));
     let mut ways = vec![("/".to_owned(), visit.say("Overview"))];
     if visit.may_administer() {
         ways.insert(0, ("/accounts/connect".to_owned(), visit.say("Back to the steps")));
+    }
+    if let Some(again) = again {
+        ways.insert(0, (again, visit.say("Try again")));
     }
     let visit = without_code(visit);
     let mut response = page(&Told { visit, here, good, title, words, warning: None, ways });
@@ -60,12 +75,16 @@ pub(crate) fn told(
 }
 
 /// The account is connected: where its first sync can be watched, and what is to be known of the permission.
-pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account) -> Response {
+/// `again`: it was before, and the address was only opened once more.
+pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account, again: bool) -> Response {
     let language = visit.language;
-    let message = language.fill(
-        "The Google account is connected as {}, and its contacts are being fetched.",
-        &[&account.name],
-    );
+    let message = match again {
+        true => language.fill("The Google account is connected as {}.", &[&account.name]),
+        false => language.fill(
+            "The Google account is connected as {}, and its contacts are being fetched.",
+            &[&account.name],
+        ),
+    };
     // It is connected also when this cannot be told.
     let grant = web.app.store.grant_facts(account.id).await.ok().flatten();
     let warning = grant.and_then(|it| it.refresh_expires_at).map(|end| {
@@ -74,6 +93,10 @@ pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account) -> Res
             &[&language.relative(end, visit.now), &visit.in_full(&end)],
         )
     });
+    let warning = match warning {
+        None => unrenewable(web, account).await,
+        some => some,
+    };
     let mut ways = vec![("/".to_owned(), visit.say("Watch the first sync"))];
     if visit.may_administer() {
         ways.push((path_of(web, account), visit.say("To the account")));

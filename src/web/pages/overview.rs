@@ -16,7 +16,7 @@ use crate::web::pages::size::SizeChart;
 use crate::web::pages::timeline::reason;
 use crate::web::pages::{Moment, Place, Visit, page};
 use crate::web::problem::Problem;
-use crate::web::wire::{Picture, Sight};
+use crate::web::wire::{Picture, Sight, unrenewable};
 use crate::web::{Web, read};
 
 /// So many runs are drawn.
@@ -302,9 +302,17 @@ async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Tr
         return Ok(None);
     }
     let grant = web.app.store.grant_facts(account.id).await?;
-    let Some(end) = grant.and_then(|it| it.refresh_expires_at) else { return Ok(None) };
     let language = visit.language;
     let way = || (path_of(web, account), language.say("Connect again"));
+    if let Some(grant) = grant.as_ref().filter(|it| it.lacks_refresh_token()) {
+        return Ok(Some(Trouble {
+            tone: Tone::Warn,
+            what: language.fill("The permission of {} cannot be renewed", &[&account.name]),
+            detail: unrenewable(&web.out, Some(grant.expires_at)).unwrap_or_default(),
+            way: visit.may_administer().then(way),
+        }));
+    }
+    let Some(end) = grant.and_then(|it| it.refresh_expires_at) else { return Ok(None) };
     // One that is over is told by Google's refusal.
     let soon = end > visit.now && end <= after(visit.now, ENDING_SOON);
     Ok(soon.then(|| Trouble {

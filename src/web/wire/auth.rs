@@ -1,12 +1,15 @@
 //! Google's permission.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::connect::redirect::{Judgement, Verdict};
-use crate::connect::{ClientOrigin, OAuthClient, reads_directory};
-use crate::store::GrantFacts;
+use crate::connect::{ClientOrigin, OAuthClient, no_refresh_token, reads_directory};
+use crate::contact::ResourceName;
+use crate::store::{Account, GrantFacts};
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
 
@@ -23,8 +26,10 @@ pub struct AuthStatus {
     pub authenticated: bool,
     /// Google's permission is stored here.
     pub has_token_file: bool,
+    /// Google can be asked: the access token is good, or is renewed when it is needed.
     pub credentials_valid: bool,
-    /// The access token is over; it is renewed by itself while there is a refresh token.
+    /// The permission is over and cannot be renewed. An access token alone that is over is renewed by itself
+    /// when it is needed.
     pub credentials_expired: bool,
     pub has_refresh_token: bool,
     pub scopes: Vec<String>,
@@ -50,6 +55,8 @@ pub struct AuthStatus {
     /// What Google will say against the redirect address, and what to do, before anybody leaves for its
     /// page. Null where that is not known, as in the list of accounts.
     pub redirect_problem: Option<String>,
+    /// The permission cannot be renewed, and ends soon: with the way out.
+    pub warning: Option<String>,
 }
 
 /// The OAuth client that people are asked in the name of. Its secret is never told.
@@ -128,16 +135,19 @@ impl AuthStatus {
                 locked: None,
                 directory: false,
                 redirect_problem: None,
+                warning: None,
             };
         };
         let dead = grant.needs_reauth.as_ref();
         let service = grant.service.as_ref();
         // What a service account needs is minted when it is needed.
-        let expired = service.is_none() && grant.expires_at <= now;
+        let is_over = service.is_none() && grant.expires_at <= now;
         let has_refresh_token = grant.has_refresh_token;
+        let ended = grant.refresh_expires_at.is_some_and(|at| at <= now);
+        let expired = is_over && (!has_refresh_token || ended || !configured);
         let usable = dead.is_none() && grant.locked.is_none();
         AuthStatus {
-            authenticated: usable && (has_refresh_token || !expired),
+            authenticated: usable && !expired,
             has_token_file: true,
             credentials_valid: usable && !expired,
             credentials_expired: expired,
@@ -155,6 +165,7 @@ impl AuthStatus {
             locked: grant.locked.clone(),
             directory: reads_directory(&grant.scopes),
             redirect_problem: None,
+            warning: unrenewable(out, grant.lacks_refresh_token().then_some(grant.expires_at)),
         }
     }
 }
@@ -166,7 +177,44 @@ pub fn redirect_problem(judgement: &Judgement) -> Option<String> {
         .then(|| format!("{}{}", judgement.message, way_out.collect::<String>()))
 }
 
-/// Something was done.
+/// What is to be said of a permission that cannot be renewed. `end`: when it ends, if it is such a one.
+pub fn unrenewable(out: &Outward, end: Option<Timestamp>) -> Option<String> {
+    end.map(|end| no_refresh_token(Some(&out.time(end).0)).to_string())
+}
+
+/// Google answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TestedConnection {
+    /// Always `success`: everything else is an error.
+    pub status: &'static str,
+    pub message: String,
+    pub account_id: Id,
+    pub account: String,
+    /// Who answered, where Google says so.
+    pub google_id: Option<String>,
+    pub elapsed_ms: u64,
+}
+
+impl TestedConnection {
+    pub fn of(
+        out: &Outward,
+        account: &Account,
+        google_id: Option<&ResourceName>,
+        elapsed: Duration,
+    ) -> TestedConnection {
+        let who = google_id.map_or_else(String::new, |id| format!(" as {id}"));
+        TestedConnection {
+            status: "success",
+            message: format!("Google answers for `{}`{who}", account.name),
+            account_id: out.account(account.id),
+            account: account.name.clone(),
+            google_id: google_id.map(ToString::to_string),
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Something was done, or there was nothing to do.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Done {
     pub success: bool,
@@ -176,5 +224,10 @@ pub struct Done {
 impl Done {
     pub fn because(message: impl Into<String>) -> Done {
         Done { success: true, message: message.into() }
+    }
+
+    /// There was nothing to do.
+    pub fn nothing(message: impl Into<String>) -> Done {
+        Done { success: false, message: message.into() }
     }
 }

@@ -32,7 +32,8 @@ use crate::sync::{AccountId, RunId};
 
 pub use accounts::{Account, AccountCounts, AccountDone, Accounts, Label, Labels, connect_url};
 pub use auth::{
-    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, redirect_problem,
+    AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, TestedConnection,
+    redirect_problem, unrenewable,
 };
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
 pub use contact::{

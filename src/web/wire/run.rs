@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::clock::between;
 use crate::store::{RunCounts, RunRow};
+use crate::sync::diagnosis::DiagnosisParts;
 use crate::sync::schedule::FullReason;
 use crate::sync::{AccountId, Delay, FailureCode, Kind, Outcome, Phase, Trigger, words};
 use crate::web::wire::{Id, Moment, Outward, SyncState};
@@ -56,6 +57,8 @@ pub struct Run {
     /// Contacts that Google's listing left out and its look-up found. They are kept, and are among the run's
     /// `errors`.
     pub unlisted: u64,
+    /// The same in its parts, where it is about Google.
+    pub diagnosis: Option<DiagnosisParts>,
     pub phase: Phase,
     pub waiting: Option<Waiting>,
     pub pages: u64,
@@ -128,6 +131,7 @@ impl Run {
             error_message: row.error_message.clone(),
             note: row.note.clone(),
             unlisted: row.unlisted,
+            diagnosis: DiagnosisParts::read(row.error_message.as_deref()),
             phase: row.phase,
             waiting: waiting(out, row, now),
             pages,

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use crate::store::{Account, LatestRun};
 use crate::sync::account::AccountState;
+use crate::sync::diagnosis::DiagnosisParts;
 use crate::sync::schedule::FullReason;
 use crate::sync::{Outcome, RunId, words};
 use crate::web::wire::together::worst_state;
-use crate::web::wire::{Id, Moment, Outward, connect_url};
+use crate::web::wire::{Id, Moment, Outward, connect_url, unrenewable};
 
 words! {
     /// How the sync of an account stands.
@@ -34,6 +35,10 @@ pub struct Standing {
     pub error_message: Option<String>,
     /// What is to be told of the last run although it did its work.
     pub note: Option<String>,
+    /// The same in its parts, where it is about Google.
+    pub diagnosis: Option<DiagnosisParts>,
+    /// What will go wrong soon, with the way out: a permission that cannot be renewed.
+    pub warning: Option<String>,
     /// Contacts in the directory.
     pub contact_count: u64,
     pub total_contacts: u64,
@@ -87,6 +92,8 @@ pub struct Sight {
     pub next_due: Option<Timestamp>,
     /// What it takes to ask Google at all is set.
     pub configured: bool,
+    /// When its permission ends, if it cannot be renewed.
+    pub unrenewable: Option<Timestamp>,
 }
 
 impl Sight {
@@ -120,13 +127,16 @@ impl Standing {
             .filter(ended(Outcome::Failed))
             .or(latest.filter(ended(Outcome::Partial)).filter(|run| run.error_code.is_some()));
         let not_before = it.standing.not_before.filter(|at| *at > now);
+        let error_message = failed
+            .and_then(|run| run.error_message.clone())
+            .or_else(|| reauth.map(|it| it.reason.clone()));
         Standing {
             status: sight.state(),
             last_sync_at: out.time_of(it.last_success_at),
             has_sync_token: it.token.is_some(),
-            error_message: failed
-                .and_then(|run| run.error_message.clone())
-                .or_else(|| reauth.map(|it| it.reason.clone())),
+            diagnosis: DiagnosisParts::read(error_message.as_deref()),
+            error_message,
+            warning: unrenewable(out, sight.unrenewable),
             note: it.latest_run.as_ref().and_then(|run| run.note.clone()),
             contact_count: it.counts.live,
             total_contacts: it.counts.live,
@@ -152,6 +162,8 @@ impl Standing {
             has_sync_token: false,
             error_message: None,
             note: None,
+            diagnosis: None,
+            warning: None,
             contact_count: 0,
             total_contacts: 0,
             connected: false,
@@ -214,6 +226,8 @@ impl Standing {
         sum.error_message =
             sum.error_message.or_else(|| all().find_map(|it| it.error_message.clone()));
         sum.note = sum.note.or_else(|| all().find_map(|it| it.note.clone()));
+        sum.diagnosis = DiagnosisParts::read(sum.error_message.as_deref());
+        sum.warning = all().find_map(|it| it.warning.clone());
         sum.needs_reauth = all().any(|it| it.needs_reauth);
         sum.needs_reauth_reason = all().find_map(|it| it.needs_reauth_reason.clone());
         sum.held = all().any(|it| it.held);

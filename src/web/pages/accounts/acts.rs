@@ -114,7 +114,8 @@ pub(super) async fn disconnect(
         if form.flag("revoke", false)? {
             web.app.connector.revoke(account).await?;
         }
-        disconnect_it(&web, account.id, erase).await?;
+        // Whether Google is told was asked on the page.
+        disconnect_it(&web, account.id, erase, false).await?;
         Ok(if erase { "done=erased" } else { "done=disconnected" })
     };
     act(&web, visit, &id, ("disconnect", &["contacts"], &form), acted).await

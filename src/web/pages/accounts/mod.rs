@@ -121,7 +121,7 @@ fn standing(
             said("No OAuth client is set, so Google cannot be asked."),
         ),
         AccountState::Misconfigured => {
-            (Tone::Bad, said("Not set up"), said("Google refuses to answer."))
+            (Tone::Bad, said("Cannot be synced"), said("The last sync failed:"))
         }
         AccountState::Disconnected => {
             let tone = if condition.was_connected { Tone::Bad } else { Tone::Warn };

@@ -2,6 +2,8 @@
 //!
 //! `access` decides and `store` remembers; this is where they meet.
 
+mod origin;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,15 +16,14 @@ use utoipa::ToSchema;
 
 use crate::access::{
     PasswordError, Passwords, Rates, Secret, SecretHash, SetupCode, TOKEN_PREFIX, Throttle,
-    household,
 };
 use crate::clock::{Clock, between};
 use crate::config::{Config, FirstAdmin, FirstProof};
 use crate::contact::clean;
-use crate::store::{
-    Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow, name_key,
-};
+use crate::store::{Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow};
 use crate::tasks;
+
+pub use origin::Origin;
 
 /// How long an answer of the database about access is good for. So long a token that another process has
 /// revoked may still open something.
@@ -101,7 +102,10 @@ pub enum SignInError {
     Wrong,
     #[error("that is not the code that was printed when this server started")]
     WrongCode,
-    #[error("too many wrong guesses; wait {} s", .0.as_secs().max(1))]
+    #[error(
+        "too many wrong guesses; wait {} s, or use a browser that has signed in here before: it need not wait",
+        .0.as_secs().max(1)
+    )]
     Wait(Duration),
     #[error("`name`: allowed are 1 to {NAME_LEN_MAX} characters, none of them a control character")]
     Name,
@@ -125,19 +129,13 @@ impl From<getrandom::Error> for SignInError {
     }
 }
 
-/// Where a request to sign in comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
-    pub address: &'a str,
-    pub agent: &'a str,
-}
-
-impl Origin<'_> {
-    /// What wrong guesses are counted by.
-    fn household(&self) -> String {
-        let address: Result<IpAddr, _> = self.address.parse();
-        address.map_or_else(|_| self.address.to_owned(), |ip| household(ip).to_string())
-    }
+/// Somebody who has just signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub secret: Secret,
+    pub session: SessionRow,
+    /// What their browser is to keep, so that it is known again; `None` if it has it already.
+    pub browser: Option<Secret>,
 }
 
 impl Access {
@@ -208,10 +206,9 @@ impl Access {
         name: &str,
         password: &SecretString,
         from: Origin<'_>,
-    ) -> Result<(Secret, SessionRow), SignInError> {
-        let household = from.household();
-        let keys = [household.as_str(), "the set-up code"];
-        self.guess(&keys)?;
+    ) -> Result<SignedIn, SignInError> {
+        let (buckets, _) = from.buckets("the set-up code", None);
+        let guess = self.throttle.guess(&buckets, self.clock.now()).map_err(SignInError::Wait)?;
         let right = {
             let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
             setup.as_ref().is_some_and(|known| known.is(code))
@@ -219,14 +216,14 @@ impl Access {
         if !right {
             return Err(SignInError::WrongCode);
         }
-        self.throttle.forgive(&keys);
+        self.throttle.forgive(guess);
         let name = self::name(name)?;
         let hash = self.passwords.hash(&name, password).await?;
         let person = self.store.add_person(&name, &hash, true).await?;
         let kept = hash;
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.forget();
-        self.begin(&person, &kept, from).await
+        self.begin(&person, &kept, from, false).await
     }
 
     /// Makes the first administrator whom the settings name, where there is none. Returns the name if it did.
@@ -262,9 +259,10 @@ impl Access {
         name: &str,
         password: &SecretString,
         from: Origin<'_>,
-    ) -> Result<(Secret, SessionRow), SignInError> {
-        let person = self.prove(name, password, from).await?;
-        self.begin(&person.id, &person.password, from).await
+    ) -> Result<SignedIn, SignInError> {
+        let known = self.known_browser(name, from).await?;
+        let person = self.prove_from(name, password, from, known.as_deref()).await?;
+        self.begin(&person.id, &person.password, from, known.is_some()).await
     }
 
     /// Whether somebody knows their password.
@@ -277,27 +275,44 @@ impl Access {
         password: &SecretString,
         from: Origin<'_>,
     ) -> Result<PersonRow, SignInError> {
-        // By what the store compares: else each way of writing one name would be guessed at anew.
-        let named = format!("name {}", name_key(name));
-        let household = from.household();
-        let keys = [household.as_str(), named.as_str()];
-        self.guess(&keys)?;
-        let person = self.store.person_named(name).await?;
-        let kept = person.as_ref().map(|it| it.password.clone());
-        let right = self.passwords.check(kept, password).await?;
-        let person = person.filter(|_| right).ok_or(SignInError::Wrong)?;
-        self.throttle.forgive(&keys);
-        Ok(person)
+        let known = self.known_browser(name, from).await?;
+        self.prove_from(name, password, from, known.as_deref()).await
     }
 
-    /// Counts a guess, unless it has to wait.
-    fn guess(&self, keys: &[&str]) -> Result<(), SignInError> {
-        let now = self.clock.now();
-        if let Some(wait) = self.throttle.wait(keys, now) {
-            return Err(SignInError::Wait(wait));
+    async fn known_browser(&self, name: &str, from: Origin<'_>) -> Result<Option<String>, DbError> {
+        match from.browser {
+            Some(shown) => self.store.known_browser(SecretHash::of(shown), name).await,
+            None => Ok(None),
         }
-        self.throttle.note(keys, now);
-        Ok(())
+    }
+
+    async fn prove_from(
+        &self,
+        name: &str,
+        password: &SecretString,
+        from: Origin<'_>,
+        known: Option<&str>,
+    ) -> Result<PersonRow, SignInError> {
+        let (buckets, lane) = from.buckets(name, known);
+        let guess = self.throttle.guess(&buckets, self.clock.now()).map_err(SignInError::Wait)?;
+        let checked = async {
+            let person = self.store.person_named(name).await?;
+            let kept = person.as_ref().map(|it| it.password.clone());
+            let right = self.passwords.check(kept, password, lane).await?;
+            Ok::<_, SignInError>(person.filter(|_| right))
+        };
+        match checked.await {
+            Ok(Some(person)) => {
+                self.throttle.forgive(guess);
+                Ok(person)
+            }
+            Ok(None) => Err(SignInError::Wrong),
+            Err(problem) => {
+                // Nobody learned anything from it.
+                self.throttle.take_back(guess);
+                Err(problem)
+            }
+        }
     }
 
     async fn begin(
@@ -305,7 +320,8 @@ impl Access {
         person: &str,
         kept: &str,
         from: Origin<'_>,
-    ) -> Result<(Secret, SessionRow), SignInError> {
+        is_known: bool,
+    ) -> Result<SignedIn, SignInError> {
         let secret = Secret::for_session()?;
         let (idle, begun) = self.since();
         let (address, agent) = (clean(from.address, 100), clean(from.agent, 200));
@@ -316,7 +332,13 @@ impl Access {
             return Err(SignInError::Wrong);
         }
         let session = self.store.session(secret.hash(), idle, begun).await?;
-        Ok((secret, session.ok_or(SignInError::Wrong)?))
+        let session = session.ok_or(SignInError::Wrong)?;
+        let new = if is_known { None } else { Some(Secret::for_session()?) };
+        let shown = new.as_ref().map(Secret::expose).or(from.browser);
+        if let Some(shown) = shown {
+            self.store.remember_browser(SecretHash::of(shown), person).await?;
+        }
+        Ok(SignedIn { secret, session, browser: new })
     }
 
     /// When a session must have been used last, and have begun, to be good now.

@@ -3,6 +3,7 @@
 //!
 //! Everything here decides; who somebody is, is found out where requests come in.
 
+mod common;
 mod host;
 mod password;
 mod rate;
@@ -14,9 +15,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::sync::words;
 
 pub use host::{Host, HostNames, parse_allowed};
-pub use password::{PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
+pub use password::{Lane, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
 pub use rate::Rates;
-pub use throttle::Throttle;
+pub use throttle::{Bucket, Guess, Throttle};
 pub use token::{DEVICE_LEN, Secret, SecretHash, SetupCode, TOKEN_PREFIX};
 
 /// What a request needs.

@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 
 use crate::tasks;
 
+use super::common::is_common;
+
 /// Characters that a password has to have at least (NIST SP 800-63B, 5.1.1.2 asks for 8).
 pub const PASSWORD_LEN_MIN: usize = 10;
 /// Nobody types more, and hashing a book would only keep the machine busy.
@@ -23,14 +25,37 @@ const COST_PASSES_MAX: u32 = 20;
 /// Those that wait for their turn. Whoever comes when it is full is refused.
 const WAITING_MAX: usize = 16;
 
+/// Who has a password checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Strangers,
+    /// Who has proved something already. A flood of strangers does not stand in their way.
+    Known,
+}
+
 /// Hashes and checks passwords, a few at a time.
 #[derive(Debug)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    strangers: Queue,
+    known: Queue,
     /// Of a password that nobody has, to be checked where there is no such person: a stranger must not
     /// learn from the time it takes who exists.
     nobodys: tokio::sync::OnceCell<String>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Queue {
+    fn new(at_once: usize) -> Queue {
+        Queue {
+            turns: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(WAITING_MAX)),
+        }
+    }
 }
 
 /// Why a password could not be taken or checked.
@@ -42,6 +67,10 @@ pub enum PasswordError {
     TooLong,
     #[error("a password cannot be the name of its owner")]
     IsTheName,
+    #[error(
+        "this password is among the first that are tried; take several words that do not belong together"
+    )]
+    Common,
     #[error("too many people sign in at once; try again in a few seconds")]
     Busy,
     #[error("the password could not be hashed")]
@@ -57,8 +86,8 @@ pub enum PasswordError {
 impl Default for Passwords {
     fn default() -> Passwords {
         Passwords {
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-            queue: Arc::new(Semaphore::new(WAITING_MAX)),
+            strangers: Queue::new(AT_ONCE),
+            known: Queue::new(1),
             nobodys: tokio::sync::OnceCell::new(),
         }
     }
@@ -68,7 +97,7 @@ impl Passwords {
     /// What to keep of a new password, as a PHC string.
     ///
     /// # Errors
-    /// When it is too short, too long or the person's own name.
+    /// When it is too short, too long, the person's own name or one of the first that are tried.
     pub async fn hash(&self, name: &str, password: &SecretString) -> Result<String, PasswordError> {
         let text = password.expose_secret();
         match text.chars().count() {
@@ -79,8 +108,15 @@ impl Passwords {
         if text.eq_ignore_ascii_case(name) {
             return Err(PasswordError::IsTheName);
         }
+        if is_common(text, name) {
+            return Err(PasswordError::Common);
+        }
+        self.hash_any(password, Lane::Known).await
+    }
+
+    async fn hash_any(&self, password: &SecretString, lane: Lane) -> Result<String, PasswordError> {
         let password = password.clone();
-        self.work(move || {
+        self.work(lane, move || {
             let hash = Argon2::default().hash_password(password.expose_secret().as_bytes());
             hash.map(|it| it.to_string()).map_err(|_| PasswordError::Broken)
         })
@@ -101,7 +137,8 @@ impl Passwords {
         Ok(hash.to_owned())
     }
 
-    /// Is this the password that was hashed? Takes as long where nobody has one.
+    /// Is this the password that was hashed? Takes as long where nobody has one, and for one that is too long to
+    /// be anybody's.
     ///
     /// # Errors
     /// When too many are being checked already.
@@ -109,17 +146,15 @@ impl Passwords {
         &self,
         kept: Option<String>,
         password: &SecretString,
+        lane: Lane,
     ) -> Result<bool, PasswordError> {
-        if password.expose_secret().len() > 4 * PASSWORD_LEN_MAX {
-            return Ok(false);
-        }
         let exists = kept.is_some();
         // Made for known names, too: else the first unknown one would take twice as long.
         let nobodys = self.nobodys().await?;
         let kept = kept.unwrap_or(nobodys);
         let password = password.clone();
         let right = self
-            .work(move || {
+            .work(lane, move || {
                 let Ok(parsed) = PasswordHash::new(&kept) else { return false };
                 let shown = password.expose_secret().as_bytes();
                 Argon2::default().verify_password(shown, &parsed).is_ok()
@@ -131,17 +166,22 @@ impl Passwords {
     async fn nobodys(&self) -> Result<String, PasswordError> {
         let made = self.nobodys.get_or_try_init(|| async {
             let password = SecretString::from("nobody has this password");
-            self.hash("", &password).await
+            self.hash_any(&password, Lane::Known).await
         });
         made.await.cloned()
     }
 
     async fn work<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| PasswordError::Broken)?;
+        let queue = match lane {
+            Lane::Strangers => &self.strangers,
+            Lane::Known => &self.known,
+        };
+        let _place = queue.places.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
+        let turn = queue.turns.clone().acquire_owned().await.map_err(|_| PasswordError::Broken)?;
         let done = tasks::blocking("hashing a password", move || {
             let _turn = turn;
             work()
@@ -160,11 +200,38 @@ mod tests {
         let secret = |text: &str| SecretString::from(text.to_owned());
         let kept = passwords.hash("Ada", &secret("correct horse")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$") && !kept.contains("correct"));
-        assert!(passwords.check(Some(kept.clone()), &secret("correct horse")).await.unwrap());
+        assert!(
+            passwords
+                .check(Some(kept.clone()), &secret("correct horse"), Lane::Strangers)
+                .await
+                .unwrap()
+        );
         for wrong in ["correct hors", "Correct horse", "", "nobody has this password"] {
-            assert!(!passwords.check(Some(kept.clone()), &secret(wrong)).await.unwrap(), "{wrong}");
+            assert!(
+                !passwords
+                    .check(Some(kept.clone()), &secret(wrong), Lane::Strangers)
+                    .await
+                    .unwrap(),
+                "{wrong}"
+            );
         }
-        assert!(!passwords.check(None, &secret("nobody has this password")).await.unwrap());
+        assert!(
+            !passwords
+                .check(None, &secret("nobody has this password"), Lane::Strangers)
+                .await
+                .unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_far_too_long_takes_its_turn_like_others() {
+        let passwords = Passwords::default();
+        let long = SecretString::from("x".repeat(60_000));
+        // No turn is free, and no place to wait for one: an answer would have come without any work.
+        let _places = passwords.strangers.places.clone().acquire_many_owned(16).await.unwrap();
+        let busy = passwords.check(None, &long, Lane::Strangers).await;
+        assert_eq!(busy, Err(PasswordError::Busy));
+        assert!(!passwords.check(None, &long, Lane::Known).await.unwrap(), "theirs is another");
     }
 
     #[tokio::test]
@@ -179,5 +246,6 @@ mod tests {
             hash("administrator", "Administrator".to_owned()).await,
             PasswordError::IsTheName
         );
+        assert_eq!(hash("Ada", "Password1234".to_owned()).await, PasswordError::Common);
     }
 }

@@ -10,7 +10,8 @@ use crate::clock::between;
 
 /// Seconds' worth of requests that may come at once.
 const BURST: f64 = 5.0;
-/// Askers that are remembered. When there are more, all begin anew: that costs nobody anything.
+/// Askers that are remembered. When more than these ask within seconds, all begin anew: that costs nobody
+/// anything.
 const REMEMBERED: usize = 20_000;
 
 /// A bucket of requests for each asker, which fills up again as time goes by.
@@ -34,7 +35,13 @@ impl<K: Eq + Hash> Rates<K> {
         let full = self.per_second * BURST;
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if of.len() >= REMEMBERED && !of.contains_key(&asker) {
-            of.clear();
+            // A bucket that is full again is like one that was never there.
+            of.retain(|_, (left, at)| {
+                *left + between(*at, now).as_secs_f64() * self.per_second < full
+            });
+            if of.len() >= REMEMBERED {
+                of.clear();
+            }
         }
         let (left, at) = of.entry(asker).or_insert((full, now));
         *left = (*left + between(*at, now).as_secs_f64() * self.per_second).min(full);
@@ -73,5 +80,18 @@ mod tests {
             rates.take(asker, Timestamp::UNIX_EPOCH);
         }
         assert!(rates.of.lock().unwrap().len() <= REMEMBERED);
+    }
+
+    #[test]
+    fn who_asks_too_often_is_not_forgotten_for_those_who_have_been_quiet() {
+        let rates = Rates::new(1);
+        let now = Timestamp::UNIX_EPOCH;
+        for asker in 1..REMEMBERED {
+            rates.take(asker, now);
+        }
+        let later = after(now, Duration::from_secs(60));
+        while rates.take(0, later) {}
+        assert!(rates.take(REMEMBERED, later) && rates.take(REMEMBERED + 1, later));
+        assert!(!rates.take(0, later), "there was room without it");
     }
 }

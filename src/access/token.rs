@@ -50,6 +50,12 @@ impl Secret {
         Ok(Secret(random::<32>()?.into()))
     }
 
+    /// Whether a text has the form of one from [`Secret::for_session`].
+    pub fn is_of_session(text: &str) -> bool {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        text.len() == SESSION_LEN && text.bytes().all(legal)
+    }
+
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -59,6 +65,8 @@ impl Secret {
     }
 }
 
+/// Characters of a session's secret: 32 bytes in base64.
+const SESSION_LEN: usize = 43;
 /// Characters of a device's token.
 pub const DEVICE_LEN: usize = 22;
 
@@ -132,7 +140,9 @@ mod tests {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
         assert!(device.expose().bytes().all(plain));
         assert!(!format!("{program:?} {:?}", program.hash()).contains(&program.expose()[4..]));
-        assert_ne!(Secret::for_session().unwrap().hash(), Secret::for_session().unwrap().hash());
+        let session = Secret::for_session().unwrap();
+        assert!(Secret::is_of_session(session.expose()) && !Secret::is_of_session("x"));
+        assert_ne!(session.hash(), Secret::for_session().unwrap().hash());
     }
 
     #[test]

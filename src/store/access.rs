@@ -154,6 +154,7 @@ impl Store {
         }
         let removed = tx.exec("delete from person where id = $1", &[person.into()]).await?;
         tx.exec("delete from session where person = $1", &[person.into()]).await?;
+        tx.exec("delete from known_browser where person = $1", &[person.into()]).await?;
         tx.commit().await?;
         Ok(removed > 0)
     }
@@ -405,7 +406,7 @@ pub fn name_key(name: &str) -> String {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn random_id() -> Result<String, DbError> {
+pub(super) fn random_id() -> Result<String, DbError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| DbError::Pool(format!("no random numbers: {error}")))?;

@@ -58,6 +58,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0013_google_for_good.sql"),
         include_str!("migrations/postgres/0013_google_for_good.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0014_guards.sql"),
+        include_str!("migrations/postgres/0014_guards.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod alarms;
 mod audit;
+mod browsers;
 mod consents;
 mod contacts;
 mod db;
@@ -42,6 +43,7 @@ pub use access::{DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_k
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use alarms::{AlarmEvent, AlarmRow};
 pub use audit::{Act, AuditQuery, AuditRow};
+pub use browsers::BROWSER_KEPT;
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub(crate) use db::blocking;

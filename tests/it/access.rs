@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder};
 use ringbook::access::{Right, Scope, Secret};
-use ringbook::store::{Act, AuditQuery, PeopleError};
+use ringbook::config::Config;
+use ringbook::doorkeeper::{Access, Origin, SignInError};
+use ringbook::store::{Act, AuditQuery, PeopleError, Store};
 use ringbook::web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -14,7 +17,9 @@ use tokio::net::TcpStream;
 
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
-use crate::support::world::World;
+use crate::support::clock::ManualClock;
+use crate::support::vault::vault;
+use crate::support::world::{Database, World};
 
 /// Kinds of callers, each with the highest right that it has.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -609,26 +614,164 @@ async fn the_printed_code_makes_the_first_administrator_and_no_second_one() {
     );
 }
 
+/// Guesses at passwords, from any address of this machine.
+struct Guesser<'a>(&'a TestApp);
+
+impl Guesser<'_> {
+    async fn guess(&self, from: &str, cookie: &str, name: &str, password: &str) -> Answer {
+        let client =
+            Client::builder().local_address(from.parse::<IpAddr>().unwrap()).build().unwrap();
+        let body = json!({"name": name, "password": password}).to_string();
+        let request = client.post(self.0.url("/api/session")).header("cookie", cookie).body(body);
+        let request = request.header("content-type", "application/json");
+        Answer::of(request.send().await.unwrap()).await
+    }
+}
+
+const RIGHT: &str = "correct horse battery";
+
+/// The seconds that a guess has to wait; 0 if it was answered.
+fn wait(answer: &Answer) -> u64 {
+    match answer.status.as_u16() {
+        429 => answer.header("retry-after").parse().unwrap(),
+        _ => 0,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_passwords_have_to_wait_and_an_unknown_name_is_answered_like_a_known_one() {
     let house = House::new().await;
-    let json = [("content-type", "application/json")];
-    let guess = async |name: &str, password: &str| {
-        let body = json!({"name": name, "password": password}).to_string();
-        house.app.send(Method::POST, "/api/session", &json, Some(&body)).await
-    };
-    let known = guess("ada", "wrong password").await;
-    let unknown = guess("nobody", "wrong password").await;
+    let guesser = Guesser(&house.app);
+    let known = guesser.guess(STRANGE, "", "ada", "wrong password").await;
+    let unknown = guesser.guess(STRANGE, "", "nobody", "wrong password").await;
     assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
     assert_eq!(known.status, 401);
-    let mut last = known;
-    for _ in 0..6 {
-        last = guess("ada", "wrong password").await;
+    let mut guesses = 2;
+    while wait(&guesser.guess(STRANGE, "", "ada", "wrong password").await) == 0 {
+        guesses += 1;
+        assert!(guesses < 40, "nobody made it wait");
     }
-    assert_eq!(last.status, 429, "{last:?}");
-    assert!(last.headers.contains_key("retry-after"));
-    // From elsewhere the name is still throttled: the guesser may have many addresses.
-    assert_eq!(guess("ada", "correct horse battery").await.status, 429);
+    assert!(guesses > 5, "a few mistakes are free: {guesses}");
+}
+
+#[tokio::test]
+async fn guesses_from_elsewhere_do_not_lock_an_administrator_out() {
+    // A clock that stands still: nobody's wait is over by itself.
+    let clock = Arc::new(ManualClock::at("2026-03-07T12:00:00Z"));
+    let (url, _folder) = World::fresh_url(Database::Sqlite);
+    let path = url.strip_prefix("sqlite://").unwrap();
+    let store = Store::open_sqlite(path.as_ref(), clock.clone(), vault()).await.unwrap();
+    let access = Access::new(store.clone(), &Config::of(&[]).unwrap());
+    let (right, wrong) = (SecretString::from(RIGHT), SecretString::from("wrong password"));
+    for name in ["ada", "eve"] {
+        let hash = access.hash(name, &right).await.unwrap();
+        store.add_person(name, &hash, false).await.unwrap();
+    }
+    let office = Origin::of("10.0.0.9", "Firefox");
+    let first = access.sign_in("ada", &right, office).await.unwrap();
+    let browser = first.browser.unwrap();
+
+    let mut refused = 0;
+    for number in 0..12 {
+        let from = format!("192.0.2.{number}");
+        let guess = access.sign_in("ada", &wrong, Origin::of(&from, "")).await;
+        refused += u32::from(matches!(guess, Err(SignInError::Wait(_))));
+    }
+    assert_eq!(refused, 6, "a few are free, whatever the address");
+    let stranger = Origin::of("10.0.0.8", "Firefox");
+    let waits =
+        async |from| matches!(access.sign_in("ada", &right, from).await, Err(SignInError::Wait(_)));
+    assert!(waits(stranger).await, "a browser that was never here waits");
+    let made_up = Secret::for_session().unwrap();
+    assert!(waits(Origin { browser: Some(made_up.expose()), ..stranger }).await);
+    let own = Origin { browser: Some(browser.expose()), ..stranger };
+    let again = access.sign_in("ada", &right, own).await.unwrap();
+    assert!(again.browser.is_none(), "it keeps what it has");
+    assert!(!waits(Origin { is_here: true, ..stranger }).await, "this machine");
+    assert!(!waits(Origin { session: Some(&again.session.id), ..stranger }).await);
+
+    // It is worth nothing for another name, and no more than another address in the hands of a thief.
+    for _ in 0..6 {
+        let theirs = access.sign_in("eve", &wrong, own).await;
+        assert!(matches!(theirs, Err(SignInError::Wrong)), "{theirs:?}");
+    }
+    let other = access.sign_in("eve", &right, own).await;
+    assert!(matches!(other, Err(SignInError::Wait(_))), "{other:?}");
+    for _ in 0..6 {
+        access.sign_in("ada", &wrong, own).await.unwrap_err();
+    }
+    assert!(waits(own).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_that_signed_in_is_known_again_and_so_is_this_machine() {
+    let house = House::new().await;
+    let guesser = Guesser(&house.app);
+    let first = guesser.guess("127.0.0.88", "", "ada", RIGHT).await;
+    let known = |answer: &Answer| {
+        let cookies = answer.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        cookies
+            .filter(|it| it.starts_with("ringbook_browser="))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let [cookie] = &known(&first)[..] else { panic!("{first:?}") };
+    for part in ["HttpOnly", "SameSite=Lax", "Max-Age=34560000"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap();
+    for _ in 0..7 {
+        guesser.guess(STRANGE, "", "ada", "wrong password").await;
+    }
+    let again = guesser.guess("127.0.0.88", cookie, "ada", RIGHT).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert!(known(&again).is_empty());
+    assert_eq!(guesser.guess("127.0.0.1", "", "ada", RIGHT).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_that_was_not_checked_is_none() {
+    let house = House::new().await;
+    let guesser = &Guesser(&house.app);
+    // Far more at once than are checked: some are told that there is no time for them.
+    let unchecked = async |round: u8| {
+        let guesses = (1..60).map(|number| async move {
+            let from = format!("127.0.{round}.{number}");
+            let answer = guesser.guess(&from, "", &from, "wrong password").await;
+            (answer.status.as_u16() == 503).then_some(from)
+        });
+        let answers = futures_util::future::join_all(guesses).await;
+        answers.into_iter().flatten().next()
+    };
+    let mut round = 1;
+    let from = loop {
+        match unchecked(round).await {
+            Some(from) => break from,
+            None => round += 1,
+        }
+    };
+    for _ in 0..5 {
+        let next = guesser.guess(&from, "", &from, "wrong password").await;
+        assert_eq!(next.status, 401, "five mistakes are free, and the one before was none");
+    }
+    while wait(&guesser.guess(&from, "", &from, "wrong password").await) == 0 {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passwords_that_are_tried_first_are_not_taken() {
+    let house = House::new().await;
+    let json = [
+        ("cookie", house.cookie.as_str()),
+        ("x-csrf-token", house.csrf.as_str()),
+        ("content-type", "application/json"),
+    ];
+    for password in
+        ["password123", "Passw0rd!!", "1234567890", "qwertyuiop", "aaaaaaaaaaaa", "Grace-1906"]
+    {
+        let body = json!({"name": "grace", "password": password, "current": RIGHT}).to_string();
+        let answer = house.app.send(Method::POST, "/api/people", &json, Some(&body)).await;
+        assert!(answer.refused(422).contains("first that are tried"), "{password}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ pub(crate) mod people;
 mod table;
 pub(crate) mod tokens;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
@@ -17,8 +17,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::access::{Right, SecretHash, Who, household, is_local};
-use crate::store::{Act, DbError};
+use crate::access::{Right, Secret, SecretHash, Who, household, is_local};
+use crate::store::{Act, BROWSER_KEPT, DbError};
 use crate::tasks;
 use crate::web::Web;
 use crate::web::forwarded::was_forwarded;
@@ -49,6 +49,8 @@ pub(crate) struct Guest {
     pub(crate) session: Option<Session>,
     /// A form of ours that has to prove, in its body, that it is one.
     pub(crate) owes_proof: bool,
+    /// They are at this machine, as far as can be told.
+    pub(crate) is_here: bool,
     /// Why somebody in the phones' networks is a stranger all the same.
     why: Option<&'static str>,
     /// Why somebody whom a proxy has signed in may do no more than others.
@@ -85,6 +87,7 @@ impl Guest {
             address,
             session: None,
             owes_proof: false,
+            is_here: false,
             why: None,
             refused: None,
         }
@@ -110,6 +113,10 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
 const COOKIE: &str = "ringbook";
 const COOKIE_SECURE: &str = "__Host-ringbook";
+/// Where a browser keeps that somebody has signed in with it before. It opens nothing.
+const KNOWN: &str = "ringbook_browser";
+const KNOWN_SECURE: &str = "__Host-ringbook_browser";
+
 /// Lets in who may come in, and tells the others why not.
 pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
@@ -275,7 +282,11 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let access = &web.app.access;
     let address = address(parts, web);
     let refused = matches!(named_by_proxy(web, parts), Named::Another).then_some(NOT_NAMED);
-    let guest = |who| Guest { who, refused, ..Guest::stranger_from(address.clone()) };
+    let peer = parts.extensions.get::<Peer>().map(|it| it.0.ip());
+    let is_local = peer.is_some_and(|peer| is_at_machine(web, parts, peer));
+    // Whole networks lead here as well (127.0.0.0/8): who takes another address each time is not told apart.
+    let is_here = is_local && peer.is_some_and(is_usual);
+    let guest = |who| Guest { who, refused, is_here, ..Guest::stranger_from(address.clone()) };
     let found = |who| Ok(Found::Guest(guest(who)));
 
     if parts.extensions.get::<Inside>().is_some() {
@@ -309,8 +320,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     if let Named::Admin(name) = named_by_proxy(web, parts) {
         return found(Who::Person { name });
     }
-    let peer = parts.extensions.get::<Peer>().map(|it| it.0.ip());
-    if peer.is_some_and(|peer| is_here(web, parts, peer)) && !access.has_admin().await? {
+    if is_local && !access.has_admin().await? {
         return found(Who::Local);
     }
     if let Some(why) = somebody_elses_voice(web, parts) {
@@ -334,9 +344,14 @@ fn asks_by_itself(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the request was made on this machine, for this machine.
-fn is_here(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
+fn is_at_machine(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
     let forwarded = somebody_elses_voice(web, parts).is_some() || was_forwarded(&parts.headers);
     is_local(peer, forwarded, hosts::host(&parts.headers).as_ref(), &web.hosts)
+}
+
+/// The addresses that a program at this machine has when it calls `localhost`.
+fn is_usual(peer: IpAddr) -> bool {
+    matches!(peer.to_canonical(), IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST))
 }
 
 /// Why the other end of the connection is not who asks, where it does not say who is: a proxy that is not
@@ -406,6 +421,24 @@ pub(crate) fn cookie(secure: bool, secret: Option<&str>, lasts: Duration) -> Opt
     let seconds = if secret.is_some() { lasts.as_secs() } else { 0 };
     let value = secret.unwrap_or_default();
     HeaderValue::try_from(format!("{name}={value}{flags}; Max-Age={seconds}")).ok()
+}
+
+/// What a browser shows of a sign-in before; `None` where that is nothing of ours.
+pub(crate) fn known_browser(headers: &HeaderMap) -> Option<String> {
+    let cookies = text_of(headers, header::COOKIE.as_str());
+    let pairs = cookies.split(';').filter_map(|it| it.trim().split_once('='));
+    let mut found = pairs.filter(|(name, _)| [KNOWN, KNOWN_SECURE].contains(name));
+    found.find(|(_, value)| Secret::is_of_session(value)).map(|(_, value)| value.to_owned())
+}
+
+/// The cookie by which a browser is known again.
+pub(crate) fn known_cookie(secure: bool, secret: &str) -> Option<HeaderValue> {
+    let (name, flags) = match secure {
+        true => (KNOWN_SECURE, "; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        false => (KNOWN, "; Path=/; HttpOnly; SameSite=Lax"),
+    };
+    let lasts = BROWSER_KEPT.as_secs();
+    HeaderValue::try_from(format!("{name}={secret}{flags}; Max-Age={lasts}")).ok()
 }
 
 fn changes(method: &Method) -> bool {

@@ -9,10 +9,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
-use crate::doorkeeper::{self, Origin, SignInError};
+use crate::doorkeeper::{self, Origin, SignInError, SignedIn};
 use crate::store::{Act, PeopleError, PersonRow, SessionRow};
 use crate::web::Web;
-use crate::web::entrance::{Guest, about, actor, cookie};
+use crate::web::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
 use crate::web::input::{Body, Secured, field, text_of, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{Id, Moment, Outward, ProblemBody};
@@ -135,8 +135,29 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, Problem> {
     let name = field(&body, "name")?;
     let password = SecretString::from(field(&body, "password")?);
-    let (secret, session) = enter(&web, &guest, &headers, &name, &password).await?;
-    welcome(&web, guest, secure, &secret, session).await
+    let signed_in = enter(&web, &guest, &headers, &name, &password).await?;
+    welcome(&web, guest, secure, signed_in).await
+}
+
+/// What a request to sign in shows besides the password.
+struct Asked {
+    agent: String,
+    browser: Option<String>,
+}
+
+impl Asked {
+    fn of(headers: &HeaderMap) -> Asked {
+        let agent = text_of(headers, header::USER_AGENT.as_str());
+        Asked { agent, browser: known_browser(headers) }
+    }
+
+    fn origin<'a>(&'a self, guest: &'a Guest) -> Origin<'a> {
+        Origin {
+            browser: self.browser.as_deref(),
+            is_here: guest.is_here,
+            ..Origin::of(&guest.address, &self.agent)
+        }
+    }
 }
 
 /// Signs in, and writes down how that went.
@@ -146,12 +167,11 @@ pub(crate) async fn enter(
     headers: &HeaderMap,
     name: &str,
     password: &SecretString,
-) -> Result<(Secret, SessionRow), SignInError> {
-    let agent = text_of(headers, header::USER_AGENT.as_str());
-    let origin = Origin { address: &guest.address, agent: &agent };
-    let entered = web.app.access.sign_in(name, password, origin).await;
+) -> Result<SignedIn, SignInError> {
+    let asked = Asked::of(headers);
+    let entered = web.app.access.sign_in(name, password, asked.origin(guest)).await;
     // What was typed as a name may be a password by mistake: only names that are somebody's are written down.
-    let named = entered.as_ref().map_or("somebody", |(_, session)| session.name.as_str());
+    let named = entered.as_ref().map_or("somebody", |it| it.session.name.as_str());
     note(web, guest, named, "sign in", entered.is_ok()).await;
     entered
 }
@@ -164,11 +184,10 @@ pub(crate) async fn found(
     code: &str,
     name: &str,
     password: &SecretString,
-) -> Result<(Secret, SessionRow), SignInError> {
-    let agent = text_of(headers, header::USER_AGENT.as_str());
-    let origin = Origin { address: &guest.address, agent: &agent };
-    let founded = web.app.access.set_up(code, name, password, origin).await;
-    let named = founded.as_ref().map_or("somebody", |(_, session)| session.name.as_str());
+) -> Result<SignedIn, SignInError> {
+    let asked = Asked::of(headers);
+    let founded = web.app.access.set_up(code, name, password, asked.origin(guest)).await;
+    let named = founded.as_ref().map_or("somebody", |it| it.session.name.as_str());
     note(web, guest, named, "set up", founded.is_ok()).await;
     founded
 }
@@ -214,8 +233,7 @@ async fn welcome(
     web: &Web,
     guest: Guest,
     secure: bool,
-    secret: &Secret,
-    session: SessionRow,
+    SignedIn { secret, session, browser }: SignedIn,
 ) -> Result<Response, Problem> {
     let csrf = SecretHash::csrf(secret.expose());
     let guest = Guest {
@@ -224,8 +242,22 @@ async fn welcome(
         ..guest
     };
     let mut response = Json(whoami(web, &guest).await?).into_response();
-    set_cookie(&mut response, web, secure, Some(secret));
+    set_cookies(&mut response, web, secure, &secret, browser.as_ref());
     Ok(response)
+}
+
+/// Signs a browser in, and has it remember that it was here.
+pub(crate) fn set_cookies(
+    response: &mut Response,
+    web: &Web,
+    secure: bool,
+    secret: &Secret,
+    browser: Option<&Secret>,
+) {
+    set_cookie(response, web, secure, Some(secret));
+    if let Some(cookie) = browser.and_then(|it| known_cookie(secure, it.expose())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
 }
 
 pub(crate) fn set_cookie(
@@ -305,8 +337,8 @@ pub(crate) async fn set_up(
 ) -> Result<Response, Problem> {
     let (code, name) = (field(&body, "code")?, field(&body, "name")?);
     let password = SecretString::from(field(&body, "password")?);
-    let (secret, session) = found(&web, &guest, &headers, &code, &name, &password).await?;
-    welcome(&web, guest, secure, &secret, session).await
+    let signed_in = found(&web, &guest, &headers, &code, &name, &password).await?;
+    welcome(&web, guest, secure, signed_in).await
 }
 
 /// Somebody who is signed in.
@@ -510,8 +542,9 @@ pub(crate) async fn prove_it(
     name: &str,
     current: &SecretString,
 ) -> Result<(), Problem> {
-    let agent = text_of(headers, header::USER_AGENT.as_str());
-    let origin = Origin { address: &guest.address, agent: &agent };
+    let asked = Asked::of(headers);
+    let session = guest.session.as_ref().map(|it| it.id.as_str());
+    let origin = Origin { session, ..asked.origin(guest) };
     match web.app.access.prove(name, current, origin).await {
         Ok(_) => Ok(()),
         Err(SignInError::Wrong) => {

@@ -10,7 +10,7 @@ use crate::access::PASSWORD_LEN_MIN;
 use crate::doorkeeper::SignInError;
 use crate::web::Web;
 use crate::web::entrance::Guest;
-use crate::web::entrance::people::{enter, found, leave, set_cookie};
+use crate::web::entrance::people::{enter, found, leave, set_cookie, set_cookies};
 use crate::web::input::{Form, Query, Secured};
 use crate::web::pages::acts::place;
 use crate::web::pages::{Place, Visit, page};
@@ -65,9 +65,9 @@ pub(crate) async fn sign_in(
     let back = place(Some(&back)).to_owned();
     let password = SecretString::from(text("password")?);
     match enter(&web, &guest, &headers, &name, &password).await {
-        Ok((secret, _)) => {
+        Ok(it) => {
             let mut response = Redirect::to(&back).into_response();
-            set_cookie(&mut response, &web, secure, Some(&secret));
+            set_cookies(&mut response, &web, secure, &it.secret, it.browser.as_ref());
             Ok(response)
         }
         Err(problem) => {
@@ -108,9 +108,9 @@ pub(crate) async fn set_up(
     }
     let password = SecretString::from(password);
     match found(&web, &guest, &headers, &code, &name, &password).await {
-        Ok((secret, _)) => {
+        Ok(it) => {
             let mut response = Redirect::to("/").into_response();
-            set_cookie(&mut response, &web, secure, Some(&secret));
+            set_cookies(&mut response, &web, secure, &it.secret, it.browser.as_ref());
             Ok(response)
         }
         Err(problem) => {

@@ -14,7 +14,9 @@ use crate::cli::{Desk, Times, url_at, whoami};
 use crate::clock::after;
 use crate::doorkeeper::{self, SignInError};
 use crate::snippet;
-use crate::store::{Act, AuditQuery, AuditRow, PeopleError};
+use crate::store::{
+    Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken, TokenRow,
+};
 use crate::web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
@@ -31,9 +33,19 @@ pub(crate) enum AdminsCommand {
     /// Print the hash of a password, for ADMIN_PASSWORD_HASH; asks for it
     Hash,
     /// Give somebody another password; asks for it
-    Password { name: String },
-    /// Let somebody administer no longer, and end their sessions
-    Remove { name: String },
+    Password {
+        name: String,
+        /// Revoke the tokens that they made, too
+        #[arg(long)]
+        revoke_tokens: bool,
+    },
+    /// Let somebody administer no longer: end their sessions and revoke the tokens that they made
+    Remove {
+        name: String,
+        /// Leave the tokens that they made as they are
+        #[arg(long)]
+        keep_tokens: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,28 +128,56 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
         Some(AdminsCommand::Add { name }) => {
             let name = doorkeeper::name(&name)?;
             let hash = password(&app, &name).await?;
+            let is_first = !app.store.has_people().await?;
             app.store.add_person(&name, &hash, false).await?;
             note(&app, "admins add", &name).await;
-            done(screen, format!("`{name}` may administer now, and sign in at the dashboard."))
+            let before = if is_first { in_use(&app).await? } else { Vec::new() };
+            let before = match before.is_empty() {
+                true => String::new(),
+                false => format!(
+                    " Tokens that were made before: {}; revoke those that you do not know (`ringbook tokens \
+                     revoke NAME`).",
+                    names(before.iter().map(|it| it.name.as_str()))
+                ),
+            };
+            let text = format!("`{name}` may administer now, and sign in at the dashboard.{before}");
+            done(screen, text)
         }
-        Some(AdminsCommand::Password { name }) => {
+        Some(AdminsCommand::Password { name, revoke_tokens }) => {
             let person = person(&app, &name).await?;
             let hash = password(&app, &person.name).await?;
             app.store.set_password(&person.id, &hash, None).await?;
             note(&app, "admins password", &person.name).await;
-            done(screen, format!("`{}` has another password, and is signed out.", person.name))
+            let tokens = if revoke_tokens {
+                let revoked = app.store.revoke_tokens_of(&person.id).await?;
+                told_revoked(&app, revoked).await
+            } else {
+                let mut made = in_use(&app).await?;
+                made.retain(|it| it.person.as_ref() == Some(&person.id));
+                match made.is_empty() {
+                    true => String::new(),
+                    false => format!(
+                        " Still good are the tokens that they made: {}; `--revoke-tokens` revokes them.",
+                        names(made.iter().map(|it| it.name.as_str()))
+                    ),
+                }
+            };
+            let text = format!("`{}` has another password, and is signed out.{tokens}", person.name);
+            done(screen, text)
         }
-        Some(AdminsCommand::Remove { name }) => {
+        Some(AdminsCommand::Remove { name, keep_tokens }) => {
             let person = person(&app, &name).await?;
-            app.store.remove_person(&person.id, true).await?;
+            let tokens = if keep_tokens { MadeTokens::Keep } else { MadeTokens::Revoke };
+            let revoked = app.store.remove_person(&person.id, true, tokens).await?;
             note(&app, "admins remove", &person.name).await;
+            let tokens = told_revoked(&app, revoked.unwrap_or_default()).await;
             let rest = match app.store.has_people().await? {
                 true => "",
                 false => {
                     " Nobody else does: until somebody is added (`ringbook admins add NAME`), only this machine may."
                 }
             };
-            done(screen, format!("`{}` administers no longer.{rest}", person.name))
+            done(screen, format!("`{}` administers no longer.{tokens}{rest}", person.name))
         }
     }
 }
@@ -153,6 +193,32 @@ async fn hash(screen: Screen) -> Result<Exit, Trouble> {
         screen.remark("In a Docker Compose file, write each $ twice.")?;
     }
     Ok(Exit::Ok)
+}
+
+/// The tokens that open something now.
+async fn in_use(app: &App) -> Result<Vec<TokenRow>, Trouble> {
+    let now = app.clock.now();
+    let mut tokens = app.store.tokens().await?;
+    tokens.retain(|it| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at));
+    Ok(tokens)
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Notes which tokens were revoked along with something else, and says so.
+async fn told_revoked(app: &App, revoked: Vec<RevokedToken>) -> String {
+    for token in &revoked {
+        note_named(app, "tokens revoke", token.id.clone(), Some(token.name.clone())).await;
+    }
+    match revoked.is_empty() {
+        true => String::new(),
+        false => format!(
+            " The tokens that they made are revoked: {}.",
+            names(revoked.iter().map(|it| it.name.as_str()))
+        ),
+    }
 }
 
 async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
@@ -248,7 +314,8 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
             let day = |days: u64| std::time::Duration::from_secs(86_400 * days);
             let expires_at = expires_in_days.map(|days| after(app.clock.now(), day(days)));
             let by = whoami();
-            let row = app.store.add_token(secret.hash(), &name, scope, &by, expires_at).await?;
+            let row =
+                app.store.add_token(secret.hash(), &name, scope, by.as_str(), expires_at).await?;
             note(&app, "tokens add", &row.id).await;
             let token = secret.expose().to_owned();
             if screen.json {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::access::{Scope, SecretHash};
 use crate::store::Store;
-use crate::store::db::{Arg, DbError, Row};
+use crate::store::db::{Arg, DbError, Row, Tx};
 
 /// Somebody who may administer.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct TokenRow {
     pub scope: Scope,
     pub created_at: Timestamp,
     pub created_by: String,
+    /// The id of the person who made it, or whose token it was made with; it ends with them.
+    pub person: Option<String>,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub used_at: Option<Timestamp>,
@@ -54,6 +56,34 @@ pub struct DeviceRow {
     pub seen_at: Option<Timestamp>,
     pub seen_from: Option<String>,
     pub model: Option<String>,
+}
+
+/// Who makes a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker<'a> {
+    pub name: &'a str,
+    /// The id of the person whom it belongs to, if it is one of ours.
+    pub person: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Maker<'a> {
+    fn from(name: &'a str) -> Maker<'a> {
+        Maker { name, person: None }
+    }
+}
+
+/// What becomes of the tokens that a person made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeTokens {
+    Keep,
+    Revoke,
+}
+
+/// A token that was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedToken {
+    pub id: String,
+    pub name: String,
 }
 
 /// Why something about people could not be done.
@@ -137,7 +167,8 @@ impl Store {
         Ok(set > 0)
     }
 
-    /// Removes somebody, with their sessions. `even_the_last` is for whoever sits at the machine.
+    /// Removes somebody, with their sessions, and as wanted with the tokens that they made. Returns those that
+    /// were revoked; `None` if there was no such person. `even_the_last` is for whoever sits at the machine.
     ///
     /// # Errors
     /// When nobody else would be left.
@@ -145,7 +176,8 @@ impl Store {
         &self,
         person: &str,
         even_the_last: bool,
-    ) -> Result<bool, PeopleError> {
+        tokens: MadeTokens,
+    ) -> Result<Option<Vec<RevokedToken>>, PeopleError> {
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let others = "select 1 from person where id <> $1 limit 1";
@@ -155,8 +187,24 @@ impl Store {
         let removed = tx.exec("delete from person where id = $1", &[person.into()]).await?;
         tx.exec("delete from session where person = $1", &[person.into()]).await?;
         tx.exec("delete from known_browser where person = $1", &[person.into()]).await?;
+        let revoked = match tokens {
+            MadeTokens::Revoke => revoke_of(&tx, person, self.clock.now()).await?,
+            MadeTokens::Keep => Vec::new(),
+        };
         tx.commit().await?;
-        Ok(removed > 0)
+        Ok((removed > 0).then_some(revoked))
+    }
+
+    /// Revokes the tokens that a person made, and those that were made with these.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_tokens_of(&self, person: &str) -> Result<Vec<RevokedToken>, DbError> {
+        let tx = self.db.begin_durable().await?;
+        tx.alone().await?;
+        let revoked = revoke_of(&tx, person, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(revoked)
     }
 
     /// Signs somebody in, unless their password is not this one (a PHC string) any more. Sessions that nobody
@@ -246,12 +294,13 @@ impl Store {
         hash: SecretHash,
         name: &str,
         scope: Scope,
-        by: &str,
+        by: impl Into<Maker<'_>>,
         expires_at: Option<Timestamp>,
     ) -> Result<TokenRow, DbError> {
         const ADD: &str = "
-            insert into api_token (id, name, hash, scope, created_at, created_by, expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7)";
+            insert into api_token (id, name, hash, scope, created_at, created_by, expires_at, person)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let by = by.into();
         let id = random_id()?;
         let tx = self.db.begin_durable().await?;
         let created_at = tx.now(&*self.clock).await?;
@@ -263,13 +312,15 @@ impl Store {
                 hash.0[..].into(),
                 scope.as_str().into(),
                 created_at.into(),
-                by.into(),
+                by.name.into(),
                 expires_at.into(),
+                by.person.into(),
             ],
         )
         .await?;
         tx.commit().await?;
-        let (name, created_by) = (name.to_owned(), by.to_owned());
+        let (name, created_by) = (name.to_owned(), by.name.to_owned());
+        let person = by.person.map(str::to_owned);
         let (revoked_at, used_at, used_from) = (None, None, None);
         Ok(TokenRow {
             id,
@@ -277,6 +328,7 @@ impl Store {
             scope,
             created_at,
             created_by,
+            person,
             expires_at,
             revoked_at,
             used_at,
@@ -395,10 +447,28 @@ impl Store {
 
 const TOKENS: &str =
     "select id, name, scope, created_at, created_by, expires_at, revoked_at, used_at,
-    used_from from api_token";
+    used_from, person from api_token";
 const DEVICES: &str =
     "select id, name, created_at, created_by, revoked_at, seen_at, seen_from, model
     from device";
+
+async fn revoke_of(
+    tx: &Tx,
+    person: &str,
+    now: Timestamp,
+) -> Result<Vec<RevokedToken>, DbError> {
+    const LIVE: &str = "
+        select id, name from api_token
+        where person = $1 and revoked_at is null order by created_at desc, id";
+    const REVOKE: &str =
+        "update api_token set revoked_at = $2 where person = $1 and revoked_at is null";
+    let rows = tx.rows(LIVE, &[person.into()]).await?;
+    tx.exec(REVOKE, &[person.into(), now.into()]).await?;
+    let token = |row: &Row| {
+        Ok(RevokedToken { id: row.text(0)?.to_owned(), name: row.text(1)?.to_owned() })
+    };
+    rows.iter().map(token).collect()
+}
 
 /// Two names that a reader takes for one are one.
 pub fn name_key(name: &str) -> String {
@@ -450,6 +520,7 @@ fn token(row: &Row) -> Result<TokenRow, DbError> {
         revoked_at: row.opt_time(6)?,
         used_at: row.opt_time(7)?,
         used_from: row.opt_text(8)?.map(str::to_owned),
+        person: row.opt_text(9)?.map(str::to_owned),
     })
 }
 

@@ -39,7 +39,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{DeviceRow, PeopleError, PersonRow, SessionRow, TokenRow, name_key};
+pub use access::{
+    DeviceRow, MadeTokens, Maker, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow, name_key,
+};
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use alarms::{AlarmEvent, AlarmRow};
 pub use audit::{Act, AuditQuery, AuditRow};

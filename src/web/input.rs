@@ -430,6 +430,14 @@ pub(crate) fn field(body: &Value, name: &str) -> Result<String, Problem> {
     }
 }
 
+/// A text that a body may have.
+pub(crate) fn optional(body: &Value, name: &str) -> Result<Option<String>, Problem> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => field(body, name).map(Some),
+    }
+}
+
 /// Where the connection comes from.
 fn peer(parts: &Parts) -> Option<SocketAddr> {
     parts.extensions.get::<Peer>().map(|it| it.0)

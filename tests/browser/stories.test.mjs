@@ -91,6 +91,7 @@ describe("people", { concurrency: 3 }, () => {
     await page.goto(`${house.url}/access`);
     await page.getByLabel("Name").fill("grace");
     await page.getByLabel(/^Password/).fill("tangerine dream 1");
+    await page.getByLabel("Your own password, once more").fill(ADMIN.password);
     await page.getByRole("button", { name: "Add" }).click();
     await page.getByRole("link", { name: "grace" }).click();
     await page.getByRole("link", { name: "Remove" }).click();

@@ -8,7 +8,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use ringbook::access::{Right, Scope, Secret};
 use ringbook::config::Config;
 use ringbook::doorkeeper::{Access, Origin, SignInError};
-use ringbook::store::{Act, AuditQuery, PeopleError, Store};
+use ringbook::store::{Act, AuditQuery, MadeTokens, Maker, PeopleError, Store};
 use ringbook::web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -589,8 +589,12 @@ async fn the_printed_code_makes_the_first_administrator_and_no_second_one() {
     };
     let code = app.world.app.access.setup_code().unwrap();
     assert_eq!(set_up("AAAA-BBBB-CCCC", "ada").await.status, 401);
+    let secret = Secret::for_program().unwrap();
+    let store = &app.world.app.store;
+    store.add_token(secret.hash(), "from before", Scope::Admin, "nobody", None).await.unwrap();
     let answer = set_up(&code.to_lowercase(), "ada").await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json["tokens_before"][0]["name"], "from before");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     assert!(!cookie.contains("Secure"), "this came by plain HTTP");
@@ -797,7 +801,7 @@ async fn a_new_password_ends_the_other_sessions_and_the_last_administrator_stays
     assert_eq!(weak.status, 422, "{weak:?}");
     let body = r#"{"password":"another horse battery"}"#;
     let unproven = app.send(Method::PUT, &path, &json, Some(body)).await;
-    assert_eq!(unproven.status, 422, "an open browser is not enough: {unproven:?}");
+    assert_eq!(unproven.status, 403, "an open browser is not enough: {unproven:?}");
     let body = r#"{"current":"correct horse battery","password":"another horse battery"}"#;
     assert_eq!(app.send(Method::PUT, &path, &json, Some(body)).await.status, 204);
     let ask = async |cookie: &str| {
@@ -806,6 +810,86 @@ async fn a_new_password_ends_the_other_sessions_and_the_last_administrator_stays
     assert_eq!((ask(&other).await.as_u16(), ask(&house.cookie).await.as_u16()), (401, 200));
     let removed = app.send(Method::DELETE, &format!("/api/people/{id}"), &own, None).await;
     assert_eq!(removed.status, 409, "{removed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_alone_does_not_make_what_outlasts_it() {
+    let house = House::new().await;
+    let app = &house.app;
+    let json = [
+        ("cookie", house.cookie.as_str()),
+        ("x-csrf-token", house.csrf.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let grace = json!({"name": "grace", "password": "another horse battery", "current": RIGHT});
+    let body = grace.to_string();
+    let made = app.send(Method::POST, "/api/people", &json, Some(&body)).await.is(201);
+    let id = made["people"].as_array().unwrap().iter().find(|it| it["name"] == "grace").unwrap()["id"].clone();
+    let hers = format!("/api/people/{}/password", id.as_str().unwrap());
+    for (method, path, body, done) in [
+        (Method::POST, "/api/people", json!({"name": "eve", "password": "yet another battery"}), 201),
+        (Method::POST, "/api/tokens", json!({"name": "x", "scope": "admin"}), 201),
+        (Method::PUT, hers.as_str(), json!({"password": "yet another battery"}), 204),
+    ] {
+        let ask = async |current: Option<&str>| {
+            let mut body = body.clone();
+            if let Some(current) = current {
+                body["current"] = current.into();
+            }
+            app.send(method.clone(), path, &json, Some(&body.to_string())).await.status.as_u16()
+        };
+        assert_eq!(ask(None).await, 403, "{path}");
+        assert_eq!(ask(Some("")).await, 403, "{path}");
+        assert_eq!(ask(Some("wrong password")).await, 401, "{path}");
+        assert_eq!(ask(Some(RIGHT)).await, done, "{path}");
+    }
+    // What reads or syncs, and what is asked with a token, needs no password.
+    let sync = app.send(Method::POST, "/api/tokens", &json, Some(r#"{"name":"x","scope":"sync"}"#));
+    assert_eq!(sync.await.status, 201);
+    let bearer = format!("Bearer {}", house.tokens.last().unwrap().1);
+    let token = [("authorization", bearer.as_str()), json[2]];
+    let admin = r#"{"name":"x","scope":"admin"}"#;
+    assert_eq!(app.send(Method::POST, "/api/tokens", &token, Some(admin)).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_do_not_outlive_the_administrator_who_made_them() {
+    let house = House::new().await;
+    let app = &house.app;
+    let json = [
+        ("cookie", house.cookie.as_str()),
+        ("x-csrf-token", house.csrf.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let add = json!({"name": "grace", "password": "another horse battery", "current": RIGHT}).to_string();
+    let people = app.send(Method::POST, "/api/people", &json, Some(&add)).await.is(201);
+    let people = people["people"].as_array().unwrap().clone();
+    let id = people.iter().find(|it| it["name"] == "grace").unwrap()["id"].as_str().unwrap().to_owned();
+    let signed_in = Guesser(app).guess("127.0.0.1", "", "grace", "another horse battery").await;
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let csrf = signed_in.json["csrf_token"].as_str().unwrap().to_owned();
+    let hers = [("cookie", cookie.as_str()), ("x-csrf-token", csrf.as_str()), json[2]];
+    let admin = json!({"name": "hers", "scope": "admin", "current": "another horse battery"}).to_string();
+    let token = app.send(Method::POST, "/api/tokens", &hers, Some(&admin)).await.is(201);
+    let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+    // Another one, made with the first.
+    let with_token = [("authorization", bearer.as_str()), json[2]];
+    let second = app.send(Method::POST, "/api/tokens", &with_token, Some(r#"{"name":"second"}"#)).await;
+    let second = format!("Bearer {}", second.is(201)["token"].as_str().unwrap());
+    let opens = async |bearer: &str| {
+        app.send(Method::GET, "/api/contacts", &[("authorization", bearer)], None).await.status.as_u16()
+    };
+    assert_eq!((opens(&bearer).await, opens(&second).await), (200, 200));
+    let removed = app.send(Method::DELETE, &format!("/api/people/{id}"), &json, None).await.is(200);
+    let mut names: Vec<&str> =
+        removed["tokens_revoked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["hers", "second"]);
+    assert_eq!((opens(&bearer).await, opens(&second).await), (401, 401));
+    let audit = app.send(Method::GET, "/api/audit", &json, None).await.is(200);
+    let acts = audit["acts"].as_array().unwrap();
+    let told = acts.iter().filter(|it| it["act"] == "tokens revoke" && it["actor"] == "ada").count();
+    assert_eq!(told, 2, "{audit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -965,9 +1049,9 @@ on_both! {
         let twin = store.add_person("ada angstrom", "$two", false).await;
         assert!(matches!(twin, Err(PeopleError::NameTaken)), "{twin:?}");
         assert_eq!(store.person_named("ADA ÅNGSTRÖM").await.unwrap().unwrap().id, ada);
-        let last = store.remove_person(&ada, false).await;
+        let last = store.remove_person(&ada, false, MadeTokens::Revoke).await;
         assert!(matches!(last, Err(PeopleError::TheLast)), "{last:?}");
-        assert!(store.remove_person(&ada, true).await.unwrap());
+        assert!(store.remove_person(&ada, true, MadeTokens::Revoke).await.unwrap().is_some());
         assert!(!store.has_people().await.unwrap());
     }
 
@@ -997,8 +1081,66 @@ on_both! {
         assert!(store.set_password(&ada, "$two", Some(&own)).await.unwrap());
         assert!(store.session(kept, ever, ever).await.unwrap().is_some());
         assert!(store.session(ended, ever, ever).await.unwrap().is_none());
-        store.remove_person(&ada, true).await.unwrap();
+        store.remove_person(&ada, true, MadeTokens::Keep).await.unwrap();
         assert!(store.sessions(ever, ever).await.unwrap().is_empty());
+    }
+
+    async fn what_a_person_made_ends_with_them_unless_told_otherwise(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let ada = store.add_person("ada", "$one", false).await.unwrap();
+        store.add_person("eve", "$one", false).await.unwrap();
+        let make = async |name: &str, person: Option<&str>| {
+            let secret = Secret::for_program().unwrap();
+            let by = Maker { name: "ada", person };
+            store.add_token(secret.hash(), name, Scope::Admin, by, None).await.unwrap();
+        };
+        make("hers", Some(&ada)).await;
+        make("made with hers", Some(&ada)).await;
+        make("of the machine", None).await;
+        let live = async || {
+            let rows = store.tokens().await.unwrap();
+            let mut live: Vec<String> =
+                rows.into_iter().filter(|it| it.revoked_at.is_none()).map(|it| it.name).collect();
+            live.sort();
+            live
+        };
+        assert_eq!(store.revoke_tokens_of(&ada).await.unwrap().len(), 2);
+        assert_eq!(live().await, ["of the machine"]);
+        make("another", Some(&ada)).await;
+        let removed = store.remove_person(&ada, false, MadeTokens::Revoke).await.unwrap().unwrap();
+        assert_eq!(removed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["another"]);
+        assert_eq!(live().await, ["of the machine"]);
+        let bob = store.add_person("bob", "$one", false).await.unwrap();
+        make("his", Some(&bob)).await;
+        let kept = store.remove_person(&bob, false, MadeTokens::Keep).await.unwrap().unwrap();
+        assert!(kept.is_empty());
+        assert_eq!(live().await, ["his", "of the machine"]);
+    }
+
+    async fn a_browser_is_known_by_its_secret_for_its_owner_alone(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let ada = store.add_person("ada", "$one", false).await.unwrap();
+        store.add_person("eve", "$one", false).await.unwrap();
+        let browser = Secret::for_session().unwrap();
+        assert_eq!(store.known_browser(browser.hash(), "ada").await.unwrap(), None);
+        store.remember_browser(browser.hash(), &ada).await.unwrap();
+        let known = store.known_browser(browser.hash(), "ADA").await.unwrap();
+        assert!(known.is_some());
+        store.remember_browser(browser.hash(), &ada).await.unwrap();
+        assert_eq!(store.known_browser(browser.hash(), "ada").await.unwrap(), known);
+        assert_eq!(store.known_browser(browser.hash(), "eve").await.unwrap(), None);
+        // The latest fifty are kept.
+        for _ in 0..50 {
+            store.remember_browser(Secret::for_session().unwrap().hash(), &ada).await.unwrap();
+        }
+        assert_eq!(store.known_browser(browser.hash(), "ada").await.unwrap(), None);
+        let last = Secret::for_session().unwrap();
+        store.remember_browser(last.hash(), &ada).await.unwrap();
+        store.remove_person(&ada, false, MadeTokens::Revoke).await.unwrap();
+        store.add_person("ada", "$two", false).await.unwrap();
+        assert_eq!(store.known_browser(last.hash(), "ada").await.unwrap(), None);
     }
 
     async fn tokens_and_phones_are_known_by_their_hash_until_they_are_revoked(database) {

@@ -78,17 +78,25 @@ async fn people_are_added_given_another_password_and_removed_but_not_the_last() 
     let app = TestApp::new(0).await;
     let ada = Reader::first(&app).await;
     let short =
-        ada.post("/do/access/people/add", &[("name", "Grace"), ("password", "short")]).await;
+        ada.post("/do/access/people/add", &[("name", "Grace"), ("password", "short"), ("current", "correct horse battery")]).await;
     assert_eq!(short.status, 422);
     assert!(
         short.text.contains("at least 10 characters") && short.text.contains("value=\"Grace\"")
     );
     assert!(!short.text.contains("value=\"short\""), "a password is never shown again");
-    let fields = [("name", "Grace"), ("password", "tangerine dream 1")];
+    let unproven =
+        ada.post("/do/access/people/add", &[("name", "Grace"), ("password", "tangerine dream 1")]).await;
+    assert_eq!(unproven.status, 403, "an open browser is not enough");
+    assert!(unproven.text.contains("name=\"current\""), "{}", unproven.text);
+    let proof = ("current", "correct horse battery");
+    let fields = [("name", "Grace"), ("password", "tangerine dream 1"), proof];
     let page = ada.led("/do/access/people/add", &fields).await;
     assert!(page.contains(">Grace</a>"), "{page}");
     let twice = ada
-        .post("/do/access/people/add", &[("name", "grace"), ("password", "tangerine dream 1")])
+        .post(
+            "/do/access/people/add",
+            &[("name", "grace"), ("password", "tangerine dream 1"), proof],
+        )
         .await;
     assert_eq!(twice.status, 409);
 
@@ -101,13 +109,20 @@ async fn people_are_added_given_another_password_and_removed_but_not_the_last() 
     assert_eq!(ada.post(&change, &fields).await.status, 303);
     let hers = ada.id("people", "Grace").await;
     let change = format!("/do/access/people/{hers}/password");
-    assert_eq!(ada.post(&change, &[("password", "a third password")]).await.status, 303);
+    assert_eq!(ada.post(&change, &[("password", "a third password")]).await.status, 403);
+    let proof = ("current", "another password");
+    assert_eq!(ada.post(&change, &[("password", "a third password"), proof]).await.status, 303);
     assert_eq!(grace.get("/access").await.status, 303, "their sessions have ended");
+    let grace = Reader::signed_in(&app, "Grace", "a third password").await;
+    grace.post("/do/access/tokens/add", &[("name", "her program"), ("scope", "read")]).await;
 
     let asked = ada.get(&format!("/access/people/{hers}?ask=remove")).await.text;
     assert!(asked.contains("Let this person administer no longer?"), "{asked}");
+    assert!(asked.contains("her program") && asked.contains("value=\"keep\""), "{asked}");
     let page = ada.led(&format!("/do/access/people/{hers}/remove"), &[]).await;
     assert!(!page.contains(">Grace</a>"), "{page}");
+    let tokens = ada.get("/access/tokens").await.text;
+    assert!(tokens.contains("her program") && tokens.contains("Revoked"), "{tokens}");
     let last = ada.post(&format!("/do/access/people/{own}/remove"), &[]).await;
     assert_eq!(last.status, 409);
     assert!(last.text.contains("the last administrator cannot be removed"), "{}", last.text);

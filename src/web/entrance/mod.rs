@@ -49,6 +49,8 @@ pub(crate) struct Guest {
     pub(crate) session: Option<Session>,
     /// A form of ours that has to prove, in its body, that it is one.
     pub(crate) owes_proof: bool,
+    /// The id of the person who asks, or whose token does: what they make ends with them.
+    pub(crate) person: Option<String>,
     /// They are at this machine, as far as can be told.
     pub(crate) is_here: bool,
     /// Why somebody in the phones' networks is a stranger all the same.
@@ -87,6 +89,7 @@ impl Guest {
             address,
             session: None,
             owes_proof: false,
+            person: None,
             is_here: false,
             why: None,
             refused: None,
@@ -304,7 +307,10 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         && scheme.eq_ignore_ascii_case("bearer")
     {
         return match access.program(token.trim(), &address).await? {
-            Some(token) => found(Who::Program { name: token.name, scope: token.scope }),
+            Some(token) => Ok(Found::Guest(Guest {
+                person: token.person,
+                ..guest(Who::Program { name: token.name, scope: token.scope })
+            })),
             None => Ok(Found::Bad(BAD_TOKEN)),
         };
     }
@@ -314,6 +320,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         let csrf = SecretHash::csrf(&shown);
         return Ok(Found::Guest(Guest {
             session: Some(Session { id: session.id, csrf }),
+            person: Some(session.person),
             ..guest(Who::Person { name: session.name })
         }));
     }

@@ -6,14 +6,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
 use crate::doorkeeper::{self, Origin, SignInError, SignedIn};
-use crate::store::{Act, PeopleError, PersonRow, SessionRow};
+use crate::store::{
+    Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow,
+};
 use crate::web::Web;
+use crate::web::entrance::tokens::Token;
 use crate::web::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
-use crate::web::input::{Body, Secured, field, text_of, uuid};
+use crate::web::input::{Body, Query, Secured, field, optional, text_of, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{Id, Moment, Outward, ProblemBody};
 
@@ -63,6 +67,10 @@ pub(crate) struct Whoami {
     csrf_token: Option<String>,
     /// There is no administrator yet.
     needs_setup: bool,
+    /// Only in the answer of `POST /api/setup`: tokens in use that were made before there was an administrator.
+    /// Revoke those that you do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens_before: Option<Vec<Token>>,
 }
 
 async fn whoami(web: &Web, guest: &Guest) -> Result<Whoami, Problem> {
@@ -87,6 +95,7 @@ async fn whoami(web: &Web, guest: &Guest) -> Result<Whoami, Problem> {
         rights: rights.iter().filter(|it| guest.who.may(it.1)).map(|it| it.0).collect(),
         csrf_token: guest.session.as_ref().map(|it| it.csrf.clone()),
         needs_setup: !web.app.access.has_admin().await?,
+        tokens_before: None,
     })
 }
 
@@ -136,7 +145,7 @@ pub(crate) async fn sign_in(
     let name = field(&body, "name")?;
     let password = SecretString::from(field(&body, "password")?);
     let signed_in = enter(&web, &guest, &headers, &name, &password).await?;
-    welcome(&web, guest, secure, signed_in).await
+    welcome(&web, guest, secure, signed_in, None).await
 }
 
 /// What a request to sign in shows besides the password.
@@ -234,6 +243,7 @@ async fn welcome(
     guest: Guest,
     secure: bool,
     SignedIn { secret, session, browser }: SignedIn,
+    tokens_before: Option<Vec<Token>>,
 ) -> Result<Response, Problem> {
     let csrf = SecretHash::csrf(secret.expose());
     let guest = Guest {
@@ -241,9 +251,18 @@ async fn welcome(
         session: Some(super::Session { id: session.id, csrf }),
         ..guest
     };
-    let mut response = Json(whoami(web, &guest).await?).into_response();
+    let body = Whoami { tokens_before, ..whoami(web, &guest).await? };
+    let mut response = Json(body).into_response();
     set_cookies(&mut response, web, secure, &secret, browser.as_ref());
     Ok(response)
+}
+
+/// The tokens that open something now.
+pub(crate) async fn tokens_in_use(web: &Web) -> Result<Vec<TokenRow>, Problem> {
+    let now = web.now();
+    let mut tokens = web.app.store.tokens().await?;
+    tokens.retain(|it| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at));
+    Ok(tokens)
 }
 
 /// Signs a browser in, and has it remember that it was here.
@@ -338,7 +357,9 @@ pub(crate) async fn set_up(
     let (code, name) = (field(&body, "code")?, field(&body, "name")?);
     let password = SecretString::from(field(&body, "password")?);
     let signed_in = found(&web, &guest, &headers, &code, &name, &password).await?;
-    welcome(&web, guest, secure, signed_in).await
+    let before = tokens_in_use(&web).await?;
+    let before = before.into_iter().map(|it| Token::of(&web.out, it)).collect();
+    welcome(&web, guest, secure, signed_in, Some(before)).await
 }
 
 /// Somebody who is signed in.
@@ -443,11 +464,32 @@ pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem
     Ok(Json(People { people: people.into_iter().map(|it| Person::of(&web.out, it)).collect() }))
 }
 
+/// Somebody who is to administer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewPerson {
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+    /// Your own password, where you are signed in with one.
+    #[schema(max_length = 256, format = Password)]
+    current: Option<String>,
+}
+
 /// Let somebody else administer, too
+///
+/// Takes your own password once more: a session that was stolen must not make itself permanent.
 #[utoipa::path(
-    post, path = "/api/people", tag = "access", request_body = Credentials,
+    post, path = "/api/people", tag = "access", request_body = NewPerson,
     responses(
         (status = 201, body = People),
+        (status = 401, body = ProblemBody, description = "Not signed in, or `current` is wrong"),
+        (status = 403, body = ProblemBody, description = "`current` is missing"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
         (status = 409, body = ProblemBody, description = "There is somebody of that name, or nobody at all yet"),
         (status = 503, body = ProblemBody),
     ),
@@ -455,11 +497,13 @@ pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem
 pub(crate) async fn add(
     State(web): State<Web>,
     guest: Guest,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let name = field(&body, "name")?;
     let password = SecretString::from(field(&body, "password")?);
-    let name = let_administer(&web, &guest, &name, &password).await?;
+    let current = optional(&body, "current")?;
+    let name = let_administer(&web, &guest, &headers, &name, &password, current).await?;
     Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
 }
 
@@ -467,8 +511,10 @@ pub(crate) async fn add(
 pub(crate) async fn let_administer(
     web: &Web,
     guest: &Guest,
+    headers: &HeaderMap,
     name: &str,
     password: &SecretString,
+    current: Option<String>,
 ) -> Result<String, Problem> {
     if guest.who == Who::Local {
         let detail = "the first administrator is made with the code that was printed when this server \
@@ -476,6 +522,7 @@ pub(crate) async fn let_administer(
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     let name = doorkeeper::name(name)?;
+    prove_again(web, guest, headers, current).await?;
     let hash = web.app.access.hash(&name, password).await.map_err(SignInError::from)?;
     web.app.store.add_person(&name, &hash, false).await?;
     web.app.access.forget();
@@ -485,10 +532,12 @@ pub(crate) async fn let_administer(
 /// A new password.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NewPassword {
-    /// The one before: asked for when people change their own, so that an open browser is not enough.
+    /// Your own password until now, where you are signed in with one: an open browser is not enough.
     current: Option<String>,
     #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
+    /// Revoke the tokens that they made, too; false unless given.
+    revoke_tokens: Option<bool>,
 }
 
 /// Give somebody another password
@@ -499,7 +548,9 @@ pub(crate) struct NewPassword {
     params(("id" = String, Path, format = "uuid")),
     responses(
         (status = 204, description = "Changed"),
-        (status = 401, body = ProblemBody, description = "Not signed in, or the password before is wrong"),
+        (status = 200, body = TokensRevoked, description = "Changed, and tokens were revoked"),
+        (status = 401, body = ProblemBody, description = "Not signed in, or `current` is wrong"),
+        (status = 403, body = ProblemBody, description = "`current` is missing"),
         (status = 404, body = ProblemBody),
         (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
         (status = 503, body = ProblemBody),
@@ -511,15 +562,50 @@ pub(crate) async fn password(
     guest: Guest,
     headers: HeaderMap,
     Body(body): Body,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let password = SecretString::from(field(&body, "password")?);
     let person = person(&web, &id).await?;
-    if is_own(&guest, &person.name) {
-        let current = SecretString::from(field(&body, "current")?);
-        prove_it(&web, &guest, &headers, &person.name, &current).await?;
+    let tokens = match body.get("revoke_tokens") {
+        None | Some(Value::Null | Value::Bool(false)) => MadeTokens::Keep,
+        Some(Value::Bool(true)) => MadeTokens::Revoke,
+        Some(other) => {
+            return Err(Problem::value("revoke_tokens", &other.to_string(), "true or false"));
+        }
+    };
+    prove_again(&web, &guest, &headers, optional(&body, "current")?).await?;
+    let revoked = change_password(&web, &guest, &person, &password, tokens).await?;
+    Ok(told_of(revoked))
+}
+
+/// Which tokens were revoked along with what was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokensRevoked {
+    /// By their names.
+    tokens_revoked: Vec<String>,
+}
+
+/// Nothing to say, unless tokens were revoked.
+fn told_of(revoked: Vec<RevokedToken>) -> Response {
+    if revoked.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
     }
-    change_password(&web, &guest, &person, &password).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let tokens_revoked = revoked.into_iter().map(|it| it.name).collect();
+    Json(TokensRevoked { tokens_revoked }).into_response()
+}
+
+/// Writes down which tokens were revoked along with something else.
+async fn note_revoked(web: &Web, guest: &Guest, revoked: &[RevokedToken]) {
+    for token in revoked {
+        let act = Act {
+            actor: actor(guest),
+            address: Some(guest.address.clone()),
+            act: "tokens revoke".to_owned(),
+            subject: Some(token.id.clone()),
+            subject_name: Some(token.name.clone()),
+            succeeded: true,
+        };
+        web.app.access.note(act).await;
+    }
 }
 
 /// The person of this id.
@@ -529,26 +615,32 @@ pub(crate) async fn person(web: &Web, id: &str) -> Result<PersonRow, Problem> {
     person.ok_or_else(|| Problem::missing("person", id))
 }
 
-/// Whether this is who asks, signed in by password: then an open browser is not enough.
+/// Whether this is who asks, signed in by password.
 pub(crate) fn is_own(guest: &Guest, name: &str) -> bool {
     guest.session.is_some() && guest.who.name() == Some(name)
 }
 
-/// Whether somebody knows the password before.
-pub(crate) async fn prove_it(
+/// Asks whoever is signed in for their password once more, before something that would outlast the session:
+/// what an open browser or a stolen cookie can do ends with it. However fresh the session is: it can be stolen
+/// at once.
+pub(crate) async fn prove_again(
     web: &Web,
     guest: &Guest,
     headers: &HeaderMap,
-    name: &str,
-    current: &SecretString,
+    current: Option<String>,
 ) -> Result<(), Problem> {
+    let (Some(session), Some(name)) = (&guest.session, guest.who.name()) else { return Ok(()) };
+    let Some(current) = current.filter(|it| !it.is_empty()) else {
+        let detail = "`current` is missing: your own password, once more; a session alone does not make \
+                      administrators, change passwords or make tokens that may do everything";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
     let asked = Asked::of(headers);
-    let session = guest.session.as_ref().map(|it| it.id.as_str());
-    let origin = Origin { session, ..asked.origin(guest) };
-    match web.app.access.prove(name, current, origin).await {
+    let origin = Origin { session: Some(&session.id), ..asked.origin(guest) };
+    match web.app.access.prove(name, &SecretString::from(current), origin).await {
         Ok(_) => Ok(()),
         Err(SignInError::Wrong) => {
-            let detail = "`current`: the password before is not right";
+            let detail = "`current`: this is not your password";
             Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
         }
         Err(problem) => Err(problem.into()),
@@ -561,19 +653,31 @@ pub(crate) async fn change_password(
     guest: &Guest,
     person: &PersonRow,
     password: &SecretString,
-) -> Result<(), Problem> {
+    tokens: MadeTokens,
+) -> Result<Vec<RevokedToken>, Problem> {
     let hash = web.app.access.hash(&person.name, password).await.map_err(SignInError::from)?;
     let own = guest.session.as_ref().map(|it| it.id.as_str());
     web.app.store.set_password(&person.id, &hash, own).await?;
-    Ok(())
+    if tokens == MadeTokens::Keep {
+        return Ok(Vec::new());
+    }
+    let revoked = web.app.store.revoke_tokens_of(&person.id).await?;
+    note_revoked(web, guest, &revoked).await;
+    Ok(revoked)
 }
 
 /// Let somebody administer no longer
+///
+/// Ends their sessions, and revokes the tokens that they made, and those that were made with these.
 #[utoipa::path(
     delete, path = "/api/people/{id}", tag = "access",
-    params(("id" = String, Path, format = "uuid")),
+    params(
+        ("id" = String, Path, format = "uuid"),
+        ("tokens" = Option<String>, Query, pattern = "^(keep|revoke)$", description = "What becomes of the tokens that they made; `revoke` unless given"),
+    ),
     responses(
         (status = 204, description = "Removed"),
+        (status = 200, body = TokensRevoked, description = "Removed, and tokens were revoked"),
         (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "Nobody else would be left"),
     ),
@@ -581,14 +685,25 @@ pub(crate) async fn change_password(
 pub(crate) async fn remove(
     State(web): State<Web>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    remove_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
+    guest: Guest,
+    query: Query,
+) -> Result<Response, Problem> {
+    let words = [("keep", MadeTokens::Keep), ("revoke", MadeTokens::Revoke)];
+    let tokens = query.one_of("tokens", &words, MadeTokens::Revoke)?;
+    remove_it(&web, &guest, &id, tokens).await.map(told_of)
 }
 
 /// The same, for the dashboard.
-pub(crate) async fn remove_it(web: &Web, id: &str) -> Result<(), Problem> {
+pub(crate) async fn remove_it(
+    web: &Web,
+    guest: &Guest,
+    id: &str,
+    tokens: MadeTokens,
+) -> Result<Vec<RevokedToken>, Problem> {
     let person = person(web, id).await?;
-    web.app.store.remove_person(&person.id, false).await?;
+    let revoked = web.app.store.remove_person(&person.id, false, tokens).await?;
     web.app.access.forget();
-    Ok(())
+    let revoked = revoked.unwrap_or_default();
+    note_revoked(web, guest, &revoked).await;
+    Ok(revoked)
 }

@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::{Scope, Secret};
 use crate::doorkeeper::{self, SignInError};
-use crate::store::TokenRow;
+use crate::store::{Maker, TokenRow};
 use crate::web::Web;
+use crate::web::entrance::people::prove_again;
 use crate::web::entrance::{Guest, about, actor};
-use crate::web::input::{Body, field, uuid};
+use crate::web::input::{Body, field, optional, uuid};
 use crate::web::problem::Problem;
 use crate::web::wire::{Moment, Outward, ProblemBody};
 
@@ -78,6 +79,9 @@ pub(crate) struct Wish {
     /// Never expires unless given.
     #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u64>,
+    /// Your own password, where you are signed in with one and the token may do everything.
+    #[schema(max_length = 256, format = Password)]
+    current: Option<String>,
 }
 
 /// Programs' tokens, newest first
@@ -95,11 +99,18 @@ pub(crate) async fn list(State(web): State<Web>) -> Result<Json<Tokens>, Problem
 /// The token is shown this once; what is kept of it opens nothing.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "access", operation_id = "add_token", request_body = Wish,
-    responses((status = 201, body = NewToken)),
+    responses(
+        (status = 201, body = NewToken),
+        (status = 401, body = ProblemBody, description = "Not signed in, or `current` is wrong"),
+        (status = 403, body = ProblemBody, description = "`current` is missing"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody),
+    ),
 )]
 pub(crate) async fn add(
     State(web): State<Web>,
     guest: Guest,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let name = field(&body, "name")?;
@@ -124,13 +135,16 @@ pub(crate) async fn add(
             )
         }
     };
+    if scope == Scope::Admin {
+        prove_again(&web, &guest, &headers, optional(&body, "current")?).await?;
+    }
     let (secret, row) = make(&web, &guest, &name, scope, days).await?;
     let token = secret.expose().to_owned();
     let body = NewToken { token, about: Token::of(&web.out, row) };
     Ok(about(&name, (StatusCode::CREATED, Json(body)).into_response()))
 }
 
-/// The same, for the dashboard.
+/// The same, for the dashboard. Who makes a token that may do everything has been asked for their password.
 pub(crate) async fn make(
     web: &Web,
     guest: &Guest,
@@ -143,7 +157,9 @@ pub(crate) async fn make(
     let expires_at = days.map(|days| crate::clock::after(web.now(), lasts(days)));
     let secret = Secret::for_program().map_err(SignInError::from)?;
     let store = &web.app.store;
-    let row = store.add_token(secret.hash(), &name, scope, &actor(guest), expires_at).await?;
+    let by = actor(guest);
+    let by = Maker { name: &by, person: guest.person.as_deref() };
+    let row = store.add_token(secret.hash(), &name, scope, by, expires_at).await?;
     Ok((secret, row))
 }
 

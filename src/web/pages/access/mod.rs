@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 
 use crate::web::Web;
 
+pub(crate) use tokens::AFTER_SETUP;
 pub(crate) use words::in_words;
 
 /// The pages' routes.

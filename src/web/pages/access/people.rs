@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::SecretString;
 
 use crate::access::PASSWORD_LEN_MIN;
-use crate::store::{PersonRow, SessionRow};
+use crate::store::{MadeTokens, PersonRow, SessionRow};
 use crate::web::Web;
 use crate::web::entrance::people as api;
 use crate::web::entrance::{Guest, about};
@@ -28,6 +28,8 @@ struct People {
     name: String,
     wrong: Option<String>,
     password_min: usize,
+    /// Who reads this is signed in with a password, and is asked for it once more.
+    asks_again: bool,
     /// People sign in at a proxy, too.
     has_proxy: bool,
 }
@@ -65,6 +67,10 @@ struct One {
     asks: bool,
     wrong: Option<String>,
     password_min: usize,
+    /// Who reads this is signed in with a password, and is asked for it once more.
+    asks_again: bool,
+    /// The names of the tokens in use that they made.
+    tokens: Vec<String>,
 }
 
 fn person_of(visit: &Visit, guest: &Guest, row: PersonRow) -> Person {
@@ -116,6 +122,7 @@ async fn show(
         name,
         wrong: wrong.map(|it| it.detail),
         password_min: PASSWORD_LEN_MIN,
+        asks_again: guest.session.is_some(),
         has_proxy: web.app.config.auth_proxy_header.is_some(),
         here: Place::Settings,
         visit,
@@ -131,11 +138,13 @@ pub(super) async fn add(
     State(web): State<Web>,
     visit: Visit,
     guest: Guest,
+    headers: HeaderMap,
     Form(form): Form,
 ) -> Response {
     let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default().to_owned();
     let password = SecretString::from(text("password"));
-    match api::let_administer(&web, &guest, &text("name"), &password).await {
+    let current = Some(text("current"));
+    match api::let_administer(&web, &guest, &headers, &text("name"), &password, current).await {
         Ok(name) => about(&name, Redirect::to("/access").into_response()),
         Err(problem) => {
             let visit = Visit { path: "/access".to_owned(), ..visit };
@@ -155,12 +164,13 @@ pub(super) async fn person(
 ) -> Result<Response, Problem> {
     let asks = query.one_of("ask", &[("remove", true)], false)?;
     match api::person(&web, &id).await {
-        Ok(row) => Ok(show_one(visit, &guest, row, asks, None)),
+        Ok(row) => Ok(show_one(&web, visit, &guest, row, asks, None).await),
         Err(problem) => Ok(problem_page(visit, &problem, "/access".to_owned())),
     }
 }
 
-fn show_one(
+async fn show_one(
+    web: &Web,
     visit: Visit,
     guest: &Guest,
     row: PersonRow,
@@ -170,10 +180,20 @@ fn show_one(
     let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
     let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
     let is_own = api::is_own(guest, &row.name);
+    let made = api::tokens_in_use(web).await.map(|mut tokens| {
+        tokens.retain(|it| it.person.as_ref() == Some(&row.id));
+        tokens.into_iter().map(|it| it.name).collect()
+    });
+    let tokens: Vec<String> = match made {
+        Ok(tokens) => tokens,
+        Err(problem) => return problem.into_response(),
+    };
+    let asks_again = guest.session.is_some();
     let it = person_of(&visit, guest, row);
     let (here, password_min) = (Place::Settings, PASSWORD_LEN_MIN);
     let wrong = wrong.map(|it| it.detail);
-    let mut response = page(&One { is_own, it, asks, wrong, password_min, here, visit });
+    let one = One { is_own, it, asks, wrong, password_min, asks_again, tokens, here, visit };
+    let mut response = page(&one);
     if response.status() == StatusCode::OK {
         *response.status_mut() = status;
     }
@@ -193,19 +213,17 @@ pub(super) async fn password(
         Ok(row) => row,
         Err(problem) => return problem_page(visit, &problem, "/access".to_owned()),
     };
-    let secret = |name: &str| {
-        let text = form.text(name).ok().flatten().unwrap_or_default();
-        SecretString::from(text.to_owned())
-    };
+    let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default().to_owned();
     let changed = async {
-        if api::is_own(&guest, &row.name) {
-            api::prove_it(&web, &guest, &headers, &row.name, &secret("current")).await?;
-        }
-        api::change_password(&web, &guest, &row, &secret("password")).await
+        let words = [("revoke", MadeTokens::Revoke)];
+        let tokens = form.one_of("tokens", &words, MadeTokens::Keep)?;
+        api::prove_again(&web, &guest, &headers, Some(text("current"))).await?;
+        let password = SecretString::from(text("password"));
+        api::change_password(&web, &guest, &row, &password, tokens).await
     };
     match changed.await {
-        Ok(()) => Redirect::to("/access").into_response(),
-        Err(problem) => show_one(visit, &guest, row, false, Some(problem)),
+        Ok(_) => Redirect::to("/access").into_response(),
+        Err(problem) => show_one(&web, visit, &guest, row, false, Some(problem)).await,
     }
 }
 
@@ -215,11 +233,17 @@ pub(super) async fn remove(
     visit: Visit,
     guest: Guest,
     Path(id): Path<String>,
-    Form(_): Form,
+    Form(form): Form,
 ) -> Response {
-    match (api::remove_it(&web, &id).await, api::person(&web, &id).await) {
-        (Ok(()), _) => Redirect::to("/access").into_response(),
-        (Err(problem), Ok(row)) => show_one(visit, &guest, row, false, Some(problem)),
+    let removed = async {
+        let tokens = form.one_of("tokens", &[("keep", MadeTokens::Keep)], MadeTokens::Revoke)?;
+        api::remove_it(&web, &guest, &id, tokens).await
+    };
+    match (removed.await, api::person(&web, &id).await) {
+        (Ok(_), _) => Redirect::to("/access").into_response(),
+        (Err(problem), Ok(row)) => {
+            show_one(&web, visit, &guest, row, false, Some(problem)).await
+        }
         (Err(problem), Err(_)) => problem_page(visit, &problem, "/access".to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::access::Scope;
@@ -10,6 +10,7 @@ use crate::doorkeeper::NAME_LEN_MAX;
 use crate::store::TokenRow;
 use crate::web::Web;
 use crate::web::entrance::devices::Base;
+use crate::web::entrance::people::prove_again;
 use crate::web::entrance::tokens as api;
 use crate::web::entrance::{Guest, about};
 use crate::web::input::{Form, Query};
@@ -18,6 +19,9 @@ use crate::web::pages::overview::Tone;
 use crate::web::pages::settings::{Tab, tabs};
 use crate::web::pages::{Moment, Place, Visit, page, problem_page};
 use crate::web::problem::Problem;
+
+/// Where who has just become the first administrator finds the tokens that were made before.
+pub(crate) const AFTER_SETUP: &str = "/access/tokens?after=setup";
 
 /// Longer than this no token need live; the next administrator makes another.
 const DAYS_MAX: u64 = 3650;
@@ -38,6 +42,10 @@ struct Tokens {
     name_max: usize,
     days_max: u64,
     base: String,
+    /// Who reads this is signed in with a password, and is asked for it once more.
+    asks_again: bool,
+    /// They have just become the first administrator.
+    is_first: bool,
 }
 
 /// A program's token, without the token.
@@ -106,7 +114,8 @@ fn scope(scope: Scope) -> &'static str {
     }
 }
 
-/// `GET /access/tokens`; `revoke` names one whose end is asked for.
+/// `GET /access/tokens`; `revoke` names one whose end is asked for, and [`AFTER_SETUP`] says what the reader has
+/// just done.
 pub(super) async fn tokens(
     State(web): State<Web>,
     visit: Visit,
@@ -148,6 +157,8 @@ async fn show(
         name_max: NAME_LEN_MAX,
         days_max: DAYS_MAX,
         base,
+        asks_again: !visit.csrf.is_empty(),
+        is_first: visit.path.ends_with(AFTER_SETUP),
         here: Place::Settings,
         visit,
     });
@@ -157,11 +168,13 @@ async fn show(
     Ok(response)
 }
 
-/// `POST /do/access/tokens/add`: `name`, `scope`, and `days` that it is good for, if it ends.
+/// `POST /do/access/tokens/add`: `name`, `scope`, `days` that it is good for, if it ends, and `current`, the
+/// maker's own password, where it may do everything.
 pub(super) async fn add(
     State(web): State<Web>,
     visit: Visit,
     guest: Guest,
+    headers: HeaderMap,
     Base(base): Base,
     Form(form): Form,
 ) -> Response {
@@ -176,6 +189,10 @@ pub(super) async fn add(
                 || Problem::value("days", days, &format!("a whole number from 1 to {DAYS_MAX}")),
             )?),
         };
+        if scope == Scope::Admin {
+            let current = form.text("current")?.map(str::to_owned);
+            prove_again(&web, &guest, &headers, current).await?;
+        }
         api::make(&web, &guest, &entered.name, scope, days).await
     };
     let (name, made, entered) = match made.await {

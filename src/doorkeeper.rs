@@ -32,6 +32,8 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// Devices that are remembered between two questions.
 const DEVICES_KNOWN: usize = 10_000;
+/// Lines about refusals that are written in a minute; what is refused beyond shares one.
+const REFUSALS_TOLD: u32 = 20;
 /// Phones without a token that are remembered, by address.
 const ASKERS_KNOWN: usize = 1000;
 /// Proxies that are not trusted and are remembered.
@@ -63,6 +65,8 @@ struct State {
     noted: HashMap<String, Timestamp>,
     /// How often something was not noted since it was noted last.
     hushed: HashMap<String, u32>,
+    /// When the minute began in which so many lines about refusals were written.
+    refusals: Option<(Timestamp, u32)>,
     askers: HashMap<String, Asker>,
     /// Proxies that are not trusted, and when that was written down last.
     proxies: HashMap<IpAddr, Timestamp>,
@@ -477,6 +481,25 @@ impl Access {
         None
     }
 
+    /// The same of something that was refused at the entrance: by what was tried, and by whom or where from. Many
+    /// addresses share one line when there are more than [`REFUSALS_TOLD`] in a minute.
+    pub fn is_refusal_worth_noting(&self, act: &str, from: &str) -> Option<u32> {
+        let now = self.clock.now();
+        let what = format!("{act} in vain {from}");
+        let is_told = {
+            let mut state = self.state();
+            let is_known = state.noted.get(&what).is_some_and(|at| is_fresh(*at, now, NOTED_EVERY));
+            let (since, told) = match state.refusals {
+                Some((since, told)) if is_fresh(since, now, NOTED_EVERY) => (since, told),
+                _ => (now, 0),
+            };
+            let is_new = !is_known && told < REFUSALS_TOLD;
+            state.refusals = Some((since, told + u32::from(is_new)));
+            is_known || is_new
+        };
+        self.is_worth_noting(if is_told { &what } else { "refusals from everywhere" })
+    }
+
     /// Notes a phone that asked without a token.
     pub fn note_asker(&self, address: &str, model: &str) {
         let now = self.clock.now();
@@ -570,6 +593,11 @@ impl Access {
             tracing::error!(%problem, act = act.act, "an act could not be noted");
         }
     }
+}
+
+/// Whether a moment is less than so long ago. One to come is not: then a clock was set back.
+fn is_fresh(at: Timestamp, now: Timestamp, age: Duration) -> bool {
+    at <= now && between(at, now) < age
 }
 
 /// A name that people can read and tell apart.

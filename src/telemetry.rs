@@ -4,6 +4,8 @@
 //! wire are held back here, whatever the filter says. Metrics live in a [`Metrics`] that is handed
 //! around; nothing is global, so that tests do not see each other's counts.
 
+mod seldom;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -29,6 +31,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::LogFormat;
 use crate::sync::{AccountId, Delay, Kind, Outcome, words};
 use crate::tasks;
+
+pub use seldom::Seldom;
 
 /// Libraries whose debug lines repeat what they send and receive: rows, headers, tokens.
 const TALKATIVE: &[&str] =
@@ -147,6 +151,8 @@ pub struct Metrics {
     http_seconds: Family<ByRoute, Histogram>,
     tasks: Family<ByTask, Counter>,
     alarms_waiting: Gauge,
+    refusals: Family<ByReason, Counter>,
+    sign_ins: Family<ByResult, Counter>,
     last_success: Mutex<BTreeMap<AccountId, Timestamp>>,
     /// Accounts that were told about last.
     known: Mutex<BTreeSet<AccountId>>,
@@ -185,6 +191,12 @@ impl Metrics {
                 "Background tasks that panicked or ended before their time",
             ),
             alarms_waiting: Gauge::default(),
+            refusals: family(
+                &mut registry,
+                "refusals",
+                "Requests that were refused, by the reason",
+            ),
+            sign_ins: family(&mut registry, "sign_ins", "Passwords that were tried"),
             run_seconds: run_seconds.clone(),
             http_seconds: http_seconds.clone(),
             last_success: Mutex::default(),
@@ -258,6 +270,16 @@ impl Metrics {
         let (route, method) = (route.to_owned(), known_method(method));
         self.http.get_or_create(&ByRequest { route: route.clone(), method, status }).inc();
         self.http_seconds.get_or_create(&ByRoute { route, method }).observe(took.as_secs_f64());
+    }
+
+    /// A request that was refused: `not_signed_in`, `not_allowed`, `unknown_token`, `other_host`, …
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// A password that was tried: `ok`, `wrong`, `throttled` or `failed`, which means that it was not checked.
+    pub fn sign_in(&self, result: &'static str) {
+        self.sign_ins.get_or_create(&ByResult { result }).inc();
     }
 
     /// Stops telling about the state of an account that is no longer connected. Its counts stay.

@@ -14,9 +14,7 @@ use crate::cli::{Desk, Times, url_at, whoami};
 use crate::clock::after;
 use crate::doorkeeper::{self, SignInError};
 use crate::snippet;
-use crate::store::{
-    Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken, TokenRow,
-};
+use crate::store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken, TokenRow};
 use crate::web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
@@ -140,7 +138,8 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
                     names(before.iter().map(|it| it.name.as_str()))
                 ),
             };
-            let text = format!("`{name}` may administer now, and sign in at the dashboard.{before}");
+            let text =
+                format!("`{name}` may administer now, and sign in at the dashboard.{before}");
             done(screen, text)
         }
         Some(AdminsCommand::Password { name, revoke_tokens }) => {
@@ -162,7 +161,8 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
                     ),
                 }
             };
-            let text = format!("`{}` has another password, and is signed out.{tokens}", person.name);
+            let text =
+                format!("`{}` has another password, and is signed out.{tokens}", person.name);
             done(screen, text)
         }
         Some(AdminsCommand::Remove { name, keep_tokens }) => {
@@ -550,6 +550,7 @@ pub(crate) async fn note_named(app: &App, act: &str, subject: String, name: Opti
         subject: Some(subject),
         subject_name: name,
         succeeded: true,
+        refused: false,
     };
     app.access.note(act).await;
 }

@@ -103,14 +103,25 @@ impl Connector {
                         }
                         // It is being finished, or was just given back for another try.
                         Some(ConsentState::Taken | ConsentState::Waiting) => {}
-                        None => return Err(refused(&problem)),
+                        None => return Err(self.refused(&problem)),
                     }
                     self.clock.sleep_until(after(self.clock.now(), LOOK)).await;
                 }
-                Err(problem) => return Err(refused(&problem)),
+                Err(problem) => return Err(self.refused(&problem)),
             }
         }
-        Err(refused(&ConsentError::Used))
+        Err(self.refused(&ConsentError::Used))
+    }
+
+    fn refused(&self, problem: &ConsentError) -> ConnectProblem {
+        // Strangers can bring as many as they like.
+        if let Some(more) = self.strays.due(self.clock.now()) {
+            warn!(
+                more,
+                "a sign-in came back that was not begun here, or twice (and {more} more since the last such line)"
+            );
+        }
+        ConnectProblem::Refused(problem.to_string())
     }
 
     /// The account that this sign-in connected, if it still is.
@@ -122,7 +133,7 @@ impl Connector {
         let found = self.store.account(account).await?;
         match found.filter(|it| it.grant.is_some()) {
             Some(_) => Ok(Arrival { account, again: true, return_to: None }),
-            None => Err(refused(used)),
+            None => Err(self.refused(used)),
         }
     }
 
@@ -293,11 +304,6 @@ impl Patience {
 /// Google's API refuses a token that its token service has just given.
 fn is_refused(message: &str) -> bool {
     Diagnosis::read(message).is_some_and(|it| it.cause == Cause::TokenRefused)
-}
-
-fn refused(problem: &ConsentError) -> ConnectProblem {
-    warn!("a sign-in came back that was not begun here, or twice");
-    ConnectProblem::Refused(problem.to_string())
 }
 
 /// The same with what a person can do who stands before it: nothing tries again by itself here.

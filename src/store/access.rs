@@ -452,11 +452,7 @@ const DEVICES: &str =
     "select id, name, created_at, created_by, revoked_at, seen_at, seen_from, model
     from device";
 
-async fn revoke_of(
-    tx: &Tx,
-    person: &str,
-    now: Timestamp,
-) -> Result<Vec<RevokedToken>, DbError> {
+async fn revoke_of(tx: &Tx, person: &str, now: Timestamp) -> Result<Vec<RevokedToken>, DbError> {
     const LIVE: &str = "
         select id, name from api_token
         where person = $1 and revoked_at is null order by created_at desc, id";
@@ -464,9 +460,8 @@ async fn revoke_of(
         "update api_token set revoked_at = $2 where person = $1 and revoked_at is null";
     let rows = tx.rows(LIVE, &[person.into()]).await?;
     tx.exec(REVOKE, &[person.into(), now.into()]).await?;
-    let token = |row: &Row| {
-        Ok(RevokedToken { id: row.text(0)?.to_owned(), name: row.text(1)?.to_owned() })
-    };
+    let token =
+        |row: &Row| Ok(RevokedToken { id: row.text(0)?.to_owned(), name: row.text(1)?.to_owned() });
     rows.iter().map(token).collect()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::store::Store;
-use crate::store::db::{Arg, DbError, Row};
+use crate::store::db::{Arg, DbError, Row, Tx};
 
 /// One administrative act.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Act {
     /// What that is called, where `subject` is an id.
     pub subject_name: Option<String>,
     pub succeeded: bool,
+    /// It was refused at the entrance, so that strangers can cause it as often as they like.
+    pub refused: bool,
 }
 
 /// Which acts are wanted. What is `None` leaves none out.
@@ -49,7 +51,9 @@ pub struct AuditQuery {
 }
 
 /// Acts that are kept at most.
-const AUDIT_MAX: i64 = 100_000;
+const AUDIT_MAX: u32 = 100_000;
+/// Lines about what was refused at the entrance that are kept besides: they push out no others.
+const REFUSED_MAX: u32 = 10_000;
 /// A year.
 const AUDIT_AGE: Duration = Duration::from_secs(365 * 86_400);
 
@@ -61,9 +65,8 @@ impl Store {
     pub async fn note_act(&self, act: &Act) -> Result<(), DbError> {
         const NEXT: &str = "select coalesce(max(id), 0) + 1 from audit";
         const NOTE: &str = "
-            insert into audit (id, at, actor, address, act, subject, subject_name, succeeded)
-            values ($1, $2, $3, $4, $5, $6, $7, $8)";
-        const PRUNE: &str = "delete from audit where id <= $1 or at < $2";
+            insert into audit (id, at, actor, address, act, subject, subject_name, succeeded, refused)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let now = tx.now(&*self.clock).await?;
@@ -79,13 +82,24 @@ impl Store {
                 act.subject.as_deref().into(),
                 act.subject_name.as_deref().into(),
                 act.succeeded.into(),
+                act.refused.into(),
             ],
         )
         .await?;
         if id % 100 == 0 {
-            let old = now.saturating_sub(AUDIT_AGE).unwrap_or(Timestamp::MIN);
-            tx.exec(PRUNE, &[(id - AUDIT_MAX).into(), old.into()]).await?;
+            prune(&tx, AUDIT_MAX, REFUSED_MAX, now).await?;
         }
+        tx.commit().await
+    }
+
+    /// Lets the oldest acts go until there are no more than these, of what was done and of what was refused.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prune_acts(&self, done_max: u32, refused_max: u32) -> Result<(), DbError> {
+        let tx = self.db.begin().await?;
+        let now = tx.now(&*self.clock).await?;
+        prune(&tx, done_max, refused_max, now).await?;
         tx.commit().await
     }
 
@@ -135,6 +149,19 @@ impl Store {
         let found = self.db.row(NAME, &[id.into()]).await?;
         found.map(|row| row.text(0).map(str::to_owned)).transpose()
     }
+}
+
+async fn prune(tx: &Tx, done_max: u32, refused_max: u32, now: Timestamp) -> Result<(), DbError> {
+    const OLD: &str = "delete from audit where at < $1";
+    const MANY: &str = "
+        delete from audit where refused = $1 and id <= (
+            select id from audit where refused = $1 order by id desc limit 1 offset $2)";
+    let old = now.saturating_sub(AUDIT_AGE).unwrap_or(Timestamp::MIN);
+    tx.exec(OLD, &[old.into()]).await?;
+    for (refused, most) in [(false, done_max), (true, refused_max)] {
+        tx.exec(MANY, &[refused.into(), i64::from(most).into()]).await?;
+    }
+    Ok(())
 }
 
 fn row(row: &Row) -> Result<AuditRow, DbError> {

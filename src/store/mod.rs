@@ -40,7 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{
-    DeviceRow, MadeTokens, Maker, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow, name_key,
+    DeviceRow, MadeTokens, Maker, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow,
+    name_key,
 };
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use alarms::{AlarmEvent, AlarmRow};

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -16,14 +15,15 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tracing::warn;
 
 use crate::access::Right;
 use crate::clock::{after, between};
 use crate::store::{DbError, RunRow};
 use crate::sync::{AccountId, Outcome, RunId};
-use crate::web::entrance::still_may;
+use crate::web::entrance::{Guest, actor, still_may};
+use crate::web::followers::Follower;
 use crate::web::input::Query;
 use crate::web::problem::Problem;
 use crate::web::wire::{ProblemBody, Progress, Run};
@@ -59,18 +59,19 @@ const RETRY: Duration = Duration::from_secs(2);
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
         (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "Too many follow, in all or with this token"),
     ),
 )]
 pub(crate) async fn events(
     State(web): State<Web>,
+    guest: Guest,
     parts: Parts,
     headers: HeaderMap,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
     let account = web.whom(&query).await?.named;
-    let Ok(seat) = web.followers.clone().try_acquire_owned() else {
-        return Err(Problem::later("too many clients follow the events", Duration::from_secs(30)));
-    };
+    let seat = web.followers.join(&actor(&guest));
+    let seat = seat.map_err(|full| Problem::later(full, Duration::from_secs(30)))?;
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()).and_then(parse_id);
     let seen = match last {
         Some(seen) => seen,
@@ -88,7 +89,7 @@ pub(crate) async fn events(
         complained: false,
         asked_by: parts,
         checked_at: None,
-        _seat: Arc::new(seat),
+        _seat: seat,
     };
     let events = stream::unfold(feed, Feed::next);
     let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
@@ -121,7 +122,7 @@ struct Feed {
     /// Who follows, to be asked again now and then.
     asked_by: Parts,
     checked_at: Option<Timestamp>,
-    _seat: Arc<OwnedSemaphorePermit>,
+    _seat: Follower,
 }
 
 /// What a watcher can tell apart, of each account.

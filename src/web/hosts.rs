@@ -46,6 +46,7 @@ pub(crate) async fn judge(State(web): State<Web>, request: Request, next: Next) 
             Some(host) => refuse(&web, &parts, &host),
         },
         Err(detail) => {
+            web.app.metrics.refused("malformed");
             let mut response = Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
             response.extensions_mut().insert(Malformed);
             response
@@ -83,6 +84,7 @@ fn asked_for(parts: &Parts, web: &Web) -> Result<Vec<Host>, &'static str> {
 }
 
 fn refuse(web: &Web, parts: &Parts, host: &Host) -> Response {
+    web.app.metrics.refused("other_host");
     if let Some(more) = web.app.access.is_worth_noting("log: another host") {
         warn!(
             %host, more,

@@ -11,6 +11,7 @@ mod dialling;
 pub(crate) mod entrance;
 mod events;
 mod exposition;
+mod followers;
 mod forwarded;
 mod guests;
 mod health;
@@ -44,7 +45,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Extension, Router};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -55,6 +56,7 @@ use crate::app::App;
 use crate::store::Account;
 use crate::sync::AccountId;
 use crate::web::entrance::Inside;
+use crate::web::followers::Followers;
 use crate::web::input::Query;
 use crate::web::problem::Problem;
 use crate::web::recent::Recent;
@@ -90,7 +92,7 @@ pub(crate) struct Served {
     /// By which names we may be asked.
     hosts: HostNames,
     /// One for each who follows the events.
-    followers: Arc<Semaphore>,
+    followers: Arc<Followers>,
     /// Turns true when the server is to end, and with it what would never end by itself.
     closing: watch::Receiver<bool>,
     started_at: Timestamp,
@@ -104,9 +106,6 @@ pub(crate) struct Whom {
     pub(crate) named: Option<AccountId>,
 }
 
-/// How many may follow the events at once.
-const FOLLOWERS: usize = 256;
-
 impl Deref for Web {
     type Target = Served;
 
@@ -119,7 +118,7 @@ impl Web {
     fn new(app: App, closing: watch::Receiver<bool>) -> Web {
         let out = Outward::new(&app.store, &app.config);
         let started_at = app.clock.now();
-        let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        let followers = Arc::new(Followers::default());
         let hosts = hosts::names(&app);
         Web(Arc::new(Served {
             hosts,

@@ -824,10 +824,17 @@ async fn a_session_alone_does_not_make_what_outlasts_it() {
     let grace = json!({"name": "grace", "password": "another horse battery", "current": RIGHT});
     let body = grace.to_string();
     let made = app.send(Method::POST, "/api/people", &json, Some(&body)).await.is(201);
-    let id = made["people"].as_array().unwrap().iter().find(|it| it["name"] == "grace").unwrap()["id"].clone();
+    let id =
+        made["people"].as_array().unwrap().iter().find(|it| it["name"] == "grace").unwrap()["id"]
+            .clone();
     let hers = format!("/api/people/{}/password", id.as_str().unwrap());
     for (method, path, body, done) in [
-        (Method::POST, "/api/people", json!({"name": "eve", "password": "yet another battery"}), 201),
+        (
+            Method::POST,
+            "/api/people",
+            json!({"name": "eve", "password": "yet another battery"}),
+            201,
+        ),
         (Method::POST, "/api/tokens", json!({"name": "x", "scope": "admin"}), 201),
         (Method::PUT, hers.as_str(), json!({"password": "yet another battery"}), 204),
     ] {
@@ -861,34 +868,46 @@ async fn tokens_do_not_outlive_the_administrator_who_made_them() {
         ("x-csrf-token", house.csrf.as_str()),
         ("content-type", "application/json"),
     ];
-    let add = json!({"name": "grace", "password": "another horse battery", "current": RIGHT}).to_string();
+    let add =
+        json!({"name": "grace", "password": "another horse battery", "current": RIGHT}).to_string();
     let people = app.send(Method::POST, "/api/people", &json, Some(&add)).await.is(201);
     let people = people["people"].as_array().unwrap().clone();
-    let id = people.iter().find(|it| it["name"] == "grace").unwrap()["id"].as_str().unwrap().to_owned();
+    let id =
+        people.iter().find(|it| it["name"] == "grace").unwrap()["id"].as_str().unwrap().to_owned();
     let signed_in = Guesser(app).guess("127.0.0.1", "", "grace", "another horse battery").await;
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
     let csrf = signed_in.json["csrf_token"].as_str().unwrap().to_owned();
     let hers = [("cookie", cookie.as_str()), ("x-csrf-token", csrf.as_str()), json[2]];
-    let admin = json!({"name": "hers", "scope": "admin", "current": "another horse battery"}).to_string();
+    let admin =
+        json!({"name": "hers", "scope": "admin", "current": "another horse battery"}).to_string();
     let token = app.send(Method::POST, "/api/tokens", &hers, Some(&admin)).await.is(201);
     let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
     // Another one, made with the first.
     let with_token = [("authorization", bearer.as_str()), json[2]];
-    let second = app.send(Method::POST, "/api/tokens", &with_token, Some(r#"{"name":"second"}"#)).await;
+    let second =
+        app.send(Method::POST, "/api/tokens", &with_token, Some(r#"{"name":"second"}"#)).await;
     let second = format!("Bearer {}", second.is(201)["token"].as_str().unwrap());
     let opens = async |bearer: &str| {
-        app.send(Method::GET, "/api/contacts", &[("authorization", bearer)], None).await.status.as_u16()
+        app.send(Method::GET, "/api/contacts", &[("authorization", bearer)], None)
+            .await
+            .status
+            .as_u16()
     };
     assert_eq!((opens(&bearer).await, opens(&second).await), (200, 200));
     let removed = app.send(Method::DELETE, &format!("/api/people/{id}"), &json, None).await.is(200);
-    let mut names: Vec<&str> =
-        removed["tokens_revoked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let mut names: Vec<&str> = removed["tokens_revoked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it.as_str().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names, ["hers", "second"]);
     assert_eq!((opens(&bearer).await, opens(&second).await), (401, 401));
     let audit = app.send(Method::GET, "/api/audit", &json, None).await.is(200);
     let acts = audit["acts"].as_array().unwrap();
-    let told = acts.iter().filter(|it| it["act"] == "tokens revoke" && it["actor"] == "ada").count();
+    let told =
+        acts.iter().filter(|it| it["act"] == "tokens revoke" && it["actor"] == "ada").count();
     assert_eq!(told, 2, "{audit}");
 }
 
@@ -1018,6 +1037,55 @@ async fn what_is_administered_is_written_down_without_secrets() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_refused_leaves_a_trace() {
+    let house = House::new().await;
+    let app = &house.app;
+    let reader = format!("Bearer {}", house.tokens[0].1);
+    for _ in 0..5 {
+        let made_up = [("authorization", "Bearer rbk_made_up")];
+        app.send(Method::GET, "/api/contacts", &made_up, None).await.refused(401);
+        app.send(Method::POST, "/api/sync", &[("authorization", &reader)], None).await.refused(403);
+        app.send(Method::POST, "/api/sync", &[], None).await.refused(401);
+        app.get("/p/AAAAAAAAAAAAAAAAAAAAAA/directory").await;
+        app.send(Method::GET, "/health", &[("host", "evil.example")], None).await.refused(421);
+        Guesser(app).guess(STRANGE, "", "ada", "wrong password").await;
+    }
+    let admin = format!("Bearer {}", house.tokens.last().unwrap().1);
+    let admin = [("authorization", admin.as_str())];
+    let audit = app.send(Method::GET, "/api/audit?succeeded=false", &admin, None).await.is(200);
+    let mut told: Vec<(&str, &str)> = audit["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["act"].as_str().unwrap(), it["actor"].as_str().unwrap()))
+        .collect();
+    told.sort();
+    // Once a minute each.
+    assert_eq!(
+        told,
+        [
+            ("POST /api/sync", "nobody"),
+            ("POST /api/sync", "token `program`"),
+            ("sign in", "somebody"),
+            ("unknown phone token", "nobody"),
+            ("unknown token", "nobody"),
+        ]
+    );
+    assert!(!audit.to_string().contains("made_up") && !audit.to_string().contains("AAAA"));
+    let metrics = app.send(Method::GET, "/metrics", &admin, None).await.text;
+    for line in [
+        r#"ringbook_refusals_total{reason="unknown_token"} 5"#,
+        r#"ringbook_refusals_total{reason="unknown_phone_token"} 5"#,
+        r#"ringbook_refusals_total{reason="not_allowed"} 5"#,
+        r#"ringbook_refusals_total{reason="not_signed_in"} 5"#,
+        r#"ringbook_refusals_total{reason="other_host"} 5"#,
+        r#"ringbook_sign_ins_total{result="wrong"} 5"#,
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line} is missing from\n{metrics}");
+    }
+}
+
 impl TestApp {
     async fn post_sync(&self, house: &House) {
         let (_, token) = house.tokens.iter().find(|it| it.0 == Scope::Sync).unwrap();
@@ -1083,6 +1151,35 @@ on_both! {
         assert!(store.session(ended, ever, ever).await.unwrap().is_none());
         store.remove_person(&ada, true, MadeTokens::Keep).await.unwrap();
         assert!(store.sessions(ever, ever).await.unwrap().is_empty());
+    }
+
+    async fn what_was_refused_does_not_push_out_what_was_done(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        for number in 0..30 {
+            let refused = number >= 3;
+            let act = Act {
+                actor: if refused { "nobody" } else { "ada" }.to_owned(),
+                address: None,
+                act: format!("act {number}"),
+                subject: None,
+                subject_name: None,
+                succeeded: !refused,
+                refused,
+            };
+            store.note_act(&act).await.unwrap();
+        }
+        let told = async || -> Vec<String> {
+            let all = AuditQuery { limit: 100, ..Default::default() };
+            store.acts(&all).await.unwrap().into_iter().map(|it| it.act).collect()
+        };
+        store.prune_acts(3, 5).await.unwrap();
+        assert_eq!(
+            told().await,
+            ["act 29", "act 28", "act 27", "act 26", "act 25", "act 2", "act 1", "act 0"]
+        );
+        store.prune_acts(2, 0).await.unwrap();
+        assert_eq!(told().await, ["act 2", "act 1"]);
     }
 
     async fn what_a_person_made_ends_with_them_unless_told_otherwise(database) {
@@ -1178,6 +1275,7 @@ on_both! {
                 subject: (number > 2).then(|| "x".to_owned()),
                 subject_name: None,
                 succeeded: number % 2 == 0,
+                refused: false,
             };
             store.note_act(&act).await.unwrap();
         }

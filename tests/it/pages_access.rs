@@ -77,15 +77,20 @@ async fn sign_in(app: &TestApp, name: &str, password: &str) -> Answer {
 async fn people_are_added_given_another_password_and_removed_but_not_the_last() {
     let app = TestApp::new(0).await;
     let ada = Reader::first(&app).await;
-    let short =
-        ada.post("/do/access/people/add", &[("name", "Grace"), ("password", "short"), ("current", "correct horse battery")]).await;
+    let short = ada
+        .post(
+            "/do/access/people/add",
+            &[("name", "Grace"), ("password", "short"), ("current", "correct horse battery")],
+        )
+        .await;
     assert_eq!(short.status, 422);
     assert!(
         short.text.contains("at least 10 characters") && short.text.contains("value=\"Grace\"")
     );
     assert!(!short.text.contains("value=\"short\""), "a password is never shown again");
-    let unproven =
-        ada.post("/do/access/people/add", &[("name", "Grace"), ("password", "tangerine dream 1")]).await;
+    let unproven = ada
+        .post("/do/access/people/add", &[("name", "Grace"), ("password", "tangerine dream 1")])
+        .await;
     assert_eq!(unproven.status, 403, "an open browser is not enough");
     assert!(unproven.text.contains("name=\"current\""), "{}", unproven.text);
     let proof = ("current", "correct horse battery");
@@ -239,6 +244,13 @@ async fn wrong_passwords_are_counted_where_they_are_not_told_one_by_one() {
     assert_eq!(access.is_worth_noting("sign in in vain from ada"), Some(3));
     clock.advance(Duration::from_secs(61));
     assert_eq!(access.is_worth_noting("sign in in vain from ada"), Some(0));
+    // However many addresses there are, they cause a few lines a minute.
+    clock.advance(Duration::from_secs(61));
+    let from = |number: u32| access.is_refusal_worth_noting("sign in", &format!("from {number}"));
+    let lines: Vec<u32> = (0..1000).filter_map(from).collect();
+    assert_eq!(lines.len(), 21);
+    clock.advance(Duration::from_secs(61));
+    assert_eq!((0..22).filter_map(from).last(), Some(979), "the last line counts the others");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

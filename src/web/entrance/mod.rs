@@ -141,9 +141,13 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         Found::Bad(_) if is_for_phones(parts.uri.path()) && !may_guess(&web, &parts) => {
             return too_often(&parts);
         }
-        Found::Bad(why) => return refuse(&parts, StatusCode::UNAUTHORIZED, why),
+        Found::Bad(why) => {
+            note_unknown_token(&web, &parts).await;
+            return refuse(&parts, StatusCode::UNAUTHORIZED, why);
+        }
     };
     if !guest.who.may(needed) {
+        note_refusal(&web, &parts, &route, &guest, needed).await;
         return turn_away(&parts, &guest, needed);
     }
     if needed == Right::Phones && !within_rate(&web, &guest) {
@@ -161,6 +165,7 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
         guest.owes_proof = !proven;
         let is_form = route.starts_with("/do/") || route == "/auth/callback/paste";
         if !proven && !is_form {
+            web.app.metrics.refused("no_csrf_token");
             return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
         }
     }
@@ -203,6 +208,34 @@ async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Resp
                 Problem::later("the server is stopping", Duration::from_secs(5)).into_response()
             }
         },
+    }
+}
+
+/// Acts that have no route of their own.
+pub(crate) const UNKNOWN_TOKEN: &str = "unknown token";
+pub(crate) const UNKNOWN_PHONE_TOKEN: &str = "unknown phone token";
+
+/// Writes down that a token was shown that is none, was revoked or has expired.
+async fn note_unknown_token(web: &Web, parts: &Parts) {
+    let (reason, act) = match device_token(parts.uri.path()) {
+        Some(_) => ("unknown_phone_token", UNKNOWN_PHONE_TOKEN),
+        None => ("unknown_token", UNKNOWN_TOKEN),
+    };
+    web.app.metrics.refused(reason);
+    let guest = Guest::stranger_from(address(parts, web));
+    people::note(web, &guest, &actor(&guest), act, false).await;
+}
+
+/// Counts what somebody may not do, and writes down what would have changed something.
+async fn note_refusal(web: &Web, parts: &Parts, route: &str, guest: &Guest, needed: Right) {
+    web.app.metrics.refused(match &guest.who {
+        Who::Stranger | Who::PhoneNetwork if needed > Right::Phones => "not_signed_in",
+        Who::Stranger | Who::PhoneNetwork => "not_a_phone",
+        _ => "not_allowed",
+    });
+    if changes(&parts.method) {
+        let act = format!("{} {route}", parts.method);
+        people::note(web, guest, &actor(guest), &act, false).await;
     }
 }
 
@@ -477,6 +510,7 @@ async fn act(web: &Web, parts: &Parts, route: &str, guest: &Guest) -> Act {
         subject,
         subject_name: name,
         succeeded: true,
+        refused: false,
     }
 }
 

@@ -11,9 +11,7 @@ use utoipa::ToSchema;
 
 use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
 use crate::doorkeeper::{self, Origin, SignInError, SignedIn};
-use crate::store::{
-    Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow,
-};
+use crate::store::{Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow};
 use crate::web::Web;
 use crate::web::entrance::tokens::Token;
 use crate::web::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
@@ -179,10 +177,21 @@ pub(crate) async fn enter(
 ) -> Result<SignedIn, SignInError> {
     let asked = Asked::of(headers);
     let entered = web.app.access.sign_in(name, password, asked.origin(guest)).await;
+    web.app.metrics.sign_in(result_of(&entered));
     // What was typed as a name may be a password by mistake: only names that are somebody's are written down.
     let named = entered.as_ref().map_or("somebody", |it| it.session.name.as_str());
     note(web, guest, named, "sign in", entered.is_ok()).await;
     entered
+}
+
+/// How a sign-in ended, for the metrics.
+fn result_of<T>(entered: &Result<T, SignInError>) -> &'static str {
+    match entered {
+        Ok(_) => "ok",
+        Err(SignInError::Wrong | SignInError::WrongCode) => "wrong",
+        Err(SignInError::Wait(_)) => "throttled",
+        Err(_) => "failed",
+    }
 }
 
 /// Makes the first administrator, and writes down how that went.
@@ -196,6 +205,7 @@ pub(crate) async fn found(
 ) -> Result<SignedIn, SignInError> {
     let asked = Asked::of(headers);
     let founded = web.app.access.set_up(code, name, password, asked.origin(guest)).await;
+    web.app.metrics.sign_in(result_of(&founded));
     let named = founded.as_ref().map_or("somebody", |it| it.session.name.as_str());
     note(web, guest, named, "set up", founded.is_ok()).await;
     founded
@@ -220,8 +230,12 @@ pub(crate) async fn note_about(
     let from = guest.address.parse().map(household).map(|ip| ip.to_string());
     let mut subject = subject.map(str::to_owned);
     if !succeeded {
-        let what = format!("{act} in vain from {}", from.as_ref().unwrap_or(&guest.address));
-        match web.app.access.is_worth_noting(&what) {
+        // What a program or a person may not do is told by their name.
+        let from = match guest.who.name() {
+            Some(name) => format!("by {name}"),
+            None => format!("from {}", from.as_ref().unwrap_or(&guest.address)),
+        };
+        match web.app.access.is_refusal_worth_noting(act, &from) {
             None => return,
             Some(0) => {}
             Some(more) => subject = Some(format!("and {more} more since the last such line")),
@@ -234,6 +248,7 @@ pub(crate) async fn note_about(
         subject,
         subject_name: None,
         succeeded,
+        refused: !succeeded,
     };
     web.app.access.note(act).await;
 }
@@ -603,6 +618,7 @@ async fn note_revoked(web: &Web, guest: &Guest, revoked: &[RevokedToken]) {
             subject: Some(token.id.clone()),
             subject_name: Some(token.name.clone()),
             succeeded: true,
+            refused: false,
         };
         web.app.access.note(act).await;
     }
@@ -637,7 +653,9 @@ pub(crate) async fn prove_again(
     };
     let asked = Asked::of(headers);
     let origin = Origin { session: Some(&session.id), ..asked.origin(guest) };
-    match web.app.access.prove(name, &SecretString::from(current), origin).await {
+    let proved = web.app.access.prove(name, &SecretString::from(current), origin).await;
+    web.app.metrics.sign_in(result_of(&proved));
+    match proved {
         Ok(_) => Ok(()),
         Err(SignInError::Wrong) => {
             let detail = "`current`: this is not your password";

@@ -241,9 +241,7 @@ pub(super) async fn remove(
     };
     match (removed.await, api::person(&web, &id).await) {
         (Ok(_), _) => Redirect::to("/access").into_response(),
-        (Err(problem), Ok(row)) => {
-            show_one(&web, visit, &guest, row, false, Some(problem)).await
-        }
+        (Err(problem), Ok(row)) => show_one(&web, visit, &guest, row, false, Some(problem)).await,
         (Err(problem), Err(_)) => problem_page(visit, &problem, "/access".to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! What was administered, in words.
 
+use crate::web::entrance::{UNKNOWN_PHONE_TOKEN, UNKNOWN_TOKEN};
 use crate::web::pages::language::said;
 
 /// Each act as it is written down, whether it was done in the dashboard, by a program or on the command line;
@@ -118,6 +119,8 @@ const WORDS: &[(&str, &[&str])] = &[
         &["DELETE /api/devices/{id}", "POST /do/phones/{id}/revoke", "phones revoke"],
     ),
     (said("Changed the key of the secrets"), &["key rotate"]),
+    (said("Showed a token that is not in use"), &[UNKNOWN_TOKEN]),
+    (said("Showed a phone's token that is not in use"), &[UNKNOWN_PHONE_TOKEN]),
 ];
 
 /// An act in words; the act itself where it has none, as one of an older version may.

@@ -35,6 +35,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     for note in config.notes() {
         warn!(setting = note.key, "{}", note.text);
     }
+    web::raise_files_limit();
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;

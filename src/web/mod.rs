@@ -36,6 +36,7 @@ mod sources;
 mod syncs;
 mod system;
 mod tls;
+mod watched;
 pub mod wire;
 
 use std::ops::Deref;
@@ -66,7 +67,7 @@ use crate::web::wire::Outward;
 pub(crate) use auth::page;
 pub use entrance::ROUTES;
 pub(crate) use pages::access::in_words as act_in_words;
-pub use serve::{Door, Patience, Rooms, serve};
+pub use serve::{Door, Patience, Rooms, raise_files_limit, serve};
 pub use tls::{Tls, TlsError};
 
 /// What reads strangers' words below the handlers, for those who try it with odd ones.

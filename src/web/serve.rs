@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use hyper::body::Incoming;
@@ -31,9 +31,10 @@ use crate::clock::{Clock, after};
 use crate::config::Network;
 use crate::tasks;
 use crate::web::below::below;
-use crate::web::guests::{Guest, Guests};
+use crate::web::guests::{Guests, Waiting};
 use crate::web::input::{Peer, Secure};
 use crate::web::tls::{Greeting, Tls};
+use crate::web::watched::{Watched, WatchedBody};
 use crate::web::{Web, assemble, hosts, layers};
 
 /// Of a request's header, all together. Browsers with many cookies send a tenth of it.
@@ -78,7 +79,9 @@ pub struct Patience {
     pub header: Duration,
     /// A client that takes nothing of its answer for so long has gone, or means harm.
     pub write: Duration,
-    /// Connections of one address; a quarter of all there can be when `None`.
+    /// Connections of one listener; its part of all there can be when `None`.
+    pub connections: Option<usize>,
+    /// Connections of one address at one listener; a quarter of those when `None`.
     pub connections_each: Option<usize>,
 }
 
@@ -87,6 +90,7 @@ impl Default for Patience {
         Patience {
             header: Duration::from_secs(30),
             write: Duration::from_secs(60),
+            connections: None,
             connections_each: None,
         }
     }
@@ -103,8 +107,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (close, closing) = watch::channel(false);
-    let seats_max = connections_max();
-    let (crowd, crowded) = watch::channel(0_u64);
+    // Each listener has seats of its own, so that a crowd at one leaves those of the others free.
+    let share = (connections_max() / doors.len().max(1)).max(32);
+    let seats_max = patience.connections.unwrap_or(share);
     let clock = app.clock.clone();
     let trusted_proxies = app.config.trusted_proxies.clone();
     let web = Web::new(app, closing.clone());
@@ -112,18 +117,7 @@ pub async fn serve(
         .fallback(layers::speak_https)
         .layer(from_fn_with_state(web.clone(), hosts::judge));
     let router = assemble(web.clone());
-    let house = Arc::new(House {
-        clock,
-        seats_max,
-        seats: Arc::new(Semaphore::new(seats_max)),
-        guests: Arc::new(Guests::new(patience.connections_each.unwrap_or((seats_max / 4).max(32)))),
-        patience,
-        trusted_proxies,
-        crowd,
-        crowded,
-        closing,
-        greeter,
-    });
+    let house = Arc::new(House { clock, seats_max, patience, trusted_proxies, closing, greeter });
     let mut keepers = JoinSet::new();
     for door in doors {
         let router = match door.rooms {
@@ -155,14 +149,10 @@ pub async fn serve(
 /// What all doors share.
 struct House {
     clock: Arc<dyn Clock>,
+    /// Of each door.
     seats_max: usize,
-    seats: Arc<Semaphore>,
-    guests: Arc<Guests>,
     patience: Patience,
     trusted_proxies: Vec<Network>,
-    /// Ticks when there are more guests than seats.
-    crowd: watch::Sender<u64>,
-    crowded: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     /// Answers who speaks plain HTTP where HTTPS is spoken.
     greeter: Router,
@@ -192,10 +182,13 @@ impl House {
     async fn accept(self: Arc<House>, door: &Door, router: &Router) -> JoinSet<()> {
         let mut closing = self.closing.clone();
         let mut connections = JoinSet::new();
+        let seats = Arc::new(Semaphore::new(self.seats_max));
+        let each_max = self.patience.connections_each.unwrap_or((self.seats_max / 4).max(32));
+        let guests = Arc::new(Guests::new(each_max));
         loop {
             while connections.try_join_next().is_some() {}
             let seat = tokio::select! {
-                seat = self.seat() => match seat {
+                seat = self.seat(&seats, &guests) => match seat {
                     Some(seat) => seat,
                     None => break,
                 },
@@ -207,7 +200,7 @@ impl House {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(guest) = self.admit(peer.ip()) else {
+                    let Some(guest) = guests.admit(self.counted(peer.ip())) else {
                         debug!(
                             "an address has as many connections as it may have; closing its newest"
                         );
@@ -215,7 +208,11 @@ impl House {
                     };
                     let (house, tls, router) = (self.clone(), door.tls.clone(), router.clone());
                     connections.spawn(tasks::watched("a connection", async move {
-                        house.receive(stream, Peer(peer), tls, router).await;
+                        let waiting = guest.waiting.clone();
+                        tokio::select! {
+                            () = house.receive(stream, Peer(peer), tls, router, &waiting) => {}
+                            () = waiting.told_to_leave() => {}
+                        }
                         drop((seat, guest));
                     }));
                 }
@@ -229,38 +226,50 @@ impl House {
         connections
     }
 
-    async fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(seat) = self.seats.clone().try_acquire_owned() {
+    async fn seat(&self, seats: &Arc<Semaphore>, guests: &Guests) -> Option<OwnedSemaphorePermit> {
+        if let Ok(seat) = seats.clone().try_acquire_owned() {
             return Some(seat);
         }
-        // Whoever only keeps a connection open has to dial again.
-        debug!(limit = self.seats_max, "every connection is in use; closing the idle ones");
-        self.crowd.send_modify(|count| *count += 1);
-        self.seats.clone().acquire_owned().await.ok()
-    }
-
-    /// `None` for whom has enough connections already. Behind a proxy all the world has one address.
-    fn admit(&self, address: IpAddr) -> Option<Option<Guest>> {
-        let address = address.to_canonical();
-        if self.trusted_proxies.iter().any(|it| it.contains(address)) {
-            return Some(None);
+        debug!(limit = self.seats_max, "every connection is in use; closing one that says nothing");
+        loop {
+            // Whoever only keeps a connection open has to dial again.
+            guests.make_room();
+            tokio::select! {
+                seat = seats.clone().acquire_owned() => return seat.ok(),
+                () = self.clock.sleep_until(after(self.clock.now(), BREATH)) => {}
+            }
         }
-        self.guests.admit(address).map(Some)
     }
 
-    async fn receive(&self, stream: TcpStream, peer: Peer, tls: Option<Arc<Tls>>, router: Router) {
+    /// Under which address a connection counts; behind a proxy all the world has one.
+    fn counted(&self, address: IpAddr) -> Option<IpAddr> {
+        let address = address.to_canonical();
+        let is_proxy = self.trusted_proxies.iter().any(|it| it.contains(address));
+        (!is_proxy).then_some(address)
+    }
+
+    async fn receive(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        tls: Option<Arc<Tls>>,
+        router: Router,
+        waiting: &Arc<Waiting>,
+    ) {
         // Small answers should not wait for more to come. Where this fails, they are merely later.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = tls else { return self.converse(stream, peer, false, router).await };
+        let Some(tls) = tls else {
+            return self.converse(stream, peer, false, router, waiting).await;
+        };
         let mut closing = self.closing.clone();
         let greeting = tokio::select! {
             greeting = tls.greet(stream) => greeting,
             _ = closing.wait_for(|closing| *closing) => return,
         };
         match greeting {
-            Greeting::Tls(stream) => self.converse(*stream, peer, true, router).await,
+            Greeting::Tls(stream) => self.converse(*stream, peer, true, router, waiting).await,
             Greeting::Plain(stream) => {
-                self.converse(stream, peer, false, self.greeter.clone()).await;
+                self.converse(stream, peer, false, self.greeter.clone(), waiting).await;
             }
             Greeting::Noise => {}
         }
@@ -272,19 +281,28 @@ impl House {
         peer: Peer,
         secure: bool,
         router: Router,
+        waiting: &Arc<Waiting>,
     ) {
-        let (mut closing, mut crowded) = (self.closing.clone(), self.crowded.clone());
-        crowded.mark_unchanged();
+        let mut closing = self.closing.clone();
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.patience.write));
-        let stream = Box::pin(stream);
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let stream = Watched::new(Box::pin(stream), waiting.clone());
+        let service = service_fn(|mut request: Request<Incoming>| {
+            waiting.asked();
             request.extensions_mut().insert(peer);
             if secure {
                 request.extensions_mut().insert(Secure);
             }
-            let answer = router.clone().call(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+            let request = match request.body().is_end_stream() {
+                true => request.map(Body::new),
+                false => request.map(|it| Body::new(WatchedBody::new(it, waiting.clone()))),
+            };
+            let answer = router.clone().call(request);
+            async move {
+                let answer = answer.await.unwrap_or_else(|never| match never {});
+                waiting.answered();
+                Ok::<_, Infallible>(answer)
+            }
         });
         let mut connection = pin!(
             http1::Builder::new()
@@ -297,7 +315,6 @@ impl House {
             // A client that broke off is no news.
             _ = connection.as_mut() => return,
             _ = closing.wait_for(|closing| *closing) => {}
-            _ = crowded.changed() => {}
         }
         // Ends at once when nothing is asked, else after the answer.
         connection.as_mut().graceful_shutdown();
@@ -322,6 +339,18 @@ impl House {
 fn is_the_clients(problem: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(problem.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Raises the number of files that this process may have open to what it needs, as far as it may: systems start
+/// programs with a low one that suits old programs. Where this fails, there are fewer connections.
+pub fn raise_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = (CONNECTIONS_MAX + FILES_RESERVED) as u64;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = maximum.map_or(wanted, |most| most.min(wanted));
+    if current.is_some_and(|current| current < raised) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum });
+    }
 }
 
 /// As many as the system lets this process have files, less what others need.

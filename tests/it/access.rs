@@ -1061,7 +1061,8 @@ async fn what_was_refused_leaves_a_trace() {
         .map(|it| (it["act"].as_str().unwrap(), it["actor"].as_str().unwrap()))
         .collect();
     told.sort();
-    // Once a minute each.
+    // Each once in a minute; on a slow machine it may be the next one.
+    told.dedup();
     assert_eq!(
         told,
         [

@@ -189,6 +189,7 @@ fn hasty() -> Patience {
     Patience {
         header: Duration::from_millis(200),
         write: Duration::from_millis(200),
+        connections: None,
         connections_each: Some(40),
     }
 }
@@ -277,6 +278,109 @@ async fn one_address_cannot_take_all_seats() {
     let mut answer = String::new();
     other.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Ways to keep a connection busy without asking for anything.
+const HOLDS: &[(&str, &str)] = &[
+    ("nothing at all", ""),
+    ("half a header", "GET /directory HTTP/1.1\r\nHost: localhost\r\nX-"),
+    (
+        "a body that does not come",
+        "POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n{",
+    ),
+    ("an idle connection", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    ("answers that are not taken", "GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_addresses_that_ask_nothing_keep_no_phone_waiting() {
+    for (what, bytes) in HOLDS {
+        let hours = Duration::from_secs(7200);
+        let patience = Patience {
+            header: hours,
+            write: hours,
+            connections: Some(24),
+            connections_each: Some(12),
+        };
+        let app = house(vec![Door::plain(listener().await)], patience).await;
+        let mut held = Vec::new();
+        for number in 0..60 {
+            let mut stream = call_from(&format!("127.0.0.{}", 10 + number % 5), app.address).await;
+            let times = if what.starts_with("answers") { 200 } else { 1 };
+            // Who has been told to leave already is not listened to.
+            let _ = stream.write_all(bytes.repeat(times).as_bytes()).await;
+            held.push(stream);
+        }
+        for _ in 0..3 {
+            let ask = async {
+                let mut phone = call_from("127.0.0.200", app.address).await;
+                let request =
+                    "GET /directory/help HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+                phone.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = Vec::new();
+                phone.read_to_end(&mut answer).await.unwrap();
+                String::from_utf8_lossy(&answer).into_owned()
+            };
+            let answer = tokio::time::timeout(Duration::from_secs(20), ask).await.expect(what);
+            assert!(answer.contains("CiscoIPPhoneText"), "{what}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_at_one_listener_leaves_the_other_free() {
+    let doors = vec![
+        Door::plain(listener().await),
+        Door { listener: listener().await, tls: None, rooms: Rooms::Phones },
+    ];
+    let phones = doors[1].listener.local_addr().unwrap();
+    let patience =
+        Patience { connections: Some(4), connections_each: Some(4), ..Patience::default() };
+    let app = house(doors, patience).await;
+    // Answers that go on, so that nobody can be told to leave.
+    let mut followers = Vec::new();
+    for _ in 0..3 {
+        followers.push(app.events(None).await);
+    }
+    let request = "GET /directory/help HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut phone = TcpStream::connect(phones).await.unwrap();
+    phone.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    phone.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains("CiscoIPPhoneText"));
+    for mut follower in followers {
+        assert!(follower.next().await.is_some(), "who is being answered stays");
+    }
+}
+
+/// Ends with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_number_of_open_files_is_raised_at_the_start() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().unwrap();
+    let port = crate::support::program::free_port();
+    let program = env!("CARGO_BIN_EXE_ringbook");
+    let command = format!("ulimit -Sn 200; exec {program} serve --port {port}");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &command]).current_dir(folder.path()).env_clear();
+    let mut server = Server(shell.stdout(std::process::Stdio::piped()).spawn().unwrap());
+    let mut first = [0; 8];
+    server.0.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"Ringbook");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.0.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut numbers = line.split_whitespace().map(|it| it.parse().unwrap_or(u64::MAX));
+    let (soft, hard) = (numbers.next().unwrap(), numbers.next().unwrap());
+    assert!(soft > 200 && soft == hard.min(4192), "{line}");
 }
 
 impl Answer {

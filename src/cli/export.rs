@@ -34,7 +34,7 @@ pub(crate) struct Args {
 enum Format {
     /// A list of contacts as the API gives them, one in a line
     Json,
-    /// One row a contact, for spreadsheets
+    /// One row a contact, for spreadsheets; text that would be a formula there has an apostrophe in front
     Csv,
     /// vCard 3.0, which every phone and every address book reads
     Vcard,
@@ -77,12 +77,15 @@ struct Draft {
 
 impl Draft {
     fn beside(target: &Path) -> io::Result<Draft> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;
+        let random: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
+        name.push(format!(".{random}.part"));
         let path = target.with_file_name(name);
-        // Contact data is nobody else's business.
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        // Contact data is for its owner alone. In a folder of many people nobody can foresee the name, and what
+        // stands there already, such as a link, is not written to.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Draft { file, path, published: false })
     }
 
@@ -264,6 +267,7 @@ fn record<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io:
         if at > 0 {
             out.write_all(b",")?;
         }
+        let cell = &*inert(cell);
         let special =
             cell.contains(['"', ',', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ');
         if special {
@@ -273,6 +277,29 @@ fn record<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io:
         }
     }
     out.write_all(b"\r\n")
+}
+
+/// A cell that no spreadsheet takes for a formula: whoever can have a contact added could else have a command run
+/// where the export is opened. One apostrophe in front marks what would be one, and what had apostrophes there
+/// already; a reader takes one off again, and has what was there.
+///
+/// A number that begins with `+` stays as it is: without letters it can call nothing, and programs that dial want
+/// no apostrophe. A spreadsheet keeps its `+` if the column is imported as text.
+fn inert(cell: &str) -> Cow<'_, str> {
+    const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let text = cell.trim_start_matches('\'');
+    let is_formula = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(SIGNS);
+    match is_formula && !cell.split("; ").all(is_number) {
+        true => format!("'{cell}").into(),
+        false => cell.into(),
+    }
+}
+
+/// A telephone number as people write it, with nothing else.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit() || c == '(')
+        && digits.chars().all(|c| c.is_ascii_digit() || " ().-/".contains(c))
 }
 
 /// One contact in the form of RFC 2426 (3.0) or RFC 6350 (4.0).
@@ -525,6 +552,54 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\r\n"
         );
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_each_can_be_read_back() {
+        for (cell, written) in [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("=HYPERLINK(\"http://evil\")", "'=HYPERLINK(\"http://evil\")"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("-2+3", "'-2+3"),
+            ("+cmd|x", "'+cmd|x"),
+            ("+49 30 1; =1+1", "'+49 30 1; =1+1"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("  =1", "'  =1"),
+            ("＝1", "'＝1"),
+            ("'=1", "''=1"),
+            ("''=1", "'''=1"),
+            ("'tis", "'tis"),
+            ("a=b", "a=b"),
+            ("ada@example.com", "ada@example.com"),
+            ("-", "'-"),
+            ("+49 30 1234567", "+49 30 1234567"),
+            ("+49301234567; +44 (20) 7946-0018", "+49301234567; +44 (20) 7946-0018"),
+            ("", ""),
+        ] {
+            assert_eq!(inert(cell), written, "{cell}");
+            // As a reader takes the mark off again.
+            let bare = written.trim_start_matches('\'');
+            let is_marked = written.starts_with('\'')
+                && (bare.starts_with(['\t', '\r'])
+                    || bare.trim_start().starts_with(['=', '+', '-', '@', '＝']));
+            assert_eq!(if is_marked { &written[1..] } else { written }, cell);
+        }
+    }
+
+    #[test]
+    fn a_draft_has_a_name_that_nobody_foresees_and_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("contacts.csv");
+        let (one, two) = (Draft::beside(&target).unwrap(), Draft::beside(&target).unwrap());
+        assert_ne!(one.path, two.path);
+        let name = one.path.file_name().unwrap().to_str().unwrap();
+        assert!(!name.contains(&format!(".{}.", std::process::id())) && name.len() > 40, "{name}");
+        let mode = one.file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop((one, two));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left over");
     }
 
     #[test]

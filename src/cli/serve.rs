@@ -205,6 +205,10 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
         let phones = screen.paint.link(&phones);
         screen.say(format!("Phones find their directory at {phones}{}", everywhere(address)))?;
     }
+    if let Some(phones) = doctor::phones(&app.config) {
+        let way_out = phones.way_out.unwrap_or_default();
+        screen.say(format!("{}: {}; {way_out}", screen.paint.bad("Phones"), phones.message))?;
+    }
     let keys = doctor::keys(app).await;
     if keys.verdict != Verdict::Ok {
         let way_out = keys.way_out.unwrap_or_default();

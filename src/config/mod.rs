@@ -48,6 +48,9 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Who may read the directory without a token.
     pub phone_networks: Vec<Network>,
+    /// Somebody chose these networks. By default what comes from this machine itself counts as a phone only where
+    /// phones have an address of their own: a reverse proxy without headers looks the same.
+    pub phone_networks_chosen: bool,
     /// Requests a second; 0 without a limit.
     pub phone_rate: u32,
     pub session_idle: Duration,
@@ -267,7 +270,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
     let port = read.whole("PORT");
     let tls = tls(&mut read);
     let trusted_proxies = read.value("TRUSTED_PROXIES", value::networks).unwrap_or_default();
-    let auth_proxy_header = auth_proxy_header(&mut read, !trusted_proxies.is_empty());
+    let auth_proxy_header = auth_proxy_header(&mut read, &trusted_proxies);
     note_everybody(&mut read, &trusted_proxies);
     let public_url = read.value("PUBLIC_URL", value::public_url);
     let base_path = base_path(&mut read, public_url.as_deref());
@@ -308,6 +311,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         trusted_proxies,
         allowed_hosts: read.value("ALLOWED_HOSTS", value::hosts).unwrap_or_default(),
         phone_networks: read.value("PHONE_NETWORKS", value::networks_or_none).unwrap_or_default(),
+        phone_networks_chosen: read.values.contains_key("PHONE_NETWORKS"),
         phone_rate: read.whole("PHONE_RATE_PER_SECOND"),
         session_idle: read.hours("SESSION_IDLE_HOURS"),
         session_max: 24 * read.hours("SESSION_MAX_DAYS"),
@@ -322,10 +326,10 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         google_client_secret: read.value("GOOGLE_CLIENT_SECRET", word).map(SecretString::from),
         google_redirect_uri,
         auth_return_origins: read.value("AUTH_RETURN_ORIGINS", value::origins).unwrap_or_default(),
-        google_api_base_url: read.url("GOOGLE_API_BASE_URL").unwrap_or_default(),
+        google_api_base_url: read.secure_url("GOOGLE_API_BASE_URL"),
         google_auth_url: read.url("GOOGLE_AUTH_URL").unwrap_or_default(),
-        google_token_url: read.url("GOOGLE_TOKEN_URL").unwrap_or_default(),
-        google_revoke_url: read.url("GOOGLE_REVOKE_URL").unwrap_or_default(),
+        google_token_url: read.secure_url("GOOGLE_TOKEN_URL"),
+        google_revoke_url: read.secure_url("GOOGLE_REVOKE_URL"),
 
         directory_title: read.text("DIRECTORY_TITLE"),
         directory_max_entries_per_page: read
@@ -378,7 +382,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
 }
 
 /// A header counts only from proxies that are trusted, so without one it is a mistake.
-fn auth_proxy_header(read: &mut Reader, has_proxies: bool) -> Option<String> {
+fn auth_proxy_header(read: &mut Reader, proxies: &[Network]) -> Option<String> {
     let key = "AUTH_PROXY_HEADER";
     let header = read.value(key, value::header);
     if header.is_none() && !read.text(key).is_empty() {
@@ -396,13 +400,18 @@ fn auth_proxy_header(read: &mut Reader, has_proxies: bool) -> Option<String> {
         }
         return None;
     };
-    if has_proxies {
-        return Some(header);
-    }
+    let wide = proxies.iter().find(|it| it.holds_strangers());
+    let problem = match wide {
+        None if !proxies.is_empty() => return Some(header),
+        None => "counts only from the proxies in TRUSTED_PROXIES; set that to the proxy's address"
+            .to_owned(),
+        Some(wide) => format!(
+            "everybody in {wide} (TRUSTED_PROXIES) could say that they are an administrator; set \
+             TRUSTED_PROXIES to the proxy's address"
+        ),
+    };
     let source = read.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
-    let problem =
-        "counts only from the proxies in TRUSTED_PROXIES; set that to the proxy's address";
-    read.errors.push(ConfigError { key: key.to_owned(), source, problem: problem.to_owned() });
+    read.errors.push(ConfigError { key: key.to_owned(), source, problem });
     None
 }
 
@@ -638,6 +647,12 @@ impl Reader {
 
     fn url(&mut self, key: &'static str) -> Option<String> {
         self.value(key, value::url)
+    }
+
+    /// A URL that tokens are sent to: encrypted, or not beyond this machine.
+    fn secure_url(&mut self, key: &'static str) -> String {
+        self.value(key, |raw| value::url(raw).filter(|url| value::is_secure(url)))
+            .unwrap_or_default()
     }
 
     /// A URL that somebody else compares or serves, so that even a slash at its end counts.

@@ -25,6 +25,8 @@ pub(super) enum Rule {
     Word,
     Address,
     Url,
+    /// One that tokens are sent to.
+    SecureUrl,
     /// The part of a URL that links begin with.
     PublicUrl,
     /// The path below which a proxy shows the dashboard.
@@ -84,6 +86,10 @@ impl fmt::Display for Rule {
             }
             Rule::PublicUrl => f.write_str(
                 "a URL such as http://10.0.0.5:8000, of at most 100 characters and without `?`",
+            ),
+            Rule::SecureUrl => f.write_str(
+                "a URL that begins with https://, for tokens are sent there; or with http:// and a loopback \
+                 address, such as http://127.0.0.1:9000",
             ),
             Rule::Url | Rule::SecretUrl => f.write_str("a URL that begins with http:// or https://"),
             Rule::Database => f.write_str(
@@ -177,10 +183,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("GOOGLE_CLIENT_SECRET", "", Rule::Secret, "its secret"),
     setting("GOOGLE_REDIRECT_URI", "", Rule::Url, "where Google sends people back to; http(s)://localhost:PORT/auth/callback when not set"),
     setting("AUTH_RETURN_ORIGINS", "", Rule::Origins, "other servers that `redirect_uri` of /auth/google may lead back to, such as https://phones.example.com"),
-    setting("GOOGLE_API_BASE_URL", "https://people.googleapis.com", Rule::Url, "the People API"),
+    setting("GOOGLE_API_BASE_URL", "https://people.googleapis.com", Rule::SecureUrl, "the People API"),
     setting("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth", Rule::Url, "Google's consent page"),
-    setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::Url, "where Google gives out tokens"),
-    setting("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", Rule::Url, "where Google takes them back"),
+    setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::SecureUrl, "where Google gives out tokens"),
+    setting("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", Rule::SecureUrl, "where Google takes them back"),
 
     setting("DIRECTORY_TITLE", "Ringbook", Rule::Text(32), "heading on the phones"),
     setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Capped(1, 32), "entries on one screen page of a phone"),

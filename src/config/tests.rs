@@ -530,3 +530,26 @@ fn a_language_that_is_not_known_is_refused() {
         assert!(found.contains("DIRECTORY_LOCALE") && found.contains("ISO 639"), "{bad}: {found}");
     }
 }
+
+#[test]
+fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
+    for (set, words) in [
+        (
+            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "0.0.0.0/0")],
+            "could say that they are an administrator",
+        ),
+        (
+            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "127.0.0.1, ::/0")],
+            "could say that they are an administrator",
+        ),
+        (vec![("GOOGLE_TOKEN_URL", "http://oauth2.googleapis.com/token")], "begins with https://"),
+        (vec![("GOOGLE_API_BASE_URL", "http://10.0.0.5:9000")], "begins with https://"),
+        (vec![("GOOGLE_REVOKE_URL", "http://google.example/revoke")], "begins with https://"),
+        (vec![("ALLOWED_HOSTS", "*")], "not `*` alone"),
+    ] {
+        let problem = Config::of(&set).unwrap_err().to_string();
+        assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");
+    }
+    Config::of(&[("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).unwrap();
+    Config::of(&[("GOOGLE_TOKEN_URL", "http://127.0.0.1:9000/token")]).unwrap();
+}

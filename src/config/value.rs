@@ -10,7 +10,7 @@ use icu_locale_core::extensions::unicode::key;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
-use crate::access::parse_allowed;
+use crate::access::{Host, host_of, parse_allowed};
 
 /// Where the directory is kept.
 #[derive(Clone, Debug)]
@@ -57,6 +57,27 @@ impl Network {
             }
             _ => false,
         }
+    }
+}
+
+impl Network {
+    /// Whether so many addresses are in it that nobody can answer for all of them: more than a /16 (IPv6: a /32) of
+    /// the internet.
+    pub fn holds_strangers(&self) -> bool {
+        const PRIVATE: [&str; 8] = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "100.64.0.0/10",
+            "fc00::/7",
+            "fe80::/10",
+        ];
+        let most = if self.address.is_ipv4() { 16 } else { 32 };
+        let is_within = |it: Network| it.prefix <= self.prefix && it.contains(self.address);
+        let is_private = PRIVATE.iter().filter_map(|it| Network::parse(it)).any(is_within);
+        self.prefix < most && !is_private
     }
 }
 
@@ -301,6 +322,16 @@ pub(super) fn level(raw: &str) -> Option<String> {
     Some(level.to_owned())
 }
 
+/// Whether what is sent to this URL is encrypted, or stays on this machine.
+pub(super) fn is_secure(url: &str) -> bool {
+    let is_here = |host: &str| match Host::parse(host) {
+        Some(Host::Address(address)) => address.is_loopback(),
+        Some(Host::Name(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    };
+    url.starts_with("https://") || host_of(url).is_some_and(is_here)
+}
+
 /// The URL without a slash at its end.
 pub(super) fn url(raw: &str) -> Option<String> {
     let lower = raw.to_ascii_lowercase();
@@ -486,6 +517,29 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_strangers_is_known() {
+        for (network, strangers) in [
+            ("0.0.0.0/0", true),
+            ("0.0.0.0/1", true),
+            ("128.0.0.0/1", true),
+            ("203.0.0.0/8", true),
+            ("8.0.0.0/7", true),
+            ("::/0", true),
+            ("2000::/3", true),
+            ("203.0.113.7", false),
+            ("203.0.113.0/24", false),
+            ("10.0.0.0/8", false),
+            ("172.16.0.0/12", false),
+            ("10.0.0.0/7", true),
+            ("fd00::/8", false),
+            ("2001:db8::/32", false),
+            ("::1", false),
+        ] {
+            assert_eq!(Network::parse(network).unwrap().holds_strangers(), strangers, "{network}");
+        }
+    }
+
+    #[test]
     fn networks_are_read_with_commas_as_json_and_as_a_star() {
         let shown = |raw: &str| -> Option<Vec<String>> {
             networks(raw).map(|it| it.iter().map(ToString::to_string).collect())
@@ -499,6 +553,23 @@ mod tests {
         assert_eq!(shown(r#"["*"]"#), everybody);
         for bad in ["[1]", "[\"10.0.0.1\"", "*.example", "proxy", "['10.0.0.1']"] {
             assert_eq!(shown(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_sent_in_the_clear_nowhere_but_here() {
+        for (url, secure) in [
+            ("https://oauth2.googleapis.com/token", true),
+            ("http://127.0.0.1:9000/token", true),
+            ("http://[::1]:9000/token", true),
+            ("http://localhost:9000", true),
+            ("http://oauth2.googleapis.com/token", false),
+            ("http://10.0.0.5/token", false),
+            ("http://google-simulator:9000", false),
+            ("http://localhost.evil.example/token", false),
+            ("http://127.0.0.1.evil.example", false),
+        ] {
+            assert_eq!(is_secure(url), secure, "{url}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What all accounts share: the disk, the database, the keys, and the way to Google's consent.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::app::App;
 use crate::config::Config;
@@ -144,6 +144,10 @@ pub(super) async fn database(app: &App) -> Finding {
     if let Err(problem) = app.store.ping().await {
         return bad(CHECK, format!("{place} does not answer: {problem}"), "see DATABASE_URL");
     }
+    if let Some(mode) = app.store.path().and_then(machine::open_to_others) {
+        let message = format!("others on this machine can read {place} (mode {mode:04o})");
+        return warn(CHECK, message, format!("chmod 600 {place}"));
+    }
     match app.store.try_to_write().await {
         Ok(()) => ok(CHECK, format!("{place} can be read and written")),
         Err(problem) => bad(
@@ -158,4 +162,28 @@ pub(super) fn unconnected(app: &App) -> Finding {
     let url = app.config.local_url();
     let way_out = format!("ringbook auth, or open {url}/auth/google");
     bad("account", "no Google account is connected", way_out).at("/accounts/connect")
+}
+
+/// Whether everybody behind a reverse proxy on this machine is taken for a phone, and whom proxies may speak for.
+pub fn phones(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "phones";
+    if let Some(wide) = config.trusted_proxies.iter().find(|it| it.holds_strangers()) {
+        let message = format!(
+            "everybody in {wide} (TRUSTED_PROXIES) may say that they are a phone at any address"
+        );
+        return Some(warn(CHECK, message, "set TRUSTED_PROXIES to the proxy's address"));
+    }
+    let is_here = |ip: IpAddr| config.phone_networks.iter().any(|it| it.contains(ip));
+    let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    if config.phone_networks_chosen && here.into_iter().any(is_here) {
+        let address = SocketAddr::new(config.host, config.port);
+        let message = format!(
+            "PHONE_NETWORKS names this machine, so everybody behind a reverse proxy on it that adds no header \
+             reads the directory at {address}"
+        );
+        let way_out = "take 127.0.0.0/8 and ::1 out of PHONE_NETWORKS, and give phones an address of their own \
+                       with PHONES_LISTEN; or let the proxy set X-Forwarded-For, and name it in TRUSTED_PROXIES";
+        return Some(warn(CHECK, message, way_out));
+    }
+    None
 }

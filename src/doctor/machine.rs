@@ -33,6 +33,13 @@ pub fn memory() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
+/// The mode of a file that others than its owner may read or write; `None` if none may.
+pub fn open_to_others(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
 /// The names of this machine: its own, and the same in the domains that this network's name server completes.
 pub fn names() -> Vec<String> {
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::store::DbError;
 use crate::words;
 
-pub use installation::{disk, keys};
+pub use installation::{disk, keys, phones};
 pub use reach::reach;
 
 /// How bad it is.
@@ -94,6 +94,7 @@ pub async fn look(app: &App) -> Result<Vec<Finding>, DbError> {
     let mut found = vec![installation::database(app).await, installation::keys(app).await];
     found.extend(installation::administrators(app).await?);
     found.extend(installation::strange_proxies(app).await?);
+    found.extend(installation::phones(&app.config));
     let accounts = app.store.accounts().await?;
     if !installation::all_by_service(app, &accounts).await? {
         found.push(installation::oauth_client(app).await);

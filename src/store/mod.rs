@@ -142,6 +142,7 @@ impl Store {
         private_folder(folder)
             .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
         private_file(path);
+        tighten(path);
         let db = Db::sqlite(path, &*clock)
             .await
             .map_err(|source| OpenError::Open { path: shown(path), source })?;
@@ -263,6 +264,35 @@ impl Store {
     /// Gives memory back after much work.
     pub async fn relax(&self) {
         self.db.relax().await;
+    }
+}
+
+/// A database file that others may read or write, as one that was copied here or made by hand, becomes its owner's
+/// alone, with the files beside it.
+#[cfg(unix)]
+fn tighten(path: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let Ok(found) = std::fs::metadata(&name) else { continue };
+        let mode = found.mode() & 0o7777;
+        if mode & 0o077 == 0 || !found.is_file() {
+            continue;
+        }
+        let own = std::fs::Permissions::from_mode(mode & 0o700);
+        match std::fs::set_permissions(&name, own) {
+            Ok(()) => tracing::warn!(
+                "others could read {} (mode {mode:04o}); now only its owner can",
+                name.to_string_lossy()
+            ),
+            // `ringbook doctor` says so, too.
+            Err(problem) => tracing::warn!(
+                %problem,
+                "others can read {} (mode {mode:04o}), and that cannot be changed by this user",
+                name.to_string_lossy()
+            ),
+        }
     }
 }
 

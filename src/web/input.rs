@@ -320,6 +320,15 @@ pub(crate) fn too_large() -> Problem {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// Where a connection came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// Our end of the connection.
+    pub(crate) local: Option<IpAddr>,
+    /// Only phones call there.
+    pub(crate) for_phones: bool,
+}
+
 /// Marks requests that came over TLS, without a proxy in front.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secure;

@@ -32,7 +32,7 @@ use crate::config::Network;
 use crate::tasks;
 use crate::web::below::below;
 use crate::web::guests::{Guests, Waiting};
-use crate::web::input::{Peer, Secure};
+use crate::web::input::{Arrival, Peer, Secure};
 use crate::web::tls::{Greeting, Tls};
 use crate::web::watched::{Watched, WatchedBody};
 use crate::web::{Web, assemble, hosts, layers};
@@ -182,6 +182,7 @@ impl House {
     async fn accept(self: Arc<House>, door: &Door, router: &Router) -> JoinSet<()> {
         let mut closing = self.closing.clone();
         let mut connections = JoinSet::new();
+        let for_phones = door.rooms == Rooms::Phones;
         let seats = Arc::new(Semaphore::new(self.seats_max));
         let each_max = self.patience.connections_each.unwrap_or((self.seats_max / 4).max(32));
         let guests = Arc::new(Guests::new(each_max));
@@ -207,10 +208,12 @@ impl House {
                         continue;
                     };
                     let (house, tls, router) = (self.clone(), door.tls.clone(), router.clone());
+                    let local = stream.local_addr().ok().map(|it| it.ip().to_canonical());
+                    let from = (Peer(peer), Arrival { local, for_phones });
                     connections.spawn(tasks::watched("a connection", async move {
                         let waiting = guest.waiting.clone();
                         tokio::select! {
-                            () = house.receive(stream, Peer(peer), tls, router, &waiting) => {}
+                            () = house.receive(stream, from, tls, router, &waiting) => {}
                             () = waiting.told_to_leave() => {}
                         }
                         drop((seat, guest));
@@ -251,7 +254,7 @@ impl House {
     async fn receive(
         &self,
         stream: TcpStream,
-        peer: Peer,
+        from: (Peer, Arrival),
         tls: Option<Arc<Tls>>,
         router: Router,
         waiting: &Arc<Waiting>,
@@ -259,7 +262,7 @@ impl House {
         // Small answers should not wait for more to come. Where this fails, they are merely later.
         let _ = stream.set_nodelay(true);
         let Some(tls) = tls else {
-            return self.converse(stream, peer, false, router, waiting).await;
+            return self.converse(stream, from, false, router, waiting).await;
         };
         let mut closing = self.closing.clone();
         let greeting = tokio::select! {
@@ -267,9 +270,9 @@ impl House {
             _ = closing.wait_for(|closing| *closing) => return,
         };
         match greeting {
-            Greeting::Tls(stream) => self.converse(*stream, peer, true, router, waiting).await,
+            Greeting::Tls(stream) => self.converse(*stream, from, true, router, waiting).await,
             Greeting::Plain(stream) => {
-                self.converse(stream, peer, false, self.greeter.clone(), waiting).await;
+                self.converse(stream, from, false, self.greeter.clone(), waiting).await;
             }
             Greeting::Noise => {}
         }
@@ -278,7 +281,7 @@ impl House {
     async fn converse(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        peer: Peer,
+        from: (Peer, Arrival),
         secure: bool,
         router: Router,
         waiting: &Arc<Waiting>,
@@ -289,7 +292,8 @@ impl House {
         let stream = Watched::new(Box::pin(stream), waiting.clone());
         let service = service_fn(|mut request: Request<Incoming>| {
             waiting.asked();
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(from.0);
+            request.extensions_mut().insert(from.1);
             if secure {
                 request.extensions_mut().insert(Secure);
             }

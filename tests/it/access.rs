@@ -536,6 +536,39 @@ async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
     assert!(page.text.contains("<html") && page.text.contains("ALLOWED_HOSTS"), "{}", page.text);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bare_proxy_on_this_machine_does_not_open_the_directory() {
+    let (app, phones) = TestApp::with_phones(1, &[]).await;
+    let ask = async |at: SocketAddr, path: &str| {
+        Answer::of(app.client.get(format!("http://{at}{path}")).send().await.unwrap()).await
+    };
+    assert!(
+        !ask(app.address, "/directory").await.text.contains("Not allowed"),
+        "nobody is kept out yet"
+    );
+    let hash = app.world.app.access.hash("ada", &SecretString::from(RIGHT)).await.unwrap();
+    app.world.app.store.add_person("ada", &hash, true).await.unwrap();
+    app.world.app.access.forget();
+    let screen = ask(app.address, "/directory").await.text;
+    assert!(screen.contains("Not allowed") && screen.contains("PHONES_LISTEN"), "{screen}");
+    let lookup = ask(app.address, "/lookup?number=1").await;
+    assert!(lookup.status == 403 && lookup.text.contains("PHONES_LISTEN"), "{lookup:?}");
+    assert!(
+        !ask(phones, "/directory").await.text.contains("Not allowed"),
+        "there is no proxy here"
+    );
+    // Whoever names this machine means it, and is told what it means.
+    let chosen = [("PHONE_NETWORKS", "127.0.0.0/8")];
+    let config = ringbook::config::Config::of(&chosen).unwrap();
+    let told = ringbook::doctor::phones(&config).unwrap();
+    assert!(
+        told.message.contains("reverse proxy") && told.way_out.unwrap().contains("PHONES_LISTEN")
+    );
+    assert!(ringbook::doctor::phones(&ringbook::config::Config::of(&[]).unwrap()).is_none());
+    let wide = ringbook::config::Config::of(&[("TRUSTED_PROXIES", "0.0.0.0/0")]).unwrap();
+    assert!(ringbook::doctor::phones(&wide).unwrap().message.contains("TRUSTED_PROXIES"));
+}
+
 /// What comes back for bytes that no client would send.
 async fn raw(at: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(at).await.unwrap();

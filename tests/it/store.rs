@@ -307,3 +307,29 @@ on_both! {
         assert!(refused.to_string().contains("use a newer ringbook"), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_database_file_that_others_could_read_becomes_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ringbook.db");
+    let url = format!("sqlite:///{}", path.display());
+    let open = async || {
+        let config = ringbook::config::Config::of(&[("DATABASE_URL", &url)]).unwrap();
+        ringbook::app::App::open(config).await.unwrap()
+    };
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    drop(open().await);
+    for wide in [0o644, 0o664, 0o666, 0o640, 0o600] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(wide)).unwrap();
+        drop(open().await);
+        assert_eq!(mode(), 0o600, "{wide:o}");
+    }
+    // Widened while it is in use, the doctor says so.
+    let app = open().await;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let found = ringbook::doctor::look(&app).await.unwrap();
+    let database = found.iter().find(|it| it.check == "database").unwrap();
+    assert!(database.message.contains("0644"), "{database:?}");
+    assert!(database.way_out.as_deref().unwrap().starts_with("chmod 600"), "{database:?}");
+}

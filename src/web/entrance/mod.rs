@@ -24,7 +24,7 @@ use crate::web::Web;
 use crate::web::forwarded::was_forwarded;
 use crate::web::hosts;
 use crate::web::input::{
-    Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid,
+    Arrival, Peer, Query, address, client, from_trusted_proxy, is_secure, text_of, uuid,
 };
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
@@ -295,6 +295,9 @@ const NOT_A_PHONE: &str = "this address is not in PHONE_NETWORKS; add its networ
     phone a token of its own (`ringbook phones add`)";
 const STRANGE_PROXY: &str = "this request came through a proxy that is not in TRUSTED_PROXIES, so who \
     asks is not known; add the proxy's address there";
+const THIS_MACHINE: &str = "this request came from this machine itself, where a reverse proxy cannot be told from a \
+    phone; ask at the address in PHONES_LISTEN, show a phone's token (`ringbook phones add`), or name this \
+    machine in PHONE_NETWORKS if no proxy runs on it";
 const SILENT_PROXY: &str = "this request came from an address in TRUSTED_PROXIES that does not say for whom it \
     asks; let the proxy set X-Forwarded-For (a program on the proxy's own machine sends a token instead)";
 const NOT_NAMED: &str = "you are signed in at the proxy, and AUTH_PROXY_ADMINS does not name you; whoever runs this \
@@ -369,6 +372,9 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let from: Option<IpAddr> = address.parse().ok();
     let networks = &web.app.config.phone_networks;
     if from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip))) {
+        if !web.app.config.phone_networks_chosen && came_from_this_machine(parts, from) {
+            return Ok(Found::Guest(Guest { why: Some(THIS_MACHINE), ..guest(Who::Stranger) }));
+        }
         if is_for_phones(parts.uri.path()) {
             access.note_asker(&address, &model(&parts.headers));
         }
@@ -387,6 +393,15 @@ fn asks_by_itself(headers: &HeaderMap) -> bool {
 fn is_at_machine(web: &Web, parts: &Parts, peer: IpAddr) -> bool {
     let forwarded = somebody_elses_voice(web, parts).is_some() || was_forwarded(&parts.headers);
     is_local(peer, forwarded, hosts::host(&parts.headers).as_ref(), &web.hosts)
+}
+
+/// Whether a program on this machine asks at the listener for everybody, for all we can see: a reverse proxy that
+/// adds no header would make the whole world a phone.
+fn came_from_this_machine(parts: &Parts, from: Option<IpAddr>) -> bool {
+    let Some(Arrival { local, for_phones: false }) = parts.extensions.get::<Arrival>() else {
+        return false;
+    };
+    from.is_some_and(|from| from.is_loopback() || *local == Some(from))
 }
 
 /// The addresses that a program at this machine has when it calls `localhost`.
@@ -575,6 +590,10 @@ fn refuse(parts: &Parts, status: StatusCode, why: &str) -> Response {
             STRANGE_PROXY => {
                 "This request came through a proxy that is not trusted. Please tell whoever looks after \
                  the phones: its address belongs into TRUSTED_PROXIES."
+            }
+            THIS_MACHINE => {
+                "This request came from Ringbook's own machine, so it may be from anybody behind a proxy there. \
+                 Please tell whoever looks after the phones: PHONES_LISTEN gives phones an address of their own."
             }
             SILENT_PROXY => {
                 "This request came through a proxy that does not say which phone asks. Please tell whoever \

@@ -110,6 +110,7 @@ async fn make_first_admin(app: &App) -> Result<(), Trouble> {
                 subject: Some(name),
                 subject_name: None,
                 succeeded: true,
+                refused: false,
             })
             .await;
     }

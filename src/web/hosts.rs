@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::doctor::machine;
 use crate::web::Web;
 use crate::web::entrance::Inside;
-use crate::web::input::{from_trusted_proxy, text_of};
+use crate::web::input::text_of;
 use crate::web::layers::is_for_phones;
 use crate::web::phones;
 use crate::web::problem::Problem;
@@ -40,7 +40,7 @@ pub(crate) async fn judge(State(web): State<Web>, request: Request, next: Next) 
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match asked_for(&parts, &web) {
+    match asked_for(&parts) {
         Ok(hosts) => match hosts.into_iter().find(|it| !web.hosts.serves(it)) {
             None => next.run(Request::from_parts(parts, body)).await,
             Some(host) => refuse(&web, &parts, &host),
@@ -59,9 +59,9 @@ pub(crate) fn host(headers: &HeaderMap) -> Option<Host> {
     Host::parse(&text_of(headers, header::HOST.as_str()))
 }
 
-/// Every host that a request says it is for: its own, that of its target where that is a whole URL, and what
-/// a trusted proxy says it was asked for.
-fn asked_for(parts: &Parts, web: &Web) -> Result<Vec<Host>, &'static str> {
+/// Every host that a request says it is for: its own, and that of its target where that is a whole URL. What a
+/// trusted proxy says it was asked for is the proxy's business: it chose whether to pass that on.
+fn asked_for(parts: &Parts) -> Result<Vec<Host>, &'static str> {
     let mut values = parts.headers.get_all(header::HOST).iter();
     let own = match (values.next(), values.next()) {
         (Some(_), Some(_)) => return Err("the header `Host` is there more than once"),
@@ -71,14 +71,7 @@ fn asked_for(parts: &Parts, web: &Web) -> Result<Vec<Host>, &'static str> {
         (None, _) => return Err("the header `Host` is missing"),
     };
     let target = parts.uri.authority().map(|it| it.as_str().to_owned());
-    let mut said: Vec<String> = own.into_iter().chain(target).collect();
-    if from_trusted_proxy(parts, web) {
-        for line in parts.headers.get_all("x-forwarded-host") {
-            let line = String::from_utf8_lossy(line.as_bytes()).into_owned();
-            let hosts = line.split(',').map(str::trim).filter(|it| !it.is_empty());
-            said.extend(hosts.map(str::to_owned));
-        }
-    }
+    let said: Vec<String> = own.into_iter().chain(target).collect();
     let hosts: Option<Vec<Host>> = said.iter().map(|it| Host::parse(it)).collect();
     hosts.ok_or("the header `Host` holds neither a name nor an address")
 }

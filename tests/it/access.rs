@@ -271,7 +271,7 @@ impl House {
                 .header("host", "evil.example")
                 .header("authorization", bearer(&self.tokens.last().unwrap().1)),
             Caller::OtherNameBehindProxy => {
-                request.header("x-forwarded-for", PHONE).header("x-forwarded-host", "evil.example")
+                request.header("x-forwarded-for", PHONE).header("host", "evil.example")
             }
             Caller::Device | Caller::RevokedDevice => request,
             Caller::Token(scope) => {

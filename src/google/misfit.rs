@@ -72,6 +72,10 @@ const PERSON: Shape = Object(&[
         List(&Object(&[("metadata", FIELD_METADATA), ("value", Text), ("type", Text)])),
     ),
     (
+        "sipAddresses",
+        List(&Object(&[("metadata", FIELD_METADATA), ("value", Text), ("type", Text)])),
+    ),
+    (
         "memberships",
         List(&Object(&[(
             "contactGroupMembership",

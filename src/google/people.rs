@@ -32,7 +32,7 @@ const GROUPS: &str = "/v1/contactGroups";
 const LIST_PARAMETERS: [(&str, &str); 4] = [
     (
         "personFields",
-        "metadata,names,nicknames,organizations,phoneNumbers,emailAddresses,memberships",
+        "metadata,names,nicknames,organizations,phoneNumbers,sipAddresses,emailAddresses,memberships",
     ),
     ("sources", CONTACTS_ONLY),
     // On every page of every listing, since it is one of the parameters that must match.

@@ -40,6 +40,15 @@ pub(super) fn read(json: &str) -> Entry {
     }
 }
 
+/// A field in which people write one number on each line, in one line.
+fn lines(raw: &Option<Text<'_>>) -> String {
+    let parted = raw.as_ref().filter(|it| it.0.trim().contains(['\n', '\r'])).map(|it| {
+        let lines = it.0.split(['\n', '\r']).map(str::trim).filter(|it| !it.is_empty());
+        Text(lines.collect::<Vec<_>>().join(" | ").into())
+    });
+    text(if parted.is_some() { &parted } else { raw }, VALUE_LEN_MAX)
+}
+
 impl MetadataWire<'_> {
     fn previous_names(&self, current: &ResourceName) -> Vec<ResourceName> {
         let names = self.previous_resource_names.as_deref().unwrap_or_default().iter();
@@ -107,15 +116,29 @@ impl PersonWire<'_> {
     }
 
     fn phones(&self) -> Vec<Phone> {
-        items(&self.phone_numbers)
-            .map(|it| Phone {
-                value: text(&it.value, VALUE_LEN_MAX),
-                canonical: Some(text(&it.canonical_form, KIND_LEN_MAX)).filter(|it| !it.is_empty()),
+        let numbers = items(&self.phone_numbers).map(|it| {
+            let canonical = text(&it.canonical_form, KIND_LEN_MAX);
+            let value = lines(&it.value);
+            Phone {
+                // Google may know a number by its canonical form alone.
+                value: if value.is_empty() { canonical.clone() } else { value },
+                canonical: Some(canonical).filter(|it| !it.is_empty()),
                 kind: text(&it.kind, KIND_LEN_MAX),
                 primary: is_primary(&it.metadata),
-            })
-            .filter(|it| !it.value.is_empty())
-            .collect()
+            }
+        });
+        // An address whose user is a number can be dialled, and the others are shown.
+        let addresses = items(&self.sip_addresses).map(|it| {
+            let value = text(&it.value, VALUE_LEN_MAX);
+            let has_scheme = value.is_empty() || value.contains(':');
+            Phone {
+                value: if has_scheme { value } else { format!("sip:{value}") },
+                canonical: None,
+                kind: text(&it.kind, KIND_LEN_MAX),
+                primary: false,
+            }
+        });
+        numbers.chain(addresses).filter(|it| !it.value.is_empty()).collect()
     }
 
     fn emails(&self) -> Vec<Email> {
@@ -206,6 +229,8 @@ struct PersonWire<'a> {
     phone_numbers: Option<Vec<Obj<PhoneWire<'a>>>>,
     #[serde(borrow)]
     email_addresses: Option<Vec<Obj<EmailWire<'a>>>>,
+    #[serde(borrow)]
+    sip_addresses: Option<Vec<Obj<EmailWire<'a>>>>,
     #[serde(borrow)]
     memberships: Option<Vec<Obj<MembershipWire<'a>>>>,
 }

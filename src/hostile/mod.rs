@@ -92,6 +92,7 @@ const PERSON_WORDS: &[&str] = &[
     "\"organizations\"",
     "\"nicknames\"",
     "\"emailAddresses\"",
+    "\"sipAddresses\"",
     "\"contactGroupMembership\"",
     "\"contactGroupId\"",
     "\"connections\"",

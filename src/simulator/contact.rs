@@ -18,6 +18,8 @@ pub struct Contact {
     pub phone_numbers: Vec<PhoneNumber>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub email_addresses: Vec<EmailAddress>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sip_addresses: Vec<EmailAddress>,
     /// Ids of contact groups, such as `myContacts`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,

@@ -48,6 +48,8 @@ impl Mask {
     pub(super) const ORGANIZATIONS: Mask = Mask(1 << 21);
     pub(super) const PHONE_NUMBERS: Mask = Mask(1 << 22);
 
+    pub(super) const SIP_ADDRESSES: Mask = Mask(1 << 25);
+
     pub(super) fn has(self, fields: Mask) -> bool {
         self.0 & fields.0 != 0
     }
@@ -175,6 +177,7 @@ mod tests {
             (Mask::NICKNAMES, "nicknames"),
             (Mask::ORGANIZATIONS, "organizations"),
             (Mask::PHONE_NUMBERS, "phoneNumbers"),
+            (Mask::SIP_ADDRESSES, "sipAddresses"),
         ] {
             assert_eq!(FIELDS[mask.0.trailing_zeros() as usize], name);
         }

@@ -151,6 +151,16 @@ impl Renderer {
             }
             items.close();
         }
+        if self.mask.has(Mask::SIP_ADDRESSES) && !contact.sip_addresses.is_empty() {
+            let mut items = Items::open(out, "sipAddresses", Some(&source), random.next());
+            for (index, address) in contact.sip_addresses.iter().enumerate() {
+                items.begin(index == 0);
+                items.text("value", &address.value);
+                self.label(&mut items, address.label.as_deref());
+                items.end();
+            }
+            items.close();
+        }
         if self.mask.has(Mask::MEMBERSHIPS) {
             memberships(out, contact, &source, &mut random);
         }

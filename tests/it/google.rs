@@ -533,7 +533,7 @@ async fn all_pages_of_a_listing_are_asked_for_alike() {
     people.list(&first()).await.unwrap();
     people.list(&since()).await.unwrap();
     people.list(&since_page_two()).await.unwrap();
-    let frozen = "pageSize=1000&personFields=metadata,names,nicknames,organizations,phoneNumbers,emailAddresses,memberships&prettyPrint=false&requestSyncToken=true&sources=READ_SOURCE_TYPE_CONTACT";
+    let frozen = "pageSize=1000&personFields=metadata,names,nicknames,organizations,phoneNumbers,sipAddresses,emailAddresses,memberships&prettyPrint=false&requestSyncToken=true&sources=READ_SOURCE_TYPE_CONTACT";
     let cursors = ["", "&syncToken=s%2B/%3D1", "&syncToken=s%2B/%3D1&pageToken=p%3D%3D2"];
     let requests = server.requests();
     for (request, cursor) in requests.iter().zip(cursors) {

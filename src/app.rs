@@ -94,7 +94,7 @@ impl App {
             naming,
             merge: config.directory_merge_duplicates,
             digits_min: config.lookup_min_digits,
-            region: config.dial.region(),
+            dial: config.dial.clone(),
         };
         let directory = Arc::new(Directory::new(store.clone(), rules));
         let access = Arc::new(Access::new(store.clone(), &config));

@@ -43,19 +43,19 @@ pub(crate) async fn lookup(desk: Desk, args: LookupArgs) -> Result<Exit, Trouble
     }
     let app = desk.open().await?;
     let view = app.directory.view().await?;
-    let place = app.directory.rules().who_has(&view.contacts, &args.number);
-    let found = match place {
-        Some(place) => app.store.contact(ContactId(view.contacts.id(place))).await?,
+    let caller = app.directory.rules().who_has(&view.contacts, &args.number);
+    let found = match caller.as_ref().and_then(|it| it.places.first()) {
+        Some(place) => app.store.contact(ContactId(view.contacts.id(*place))).await?,
         None => None,
     };
-    let Some(found) = found else {
+    let (Some(caller), Some(found)) = (caller, found) else {
         return Err(Trouble::failed(format!("nobody has the number {}", args.number)));
     };
     if desk.screen.json {
         let out = Outward::new(&app.store, &app.config);
         desk.screen.json(&wire::Contact::of(&out, &found, &labels(&app).await?))?;
     } else {
-        desk.screen.say(&found.display_name)?;
+        desk.screen.say(&caller.name)?;
     }
     Ok(Exit::Ok)
 }

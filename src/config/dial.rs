@@ -1,7 +1,10 @@
 //! The settings of the dial rules, and which of them contradict each other.
 
 use super::Reader;
-use crate::number::{DialRules, DialSettings, National, Pauses, Plus, Region, RulesConflict};
+use crate::number::{
+    DialRules, DialSettings, National, OutsideNumbers, OwnNumbers, Pauses, Plus, Region,
+    RulesConflict,
+};
 
 pub(super) fn rules(read: &mut Reader) -> DialRules {
     let known = read.errors.len();
@@ -14,6 +17,11 @@ pub(super) fn rules(read: &mut Reader) -> DialRules {
         outside_prefix: read.value("DIAL_OUTSIDE_PREFIX", prefix).unwrap_or_default(),
         extension_digits: read.whole("DIAL_EXTENSION_DIGITS"),
         pauses: read.value("DIAL_PAUSES", pauses).unwrap_or(Pauses::Keep),
+        area: read.value("DIAL_AREA", |raw| area(raw, region)),
+        own_numbers: read.value("DIAL_OWN_NUMBERS", OwnNumbers::parse).unwrap_or_default(),
+        outside_numbers: read
+            .value("DIAL_OUTSIDE_NUMBERS", OutsideNumbers::parse)
+            .unwrap_or_default(),
     };
     if settings.international_prefix.is_none()
         && let Some(prefix) = region.and_then(Region::international_prefix)
@@ -49,6 +57,10 @@ fn refuse(read: &mut Reader, conflict: RulesConflict) {
         RulesConflict::NoInternationalPrefix(Some(region)) => (
             "DIAL_PLUS",
             format!("keep or drop, or set DIAL_INTERNATIONAL_PREFIX: {region} has more than one"),
+        ),
+        RulesConflict::AreaWithoutRegion => (
+            "DIAL_AREA",
+            "nothing, or set DIAL_REGION to the country that the area is in".to_owned(),
         ),
         RulesConflict::NoRegion => (
             "DIAL_NATIONAL",
@@ -92,6 +104,14 @@ pub(super) const PREFIX_MAX: usize = 10;
 fn digits(raw: &str) -> Option<String> {
     let legal = raw.len() <= PREFIX_MAX && raw.bytes().all(|b| b.is_ascii_digit());
     legal.then(|| raw.to_owned())
+}
+
+/// Digits of an area code, with the trunk prefix of its country or without.
+fn area(raw: &str, region: Option<Region>) -> Option<String> {
+    let digits = digits(raw)?;
+    let trunk = region.map_or("", Region::trunk_prefix);
+    let bare = digits.strip_prefix(trunk).unwrap_or(&digits);
+    (!bare.is_empty()).then(|| bare.to_owned())
 }
 
 /// Digits, and where a PBX wants them `*`, `#` and a pause behind.

@@ -58,6 +58,10 @@ pub(super) enum Rule {
     Digits(usize),
     /// What is dialled before a number, at most so many characters.
     Prefix(usize),
+    /// Short numbers with commas.
+    ShortNumbers,
+    /// Blocks of numbers with commas.
+    Blocks,
     /// Keys that seal secrets; never printed.
     Keys,
 }
@@ -122,6 +126,13 @@ impl fmt::Display for Rule {
             Rule::Digits(max) => write!(f, "at most {max} digits"),
             Rule::Keys => f.write_str(
                 "32 random bytes in base64 or hex (`openssl rand -base64 32` makes them); several with commas",
+            ),
+            Rule::ShortNumbers => f.write_str(
+                "numbers of 2 to 8 digits, *, # and X (any digit) with commas, such as 1733, 39XX, *27XX",
+            ),
+            Rule::Blocks => f.write_str(
+                "numbers with their country and the first and last extension, with commas, such as \
+                 +43 1 2345-0..99, +1 212 555 0100..0199",
             ),
             Rule::Prefix(max) => write!(f, "at most {max} digits, with *, # and a comma for a pause"),
         }
@@ -207,6 +218,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("DIAL_NATIONAL", "international", Rule::OneOf(&["international", "national", "bare"]), "own country's numbers like any other, with the trunk prefix (030…) or without (30…)"),
     setting("DIAL_OUTSIDE_PREFIX", "", Rule::Prefix(PREFIX_MAX), "what is dialled for an outside line, such as 0 or 9"),
     setting("DIAL_EXTENSION_DIGITS", "5", Rule::Whole(0, 10), "numbers of at most so many digits are extensions and dialled as they are"),
+    setting("DIAL_OUTSIDE_NUMBERS", "", Rule::ShortNumbers, "short numbers and codes that are outside all the same, such as 1733, 39XX, *27XX; X is any digit"),
+    setting("DIAL_OWN_NUMBERS", "", Rule::Blocks, "numbers of this PBX, such as +43 1 2345-0..99, dialled as the extensions behind the hyphen"),
+    setting("DIAL_AREA", "", Rule::Digits(PREFIX_MAX), "area code of the phones, such as 0221, for numbers without one"),
     setting("DIAL_PAUSES", "keep", Rule::OneOf(&["keep", "cut"]), "whether extensions, and what follows a pause, are dialled after a comma"),
 
     setting("SYNC_SCHEDULER_ENABLED", "false", Rule::Switch, "sync by itself"),

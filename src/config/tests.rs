@@ -264,6 +264,10 @@ fn dial_rules_that_contradict_each_other_are_told_with_the_way_out() {
         ("DIAL_OUTSIDE_PREFIX", ",0"),
         ("DIAL_OUTSIDE_PREFIX", "01234567890"),
         ("DIAL_PAUSES", "no"),
+        ("DIAL_AREA", "+49"),
+        ("DIAL_AREA", "0221"),
+        ("DIAL_OWN_NUMBERS", "2345"),
+        ("DIAL_OUTSIDE_NUMBERS", "1733,"),
         ("DIAL_REGOIN", "DE"),
     ] {
         assert!(Config::of(&[(key, bad), ("DIAL_PLUS", "drop")]).is_err(), "{key} {bad}");
@@ -282,12 +286,42 @@ fn the_dial_rules_in_force_are_those_that_were_set() {
     ])
     .unwrap();
     let dial = |value: &str| {
-        let number = config.dial.read(value, None);
-        config.dial.dial(&number).string.map(|it| it.to_string()).unwrap_or_default()
+        let dialled = config.dial.dial_all(value).remove(0);
+        dialled.dial.string.map(|it| it.to_string()).unwrap_or_default()
     };
     assert_eq!(dial("+49 30 1234567 x12"), "0,0301234567");
     assert_eq!(dial("+44 20 7946 0958"), "0,00442079460958");
     assert_eq!((dial("101"), dial("1010")), ("101".to_owned(), "0,1010".to_owned()));
+}
+
+#[test]
+fn numbers_of_the_installation_are_those_that_were_set() {
+    let config = Config::of(&[
+        ("DIAL_REGION", "AT"),
+        ("DIAL_PLUS", "prefix"),
+        ("DIAL_NATIONAL", "national"),
+        ("DIAL_OUTSIDE_PREFIX", "0"),
+        ("DIAL_AREA", "01"),
+        ("DIAL_OWN_NUMBERS", "+43 1 2345-0..99, +43 1 99999-100..199"),
+        ("DIAL_OUTSIDE_NUMBERS", "39 39, 17XX, *2700"),
+    ])
+    .unwrap();
+    for (value, wanted) in [
+        ("+43 1 2345-17", "17"),
+        ("01 2345 0", "0"),
+        ("+43 1 99999 123", "123"),
+        ("+43 1 99999 200", "00199999200"),
+        ("5550177", "0015550177"),
+        ("17", "17"),
+        ("39 39", "03939"),
+        ("1733", "01733"),
+        ("*2700", "0*2700"),
+        ("*97", "*97"),
+        ("4040", "4040"),
+    ] {
+        let dialled = config.dial.dial_all(value).remove(0);
+        assert_eq!(dialled.dial.string.unwrap().to_string(), wanted, "{value}");
+    }
 }
 
 fn dotenv(text: &str) -> Layers {

@@ -1,32 +1,49 @@
 //! Telephone numbers as an index keeps them: by their ends.
 
-/// The last fifteen digits of a number (E.164 allows no more), the last one first, and whether it begins
-/// with the country. Numbers that end alike lie side by side.
+/// The last twenty digits of a number (no country has longer ones), the last one first, and whether it
+/// begins with the country. Numbers that end alike lie side by side. Of codes `*` and `#` count as digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digits(u64);
+pub struct Digits([u8; BYTES]);
 
-/// Digits that fit.
-const LEN_MAX: usize = 15;
+/// Twelve bytes pack as well beside a place as eight do.
+const BYTES: usize = 12;
+/// Digits that fit; the last four bits tell whether the country is among them.
+const LEN_MAX: usize = 20;
+/// Where the first digit is, in bits.
+const TOP: usize = BYTES * 8 - 4;
 
 impl Digits {
-    /// Reads the ASCII digits of a text; everything else in it is passed over. `None` without any digit.
+    /// Reads the ASCII digits of a text, and the stars and hashes; everything else in it is passed over. `None`
+    /// without any.
     pub fn of(text: &str, international: bool) -> Option<Digits> {
-        let mut packed = 0;
+        let mut packed: u128 = u128::from(international);
         let mut count = 0;
-        for digit in text.bytes().rev().filter(u8::is_ascii_digit).take(LEN_MAX) {
-            packed |= u64::from(digit - b'0' + 1) << (60 - 4 * count);
+        for digit in text.bytes().rev().filter_map(packed_digit).take(LEN_MAX) {
+            packed |= u128::from(digit) << (TOP - 4 * count);
             count += 1;
         }
-        (count > 0).then_some(Digits(packed | u64::from(international)))
+        (count > 0).then_some(Digits::from_bits(packed))
+    }
+
+    fn from_bits(bits: u128) -> Digits {
+        let mut bytes = [0; BYTES];
+        bytes.copy_from_slice(&bits.to_be_bytes()[16 - BYTES..]);
+        Digits(bytes)
+    }
+
+    fn bits(self) -> u128 {
+        let mut bytes = [0; 16];
+        bytes[16 - BYTES..].copy_from_slice(&self.0);
+        u128::from_be_bytes(bytes)
     }
 
     pub fn is_international(self) -> bool {
-        self.0 & 15 == 1
+        self.0[BYTES - 1] & 15 == 1
     }
 
     /// The same digits, whether or not it is known that they begin with the country.
     pub fn same(self, other: Digits) -> bool {
-        self.0 >> 4 == other.0 >> 4
+        self.bits() >> 4 == other.bits() >> 4
     }
 
     #[expect(clippy::len_without_is_empty, reason = "there is none without a digit")]
@@ -41,19 +58,41 @@ impl Digits {
             .count()
     }
 
-    /// The bounds between which all numbers lie that end with the last `count` digits of this one.
-    pub fn ending_alike(self, count: usize) -> (Digits, Digits) {
-        let beyond = if count >= LEN_MAX { 15 } else { (1_u64 << (64 - 4 * count)) - 1 };
-        (Digits(self.0 & !beyond), Digits(self.0 | beyond))
+    /// Whether its first digits are those of a number.
+    pub fn begins_with(self, code: u16) -> bool {
+        self.text().starts_with(&code.to_string())
     }
 
-    fn nibble(self, at: usize) -> u64 {
-        (self.0 >> (60 - 4 * at)) & 15
+    /// The bounds between which all numbers lie that end with the last `count` digits of this one.
+    pub fn ending_alike(self, count: usize) -> (Digits, Digits) {
+        let beyond = if count >= LEN_MAX { 15 } else { (1_u128 << (TOP + 4 - 4 * count)) - 1 };
+        (Digits::from_bits(self.bits() & !beyond), Digits::from_bits(self.bits() | beyond))
+    }
+
+    fn nibble(self, at: usize) -> u8 {
+        let byte = self.0[at / 2];
+        if at % 2 == 0 { byte >> 4 } else { byte & 15 }
     }
 
     /// The digits in their usual order.
     pub fn text(self) -> String {
-        (0..self.len()).rev().map(|at| char::from(b'0' + (self.nibble(at) - 1) as u8)).collect()
+        (0..self.len())
+            .rev()
+            .map(|at| PACKED[usize::from(self.nibble(at)) - 1])
+            .map(char::from)
+            .collect()
+    }
+}
+
+/// What four bits stand for; none of them is zero.
+const PACKED: &[u8] = b"0123456789*#___";
+
+fn packed_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0' + 1),
+        b'*' => Some(11),
+        b'#' => Some(12),
+        _ => None,
     }
 }
 
@@ -67,12 +106,15 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_what_was_read() {
-        for text in ["0", "1820", "+49301234567", "000", "123456789012345"] {
+        for text in ["0", "1820", "+49301234567", "000", "12345678901234567890", "*97", "*31#12"] {
             assert_eq!(digits(text).text(), text.trim_start_matches('+'));
             assert_eq!(digits(text).is_international(), text.starts_with('+'));
         }
-        assert_eq!(digits("1234567890123456").text(), "234567890123456");
+        assert_eq!(digits("123456789012345678901").text(), "23456789012345678901");
         assert_eq!(Digits::of("call me", false), None);
+        assert!(!digits("*97").same(digits("97")));
+        assert!(digits("+4366").begins_with(43) && !digits("+4366").begins_with(66));
+        assert_eq!(size_of::<(Digits, u32)>(), 16, "a hundred thousand of them are kept");
     }
 
     #[test]
@@ -86,8 +128,8 @@ mod tests {
         for outside in ["234567", "1234568", "+49301234557"] {
             assert!(!(low..=high).contains(&digits(outside)), "{outside}");
         }
-        let full = digits("123456789012345");
-        let (low, high) = full.ending_alike(15);
+        let full = digits("12345678901234567890");
+        let (low, high) = full.ending_alike(20);
         assert!((low..=high).contains(&full));
     }
 }

@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::clock::between;
-use crate::contact::{Content, Phone, STARRED, spellings};
+use crate::contact::{Content, STARRED, spellings};
 use crate::directory::snapshot::SPELLING_END;
-use crate::directory::{Digits, Naming, Record, Snapshot};
-use crate::number::{Number, Region};
+use crate::directory::{Asked, Hit, Naming, Record, Scope, Snapshot, field_of};
+use crate::number::{DialRules, Number};
 use crate::store::{ContactId, DbError, Store, Version, blocking};
 use crate::sync::AccountId;
 use crate::tasks;
@@ -42,10 +42,6 @@ const HIDDEN_LABELS: &[&str] = &[
     "contactGroups/chatBuddies",
     "contactGroups/blocked",
 ];
-/// Fewer digits behind `00` are no number of another country.
-const ABROAD_MIN: usize = 7;
-/// In front of fewer digits a zero belongs to the number.
-const LOCAL_MIN: usize = 6;
 /// A contact is found by so many fields at most, so that none of them is cut where it must end.
 const FIELDS_MAX: usize = 100;
 /// A folded field is cut here; nobody types more to find it.
@@ -61,41 +57,19 @@ pub struct Rules {
     pub merge: bool,
     /// Digits that make two numbers the same where one lacks its country.
     pub digits_min: usize,
-    /// The country of numbers that do not say theirs.
-    pub region: Option<Region>,
+    /// How numbers are read, and what they are known by.
+    pub dial: DialRules,
 }
 
 impl Rules {
-    /// Whose number this is, however it is written. Of several who share it, the first of the directory.
-    pub fn who_has(&self, contacts: &Snapshot, number: &str) -> Option<u32> {
-        contacts.who_has(self.digits_of(number, None)?, self.digits_min)
+    /// Every contact that fits a text, the best first.
+    pub fn search(&self, contacts: &Snapshot, asked: &str, scope: Scope) -> Vec<Hit> {
+        contacts.search(asked, &Asked::read(asked, &self.dial), scope)
     }
 
-    /// What a number is found by. An extension is not part of it: a caller's number has none.
-    fn digits_of(&self, text: &str, canonical: Option<&str>) -> Option<Digits> {
-        if let Some(canonical) = canonical {
-            return Digits::of(canonical, true);
-        }
-        // What switchboards send needs no knowledge of any country's numbers.
-        let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.');
-        if text
-            .strip_prefix('+')
-            .is_some_and(|rest| !rest.starts_with('0') && rest.chars().all(plain))
-        {
-            return Digits::of(text, true);
-        }
-        match Number::read(text, None, self.region) {
-            Number::International { number, .. } => Digits::of(number.digits(), true),
-            Number::Local { digits, .. } => {
-                if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN) {
-                    return Digits::of(rest, true);
-                }
-                // The zero before an area is not part of the number as others write it.
-                let bare = digits.trim_start_matches('0');
-                Digits::of(if bare.len() < LOCAL_MIN { &digits } else { bare }, false)
-            }
-            Number::NotDialable(_) => None,
-        }
+    /// Contacts with a number that these keys spell, or whose number holds them.
+    pub fn search_by_keys(&self, contacts: &Snapshot, keys: &str) -> Vec<Hit> {
+        contacts.search_by_keys(keys, &Asked::read(keys, &self.dial))
     }
 }
 
@@ -430,8 +404,15 @@ impl Directory {
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;
         fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
+        let mut numbers: Vec<Number> = Vec::new();
+        for phone in &content.phones {
+            match self.rules.dial.read(field_of(phone)) {
+                Ok(read) => numbers.extend(read),
+                // It is no number, and still what people see.
+                Err(_) => fields.extend(folded(&phone.value)),
+            }
+        }
         fields.truncate(FIELDS_MAX);
-        let number = |it: &Phone| self.rules.digits_of(&it.value, it.canonical.as_deref());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         let labels = labels.filter(|it| shown.as_ref().is_none_or(|shown| shown.contains(*it)));
         Record {
@@ -445,7 +426,8 @@ impl Directory {
             has_phone: content.number_count() > 0,
             off_phones: !reaches_phones(content, shown),
             fields,
-            numbers: content.phones.iter().filter_map(number).collect(),
+            company: content.organization.as_ref().map_or_else(String::new, |it| it.name.clone()),
+            numbers: self.rules.digits_of(&numbers),
             labels: labels.cloned().collect(),
         }
     }

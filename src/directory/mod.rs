@@ -3,7 +3,10 @@
 //! [`Snapshot`] and its searches are pure. [`Directory`] keeps the newest one: it asks the store what has
 //! changed since, each time that somebody asks.
 
+mod asked;
+mod callers;
 mod digits;
+mod field;
 mod grams;
 mod live;
 mod names;
@@ -13,7 +16,10 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use asked::Asked;
+pub use callers::Caller;
 pub use digits::Digits;
+pub use field::field_of;
 pub use live::{Directory, Labels, Rules, View};
 pub use names::{Named, Naming};
 pub use search::{Fit, Hit, Scope};

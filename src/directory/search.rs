@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::contact::{Keypad, asked_spellings};
-use crate::directory::digits::Digits;
+use crate::directory::asked::Asked;
 use crate::directory::snapshot::{FIELD_END, Snapshot, is_end};
 
 /// How well a contact fits, best first.
@@ -41,24 +41,18 @@ pub type Hit = (Fit, u32);
 
 /// Texts are asked for by people, who type no more.
 const ASKED_MAX: usize = 200;
-/// Fewer digits are found in too many numbers to be of use.
-const DIGITS_MIN: usize = 3;
-/// So many digits behind `00` are a country.
-const COUNTRY_MIN: usize = 2;
 
 impl Snapshot {
     /// Every contact that fits, the best first, and in their order among equals.
-    pub fn search(&self, asked: &str, scope: Scope) -> Vec<Hit> {
+    pub fn search(&self, asked: &str, numbers: &Asked, scope: Scope) -> Vec<Hit> {
         let mut hits = Vec::new();
         if scope != Scope::Numbers {
             for spelling in asked_spellings(asked, ASKED_MAX) {
                 self.by_text(&spelling, &mut hits);
             }
         }
-        if scope != Scope::Names
-            && let Some(number) = Asked::read(asked)
-        {
-            self.by_number(&number, &mut hits);
+        if scope != Scope::Names {
+            self.by_number(numbers, &mut hits);
         }
         best_of_each(hits)
     }
@@ -66,7 +60,7 @@ impl Snapshot {
     /// Contacts with a number that are spelled by these keys, as `5673` spells José; or whose number holds
     /// them. A `0` or a `1` may stand for the gap between two words, or be left out; a `1` also for a dot, an
     /// apostrophe or a hyphen, as the keypads of telephones have it.
-    pub fn search_by_keys(&self, keys: &str) -> Vec<Hit> {
+    pub fn search_by_keys(&self, keys: &str, numbers: &Asked) -> Vec<Hit> {
         let mut hits = Vec::new();
         for (low, high) in self.spelled_by(keys) {
             for (at, whose) in &self.words[low..high] {
@@ -75,9 +69,7 @@ impl Snapshot {
                 hits.push((if begins { Fit::Beginning } else { Fit::WordBeginnings }, *whose));
             }
         }
-        if let Some(number) = Asked::read(keys) {
-            self.by_number(&number, &mut hits);
-        }
+        self.by_number(numbers, &mut hits);
         self.on_phones(hits)
     }
 
@@ -174,16 +166,11 @@ impl Snapshot {
     }
 
     fn by_number(&self, asked: &Asked, hits: &mut Vec<Hit>) {
-        let needle = match asked {
-            // With its country it is the beginning of a number, never the end of another country's.
-            Asked::International(digits) => {
-                let mut needle = vec![FIELD_END];
-                needle.extend(digits.bytes());
-                needle
-            }
-            Asked::Part(digits) => digits.as_bytes().to_vec(),
-        };
-        let finder = memchr::memmem::Finder::new(&needle);
+        asked.0.iter().for_each(|needle| self.by_digits(needle, hits));
+    }
+
+    fn by_digits(&self, needle: &[u8], hits: &mut Vec<Hit>) {
+        let finder = memchr::memmem::Finder::new(needle);
         let mut look = |places: Range<usize>| {
             let Range { start: mut at, end } = self.digits_of(&places);
             while let Some(found) = finder.find(&self.digits[at..end]) {
@@ -191,7 +178,7 @@ impl Snapshot {
                 at += found + 1;
             }
         };
-        match self.digits_grams.blocks_with(&needle) {
+        match self.digits_grams.blocks_with(needle) {
             Some(blocks) => blocks.into_iter().for_each(|it| look(self.places_of(Some(it)))),
             None => look(self.places_of(None)),
         }
@@ -261,81 +248,6 @@ impl Snapshot {
         let first = words.partition_point(|word| at(word) < Some(letter));
         let last = first + words[first..].partition_point(|word| at(word) <= Some(letter));
         (low + first, low + last)
-    }
-
-    /// Whose number this is.
-    ///
-    /// Numbers that both begin with their countries must be equal. Where one does not, the longest
-    /// common end wins, if it has `digits_min` digits and is the whole of one of the two; numbers with
-    /// fewer digits must be equal. If different numbers fit equally well, it is nobody's: no name is
-    /// better than a wrong one. Of several who share it, it is the first one's.
-    pub fn who_has(&self, number: Digits, digits_min: usize) -> Option<u32> {
-        let same = self.ending(number, number.len()).filter(|it| it.0.same(number));
-        if let Some(first) = same.map(|(_, whose)| *whose).min() {
-            return Some(first);
-        }
-        if number.len() < digits_min {
-            return None;
-        }
-        let mut best: Option<(usize, Digits, u32)> = None;
-        let mut ambiguous = false;
-        for (other, whose) in self.ending(number, digits_min) {
-            if number.is_international() && other.is_international() {
-                continue;
-            }
-            let tail = number.tail(*other);
-            if tail < digits_min || tail < number.len().min(other.len()) {
-                continue;
-            }
-            match best {
-                Some((known, _, _)) if known > tail => {}
-                Some((known, same, first)) if known == tail => {
-                    ambiguous |= !same.same(*other);
-                    best = Some((known, same, first.min(*whose)));
-                }
-                _ => {
-                    best = Some((tail, *other, *whose));
-                    ambiguous = false;
-                }
-            }
-        }
-        best.filter(|_| !ambiguous).map(|(_, _, whose)| whose)
-    }
-
-    /// Numbers of contacts that reach the phones.
-    fn ending(&self, number: Digits, count: usize) -> impl Iterator<Item = &(Digits, u32)> {
-        let (low, high) = number.ending_alike(count);
-        let first = self.numbers.partition_point(|(other, _)| *other < low);
-        let alike = self.numbers[first..].iter().take_while(move |(other, _)| *other <= high);
-        alike.filter(|(_, whose)| !self.is_off_phones(*whose))
-    }
-}
-
-/// A number, or a piece of one, as somebody types it to find it.
-enum Asked {
-    International(String),
-    Part(String),
-}
-
-impl Asked {
-    fn read(asked: &str) -> Option<Asked> {
-        let number_like = |c: char| c.is_ascii_digit() || " +-/().\u{a0}".contains(c);
-        // +44 (0)20: nobody abroad dials the zero in brackets.
-        let asked = asked.trim().replace("(0)", "");
-        let digits: String = asked.chars().filter(char::is_ascii_digit).collect();
-        if !asked.chars().all(number_like) || digits.is_empty() {
-            return None;
-        }
-        if asked.starts_with('+') {
-            return Some(Asked::International(digits));
-        }
-        if let Some(rest) = digits.strip_prefix("00").filter(|it| it.len() >= COUNTRY_MIN) {
-            return Some(Asked::International(rest.to_owned()));
-        }
-        // The zero before an area is not part of the number as it is kept.
-        let bare = digits.strip_prefix('0').filter(|it| it.len() >= DIGITS_MIN);
-        let part = bare.unwrap_or(&digits);
-        (part.len() >= DIGITS_MIN).then(|| Asked::Part(part.to_owned()))
     }
 }
 

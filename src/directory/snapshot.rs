@@ -18,6 +18,8 @@ pub struct Record {
     pub id: i64,
     pub account: i64,
     pub shown: String,
+    /// What its organization is called; may be empty.
+    pub company: String,
     pub sort_key: Vec<u8>,
     pub keypad: Keypad,
     pub initial: Initial,
@@ -81,6 +83,7 @@ struct Entry {
     id: i64,
     account: i32,
     name: Part,
+    company: Part,
     key: Part,
     folded: Part,
     digits: Part,
@@ -146,7 +149,9 @@ impl Snapshot {
         let new = |size: fn(&Record) -> usize| added.iter().map(size).sum::<usize>();
         let mut next = Snapshot {
             entries: Vec::with_capacity(self.entries.len() + added.len()),
-            names: Vec::with_capacity(self.names.len() + new(|it| it.shown.len())),
+            names: Vec::with_capacity(
+                self.names.len() + new(|it| it.shown.len() + it.company.len()),
+            ),
             keys: Vec::with_capacity(self.keys.len() + new(|it| it.sort_key.len())),
             folded: Vec::with_capacity(self.folded.len() + new(Record::folded_len)),
             digits: Vec::with_capacity(self.digits.len() + new(Record::digits_len)),
@@ -195,6 +200,7 @@ impl Snapshot {
     fn push(&mut self, record: &Record, fresh: &mut Fresh) {
         let place = self.entries.len() as u32;
         let name = Part::append(&mut self.names, record.shown.as_bytes());
+        let company = Part::append(&mut self.names, record.company.as_bytes());
         let key = Part::append(&mut self.keys, &record.sort_key);
         let mut text = Vec::new();
         for field in &record.fields {
@@ -230,6 +236,7 @@ impl Snapshot {
             id: record.id,
             account: record.account as i32,
             name,
+            company,
             key,
             folded,
             digits,
@@ -245,6 +252,7 @@ impl Snapshot {
     fn copy(&mut self, old: &Snapshot, entry: &Entry) {
         self.entries.push(Entry {
             name: Part::append(&mut self.names, entry.name.of(&old.names)),
+            company: Part::append(&mut self.names, entry.company.of(&old.names)),
             key: Part::append(&mut self.keys, entry.key.of(&old.keys)),
             folded: Part::append(&mut self.folded, entry.folded.of(&old.folded)),
             digits: Part::append(&mut self.digits, entry.digits.of(&old.digits)),
@@ -393,6 +401,12 @@ impl Snapshot {
     pub fn name(&self, place: u32) -> &str {
         let bytes = self.entries[place as usize].name.of(&self.names);
         // Only a name of 64 kB was cut, and that perhaps within a letter.
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// What the organization of the contact at this place is called; may be empty.
+    pub fn company(&self, place: u32) -> &str {
+        let bytes = self.entries[place as usize].company.of(&self.names);
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 

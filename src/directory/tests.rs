@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 
 use crate::contact::{Initial, Keypad, fold};
+use crate::directory::asked::Asked;
 use crate::directory::digits::Digits;
 use crate::directory::search::{Fit, Hit, Scope};
 use crate::directory::snapshot::{Record, Snapshot};
+use crate::number::DialRules;
 
 /// Few words, so that they meet often.
 fn text() -> impl Strategy<Value = String> {
@@ -58,6 +60,7 @@ fn record() -> impl Strategy<Value = Record> {
                 id,
                 account,
                 shown: fields[0].to_uppercase(),
+                company: String::new(),
                 sort_key: fields[0].clone().into_bytes(),
                 keypad: Keypad::of_folded(&fields[0]),
                 initial: Initial::of_folded(&fields[0]),
@@ -107,6 +110,11 @@ fn described(it: &Snapshot) -> String {
     let keys: Vec<_> = Keypad::ALL.iter().map(|key| it.keypad(*key)).collect();
     let lists = (it.starred(), it.with_phone(), keys, labels);
     format!("{lines:#?} {words:?} {:?} {:?} {lists:?}", it.numbers, it.digits)
+}
+
+/// What is looked for among the numbers, where nothing is known of any country.
+fn number(asked: &str) -> Asked {
+    Asked::read(asked, &DialRules::default())
 }
 
 /// Every contact that fits, found by looking at each.
@@ -239,7 +247,7 @@ proptest! {
         let snapshot = snapshot(&records, false);
         let asked = fold(&asked, 200);
         let expected = naive(&records, |it| fit_of_text(it, &asked));
-        prop_assert_eq!(snapshot.search(&asked, Scope::Names), expected);
+        prop_assert_eq!(snapshot.search(&asked, &Asked::default(), Scope::Names), expected);
     }
 
     #[test]
@@ -249,7 +257,7 @@ proptest! {
         let snapshot = snapshot(&records, false);
         let asked = fold(&asked, 200);
         let expected = naive(&records, |it| fit_of_text(it, &asked));
-        prop_assert_eq!(snapshot.search(&asked, Scope::Names), expected);
+        prop_assert_eq!(snapshot.search(&asked, &Asked::default(), Scope::Names), expected);
     }
 
     #[test]
@@ -258,7 +266,7 @@ proptest! {
     ) {
         let snapshot = snapshot(&records, false);
         let expected = naive(&records, |it| fit_of_number(it, &asked));
-        prop_assert_eq!(snapshot.search(&asked, Scope::Numbers), expected);
+        prop_assert_eq!(snapshot.search(&asked, &number(&asked), Scope::Numbers), expected);
     }
 
     #[test]
@@ -267,7 +275,7 @@ proptest! {
     ) {
         let snapshot = snapshot(&records, false);
         let expected = naive(&records, |it| fit_of_keys(it, &keys));
-        prop_assert_eq!(snapshot.search_by_keys(&keys), expected, "{}", keys);
+        prop_assert_eq!(snapshot.search_by_keys(&keys, &number(&keys)), expected, "{}", keys);
     }
 
     #[test]
@@ -275,7 +283,7 @@ proptest! {
         records in records(), (text, international) in digits(), digits_min in 4..12_usize,
     ) {
         let asked = Digits::of(&text, international).unwrap();
-        let found = snapshot(&records, false).who_has(asked, digits_min);
+        let found = snapshot(&records, false).who_has(asked, digits_min, None).first().copied();
         if let Some(place) = found {
             let promised = |it: &Digits| {
                 let whole = it.tail(asked) == it.len().min(asked.len());
@@ -289,7 +297,7 @@ proptest! {
 }
 
 /// What phones see of a snapshot: contacts by their ids.
-fn on_phones(it: &Snapshot, asked: &str, number: Digits) -> String {
+fn on_phones(it: &Snapshot, asked: &str, caller: Digits) -> String {
     let ids = |places: &[u32]| places.iter().map(|at| it.id(*at)).collect::<Vec<_>>();
     let hits = |hits: Vec<Hit>| hits.iter().map(|(fit, at)| (*fit, it.id(*at))).collect::<Vec<_>>();
     let mut labels: Vec<_> =
@@ -300,9 +308,9 @@ fn on_phones(it: &Snapshot, asked: &str, number: Digits) -> String {
         .filter(|at| it.is_on_phones(*at))
         .map(|at| (it.id(at), it.merged_with(at).collect::<Vec<_>>()))
         .collect();
-    let found = hits(it.on_phones(it.search(asked, Scope::Everything)));
-    let by_keys = hits(it.search_by_keys("5673"));
-    let whose = it.who_has(number, 6).map(|at| it.id(at));
+    let found = hits(it.on_phones(it.search(asked, &number(asked), Scope::Everything)));
+    let by_keys = hits(it.search_by_keys("5673", &number("5673")));
+    let whose = it.who_has(caller, 6, None).iter().map(|at| it.id(*at)).collect::<Vec<_>>();
     let lists = (ids(it.starred()), it.with_phone(), keys, labels);
     format!("{lists:?} {merged:?} {found:?} {by_keys:?} {whose:?}")
 }
@@ -328,6 +336,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         id: 1,
         account: 1,
         shown: "Zero".to_owned(),
+        company: String::new(),
         sort_key: b"zero".to_vec(),
         keypad: Keypad::of_folded("zero"),
         initial: Initial::of_folded("zero"),
@@ -339,10 +348,10 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         labels: Vec::new(),
     };
     let snapshot = snapshot(&[record.clone()], false);
-    assert_eq!(snapshot.search_by_keys(&"0".repeat(40)).len(), 1);
+    assert_eq!(snapshot.search_by_keys(&"0".repeat(40), &Asked::default()).len(), 1);
     // What is longer than a snapshot keeps is cut, and found by its beginning.
     record.fields = vec!["word".repeat(20_000)];
     let snapshot = Snapshot::default().with(&HashSet::new(), vec![record], false);
-    assert_eq!(snapshot.search("word", Scope::Names).len(), 1);
-    assert!(snapshot.search("+(0)(0)(0)", Scope::Everything).is_empty());
+    assert_eq!(snapshot.search("word", &Asked::default(), Scope::Names).len(), 1);
+    assert!(snapshot.search("+(0)(0)(0)", &number("+(0)(0)(0)"), Scope::Everything).is_empty());
 }

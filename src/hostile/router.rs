@@ -125,7 +125,7 @@ async fn directory(folder: &tempfile::TempDir) -> (Router, [(&'static str, Strin
     assert_eq!(total, 42);
     app.store.disconnect(account).await.expect("a database");
     // The numbering plans are unpacked once, and not on the account of the first who asks.
-    let _ = app.config.dial.read("+49 30 1234567", None);
+    let _ = app.config.dial.read("+49 30 1234567");
     let ids = *app.store.ids();
     let names = [
         ("{run}", last.map(|run| ids.run(run)).unwrap_or_default()),

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// A number that a desk phone can dial: digits, `*`, `#` and `,` (a pause of a second), with `+` only in
-/// front; not empty, and no longer than a phone takes.
+/// A number that a desk phone can dial: digits, `*`, `#` and `,` (a pause of a second), with `+` only in front of
+/// the number, that is at the beginning or behind a code such as `*31#`; not empty, and no longer than a
+/// phone takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DialString(String);
 
@@ -16,7 +17,9 @@ impl DialString {
     /// # Errors
     /// Says what is in the way.
     pub fn parse(raw: &str) -> Result<DialString, NotADialString> {
-        let rest = raw.strip_prefix('+').unwrap_or(raw);
+        let code = raw.find('+').filter(|_| raw.starts_with(['*', '#'])).unwrap_or(0);
+        let (before, number) = raw.split_at(code);
+        let rest = format!("{before}{}", number.strip_prefix('+').unwrap_or(number));
         let begins = rest.starts_with(|c: char| c.is_ascii_digit() || c == '*' || c == '#');
         let legal = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | ',');
         if let Some(found) = rest.chars().find(|c| !legal(*c)) {
@@ -35,10 +38,10 @@ impl DialString {
         &self.0
     }
 
-    /// The form for a `Dial:` URI, which has no `+`; `None` when there is one. (Cisco, "IP Phone Services
+    /// The form for a `Dial:` URI, which has no `+`; `None` when there is one anywhere. (Cisco, "IP Phone Services
     /// Application Development Notes": the digits of `Dial:` are `0123456789#*ABCD,`.)
     pub fn for_uri(&self) -> Option<&str> {
-        (!self.0.starts_with('+')).then_some(self.as_str())
+        (!self.0.contains('+')).then_some(self.as_str())
     }
 }
 
@@ -65,9 +68,16 @@ mod tests {
 
     #[test]
     fn only_what_a_phone_can_dial_is_taken() {
-        for good in
-            ["101", "*97", "#31#0171", "+442079460958", "0049301234567,,12#", &"1".repeat(32)]
-        {
+        for good in [
+            "101",
+            "*97",
+            "22#",
+            "#31#0171",
+            "#31#+436601",
+            "+442079460958",
+            "0049301234567,,12#",
+            &"1".repeat(32),
+        ] {
             assert_eq!(DialString::parse(good).unwrap().as_str(), good);
         }
         for (bad, why) in [
@@ -75,6 +85,7 @@ mod tests {
             ("+", NotADialString::Empty),
             (",1", NotADialString::Empty),
             ("00+49", NotADialString::Character('+')),
+            ("#31#+43+1", NotADialString::Character('+')),
             ("030 12", NotADialString::Character(' ')),
             ("12A", NotADialString::Character('A')),
             ("٣", NotADialString::Character('٣')),

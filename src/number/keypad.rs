@@ -12,10 +12,13 @@ pub(super) struct Spelled {
     pub(super) after: usize,
     /// What follows the word.
     pub(super) then: Then,
+    /// In small letters with a blank before them, as remarks are written: it must be a number that is
+    /// advertised.
+    pub(super) loose: bool,
 }
 
-/// Reads the whole text as digits and letters of the keypad, if it is written like that: in capitals
-/// (`0800 REIMANN`), or with its letters tied to the digits (`1-800-flowers`).
+/// Reads the whole text as digits and letters of the keypad: mostly in capitals (`0800 REIMANN`), or with its
+/// letters tied to the digits (`1-800-flowers`).
 pub(super) fn spelled(text: &str) -> Option<Spelled> {
     let text = text.trim();
     let (mut digits, mut before, mut after, mut letters) = (String::new(), None, 0, 0);
@@ -34,14 +37,14 @@ pub(super) fn spelled(text: &str) -> Option<Spelled> {
                 after += 1;
                 letters += 1;
             }
-            ' ' | '-' | '.' | '/' | '(' | ')' | '+' => {}
+            ' ' | '-' | '.' | '/' | '(' | ')' | '+' | '\'' => {}
             _ => return None,
         }
         last = c;
     }
     let before = before.filter(|before| *before >= 2)?;
-    let then = Then::default();
-    (letters >= 3 && (capitals || tied)).then_some(Spelled { digits, before, after, then })
+    let (then, loose) = (Then::default(), !capitals && !tied);
+    (letters >= 3).then_some(Spelled { digits, before, after, then, loose })
 }
 
 /// ITU-T E.161.

@@ -64,6 +64,11 @@ pub(super) fn calling_code_len(digits: &str) -> Option<usize> {
     })
 }
 
+/// What is dialled before an area code in the country of a calling code.
+pub(super) fn trunk_prefix_of(code: u16) -> &'static str {
+    PLANS.iter().find(|plan| plan.1 == code).map_or("", |plan| plan.3)
+}
+
 /// Codes of services that belong to no country, such as freephone (800) and satellites (870).
 const GLOBAL: &[u16] = &[800, 808, 870, 878, 881, 882, 883, 888, 979];
 

@@ -1,82 +1,20 @@
 //! The rules by which a number becomes what a phone dials, and the reasons for each part of it.
 
-use crate::number::resolve::dialled_at_home;
+use std::borrow::Cow;
+
+use crate::number::renumbering;
+use crate::number::resolve::{dialled_at_home, is_reached_from_abroad};
 use crate::number::step::{Step, Tail};
-use crate::number::{DialString, E164, Number, Region, Then};
-
-/// What the rules are made of; each field is a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialSettings {
-    /// The country that the phones are in.
-    pub region: Option<Region>,
-    pub plus: Plus,
-    /// What is dialled instead of a `+`; that of the region unless it is set.
-    pub international_prefix: Option<String>,
-    pub national: National,
-    /// In front of everything that is not internal: digits, `*`, `#`, `,`. May be empty.
-    pub outside_prefix: String,
-    /// Digits that are at most so many are an extension, if they are of no country.
-    pub extension_digits: usize,
-    pub pauses: Pauses,
-}
-
-impl Default for DialSettings {
-    fn default() -> DialSettings {
-        DialSettings {
-            region: None,
-            plus: Plus::Keep,
-            international_prefix: None,
-            national: National::International,
-            outside_prefix: String::new(),
-            extension_digits: 5,
-            pauses: Pauses::Keep,
-        }
-    }
-}
-
-/// What becomes of the `+`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plus {
-    Keep,
-    /// The international prefix takes its place.
-    Prefix,
-    Drop,
-}
-
-/// How the numbers of the phones' own country are dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum National {
-    /// Like those of any other.
-    International,
-    /// With the trunk prefix: 030….
-    Trunk,
-    /// Without either: 30….
-    Bare,
-}
-
-/// What becomes of extensions, and of what follows a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pauses {
-    /// They are dialled after a comma.
-    Keep,
-    Cut,
-}
-
-/// Settings that contradict each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RulesConflict {
-    /// A `+` can only stand in front, and so can a prefix for the outside line.
-    OutsideBeforePlus,
-    /// Nothing says what the `+` is replaced by. `Some` is a region that has several prefixes.
-    NoInternationalPrefix(Option<Region>),
-    /// Nothing says which country is the own one.
-    NoRegion,
-}
+use crate::number::{
+    DialSettings, DialString, E164, Field, Kind, National, NotDialable, Number, Pauses, Place,
+    Plus, Region, RulesConflict, Then,
+};
 
 /// How the phones of this installation dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialRules {
     settings: DialSettings,
+    place: Place,
     /// In force when the `+` is replaced.
     international_prefix: String,
 }
@@ -89,10 +27,35 @@ pub struct Dial {
     pub steps: Vec<Step>,
 }
 
+/// One number of a text, and what a phone dials for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialled {
+    /// The part of the text that the number stands in; all of it, if there is only one.
+    pub text: String,
+    /// `None` if the text holds none.
+    pub number: Option<Number>,
+    pub dial: Dial,
+}
+
+/// Digits by which a number is found, whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Of a code also `*` and `#`.
+    pub digits: String,
+    /// They begin with the country.
+    pub international: bool,
+}
+
+/// Fewer digits behind `00` are no number of another country.
+const ABROAD_MIN: usize = 7;
+/// In front of fewer digits a zero belongs to the number.
+const LOCAL_MIN: usize = 6;
+
 impl Default for DialRules {
     /// A number is dialled with its `+`, everything else as it was typed.
     fn default() -> DialRules {
-        DialRules { settings: DialSettings::default(), international_prefix: String::new() }
+        let (settings, place) = (DialSettings::default(), Place::default());
+        DialRules { settings, place, international_prefix: String::new() }
     }
 }
 
@@ -106,13 +69,17 @@ impl DialRules {
         if settings.national != National::International && settings.region.is_none() {
             return Err(RulesConflict::NoRegion);
         }
+        if settings.area.is_some() && settings.region.is_none() {
+            return Err(RulesConflict::AreaWithoutRegion);
+        }
         let of_region = || settings.region.and_then(Region::international_prefix);
         let prefix = settings.international_prefix.as_deref().or_else(of_region);
         if settings.plus == Plus::Prefix && prefix.is_none() {
             return Err(RulesConflict::NoInternationalPrefix(settings.region));
         }
         let international_prefix = prefix.unwrap_or_default().to_owned();
-        Ok(DialRules { settings, international_prefix })
+        let place = Place { region: settings.region, area: settings.area.clone() };
+        Ok(DialRules { settings, place, international_prefix })
     }
 
     /// The country that the phones are in.
@@ -120,33 +87,105 @@ impl DialRules {
         self.settings.region
     }
 
-    /// Reads a number as one that was typed where the phones are. See [`Number::read`].
-    pub fn read(&self, value: &str, canonical: Option<&str>) -> Number {
-        Number::read(value, canonical, self.settings.region)
+    /// What is dialled for an outside line; may be empty.
+    pub fn outside_prefix(&self) -> &str {
+        &self.settings.outside_prefix
+    }
+
+    /// Whether digits of no country are so few that they are dialled as they are.
+    pub fn is_extension(&self, digits: &str) -> bool {
+        digits.len() <= self.settings.extension_digits && !self.settings.outside_numbers.has(digits)
+    }
+
+    /// Reads a text as one that was typed where the phones are.
+    ///
+    /// # Errors
+    /// Says why there is no number in it.
+    pub fn read<'a>(&self, field: impl Into<Field<'a>>) -> Result<Vec<Number>, NotDialable> {
+        self.place.read(field.into())
+    }
+
+    /// What a phone dials for each number of a text; if there is none, one entry says why.
+    pub fn dial_all<'a>(&self, field: impl Into<Field<'a>>) -> Vec<Dialled> {
+        let field = field.into();
+        match self.read(field) {
+            Ok(numbers) => {
+                let dialled = |number: Number| {
+                    let dial = self.dial(&number);
+                    Dialled { text: number.text.clone(), number: Some(number), dial }
+                };
+                numbers.into_iter().map(dialled).collect()
+            }
+            Err(why) => {
+                let dial = Dial::refused(Vec::new(), Step::NotDialable(why));
+                vec![Dialled { text: field.value.to_owned(), number: None, dial }]
+            }
+        }
+    }
+
+    /// What a number is known by, to callers and to searches: the first is how it is dialled from outside. An
+    /// extension behind it is not part of it: a caller's number has none.
+    pub fn lines(&self, number: &Number) -> Vec<Line> {
+        let local = |digits: &str| Line { digits: digits.to_owned(), international: false };
+        let international = |digits: &str| Line { digits: digits.to_owned(), international: true };
+        let mut lines = Vec::with_capacity(1);
+        match &*self.kind(number) {
+            Kind::International { number, .. } => {
+                lines.extend(renumbering::line(number).map(|it| international(&it)));
+                lines.push(international(number.digits()));
+                lines.extend(self.settings.own_numbers.extension_of(number).map(local));
+            }
+            Kind::Local(digits) => {
+                let abroad = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN);
+                // The zero before an area is not part of the number as others write it.
+                let bare = digits.trim_start_matches('0');
+                lines.push(match abroad {
+                    Some(rest) => international(rest),
+                    None => local(if bare.len() < LOCAL_MIN { digits } else { bare }),
+                });
+                let outside = self.settings.own_numbers.number_of(digits);
+                lines.extend(outside.map(|it| international(it.digits())));
+            }
+            Kind::Code(code) => lines.push(local(code)),
+        }
+        lines
     }
 
     pub fn dial(&self, number: &Number) -> Dial {
         let mut steps = Vec::new();
-        let (main, then) = match number {
-            Number::NotDialable(why) => return Dial::refused(steps, Step::NotDialable(*why)),
-            Number::International { number, short, then } => match short {
-                Some(digits) if digits.len() <= self.settings.extension_digits => {
-                    (self.local(digits, &mut steps), then)
-                }
-                _ => (self.international(number, &mut steps), then),
-            },
-            Number::Local { digits, then } => (self.local(digits, &mut steps), then),
+        if !number.prefix.is_empty() {
+            steps.push(Step::Prefix(number.prefix.clone()));
+        }
+        let main = match &*self.kind(number) {
+            Kind::International { number, .. } => self.international(number, &mut steps),
+            Kind::Local(digits) | Kind::Code(digits) => self.local(digits, &mut steps),
         };
-        let main = match DialString::parse(&main) {
+        let main = match DialString::parse(&format!("{}{main}", number.prefix)) {
             Ok(main) => main,
             Err(why) => return Dial::refused(steps, Step::Refused(why)),
         };
-        let string = self.and_then(main, then, &mut steps);
+        let string = self.and_then(main, &number.then, &mut steps);
         Dial { string: Some(string), steps }
+    }
+
+    /// Few digits are an extension, even if they may be a number of the country, too.
+    fn kind<'a>(&self, number: &'a Number) -> Cow<'a, Kind> {
+        match &number.kind {
+            Kind::International { typed: Some(digits), .. }
+                if digits.len() <= self.settings.extension_digits =>
+            {
+                Cow::Owned(Kind::Local(digits.clone()))
+            }
+            kind => Cow::Borrowed(kind),
+        }
     }
 
     fn international(&self, number: &E164, steps: &mut Vec<Step>) -> String {
         steps.push(Step::Read(number.clone()));
+        if let Some(extension) = self.settings.own_numbers.extension_of(number) {
+            steps.push(Step::OwnNumber(extension.to_owned()));
+            return extension.to_owned();
+        }
         let code = number.calling_code();
         let own = self.settings.region.filter(|it| Some(it.calling_code()) == code);
         let digits = match (own, self.settings.national) {
@@ -164,6 +203,11 @@ impl DialRules {
                 let (code, trunk) = (region.calling_code(), String::new());
                 steps.push(Step::OwnCountry { code, trunk });
                 number.national().to_owned()
+            }
+            (Some(region), National::International) if !is_reached_from_abroad(number) => {
+                let digits = dialled_at_home(number, region);
+                steps.push(Step::OnlyAtHome(digits.clone()));
+                digits
             }
             _ => self.abroad(number, own.is_some(), steps),
         };
@@ -192,7 +236,10 @@ impl DialRules {
     }
 
     fn local(&self, digits: &str, steps: &mut Vec<Step>) -> String {
-        if digits.starts_with(['*', '#']) {
+        if self.settings.outside_numbers.has(digits) {
+            steps.push(Step::OutsideService(digits.to_owned()));
+            return self.outside(digits.to_owned(), steps);
+        } else if digits.contains(['*', '#']) {
             steps.push(Step::Code(digits.to_owned()));
         } else if digits.len() <= self.settings.extension_digits {
             steps.push(Step::Extension(digits.len()));
@@ -274,14 +321,16 @@ mod tests {
 
     fn dial(settings: DialSettings, value: &str) -> String {
         let rules = DialRules::new(settings).unwrap();
-        let dial = rules.dial(&rules.read(value, None));
-        dial.string.map(|it| it.to_string()).unwrap_or_else(|| "-".to_owned())
+        let dials = rules.dial_all(value);
+        let string =
+            |it: Dialled| it.dial.string.map_or_else(|| "-".to_owned(), |it| it.to_string());
+        dials.into_iter().map(string).collect::<Vec<_>>().join(" + ")
     }
 
     #[track_caller]
     fn explained(settings: DialSettings, value: &str, wanted: &Expect) {
         let rules = DialRules::new(settings).unwrap();
-        let dial = rules.dial(&rules.read(value, None));
+        let Dialled { dial, .. } = rules.dial_all(value).remove(0);
         let mut text = dial.string.map(|it| it.to_string()).unwrap_or_else(|| "-".to_owned());
         for step in dial.steps {
             text.push_str(&format!("\n{step}"));
@@ -317,7 +366,7 @@ mod tests {
             ("123456", "0123456"),
             ("112", "112"),
             ("*97", "*97"),
-            ("#31#0171 1234567", "#31#01711234567"),
+            ("#31#0171 1234567", "#31#001711234567"),
         ] {
             assert_eq!(dial(germany(), value), wanted, "{value}");
         }
@@ -365,11 +414,11 @@ mod tests {
     fn a_short_number_is_an_extension_even_if_google_made_more_of_it() {
         let rules = DialRules::new(germany()).unwrap();
         let string = |value, canonical| {
-            let dial = rules.dial(&rules.read(value, Some(canonical)));
-            dial.string.unwrap().to_string()
+            let field = Field { value, canonical: Some(canonical) };
+            rules.dial_all(field)[0].dial.string.as_ref().unwrap().to_string()
         };
         assert_eq!(string("12 34", "+491234"), "1234");
-        assert_eq!(string("123456", "+49123456"), "00123456");
+        assert_eq!(string("123456", "+49123456"), "0123456", "it may be of any town");
         assert_eq!(string("1-800-FLOWERS", "+18003569377"), "00018003569377");
     }
 

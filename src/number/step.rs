@@ -29,6 +29,14 @@ pub enum Step {
     /// So many digits.
     Extension(usize),
     Code(String),
+    /// Dialled in front, as it is.
+    Prefix(String),
+    /// A number of the installation itself leads to this extension.
+    OwnNumber(String),
+    /// Other countries cannot reach it, so it is dialled as in its own.
+    OnlyAtHome(String),
+    /// A short number that the settings say is outside.
+    OutsideService(String),
     AsTyped(String),
     Outside(String),
     TailDialled(Tail),
@@ -100,6 +108,14 @@ impl fmt::Display for Step {
                 write!(f, "{digits} digits: an extension, dialled as it is")
             }
             Step::Code(code) => write!(f, "`{code}` is a code, dialled as it is"),
+            Step::Prefix(code) => write!(f, "`{code}` is dialled in front of the number"),
+            Step::OwnNumber(extension) => {
+                write!(f, "a number of this PBX: dialled as its extension {extension}")
+            }
+            Step::OnlyAtHome(digits) => {
+                write!(f, "own country: no country code reaches it, so it is dialled as {digits}")
+            }
+            Step::OutsideService(digits) => write!(f, "{digits} is a service outside"),
             Step::AsTyped(digits) => {
                 write!(f, "read as {digits}; its country is not known, so it is dialled as typed")
             }

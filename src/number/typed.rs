@@ -1,340 +1,178 @@
-//! Takes apart what people type into the field for a number: which of it is the number, and what is
-//! dialled after it. Knows nothing of countries.
+//! Takes apart what people type into the field for a number: which numbers are in it, and what is dialled
+//! before and after each. Knows nothing of countries.
 
+use crate::number::address::without_addresses;
+use crate::number::extension;
 use crate::number::keypad::{Spelled, spelled};
-use crate::number::token::{Token, plain, tokens};
+use crate::number::lookalike::{self, without_decimals, without_lookalikes};
+use crate::number::scan::Scan;
+use crate::number::text::{Token, plain, tokens};
 use crate::number::{NotDialable, Then};
 
-/// What was found.
+/// One number of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Typed {
+    /// What is dialled in front of it: `*31#`.
+    pub(super) prefix: String,
     /// With a `+` in front.
     pub(super) plus: bool,
-    /// ASCII digits; of a code also `*` and `#`.
+    /// ASCII digits; of a code also `*`, `#` and `+`.
     pub(super) digits: String,
-    /// Begins with `*` or `#`.
+    /// How many digits stand together, from the first.
+    pub(super) groups: Vec<usize>,
+    /// It is a code by its `*` and `#`, and dialled as it stands.
     pub(super) code: bool,
     /// Where in the digits the zero of a `(0)` stands that is only dialled within the country.
     pub(super) bracketed_zero: Option<usize>,
+    /// The first digits stand in brackets: they are the area.
+    pub(super) area: bool,
     /// The whole of it, should it be a word on the keys.
     pub(super) spelled: Option<Spelled>,
     pub(super) then: Then,
-    plus_inside: bool,
-    context: String,
+    /// The last digits of the number before it, written again: `0221 7654321 / 7654322`.
+    pub(super) ending: bool,
+    /// The tokens of it.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// In characters of the field, where there are several.
+    pub(super) text: String,
+    pub(super) context: String,
 }
 
 /// Fewer digits than this beside others are a house number or a count, not the number.
 const DIGITS_MIN: usize = 5;
-/// On both sides of a slash so many digits are two numbers; fewer are an area code (`030/1234567`).
-const DIGITS_WHOLE: usize = 7;
-
-/// What people write in front of an extension, in small letters. `#` and `;ext=` (RFC 3966) are known
-/// beside these.
-const EXTENSION: &[&str] = &[
-    "x",
-    "ext",
-    "extn",
-    "extension",
-    "extensión",
-    "ramal",
-    "anexo",
-    "int",
-    "interno",
-    "poste",
-    "dw",
-    "durchwahl",
-    "klappe",
-    "toestel",
-    "доб",
+/// The same, for numbers beside a whole one.
+const BESIDE_MIN: usize = 6;
+/// So many digits are a whole number; fewer may be an area code (`030/1234567`).
+pub(super) const DIGITS_WHOLE: usize = 7;
+/// More digits than these are two numbers, where a second one can begin in between.
+const JOINED_MAX: usize = 17;
+/// Words between two extensions.
+const OR: &[&str] = &[
+    "or", "oder", "und", "and", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "lub", "i",
 ];
 
-pub(super) fn scan(value: &str) -> Result<Typed, NotDialable> {
+pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
     let text = plain(value);
     if text.trim().is_empty() {
         return Err(NotDialable::Empty);
     }
-    let mut scan = Scan { tokens: tokens(&text), ..Scan::default() };
-    if scan.is_address() {
-        return Err(NotDialable::Address);
+    if let Some(why) = lookalike::of_text(&text) {
+        return Err(why);
     }
-    let word = scan.word_on_keys();
+    let text = without_decimals(&text);
+    let (text, addresses) = without_addresses(text, extension::is_word);
+    let (text, lookalike) = without_lookalikes(&text);
+    let mut scan = Scan::of(tokens(&text));
+    let word = word_on_keys(&scan.tokens);
     scan.all();
-    let mut typed = scan.chosen();
-    if typed.plus_inside {
-        return Err(NotDialable::PlusInside);
+    let Scan { tokens, parts, .. } = scan;
+    let mut found = chosen(parts.into_iter().flat_map(parted).collect(), &tokens);
+    let whole = |it: &Typed| it.digits.len() >= DIGITS_WHOLE;
+    if let Some(word) = word
+        && !found.first().is_some_and(whole)
+        && !(word.loose && found.len() > 1)
+    {
+        // A word on the keys and no digit beside it is only read if somebody else knows that it is one.
+        found.truncate(1);
+        let digits = found.pop().unwrap_or_default();
+        found.push(Typed { spelled: Some(word), ..digits });
     }
-    if typed.digits.len() < DIGITS_WHOLE && !typed.code {
-        typed.spelled = word;
+    found.retain(|it| it.digits.contains(|c: char| c.is_ascii_digit()));
+    if found.len() > 1 {
+        for it in &mut found {
+            let text: String = tokens[it.from..it.to].iter().map(ToString::to_string).collect();
+            let around = |c: char| c.is_whitespace() || ",;/:|&".contains(c);
+            it.text = text.trim_matches(around).to_owned();
+        }
     }
-    if !typed.plus && !typed.code && !typed.context.is_empty() {
-        typed.digits.insert_str(0, &typed.context);
-        typed.plus = true;
+    for it in &mut found {
+        if !it.plus && !it.code && !it.context.is_empty() {
+            it.digits.insert_str(0, &it.context);
+            it.plus = true;
+        }
     }
-    let has_digit = typed.digits.bytes().any(|b| b.is_ascii_digit());
-    if has_digit { Ok(typed) } else { Err(NotDialable::NoDigits) }
+    if found.is_empty() {
+        let address = addresses.then_some(NotDialable::Address);
+        return Err(lookalike.or(address).unwrap_or(NotDialable::NoDigits));
+    }
+    Ok(found)
 }
 
-/// Goes through the tokens once. What stands between two words is a part; one of the parts is the number.
-#[derive(Default)]
-struct Scan<'a> {
-    tokens: Vec<Token<'a>>,
-    /// The token that is being read.
-    at: usize,
-    part: Typed,
-    parts: Vec<Typed>,
+/// The parts that are numbers: all whole ones, or else the one that is likeliest.
+fn chosen(parts: Vec<Typed>, tokens: &[Token<'_>]) -> Vec<Typed> {
+    let likely = |it: &Typed, min: usize| it.code || it.plus || it.digits.len() >= min;
+    if parts.iter().any(|it| likely(it, DIGITS_WHOLE)) {
+        return parts.into_iter().filter(|it| likely(it, BESIDE_MIN)).collect();
+    }
+    if let Some(at) = parts.iter().position(|it| likely(it, DIGITS_MIN)) {
+        let len = parts[at].digits.len();
+        let alike = |it: &Typed| it.digits.len() == len && !it.code;
+        if parts.iter().all(alike) {
+            return parts;
+        }
+        return parts.into_iter().nth(at).into_iter().collect();
+    }
+    // Several extensions, with nothing but marks and an "or" between them.
+    let len = parts.first().map_or(0, |it| it.digits.len());
+    let alike = (2..DIGITS_MIN).contains(&len) && parts.iter().all(|it| it.digits.len() == len);
+    let plain = tokens.iter().all(|it| match it {
+        Token::Word(word) => OR.contains(&word.to_lowercase().as_str()),
+        Token::Digits(_) => true,
+        Token::Mark(mark) => matches!(mark, ' ' | ',' | ';' | '/' | '|'),
+    });
+    if alike && plain { parts } else { parts.into_iter().take(1).collect() }
 }
 
-impl<'a> Scan<'a> {
-    fn all(&mut self) {
-        while let Some(token) = self.token(self.at) {
-            match token {
-                Token::Digits(digits) => self.digits(digits),
-                Token::Word(_) => self.word(),
-                Token::Mark(mark) => self.mark(mark),
-            }
-            self.at += 1;
+/// Two numbers with a single blank between them, told by their length and by the zero in front of the second.
+fn parted(mut part: Typed) -> Vec<Typed> {
+    if part.code || part.digits.len() <= JOINED_MAX || part.groups.len() < 2 {
+        return vec![part];
+    }
+    let mut at = 0;
+    for group in part.groups.clone() {
+        let (before, after) = part.digits.split_at(at);
+        if before.len() >= DIGITS_WHOLE && after.len() >= DIGITS_WHOLE && after.starts_with('0') {
+            let second = Typed {
+                digits: after.to_owned(),
+                then: std::mem::take(&mut part.then),
+                from: part.from,
+                to: part.to,
+                ..Typed::default()
+            };
+            part.digits.truncate(at);
+            return vec![part, second];
         }
-        self.close();
+        at += group;
     }
+    vec![part]
+}
 
-    /// The number, if letters are a part of it, and what follows.
-    fn word_on_keys(&self) -> Option<Spelled> {
-        let is_end = |at: usize| {
-            matches!(self.tokens[at], Token::Mark(',' | ';' | '#')) || self.extension(at).is_some()
-        };
-        let end = (0..self.tokens.len()).find(|at| is_end(*at)).unwrap_or(self.tokens.len());
-        let letters = self.tokens[..end].iter().position(|it| matches!(it, Token::Word(_)))?;
-        // A remark may stand behind the word, in brackets or not.
-        let is_remark = |it: &Token<'_>| matches!(it, Token::Mark(' ' | '('));
-        let remark = self.tokens[letters..end].iter().position(is_remark).map(|at| letters + at);
-        let spelled = [Some(end), remark].into_iter().flatten().find_map(|end| {
-            let text: String = self.tokens[..end].iter().map(ToString::to_string).collect();
-            spelled(&text)
-        })?;
-        // What follows is read as if it followed digits.
-        let digits = std::iter::once(Token::Digits("00000"));
-        let tokens = digits.chain(self.tokens[end..].iter().copied()).collect();
-        let mut tail = Scan { tokens, ..Scan::default() };
-        tail.all();
-        Some(Spelled { then: tail.chosen().then, ..spelled })
-    }
-
-    fn chosen(self) -> Typed {
-        let likely = |part: &Typed| part.code || part.digits.len() >= DIGITS_MIN;
-        let at = self.parts.iter().position(likely).unwrap_or(0);
-        self.parts.into_iter().nth(at).unwrap_or_default()
-    }
-
-    fn token(&self, at: usize) -> Option<Token<'a>> {
-        self.tokens.get(at).copied()
-    }
-
-    fn begun(&self) -> bool {
-        !self.part.digits.is_empty()
-    }
-
-    fn close(&mut self) {
-        let part = std::mem::take(&mut self.part);
-        if !part.digits.is_empty() {
-            self.parts.push(part);
-        }
-    }
-
-    /// `ada@example.org`, `sip:101@10.0.0.5`.
-    fn is_address(&self) -> bool {
-        self.tokens.windows(3).any(|three| {
-            three[1] == Token::Mark('@')
-                && !matches!(three, [Token::Mark(_), ..] | [.., Token::Mark(_)])
-        })
-    }
-
-    fn digits(&mut self, digits: &str) {
-        let next = self.at + 1;
-        let letters_follow = matches!(self.token(next), Some(Token::Word(_)))
-            && self.pause(next).is_none()
-            && self.extension(next).is_none();
-        if letters_follow && self.part.digits.len() >= DIGITS_MIN && digits.len() <= 2 {
-            // `(24h)`, `2nd`: no more of the number.
-            return self.close();
-        }
-        let bracketed = digits == "0"
-            && self.at.checked_sub(1).and_then(|at| self.token(at)) == Some(Token::Mark('('))
-            && self.token(next) == Some(Token::Mark(')'));
-        if bracketed && self.begun() {
-            self.part.bracketed_zero = Some(self.part.digits.len());
-        }
-        self.part.digits.push_str(digits);
-    }
-
-    fn word(&mut self) {
-        if !self.begun() {
-            self.part = Typed::default();
-        } else if let Some((pauses, next)) = self.pause(self.at) {
-            self.tones(pauses, next);
-        } else if let Some(at) = self.extension(self.at) {
-            self.extended(at);
-        } else {
-            self.close();
-        }
-    }
-
-    fn mark(&mut self, mark: char) {
-        match mark {
-            '*' | '#' if !self.begun() => {
-                self.part = Typed { code: true, digits: mark.to_string(), ..Typed::default() };
-            }
-            '*' | '#' if self.part.code => self.part.digits.push(mark),
-            '+' if self.part.code => self.part.plus_inside = true,
-            '+' => {
-                self.close();
-                self.part.plus = true;
-            }
-            _ if !self.begun() => {}
-            '#' => {
-                if let Some(at) = self.extension(self.at) {
-                    self.extended(at);
-                }
-            }
-            ',' | ';' => {
-                if let Some(at) = self.extension(self.at) {
-                    self.extended(at);
-                } else if let Some((pauses, next)) = self.pause(self.at) {
-                    self.tones(pauses, next);
-                } else if !(mark == ';' && self.parameter()) {
-                    self.close();
-                }
-            }
-            '/' if self.two_numbers() => self.close(),
-            ':' | '=' | '|' | '&' | '<' | '>' => self.close(),
-            // What people put between digits, and what nobody can know.
-            _ => {}
-        }
-    }
-
-    /// Do the slash's two sides make a number each?
-    fn two_numbers(&self) -> bool {
-        let mut after = 0;
-        for token in &self.tokens[self.at + 1..] {
-            match token {
-                Token::Digits(digits) => after += digits.len(),
-                Token::Mark('+') => return true,
-                Token::Mark(' ' | '(' | ')' | '-' | '.') => {}
-                _ => break,
-            }
-        }
-        self.part.digits.len() >= DIGITS_WHOLE && after >= DIGITS_WHOLE
-    }
-
-    /// Reads pauses from `at` on. Returns how many there are, and the token behind them, if that is
-    /// something to dial.
-    ///
-    /// Letters (`p`, `w`, as telephones write them) are only pauses where they touch a digit or another
-    /// pause: `555-0123 p` says that it is private.
-    fn pause(&self, at: usize) -> Option<(usize, usize)> {
-        let mut pauses = 0;
-        for next in at.. {
-            match self.token(next)? {
-                Token::Mark(',' | ';') => pauses += 1,
-                Token::Mark(' ') if pauses > 0 => {}
-                Token::Word(word) if word.chars().all(|c| matches!(c, 'p' | 'w' | 'P' | 'W')) => {
-                    let before = next.checked_sub(1).and_then(|it| self.token(it));
-                    if !matches!(before, Some(Token::Digits(_) | Token::Mark(',' | ';'))) {
-                        return None;
-                    }
-                    pauses += word.len();
-                }
-                Token::Digits(_) | Token::Mark('*' | '#') if pauses > 0 => {
-                    return Some((pauses, next));
-                }
-                _ => return None,
-            }
-        }
-        None
-    }
-
-    /// The digits of an extension that is announced at `at`.
-    fn extension(&self, at: usize) -> Option<usize> {
-        let is_word = |at| match self.token(at) {
-            Some(Token::Word(word)) => EXTENSION.contains(&word.to_lowercase().as_str()),
-            _ => false,
-        };
-        let from = match self.token(at)? {
-            Token::Word(_) if is_word(at) => at + 1,
-            Token::Mark('#') => at + 1,
-            // `;ext=12`, and `, ext. 12`, where the comma is no pause.
-            Token::Mark(',' | ';') if is_word(at + 1) => at + 2,
-            Token::Mark(',') if self.token(at + 1) == Some(Token::Mark(' ')) && is_word(at + 2) => {
-                at + 3
-            }
-            _ => return None,
-        };
-        let skipped = |it: &usize| {
-            matches!(self.token(*it), Some(Token::Mark(' ' | '.' | ':' | '=' | '-' | '#')))
-        };
-        let at = (from..from + 4).find(|it| !skipped(it))?;
-        matches!(self.token(at), Some(Token::Digits(_))).then_some(at)
-    }
-
-    fn extended(&mut self, at: usize) {
-        if let Some(Token::Digits(digits)) = self.token(at) {
-            self.part.then.extension = Some(digits.to_owned());
-        }
-        match self.pause(at + 1) {
-            Some((pauses, next)) => self.tones(pauses, next),
-            None => {
-                self.at = at;
-                // A parameter may follow, but no second extension: `x302/x2303` is two numbers.
-                if self.token(at + 1) == Some(Token::Mark(';')) {
-                    self.at = at + 1;
-                    self.parameter();
-                }
-                self.close();
-            }
-        }
-    }
-
-    /// Reads what is dialled after pauses: `,,1234#,2`.
-    fn tones(&mut self, mut pauses: usize, mut at: usize) {
-        loop {
-            let tones = &mut self.part.then.tones;
-            tones.extend(std::iter::repeat_n(',', pauses));
-            while let Some(token) = self.tokens.get(at) {
-                match token {
-                    Token::Digits(digits) => tones.push_str(digits),
-                    Token::Mark(mark @ ('*' | '#')) => tones.push(*mark),
-                    Token::Mark(' ' | '-' | '.') => {}
-                    _ => break,
-                }
-                at += 1;
-            }
-            match self.pause(at) {
-                Some((more, next)) => (pauses, at) = (more, next),
-                None => break,
-            }
-        }
-        self.at = at.saturating_sub(1);
-        self.close();
-    }
-
-    /// A parameter of a `tel:` URI (RFC 3966) behind a semicolon. Only a `phone-context` says something
-    /// about what is dialled.
-    fn parameter(&mut self) -> bool {
-        let Some(Token::Word(name)) = self.token(self.at + 1) else { return false };
-        let rest = &self.tokens[self.at + 1..];
-        let end = rest.iter().position(|it| *it == Token::Mark(';')).unwrap_or(rest.len());
-        let Some(equals) = rest[..end].iter().position(|it| *it == Token::Mark('=')) else {
-            return false;
-        };
-        if name.eq_ignore_ascii_case("phone") && rest.get(equals + 1) == Some(&Token::Mark('+')) {
-            let digits = rest[equals + 2..end].iter().filter_map(|it| match it {
-                Token::Digits(digits) => Some(*digits),
-                _ => None,
-            });
-            self.part.context = digits.collect();
-        }
-        self.at += end;
-        true
-    }
+/// The number, if letters are a part of it, and what follows.
+fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
+    let is_end = |at: usize| {
+        matches!(tokens[at], Token::Mark(',' | ';' | '#'))
+            || extension::digits_at(tokens, at, 0).is_some()
+    };
+    let end = (0..tokens.len()).find(|at| is_end(*at)).unwrap_or(tokens.len());
+    let letters = tokens[..end].iter().position(|it| matches!(it, Token::Word(_)))?;
+    // A remark may stand behind the word, in brackets or not.
+    let is_remark = |it: &Token<'_>| matches!(it, Token::Mark(' ' | '('));
+    let remark = tokens[letters..end].iter().position(is_remark).map(|at| letters + at);
+    let read = |end: usize| {
+        let text: String = tokens[..end].iter().map(ToString::to_string).collect();
+        spelled(&text)
+    };
+    let whole = read(end);
+    let tied = [whole.clone(), remark.and_then(read)].into_iter().flatten().find(|it| !it.loose);
+    let spelled = tied.or(whole)?;
+    // What follows is read as if it followed digits.
+    let digits = std::iter::once(Token::Digits("0000000"));
+    let tokens = digits.chain(tokens[end..].iter().copied()).collect();
+    let mut tail = Scan::of(tokens);
+    tail.all();
+    let then = tail.parts.into_iter().next().unwrap_or_default().then;
+    Some(Spelled { then, ..spelled })
 }
 
 #[cfg(test)]
@@ -343,19 +181,23 @@ mod tests {
 
     /// Number, extension and tones, as `+49301234567 x12 ,34`.
     fn read(value: &str) -> String {
-        let typed = match scan(value) {
-            Ok(typed) => typed,
+        let found = match scan(value) {
+            Ok(found) => found,
             Err(why) => return format!("{why:?}"),
         };
-        let mut text = if typed.plus { "+".to_owned() } else { String::new() };
-        text.push_str(&typed.digits);
-        if let Some(extension) = typed.then.extension {
-            text.push_str(&format!(" x{extension}"));
-        }
-        if !typed.then.tones.is_empty() {
-            text.push_str(&format!(" {}", typed.then.tones));
-        }
-        text
+        let one = |typed: Typed| {
+            let mut text = typed.prefix;
+            text.push_str(if typed.plus { "+" } else { "" });
+            text.push_str(&typed.digits);
+            if let Some(extension) = typed.then.extension {
+                text.push_str(&format!(" x{extension}"));
+            }
+            if !typed.then.tones.is_empty() {
+                text.push_str(&format!(" {}", typed.then.tones));
+            }
+            text
+        };
+        found.into_iter().map(one).collect::<Vec<_>>().join(" & ")
     }
 
     #[track_caller]
@@ -368,7 +210,7 @@ mod tests {
     #[test]
     fn separators_words_and_invisible_characters_are_left_out() {
         all(&[
-            ("+49 (30) 12-34.56/7", "+49301234567"),
+            ("+49 (30) 12-34.56/7", "+4930123456"),
             ("801-520-4769 - noel cell", "8015204769"),
             ("Fax: 030 1234567", "0301234567"),
             ("mobile 0171/1234567 (new)", "01711234567"),
@@ -376,6 +218,13 @@ mod tests {
             ("\u{0}+\u{7}49 30", "+4930"),
             ("1 800 555 0199 (24h)", "18005550199"),
             ("Apt 5 or 555-0123", "5550123"),
+            ("+49‐30‑1234‒567", "+49301234567"),
+            ("+49–30—1234―567", "+49301234567"),
+            ("03ー1234ー5678", "0312345678"),
+            ("[030]〜1234567", "0301234567"),
+            ("(0xx11) 2345-6789", "01123456789"),
+            ("8~10 49 30 1234567", "81049301234567"),
+            ("Tel0221765432", "0221765432"),
             ("555-0123p", "5550123"),
             ("tel:+1-201-555-0123", "+12015550123"),
         ]);
@@ -408,6 +257,16 @@ mod tests {
             "+49 30 1234567 #12",
             "+49 30 1234567#12",
             "+49 30 1234567 x12/x13",
+            "+49 30 1234567 ~12",
+            "+49 30 1234567 xtn 12",
+            "+49 30 1234567 ext 12#",
+            "+49 30 1234567 (x12)",
+            "+49 30 1234567 ｅｘｔｎ 12",
+            "+49 30 1234567 int 12",
+            "+49 30 1234567 anexo 12",
+            "+49 30 1234567 extensión 12",
+            "+49 30 1234567 extensio\u{301}n 12",
+            "+49 30 1234567 - 12#",
         ] {
             assert_eq!(read(value), "+49301234567 x12", "{value}");
         }
@@ -429,14 +288,46 @@ mod tests {
     }
 
     #[test]
-    fn of_two_numbers_the_first_is_taken() {
+    fn every_number_of_a_field_is_one_and_none_is_glued_to_another() {
+        for between in [
+            ", ", "; ", " / ", "/", " ::: ", "\n", "  ", "\t", " | ", " or ", " und ", " & ",
+            "\r\n", " // ", " ",
+        ] {
+            let value = format!("0221 7654321{between}0160 1234567");
+            assert_eq!(read(&value), "02217654321 & 01601234567", "{value:?}");
+            let value = format!("+43 660 1234567{between}+44 20 7946 0958");
+            assert_eq!(read(&value), "+436601234567 & +442079460958", "{value:?}");
+        }
         all(&[
-            ("030 1234567 / 0171 7654321", "0301234567"),
+            ("0221 7654321,0160 1234567", "02217654321 & 01601234567"),
+            ("0221 7654321;0160 1234567", "02217654321 & 01601234567"),
+            ("555-0133, 555-0144", "5550133 & 5550144"),
+            ("0221 7654321 x12, 0160 1234567", "02217654321 x12 & 01601234567"),
+            ("0221 7654321 (office) 0160 1234567 (mobile)", "02217654321 & 01601234567"),
+            ("Tel. 0221 7654321, Fax 0221 7654322", "02217654321 & 02217654322"),
+            ("0221 7654321, 0160 1234567, 7654322", "02217654321 & 01601234567 & 7654322"),
+            ("101, 102", "101 & 102"),
+            ("101/102", "101 & 102"),
+            ("22 oder 23", "22 & 23"),
             ("030/1234567", "0301234567"),
-            ("030 1234567 or 0171 7654321", "0301234567"),
-            ("030 1234567\n0171 7654321", "0301234567"),
-            ("030 1234567 +49 171 7654321", "0301234567"),
+            ("0221/7654321", "02217654321"),
+            ("02236 / 7654321", "022367654321"),
+            ("+49 221 / 7654321", "+492217654321"),
+            ("0049 221 / 7654321", "00492217654321"),
+            ("+49  221 7654321", "+492217654321"),
+            ("030 1234567 +49 171 7654321", "0301234567 & +491717654321"),
             ("(530) 583-6985 x302/x2303", "5305836985 x302"),
+        ]);
+    }
+
+    #[test]
+    fn other_last_digits_behind_a_slash_are_left_out() {
+        all(&[
+            ("+33 1 40 00 11 22/23", "+33140001122"),
+            ("+33 1 40 00 11 22 / 23 / 24", "+33140001122"),
+            ("0221 7654321-0 / -17", "022176543210"),
+            ("555-0133/0134", "5550133"),
+            ("0221 7654321 / 7654322", "02217654321 & 7654322"),
         ]);
     }
 
@@ -447,7 +338,18 @@ mod tests {
             ("**610", "**610"),
             ("*31# 0171 1234567", "*31#01711234567"),
             ("*21*1234567#", "*21*1234567#"),
-            ("#31#+49 171 1234567", "PlusInside"),
+            ("#31#+49 171 1234567", "#31#+491711234567"),
+            ("*67 212 555 0133", "*672125550133"),
+            ("*31*0171 1234567", "*31*01711234567"),
+            ("*#06#", "*#06#"),
+            ("##002#", "##002#"),
+            ("**21*0171 1234567#", "**21*01711234567#"),
+            ("*21*+491711234567#", "*21*+491711234567#"),
+            ("*97 1234", "*971234"),
+            ("*97,,1234#", "*97 ,,1234#"),
+            ("22#", "22#"),
+            ("12*34", "12*34"),
+            ("0171 1234567#", "01711234567"),
             ("*", "NoDigits"),
         ]);
     }
@@ -460,7 +362,69 @@ mod tests {
             ("call me", "NoDigits"),
             ("+", "NoDigits"),
             ("ada99@example.org", "Address"),
-            ("sip:101@10.0.0.5", "Address"),
+            ("callto:maxi77", "Address"),
+            ("wa.me/marta42", "Address"),
+            ("signal:tom9", "Address"),
+            ("skype:live:max_12", "Address"),
+            ("https://example.org/12345678", "Address"),
+            ("t.me/anna1990", "Address"),
+            ("maxi77", "Address"),
+            ("skype: maxi77", "Address"),
+            ("sip:maxi77@pbx.example", "Address"),
+            ("xmpp:ada99@example.org", "Address"),
+            ("6.04E+11", "Spreadsheet"),
+            ("1,23457E+09", "Spreadsheet"),
+            ("4e11", "Spreadsheet"),
+            ("#######", "Spreadsheet"),
+            ("#DIV/0!", "Spreadsheet"),
+            ("2024-01-31", "Date"),
+            ("geb. 31.12.1999", "Date"),
+            ("12/24/2023", "Date"),
+            ("12:30", "Time"),
+            ("9:00-17:00", "Time"),
+            ("9-17 Uhr", "Time"),
+            ("€12,50", "Price"),
+            ("12.50 EUR", "Price"),
+            ("$ 1,200.00", "Price"),
+            ("AT61 1904 3002 3457 3201", "Iban"),
+            ("IBAN DE89370400440532013000", "Iban"),
+            ("192.168.0.1", "Address"),
+        ]);
+    }
+
+    #[test]
+    fn an_address_that_holds_a_number_is_one() {
+        all(&[
+            ("sip:101@10.0.0.5", "101"),
+            ("sip:+436601234567@pbx.example;user=phone", "+436601234567"),
+            ("<sip:06601234567@pbx.example>", "06601234567"),
+            ("\"Max\" <sip:06601234567@pbx.example>", "06601234567"),
+            ("sip:%2B436601234567@pbx.example", "+436601234567"),
+            ("06601234567@pbx.example", "06601234567"),
+            ("sips:*97@pbx.example", "*97"),
+            ("callto:+43-660-1234567", "+436601234567"),
+            ("callto://+436601234567", "+436601234567"),
+            ("https://wa.me/436601234567", "+436601234567"),
+            ("wa.me/436601234567?text=hi", "+436601234567"),
+            ("https://api.whatsapp.com/send?phone=436601234567", "+436601234567"),
+            ("viber://chat?number=%2B436601234567", "+436601234567"),
+            ("https://signal.me/#p/+436601234567", "+436601234567"),
+            ("tel: 0660 1234567", "06601234567"),
+            ("Büro:0660 1234567", "06601234567"),
+            ("0221 7654321 (9:00-17:00)", "02217654321"),
+            ("0221 7654321 seit 01.02.2024", "02217654321"),
+            ("0221 7654321 ada99@example.org", "02217654321"),
+        ]);
+    }
+
+    #[test]
+    fn what_a_spreadsheet_left_whole_is_read() {
+        all(&[
+            ("436601234567.0", "436601234567"),
+            ("\"+43 660 1234567\"", "+436601234567"),
+            ("'06601234567", "06601234567"),
+            ("=\"06601234567\"", "06601234567"),
+            ("436,601,234,567", "436601234567"),
         ]);
     }
 
@@ -475,12 +439,15 @@ mod tests {
 
     #[test]
     fn words_on_the_keys_are_told_from_remarks() {
-        let digits = |value: &str| scan(value).unwrap().spelled.map(|it| it.digits);
+        let digits = |value: &str| {
+            let word = scan(value).unwrap()[0].spelled.clone();
+            word.filter(|it| !it.loose).map(|it| it.digits)
+        };
         assert_eq!(digits("1-800-FLOWERS").as_deref(), Some("18003569377"));
         assert_eq!(digits("1-800-flowers").as_deref(), Some("18003569377"));
         assert_eq!(digits("0800 REIMANN").as_deref(), Some("08007346266"));
         assert_eq!(digits("1-800-flowers (the shop)").as_deref(), Some("18003569377"));
-        let then = |value: &str| scan(value).unwrap().spelled.map(|it| it.then).unwrap();
+        let then = |value: &str| scan(value).unwrap()[0].spelled.clone().map(|it| it.then).unwrap();
         assert_eq!(then("1-800-FLOWERS,,42#").tones, ",,42#");
         assert_eq!(then("1-800-FLOWERS ext. 42").extension.as_deref(), Some("42"));
         for remark in ["101 reception", "801-520-4769 - NOEL", "112 (24h)", "5 km", "101 Café"] {

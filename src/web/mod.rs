@@ -20,6 +20,7 @@ mod hosts;
 mod input;
 mod kept;
 mod layers;
+mod lookup;
 mod openapi;
 mod origin;
 mod pages;
@@ -219,7 +220,7 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(search::contacts))
         .routes(routes!(search::by_name))
         .routes(routes!(search::by_phone))
-        .routes(routes!(search::lookup))
+        .routes(routes!(lookup::lookup))
         .routes(routes!(dialling::dial))
         .routes(routes!(sources::service_account, sources::put_service_account))
         .routes(routes!(sources::add))
@@ -257,7 +258,7 @@ fn assemble(web: Web) -> Router {
         .route("/p/{token}/directory", get(phones::screen))
         .route("/p/{token}/directory/", get(phones::screen))
         .route("/p/{token}/directory/{*path}", get(phones::screen))
-        .route("/p/{token}/lookup", get(search::lookup))
+        .route("/p/{token}/lookup", get(lookup::lookup))
         .with_state(web.clone())
         .merge(
             SwaggerUi::new("/docs")

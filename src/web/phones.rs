@@ -12,8 +12,9 @@ use axum::response::Response;
 use crate::access::Who;
 use crate::config::{EmptyGroups, FaxNumbers};
 use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber, is_machine};
-use crate::directory::{Hit, Scope, Snapshot, View};
+use crate::directory::{Hit, Scope, Snapshot, View, field_of};
 use crate::doorkeeper::Shown;
+use crate::number::Dialled;
 use crate::phone::{
     Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
 };
@@ -292,15 +293,16 @@ impl Visit<'_> {
         let people = all().filter(|it| !is_machine(&it.kind));
         let machines = all().filter(|it| is_machine(&it.kind) && !hide);
         let rules = &self.web.app.config.dial;
-        let number = |it: &PhoneNumber| {
-            let dial = rules.dial(&rules.read(&it.value, it.canonical.as_deref()));
-            Number {
+        // One field may hold several numbers.
+        let numbers = |it: &PhoneNumber| -> Vec<Number> {
+            let number = |dialled: Dialled| Number {
                 label: label_in_words(&it.kind),
-                dial: dial.string.map(|it| it.as_str().to_owned()),
-                shown: it.value.clone(),
-            }
+                dial: dialled.dial.string.map(|it| it.as_str().to_owned()),
+                shown: dialled.text,
+            };
+            rules.dial_all(field_of(it)).into_iter().map(number).collect()
         };
-        people.chain(machines).map(number).collect()
+        people.chain(machines).flat_map(numbers).collect()
     }
 
     fn search(&self, view: &View) -> Body {
@@ -312,11 +314,14 @@ impl Visit<'_> {
         };
         let asked: String = asked.chars().take(ASKED_MAX).collect();
         let contacts = &view.contacts;
+        let rules = self.web.app.directory.rules();
         let hits: Vec<Hit> = match parameter {
-            "keys" => contacts.search_by_keys(&asked),
+            "keys" => rules.search_by_keys(contacts, &asked),
             // Whoever types digits alone may mean a number or the keys of a name.
-            _ if asked.bytes().all(|it| it.is_ascii_digit()) => contacts.search_by_keys(&asked),
-            _ => contacts.on_phones(contacts.search(&asked, Scope::Everything)),
+            _ if asked.bytes().all(|it| it.is_ascii_digit()) => {
+                rules.search_by_keys(contacts, &asked)
+            }
+            _ => contacts.on_phones(rules.search(contacts, &asked, Scope::Everything)),
         };
         if hits.is_empty() {
             let text = format!("Nobody was found by \"{asked}\".");

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::app::App;
 use crate::contact::{Content, asked_spellings, spellings};
-use crate::directory::{Fit, Hit, Scope, View};
+use crate::directory::{Fit, Hit, Rules, Scope, View};
 use crate::store::{
     Account, ContactId, ContactRow, Counts, DbError, HeldQuery, HistoryPlace, HistoryQuery, RunRow,
     RunSums,
@@ -316,11 +316,11 @@ pub async fn label_names(
 
 /// Places of whoever fits, the best first: by name, by number, and by the keys of a telephone that spell
 /// a name, as on the phones.
-pub(crate) fn find(view: &View, asked: &str) -> Vec<u32> {
-    let mut hits = view.contacts.search(asked, Scope::Everything);
+pub(crate) fn find(rules: &Rules, view: &View, asked: &str) -> Vec<u32> {
+    let mut hits = rules.search(&view.contacts, asked, Scope::Everything);
     if asked.bytes().all(|it| it.is_ascii_digit()) {
         let known: HashSet<u32> = hits.iter().map(|(_, place)| *place).collect();
-        let spelled = view.contacts.search_by_keys(asked);
+        let spelled = rules.search_by_keys(&view.contacts, asked);
         hits.extend(spelled.into_iter().filter(|(_, place)| !known.contains(place)));
     }
     hits.into_iter().map(|(_, place)| place).collect()
@@ -336,7 +336,7 @@ pub async fn search(
     (offset, limit): (usize, usize),
 ) -> Result<(Vec<SearchResult>, usize), DbError> {
     let view = app.directory.view().await?;
-    let mut hits = view.contacts.search(asked, scope);
+    let mut hits = app.directory.rules().search(&view.contacts, asked, scope);
     if let Some(account) = account {
         hits.retain(|(_, place)| ContactId(view.contacts.id(*place)).account() == account);
     }

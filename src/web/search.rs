@@ -1,26 +1,18 @@
-//! Finding people: for programs, and for switchboards that want a name for a number.
+//! Finding people, for programs.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use tracing::error;
 
 use crate::clock::between;
 use crate::contact::compose;
 use crate::directory::Scope;
-use crate::phone::Limited;
-use crate::store::ContactId;
 use crate::web::Web;
-use crate::web::input::{Lenient, Query, text_of};
+use crate::web::input::Query;
 use crate::web::problem::{Problem, shown};
 use crate::web::read::{self, SEARCHED_MAX};
-use crate::web::wire::{Caller, ContactSearch, ProblemBody, SearchResults};
+use crate::web::wire::{ContactSearch, ProblemBody, SearchResults};
 
 const ASKED_MIN: usize = 2;
-/// Characters of a name; a display shows fewer, and some switchboards take no more.
-const NAME_MAX: usize = 80;
 const LIMIT_MAX: u64 = 500;
 
 /// The people that fit best, with how each fits
@@ -146,44 +138,4 @@ fn asked<'a>(query: &'a Query, names: &[&str]) -> Result<&'a str, Problem> {
         return Err(Problem::value(name, text, &allowed));
     }
     Ok(text.trim())
-}
-
-/// Whose number this is
-///
-/// The name as plain text, without a line break; empty when nobody is known. With
-/// `Accept: application/json` the contact's id and name.
-#[utoipa::path(
-    get, path = "/lookup", tag = "phones", operation_id = "lookup",
-    params(("number" = Option<String>, Query,
-        description = "As it is shown on a display: `+49 30 1234567`, `0049301234567`, `0301234567`, `101`")),
-    responses((status = 200, content((String = "text/plain"), (Caller = "application/json")))),
-)]
-pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Response, Problem> {
-    // A switchboard shows whatever comes as the caller's name, so a bad number is nobody's.
-    let query = Lenient::of(parts.uri.query());
-    let number = query.text("number").unwrap_or_default();
-    let json = text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json");
-    let view = match web.app.directory.view().await {
-        Ok(view) => view,
-        Err(problem) if !json => {
-            error!(%problem, "a caller could not be looked up");
-            return Ok(plain(String::new()));
-        }
-        Err(problem) => return Err(problem.into()),
-    };
-    let place = web.app.directory.rules().who_has(&view.contacts, number);
-    if json {
-        let caller = Caller {
-            number: number.chars().take(SEARCHED_MAX).collect(),
-            name: place.map(|it| view.contacts.name(it).to_owned()),
-            contact_id: place.map(|it| web.out.contact(ContactId(view.contacts.id(it)))),
-        };
-        return Ok(Json(caller).into_response());
-    }
-    let name = place.map_or("", |it| view.contacts.name(it));
-    Ok(plain(Limited::<NAME_MAX>::new(name).as_str().to_owned()))
-}
-
-fn plain(name: String) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], name).into_response()
 }

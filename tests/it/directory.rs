@@ -46,7 +46,7 @@ fn told(view: &View) -> Told {
 
 async fn names_found(app: &App, asked: &str) -> Vec<String> {
     let view = app.directory.view().await.unwrap();
-    let hits = view.contacts.search(asked, Scope::Everything);
+    let hits = app.directory.rules().search(&view.contacts, asked, Scope::Everything);
     hits.iter().map(|(_, place)| view.contacts.name(*place).to_owned()).collect()
 }
 

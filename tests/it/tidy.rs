@@ -191,7 +191,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "directory",
-        ours: &["contact"],
+        ours: &["contact", "number"],
         crates: Crates::Only(PURE_CRATES),
         why: "order and search are pure, so that they can be tried with any contacts",
     },

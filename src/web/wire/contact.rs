@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::contact::{Content, STARRED};
+use crate::directory::field_of;
 use crate::store::{Account, ContactRow, Counts};
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
@@ -31,7 +32,7 @@ pub struct Contact {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PhoneNumber {
     pub id: Id,
-    /// International where Google knows the country, else as typed.
+    /// International where the country is known, else as typed. Of several numbers in one field the first.
     pub value: String,
     /// As typed.
     pub display_value: String,
@@ -40,6 +41,9 @@ pub struct PhoneNumber {
     pub primary: bool,
     /// False where the field holds words, such as `see notes`. Such an entry is counted nowhere.
     pub is_number: bool,
+    /// Every number that the field holds, with its country where that is known, else its digits. Empty if it
+    /// holds none.
+    pub numbers: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -73,13 +77,18 @@ impl Contact {
             job_title: organization.as_ref().and_then(|it| some(&it.title)),
             phone_numbers: phones
                 .iter()
-                .map(|it| PhoneNumber {
-                    id: part(PHONE, &format!("{} {}", it.kind, it.value)),
-                    value: it.canonical.clone().unwrap_or_else(|| it.value.clone()),
-                    display_value: it.value.clone(),
-                    kind: kind_or_other(&it.kind),
-                    primary: it.primary,
-                    is_number: it.is_number(),
+                .map(|it| {
+                    let read = out.dial.read(field_of(it)).unwrap_or_default();
+                    let first = read.first().and_then(|it| it.e164()).map(ToString::to_string);
+                    PhoneNumber {
+                        id: part(PHONE, &format!("{} {}", it.kind, it.value)),
+                        value: first.unwrap_or_else(|| it.value.clone()),
+                        display_value: it.value.clone(),
+                        kind: kind_or_other(&it.kind),
+                        primary: it.primary,
+                        is_number: it.is_number(),
+                        numbers: read.iter().map(ToString::to_string).collect(),
+                    }
                 })
                 .collect(),
             email_addresses: emails

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::contact::clean;
-use crate::number::{DialRules, Number};
+use crate::number::{DialRules, Dialled};
 
 /// A number as it was understood, and what the phones of this installation dial for it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -17,24 +17,52 @@ pub struct Dialling {
     #[schema(example = "+442079460958")]
     pub e164: Option<String>,
     pub extension: Option<String>,
-    /// Digits, `*`, `#` and `,` for a pause, with `+` only in front; null if it cannot be dialled.
+    /// Digits, `*`, `#` and `,` for a pause, with `+` only in front of the number; null if it cannot be
+    /// dialled.
     #[schema(example = "00442079460958")]
     pub dial: Option<String>,
     /// What was done, and why, in words for people.
+    pub steps: Vec<String>,
+    /// Every number of the text, where it holds several; the fields above are those of the first.
+    pub numbers: Vec<NumberDialled>,
+}
+
+/// One number of a text.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NumberDialled {
+    /// The part of the text that it stands in.
+    pub text: String,
+    pub e164: Option<String>,
+    pub extension: Option<String>,
+    pub dial: Option<String>,
     pub steps: Vec<String>,
 }
 
 impl Dialling {
     pub fn of(rules: &DialRules, typed: &str) -> Dialling {
-        let number = rules.read(typed, None);
-        let dial = rules.dial(&number);
+        let numbers: Vec<NumberDialled> =
+            rules.dial_all(typed).into_iter().map(NumberDialled::of).collect();
+        let first = numbers.first();
         Dialling {
             number: clean(typed, typed.len()),
-            readable: !matches!(number, Number::NotDialable(_)),
-            e164: number.e164().map(ToString::to_string),
-            extension: number.extension().map(str::to_owned),
-            dial: dial.string.map(|it| it.to_string()),
-            steps: dial.steps.iter().map(ToString::to_string).collect(),
+            readable: rules.read(typed).is_ok(),
+            e164: first.and_then(|it| it.e164.clone()),
+            extension: first.and_then(|it| it.extension.clone()),
+            dial: first.and_then(|it| it.dial.clone()),
+            steps: first.map(|it| it.steps.clone()).unwrap_or_default(),
+            numbers: if numbers.len() > 1 { numbers } else { Vec::new() },
+        }
+    }
+}
+
+impl NumberDialled {
+    fn of(it: Dialled) -> NumberDialled {
+        NumberDialled {
+            text: clean(&it.text, it.text.len()),
+            e164: it.number.as_ref().and_then(|it| it.e164().map(ToString::to_string)),
+            extension: it.number.and_then(|it| it.then.extension),
+            dial: it.dial.string.map(|it| it.to_string()),
+            steps: it.dial.steps.iter().map(ToString::to_string).collect(),
         }
     }
 }

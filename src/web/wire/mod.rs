@@ -21,12 +21,15 @@ pub(crate) mod synced;
 mod system;
 pub(crate) mod together;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::config::Config;
+use crate::number::DialRules;
 use crate::store::{ContactId, Ids, Store};
 use crate::sync::{AccountId, RunId};
 
@@ -40,7 +43,7 @@ pub use contact::{
     AccountContactStats, Contact, ContactStats, ContactSums, Contacts, EmailAddress, LabelNames,
     PhoneNumber,
 };
-pub use dialling::Dialling;
+pub use dialling::{Dialling, NumberDialled};
 pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{
     AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
@@ -65,11 +68,16 @@ pub use system::{AccountLease, DatabaseState, LeaseShown, System};
 pub struct Outward {
     ids: Ids,
     zone: TimeZone,
+    dial: Arc<DialRules>,
 }
 
 impl Outward {
     pub fn new(store: &Store, config: &Config) -> Outward {
-        Outward { ids: *store.ids(), zone: config.timezone.clone() }
+        Outward {
+            ids: *store.ids(),
+            zone: config.timezone.clone(),
+            dial: Arc::new(config.dial.clone()),
+        }
     }
 
     pub fn ids(&self) -> &Ids {

@@ -51,5 +51,8 @@ pub struct Caller {
     pub number: String,
     /// Null when nobody is known.
     pub name: Option<String>,
+    /// Of the first in the directory, where several have the number.
     pub contact_id: Option<Id>,
+    /// Of all who have the number.
+    pub contact_ids: Vec<Id>,
 }

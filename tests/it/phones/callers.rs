@@ -232,7 +232,7 @@ on_both! {
         let view = world.app.directory.view().await.unwrap();
         let mut lines = String::new();
         for asked in ["ada", "Łuk", "иван", "oz", "1000000", "+4930", "person 00001", "wang", "ss"] {
-            let hits = view.contacts.search(asked, ringbook::directory::Scope::Everything);
+            let hits = world.app.directory.rules().search(&view.contacts, asked, ringbook::directory::Scope::Everything);
             let names: Vec<&str> = hits.iter().take(3).map(|it| view.contacts.name(it.1)).collect();
             lines.push_str(&format!("{asked}: {} {names:?}\n", hits.len()));
         }

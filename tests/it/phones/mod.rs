@@ -4,6 +4,7 @@
 mod callers;
 mod finding;
 mod links;
+mod numbers;
 mod places;
 mod schema;
 mod screens;

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::contact::Initial;
-use crate::directory::View;
+use crate::directory::{Rules, View};
 use crate::store::ContactId;
 use crate::sync::AccountId;
 use crate::web::input::Query;
@@ -96,7 +96,7 @@ pub(crate) async fn list(
         return Ok(page(&Soon { visit, here: Place::Contacts, count }));
     }
     let view = web.app.directory.view().await?;
-    let places = asked.places(&view);
+    let places = asked.places(web.app.directory.rules(), &view);
     let letters = letters(&view, &places, &asked);
     let places: Vec<u32> = match Initial::parse(&asked.letter) {
         None => places,
@@ -171,11 +171,11 @@ impl Asked {
     }
 
     /// Whoever is asked for, under any letter; the best first if something is searched for.
-    fn places(&self, view: &View) -> Vec<u32> {
+    fn places(&self, rules: &Rules, view: &View) -> Vec<u32> {
         let contacts = &view.contacts;
         let everybody = || (0..contacts.len() as u32).collect();
         let mut places: Vec<u32> =
-            if self.q.is_empty() { everybody() } else { read::find(view, &self.q) };
+            if self.q.is_empty() { everybody() } else { read::find(rules, view, &self.q) };
         if let Some(account) = self.whose {
             places.retain(|it| contacts.account(*it) == account.0);
         }

@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::clock::after;
+use crate::directory::field_of;
+use crate::number::Dialled;
 use crate::store::ContactChangeRow;
 use crate::web::input::{ContactInPath, Query};
 use crate::web::kept::{history, kept};
@@ -80,7 +82,7 @@ pub(crate) async fn one(
         here: Place::Contacts,
         nicknames: row.content.nicknames.join(", "),
         department: organization.map(|it| it.department.clone()).unwrap_or_default(),
-        numbers: row.content.phones.iter().map(|it| number(&web, &visit, it)).collect(),
+        numbers: row.content.phones.iter().flat_map(|it| numbers(&web, &visit, it)).collect(),
         account,
         came: visit.ago(&row.created_at),
         changed: visit.ago(&row.updated_at),
@@ -95,21 +97,19 @@ pub(crate) async fn one(
     }))
 }
 
-/// A number in its three forms.
-fn number(web: &Web, visit: &Visit, phone: &crate::contact::Phone) -> Number {
-    let rules = &web.app.config.dial;
-    let read = rules.read(&phone.value, phone.canonical.as_deref());
-    let dialled = rules.dial(&read).string.map(|it| it.to_string()).unwrap_or_default();
+/// The numbers of a field, each in its three forms.
+fn numbers(web: &Web, visit: &Visit, phone: &crate::contact::Phone) -> Vec<Number> {
     let kind = kind_in_words(&phone.kind);
-    Number {
-        typed: phone.value.clone(),
-        stored: read.e164().map(ToString::to_string).unwrap_or_default(),
-        dialled,
-        explained: format!("/settings/dialling?{}", query_of(&[("number", &phone.value)])),
+    let number = |it: Dialled| Number {
+        explained: format!("/settings/dialling?{}", query_of(&[("number", &it.text)])),
+        typed: it.text,
+        stored: it.number.and_then(|it| it.e164().map(ToString::to_string)).unwrap_or_default(),
+        dialled: it.dial.string.map(|it| it.to_string()).unwrap_or_default(),
         kind: kind.map(|it| visit.say(it)).unwrap_or_default(),
         own_kind: if kind.is_none() { phone.kind.clone() } else { String::new() },
         primary: phone.primary,
-    }
+    };
+    web.app.config.dial.dial_all(field_of(phone)).into_iter().map(number).collect()
 }
 
 /// One of Google's kinds of numbers and addresses; a kind that somebody made up is not among them.

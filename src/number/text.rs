@@ -1,4 +1,4 @@
-//! The text of a number in plain characters, and cut into digits, words and marks.
+//! The text of a field in plain characters, and cut into digits, words and marks.
 
 use std::fmt;
 
@@ -6,19 +6,35 @@ use any_ascii::any_ascii_char;
 
 /// In characters. No number needs more; what is beyond it is not read.
 const READ_MAX: usize = 250;
-/// Digits of all scripts as ASCII, full-width forms as ASCII, nothing invisible, line ends as `|`.
+
+/// Digits of all scripts as ASCII, every dash, slash, blank and full-width form as its ASCII relative,
+/// nothing invisible, line ends as `|`.
+///
+/// The marks are those that libphonenumber accepts within a number (`VALID_PUNCTUATION`), and a few more.
 pub(super) fn plain(value: &str) -> String {
     let mut text = String::with_capacity(value.len().min(READ_MAX));
     for c in value.chars().take(READ_MAX) {
         match c {
             '\n' | '\r' | '\u{2028}' | '\u{2029}' => text.push('|'),
-            '\u{FF01}'..='\u{FF5E}' => {
-                text.extend(char::from_u32(u32::from(c) - 0xFEE0));
+            '\t' => text.push_str("  "),
+            '\u{FF01}'..='\u{FF5E}' => text.extend(char::from_u32(u32::from(c) - 0xFEE0)),
+            '\u{2010}'..='\u{2015}'
+            | '\u{2043}'
+            | '\u{2212}'
+            | '\u{30FC}'
+            | '\u{FE58}'
+            | '\u{FE63}' => {
+                text.push('-');
             }
-            '\u{FE62}' => text.push('+'),
-            '،' => text.push(','),
-            c if c.is_whitespace() => text.push(' '),
+            '\u{2053}' | '\u{223C}' | '\u{301C}' => text.push('~'),
+            '\u{2044}' | '\u{2215}' => text.push('/'),
+            '\u{B7}' | '\u{2022}' | '\u{2024}' | '\u{2027}' | '\u{30FB}' => text.push('.'),
+            '\u{FE62}' | '\u{207A}' | '\u{208A}' => text.push('+'),
+            '\u{60C}' | '\u{3001}' | '\u{FE50}' => text.push(','),
+            // A letter's accent, written behind it.
+            '\u{300}'..='\u{36F}' => {}
             c if is_invisible(c) => {}
+            c if c.is_whitespace() => text.push(' '),
             c if !c.is_ascii() && c.is_numeric() => {
                 let digit = any_ascii_char(c);
                 let one = digit.len() == 1 && digit.bytes().all(|b| b.is_ascii_digit());
@@ -34,8 +50,9 @@ pub(super) fn plain(value: &str) -> String {
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{2069}' | '\u{20E3}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{20E3}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

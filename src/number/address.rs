@@ -1,0 +1,257 @@
+//! Addresses among numbers: URIs, links of messengers, user names. Some hold a number, most do not.
+
+/// Schemes whose address is a number, or may be one.
+const SCHEMES: &[&str] = &[
+    "tel",
+    "callto",
+    "sip",
+    "sips",
+    "sms",
+    "smsto",
+    "mms",
+    "mmsto",
+    "fax",
+    "modem",
+    "facetime",
+    "facetime-audio",
+    "whatsapp",
+    "viber",
+    "skype",
+    "h323",
+    "phone",
+    "call",
+    "im",
+    "xmpp",
+];
+/// Links of messengers that name a person by an international number, without a `+`.
+const MESSENGERS: &[&str] = &[
+    "wa.me",
+    "api.whatsapp.com",
+    "web.whatsapp.com",
+    "whatsapp.com",
+    "www.whatsapp.com",
+    "chat.whatsapp.com",
+    "signal.me",
+    "t.me",
+    "telegram.me",
+    "viber.com",
+    "m.me",
+];
+/// What links call the number in their query.
+const PARAMETERS: &[&str] = &["phone", "number", "tel", "to"];
+/// Fewer digits behind letters are a part of the name (`maxi77`), more a number behind its label
+/// (`Tel0221765432`).
+const NUMBER_MIN: usize = 7;
+/// Words and letters that stand in front of a number without a blank, beside those for extensions.
+const LABELS: &[&str] = &[
+    "t",
+    "f",
+    "m",
+    "p",
+    "h",
+    "w",
+    "o",
+    "c",
+    "b",
+    "g",
+    "d",
+    "tel",
+    "telefon",
+    "telephone",
+    "phone",
+    "ph",
+    "fon",
+    "fax",
+    "mob",
+    "mobil",
+    "mobile",
+    "cell",
+    "home",
+    "work",
+    "office",
+    "call",
+    "nr",
+    "no",
+    "num",
+    "gsm",
+    "handy",
+    "privat",
+    "app",
+];
+
+/// The text with numbers in place of the addresses that hold one; the others are left out. Tells whether
+/// there was any such.
+pub(super) fn without_addresses(text: &str, is_extension: impl Fn(&str) -> bool) -> (String, bool) {
+    let busy = |c: char| c.is_alphabetic() || c == '@';
+    if !text.contains(busy) {
+        return (text.to_owned(), false);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut found = false;
+    let is_end = |c: char| matches!(c, ' ' | '<' | '>' | '"' | '|');
+    for chunk in text.split_inclusive(is_end) {
+        let (chunk, end) = match chunk.chars().next_back().filter(|c| is_end(*c)) {
+            Some(end) => (&chunk[..chunk.len() - end.len_utf8()], Some(end)),
+            None => (chunk, None),
+        };
+        match read(chunk, &is_extension) {
+            Chunk::Plain => kept.push_str(chunk),
+            Chunk::Number(number) => kept.push_str(&number),
+            Chunk::Address => found = true,
+        }
+        // Brackets of an address say nothing; `"` and `|` still part two numbers.
+        kept.extend(end.map(|c| if matches!(c, '<' | '>' | '"') { ' ' } else { c }));
+    }
+    (kept, found)
+}
+
+enum Chunk {
+    Plain,
+    Number(String),
+    Address,
+}
+
+fn read(chunk: &str, is_extension: impl Fn(&str) -> bool) -> Chunk {
+    if !chunk.contains(|c: char| c.is_alphabetic() || c == '@') {
+        return Chunk::Plain;
+    }
+    let lower = chunk.to_lowercase();
+    let lower = lower.trim_start_matches(['(', '[', '\'', '=']);
+    if let Some((scheme, rest)) = lower.split_once(':')
+        && scheme.starts_with(char::is_alphabetic)
+        && scheme.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.'))
+    {
+        return of_scheme(scheme, rest);
+    }
+    if lower.contains('@') {
+        return of_user(lower);
+    }
+    if let Some(host) = lower.split('/').next().filter(|it| is_host(it)) {
+        return of_link(host, &lower[host.len()..]);
+    }
+    // `maxi77`, but not `ext12`, `Tel0221765432` or `x4`.
+    let letters = lower.find(|c: char| !c.is_alphabetic()).unwrap_or(lower.len());
+    let (word, rest) = lower.split_at(letters);
+    let glued = rest.trim_start_matches(['_', '-', '.']);
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    let is_name = !word.is_empty()
+        && glued.starts_with(|c: char| c.is_ascii_digit())
+        && digits < NUMBER_MIN
+        && !is_extension(word)
+        && !LABELS.contains(&word);
+    if is_name { Chunk::Address } else { Chunk::Plain }
+}
+
+fn of_scheme(scheme: &str, rest: &str) -> Chunk {
+    let known = SCHEMES.contains(&scheme);
+    if let Some(link) = rest.strip_prefix("//") {
+        let host = link.split(['/', '?', '#']).next().unwrap_or_default();
+        if matches!(scheme, "http" | "https") {
+            return of_link(host, &link[host.len()..]);
+        }
+        return match parameter(link).or_else(|| Some(decoded(host)).filter(|it| is_number(it))) {
+            Some(number) if known || is_long(&number) => Chunk::Number(number),
+            _ => Chunk::Address,
+        };
+    }
+    if !known {
+        // `Büro:0221…` is a label; `signal:tom9` is somebody's name there.
+        let named =
+            rest.starts_with(char::is_alphabetic) && rest.contains(|c: char| c.is_ascii_digit());
+        return if named { Chunk::Address } else { Chunk::Plain };
+    }
+    if rest.is_empty() {
+        return Chunk::Number(String::new());
+    }
+    if rest.contains('@') {
+        return of_user(rest);
+    }
+    let number = decoded(rest.split('?').next().unwrap_or_default());
+    match parameter(rest) {
+        Some(number) => Chunk::Number(number),
+        None if number.starts_with(|c: char| c.is_ascii_digit() || "+*#(".contains(c)) => {
+            Chunk::Number(number)
+        }
+        None => Chunk::Address,
+    }
+}
+
+/// `sip:+43660…@host;user=phone`, `0660…@host`, `ada99@example.org`.
+fn of_user(address: &str) -> Chunk {
+    let (user, host) = address.split_once('@').unwrap_or((address, ""));
+    let is_meant = !user.is_empty() && host.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    if !is_meant {
+        return Chunk::Plain;
+    }
+    let user = decoded(user.rsplit(':').next().unwrap_or_default());
+    // A user's parameters stand in front of the `@`, and may be those of a `tel:` URI.
+    let number = user.split(';').next().unwrap_or_default();
+    if is_number(number) { Chunk::Number(user) } else { Chunk::Address }
+}
+
+fn of_link(host: &str, rest: &str) -> Chunk {
+    if !MESSENGERS.contains(&host) {
+        return Chunk::Address;
+    }
+    let last = || {
+        decoded(rest.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default())
+    };
+    let number = parameter(rest).unwrap_or_else(last);
+    if is_number(&number) && is_long(&number) {
+        return Chunk::Number(format!("+{}", number.trim_start_matches('+')));
+    }
+    Chunk::Address
+}
+
+/// `www.example.org`, `wa.me`: dots, and letters at the end.
+fn is_host(text: &str) -> bool {
+    let Some((name, end)) = text.rsplit_once('.') else { return false };
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.');
+    name.starts_with(char::is_alphanumeric)
+        && name.contains(char::is_alphabetic)
+        && name.chars().all(legal)
+        && end.len() >= 2
+        && end.chars().all(char::is_alphabetic)
+}
+
+fn is_number(text: &str) -> bool {
+    let legal =
+        |c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '(' | ')' | ' ' | '*' | '#');
+    let rest = text.trim().trim_start_matches('+');
+    rest.contains(|c: char| c.is_ascii_digit()) && rest.chars().all(legal)
+}
+
+fn is_long(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_MIN
+}
+
+/// The number in the query of a link.
+fn parameter(link: &str) -> Option<String> {
+    let (_, query) = link.split_once('?')?;
+    let mut pairs = query.split('&').filter_map(|it| it.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| PARAMETERS.contains(name))?;
+    let number = decoded(value);
+    is_number(&number).then(|| format!("+{}", number.trim_start_matches(['+', ' '])))
+}
+
+/// Percent signs of a URI as what they stand for, where that is ASCII.
+fn decoded(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        plain.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 3).and_then(|it| u8::from_str_radix(it, 16).ok());
+        match code.filter(u8::is_ascii) {
+            Some(code) => {
+                plain.push(char::from(code));
+                rest = &rest[at + 3..];
+            }
+            None => {
+                plain.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}

@@ -1,0 +1,194 @@
+//! Digits that are no telephone number: dates, times, prices, bank accounts, addresses of computers, and
+//! what spreadsheets leave of numbers.
+
+use crate::number::NotDialable;
+
+/// Signs and words of money.
+const MONEY: &[&str] = &["€", "$", "£", "¥", "₹", "₽", "₺", "zł"];
+const CURRENCIES: &[&str] = &[
+    "eur", "euro", "usd", "dollar", "dollars", "gbp", "chf", "sfr", "jpy", "sek", "nok", "dkk",
+    "pln", "czk", "huf", "brl", "inr", "rub", "try", "aud", "cad",
+];
+/// What spreadsheets show instead of a value.
+const ERRORS: &[&str] = &["#num!", "#ref!", "#value!", "#name?", "#n/a", "#div/0!", "#null!"];
+
+/// Why the whole of a text is no number, if it looks like something else.
+pub(super) fn of_text(text: &str) -> Option<NotDialable> {
+    let text = text.trim().trim_matches(['=', '\'', '"']);
+    let lower = text.to_ascii_lowercase();
+    let hashes = text.len() >= 2 && text.bytes().all(|b| b == b'#');
+    if is_exponent(&lower) || hashes || ERRORS.contains(&lower.as_str()) {
+        return Some(NotDialable::Spreadsheet);
+    }
+    is_iban(text).then_some(NotDialable::Iban)
+}
+
+/// `436601234567.0`: a spreadsheet took the number for an amount. Without that ending.
+pub(super) fn without_decimals(text: &str) -> &str {
+    let trimmed = text.trim();
+    let whole = trimmed.rsplit_once(['.', ',']).filter(|(number, zeros)| {
+        let digits = number.strip_prefix('+').unwrap_or(number);
+        matches!(*zeros, "0" | "00")
+            && digits.len() >= 6
+            && digits.bytes().all(|b| b.is_ascii_digit())
+    });
+    whole.map_or(text, |(number, _)| number)
+}
+
+/// Leaves dates, times, prices and IP addresses out of a text. Tells which there were.
+pub(super) fn without_lookalikes(text: &str) -> (String, Option<NotDialable>) {
+    // Nearly all texts have none of the marks.
+    let marked =
+        text.contains(|c: char| matches!(c, '.' | '/' | ':' | '-') || !c.is_ascii() || c == '$');
+    if !marked && !text.contains(|c: char| c.is_alphabetic()) {
+        return (text.to_owned(), None);
+    }
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut kept: Vec<&str> = Vec::with_capacity(words.len());
+    let mut found = None;
+    for (at, word) in words.iter().enumerate() {
+        let bare = word.trim_matches(['(', ')', '[', ']', ',', ';', '"', '\'']);
+        let next =
+            words.get(at + 1).copied().unwrap_or_default().trim_matches(['.', ',', ';', ')']);
+        let before =
+            at.checked_sub(1).map(|at| words[at]).unwrap_or_default().trim_matches(['.', ',', '(']);
+        let why = if is_date(bare) {
+            Some(NotDialable::Date)
+        } else if is_time(bare) || (is_hour(bare) && is_clock(next)) {
+            Some(NotDialable::Time)
+        } else if is_price(bare, before, next) {
+            Some(NotDialable::Price)
+        } else if is_ip(bare) {
+            Some(NotDialable::Address)
+        } else {
+            None
+        };
+        match why {
+            Some(why) => found = Some(why),
+            None => kept.push(word),
+        }
+    }
+    if found.is_none() { (text.to_owned(), None) } else { (kept.join(" "), found) }
+}
+
+/// `6.04E+11`, `1,23457e+09`: a number of which only the first digits are left.
+fn is_exponent(lower: &str) -> bool {
+    let Some((number, power)) = lower.split_once('e') else { return false };
+    let power = power.strip_prefix(['+', '-']).unwrap_or(power);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = number.strip_prefix(['+', '-']).unwrap_or(number);
+    let mut parts = number.split(['.', ',']);
+    let whole = parts.next().is_some_and(|it| digits(it) && it.len() <= 3);
+    let rest = parts.all(digits);
+    whole && rest && digits(power) && power.len() <= 3
+}
+
+/// ISO 13616: two letters, two digits, then at most 30 letters and digits, in groups of four or in one.
+fn is_iban(text: &str) -> bool {
+    let text = text.trim();
+    let head = text.get(..4).filter(|it| it.eq_ignore_ascii_case("iban"));
+    let text = head.map_or(text, |_| text[4..].trim_start_matches([':', ' ']));
+    let joined: Vec<u8> = text.bytes().filter(|b| !matches!(b, b' ' | b'-')).collect();
+    let shaped = (15..=34).contains(&joined.len())
+        && joined[..2].iter().all(u8::is_ascii_uppercase)
+        && joined[2..4].iter().all(u8::is_ascii_digit)
+        && joined[4..].iter().all(u8::is_ascii_alphanumeric);
+    if !shaped {
+        return false;
+    }
+    let groups: Vec<&str> = text.split([' ', '-']).collect();
+    let fours = groups.len() == 1 || groups[..groups.len() - 1].iter().all(|it| it.len() == 4);
+    // Modulo 97 of the text with its head behind, letters as two digits.
+    let digits = joined[4..].iter().chain(&joined[..4]).map(|b| match b {
+        b'0'..=b'9' => (u64::from(b - b'0'), 10),
+        b => (u64::from(b.to_ascii_uppercase() - b'A') + 10, 100),
+    });
+    fours || digits.fold(0, |rest, (value, times)| (rest * times + value) % 97) == 1
+}
+
+/// Day, month and year in any usual order, with a time behind it or not.
+fn is_date(text: &str) -> bool {
+    let text = text.split('T').next().unwrap_or(text);
+    let Some(mark) = text.chars().find(|c| matches!(c, '.' | '/' | '-')) else { return false };
+    let parts: Vec<&str> = text.trim_end_matches('.').split(mark).collect();
+    let [a, b, c] = parts.as_slice() else { return false };
+    let number = |text: &str| {
+        let good = (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        if good { text.parse::<u16>().ok() } else { None }
+    };
+    let (Some(one), Some(two), Some(three)) = (number(a), number(b), number(c)) else {
+        return false;
+    };
+    let year = |text: &str, value: u16| text.len() == 4 && (1900..2100).contains(&value);
+    let day_and_month =
+        |x: u16, y: u16| (1..=31).contains(&x) && (1..=31).contains(&y) && (x <= 12 || y <= 12);
+    let short = |text: &str| text.len() <= 2;
+    (year(c, three) && short(a) && short(b) && day_and_month(one, two))
+        || (year(a, one)
+            && short(b)
+            && short(c)
+            && (1..=12).contains(&two)
+            && (1..=31).contains(&three))
+}
+
+/// `12:30`, `9:00-17:00`, `08:15:00`.
+fn is_time(text: &str) -> bool {
+    let text = text.trim_end_matches(['h', 'H', 'Z']);
+    text.contains(':')
+        && text.split('-').all(|part| {
+            let fields: Vec<&str> = part.split(':').collect();
+            let hour =
+                fields.first().and_then(|it| it.parse::<u8>().ok()).is_some_and(|it| it <= 24);
+            let short = |it: &&str| it.len() == 2 && it.parse::<u8>().is_ok_and(|it| it < 60);
+            hour && (2..=3).contains(&fields.len())
+                && fields[0].len() <= 2
+                && fields[1..].iter().all(|it| short(it))
+        })
+}
+
+/// `9`, `9-17`, `9.30-17.00`, in front of a word that makes a time of it.
+fn is_hour(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 11
+        && text.split('-').all(|part| {
+            let mut fields = part.split('.');
+            let hour =
+                fields.next().and_then(|it| it.parse::<u8>().ok()).is_some_and(|it| it <= 24);
+            hour && fields.all(|it| it.len() == 2 && it.parse::<u8>().is_ok_and(|it| it < 60))
+        })
+}
+
+fn is_clock(word: &str) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_str(),
+        "uhr" | "h" | "am" | "pm" | "a.m" | "p.m" | "o'clock"
+    )
+}
+
+fn is_price(text: &str, before: &str, next: &str) -> bool {
+    let amount = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '-'))
+    };
+    let money = |text: &str| {
+        MONEY.contains(&text) || CURRENCIES.contains(&text.to_ascii_lowercase().as_str())
+    };
+    if amount(text) && text.len() <= 14 {
+        return money(before) || money(next);
+    }
+    let bare = MONEY.iter().find_map(|it| text.strip_prefix(it).or_else(|| text.strip_suffix(it)));
+    bare.is_some_and(amount)
+}
+
+/// `192.168.0.1`, but not `32.12.34.56` or `12.129.29.46`, which is how some people write numbers.
+fn is_ip(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let octet = |it: &&str| {
+        it.bytes().all(|b| b.is_ascii_digit())
+            && !(it.len() > 1 && it.starts_with('0'))
+            && it.parse::<u8>().is_ok()
+    };
+    let long = parts.iter().filter(|it| it.len() == 3).count();
+    let uneven = long >= 2 || parts.iter().any(|it| it.len() == 1);
+    parts.len() == 4 && uneven && parts.iter().all(|it| octet(it))
+}

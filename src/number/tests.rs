@@ -1,0 +1,332 @@
+//! What texts mean, country by country.
+
+use super::*;
+
+/// As `+49301234567 (GB)`: the number, and what follows.
+fn read(value: &str, canonical: Option<&str>, region: &str) -> String {
+    let place = Place { region: Region::parse(region), area: None };
+    let one = |it: Number| {
+        let extension = it.then.extension.as_ref().map(|it| format!(" x{it}")).unwrap_or_default();
+        format!("{}{it}{extension}{}", it.prefix, it.then.tones)
+    };
+    match place.read(Field { value, canonical }) {
+        Ok(numbers) => numbers.into_iter().map(one).collect::<Vec<_>>().join(" & "),
+        Err(why) => why.to_string(),
+    }
+}
+
+#[track_caller]
+fn all(region: &str, cases: &[(&str, &str)]) {
+    for (value, wanted) in cases {
+        assert_eq!(read(value, None, region), *wanted, "{value:?} typed in `{region}`");
+    }
+}
+
+#[test]
+fn a_number_with_a_plus_is_the_same_wherever_it_was_typed() {
+    for region in ["", "US", "DE", "AR", "IT"] {
+        all(
+            region,
+            &[
+                ("+44 20 7946 0958", "+442079460958"),
+                ("+44 (0)20 7946 0018", "+442079460018"),
+                ("+49 (0) 30 1234567", "+49301234567"),
+                ("+54 11 2345-6789", "+541123456789"),
+                ("+54 9 11 2345-6789", "+5491123456789"),
+                ("+54 11 15 2345-6789", "+5491123456789"),
+                ("+39 06 1234 5678", "+390612345678"),
+                ("+39 (0)6 1234 5678", "+390612345678"),
+                ("+1-800-FLOWERS", "+18003569377"),
+                ("+1 800 MATTRESS", "+18006288737"),
+                ("+800 1234 5678", "+80012345678"),
+                ("+999 123456", "+999123456"),
+                ("+1 555 0100", "+15550100"),
+                ("+44 20 7946 0958 ext. 12", "+442079460958 x12"),
+                ("+44 20 7946 0958,,12#", "+442079460958,,12#"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_number_without_a_country_is_one_of_the_region_if_it_has_its_area() {
+    all(
+        "DE",
+        &[
+            ("030 1234567", "+49301234567"),
+            ("(030) 12 34 567", "+49301234567"),
+            ("(0)30 1234567", "+49301234567"),
+            ("0171 1234567", "+491711234567"),
+            ("171 1234567", "+491711234567"),
+            ("7654321", "7654321"),
+            ("49 30 12345678", "+493012345678"),
+            ("0800 REIMANN", "+498007346266"),
+            ("1-800-FLOWERS", "+18003569377"),
+            ("1-800-356-9377", "18003569377"),
+        ],
+    );
+    all(
+        "US",
+        &[
+            ("(801) 520-4769", "+18015204769"),
+            ("1 801 520 4769", "+18015204769"),
+            ("801-520-4769 - noel cell", "+18015204769"),
+            ("520-4769", "5204769"),
+            ("1-800-FLOWERS", "+18003569377"),
+            ("800-flowers", "+18003569377"),
+        ],
+    );
+    all("IT", &[("06 1234 5678", "+390612345678"), ("312 345 6789", "+393123456789")]);
+    all("RU", &[("8 912 345-67-89", "+79123456789"), ("(912) 345-67-89", "+79123456789")]);
+    all("HU", &[("06 1 234 5678", "+3612345678")]);
+    all("IN", &[("98765 43210", "+919876543210")]);
+    all("AR", &[("011 15 2345-6789", "+5491123456789"), ("11 2345-6789", "1123456789")]);
+    all("AU", &[("1800 REVERSE", "+611800738377"), ("13 CATS", "+61132287")]);
+    all("BR", &[("(11) 2345-6705", "+551123456705"), ("11 2345-6705", "1123456705")]);
+    all("BR", &[("(11) 91234-5678", "+5511912345678")]);
+    all("DK", &[("32 12 34 56", "+4532123456")]);
+}
+
+#[test]
+fn international_prefixes_are_those_of_the_region_and_00_everywhere() {
+    all("DE", &[("0049 30 1234567", "+49301234567"), ("0044 (0)20 7946 0018", "+442079460018")]);
+    all("US", &[("011 49 30 1234567", "+49301234567"), ("0049 30 1234567", "+49301234567")]);
+    all("JP", &[("010 49 30 1234567", "+49301234567")]);
+    all("AU", &[("0011 49 30 1234567", "+49301234567")]);
+    all("RU", &[("8 10 49 30 1234567", "+49301234567")]);
+    all("", &[("0049 30 1234567", "+49301234567"), ("011 4930 1234567", "01149301234567")]);
+    all("", &[("00 1 2", "0012"), ("000000000", "000000000")]);
+}
+
+#[test]
+fn without_a_region_digits_stay_as_they_were_typed() {
+    all(
+        "",
+        &[
+            ("101", "101"),
+            ("112", "112"),
+            ("*97", "*97"),
+            ("#31#0171 1234567", "#31#01711234567"),
+            ("030 1234567", "0301234567"),
+            ("1-800-FLOWERS", "+18003569377"),
+            ("1-800-MATTRESS", "+18006288737"),
+            ("0800 REIMANN", "08007346266"),
+            ("101 reception", "101"),
+            ("ext 101", "101"),
+            ("٠٣٠ ١٢٣٤٥٦٧", "0301234567"),
+        ],
+    );
+    all("DE", &[("101", "101"), ("112", "112"), ("*97", "*97"), ("110 POLIZEI", "110")]);
+}
+
+#[test]
+fn what_cannot_be_dialled_says_why() {
+    all(
+        "US",
+        &[
+            ("", "it is empty"),
+            ("\u{7}\u{0}", "it is empty"),
+            ("call me", "it has no digit"),
+            ("ada@99.example", "it is an address, not a number"),
+            (&"7".repeat(40), "it has 40 digits; no number has more than 15"),
+            ("+1234567890123456", "it has 16 digits; no number has more than 15"),
+            ("+1", "it is too short for a number with its country"),
+            (
+                "6.04E+11",
+                "a spreadsheet destroyed the number: format its column as text, and enter the number again at Google",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_google_read_is_believed_and_only_the_rest_is_taken_from_the_text() {
+    for (value, canonical, wanted) in [
+        ("020 7946 0958 x12", "+442079460958", "+442079460958 x12"),
+        ("020 7946 0958,,3", "+442079460958", "+442079460958,,3"),
+        ("1-800-FLOWERS", "+18003569377", "+18003569377"),
+        ("1-800-FLOWERS,,42#", "+18003569377", "+18003569377,,42#"),
+        ("CALL-ME-NOW", "+12255636669", "+12255636669"),
+        ("*31#020 7946 0958", "+442079460958", "*31#+442079460958"),
+        ("030 1234567", "nonsense", "+49301234567"),
+        ("030 1234567", "+12345678901234567", "+49301234567"),
+    ] {
+        assert_eq!(read(value, Some(canonical), "DE"), wanted, "{value}");
+    }
+}
+
+#[test]
+fn a_number_knows_its_calling_code_and_the_rest() {
+    let number = E164::parse("+390612345678").unwrap();
+    assert_eq!((number.calling_code(), number.national()), (Some(39), "0612345678"));
+    let unknown = E164::parse("+999123456").unwrap();
+    assert_eq!((unknown.calling_code(), unknown.national()), (None, "999123456"));
+    for bad in ["", "+", "49301234567", "+049", "+49 30", "+1234567890123456", "+123"] {
+        assert_eq!(E164::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_country_code_without_its_plus_is_one_where_nothing_local_is_so_long() {
+    all("AT", &[("43 660 1234567", "+436601234567"), ("43 1 5550177", "+4315550177")]);
+    all("GB", &[("447700900123", "+447700900123"), ("44 20 7946 0958", "+442079460958")]);
+    all("DE", &[("4930123456", "+4930123456"), ("30 1234567", "301234567")]);
+    all("US", &[("436601234567", "+436601234567"), ("+1 800 462277", "+1800462277")]);
+}
+
+#[test]
+fn a_trunk_zero_behind_the_country_is_dropped_unless_it_is_part_of_the_number() {
+    for region in ["", "AT", "US", "IT"] {
+        all(
+            region,
+            &[
+                ("+43 0 660 1234567", "+436601234567"),
+                ("+43 (0) 660 1234567", "+436601234567"),
+                ("+43(0660)1234567", "+436601234567"),
+                ("0043 (0) 660 1234567", "+436601234567"),
+                ("0043 0660 1234567", "+436601234567"),
+                ("+0043 660 1234567", "+436601234567"),
+                ("+44 (0) 20 7946 0018", "+442079460018"),
+                ("+36 06 1 234 5678", "+3612345678"),
+                ("+7 8 912 345 67 89", "+79123456789"),
+                ("+39 06 1234 5678", "+390612345678"),
+                ("+39 (0)347 123 4567", "+393471234567"),
+                ("+39 0 347 123 4567", "+393471234567"),
+                ("+225 07 01 23 45 67", "+2250701234567"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn codes_in_front_of_a_number_are_kept_apart_from_it() {
+    all(
+        "AT",
+        &[
+            ("*31#0660 1234567", "*31#+436601234567"),
+            ("#31#+43 660 1234567", "#31#+436601234567"),
+            ("*21*0660 1234567#", "*21*06601234567#"),
+            ("22#", "22#"),
+            ("*#06#", "*#06#"),
+        ],
+    );
+    all("US", &[("*67 212 555 0133", "*67+12125550133"), ("*672125550133", "*67+12125550133")]);
+    all(
+        "GB",
+        &[("141 020 7946 0958", "141+442079460958"), ("1470 02079460958", "1470+442079460958")],
+    );
+    all("JP", &[("184-03-1234-5678", "184+81312345678")]);
+}
+
+#[test]
+fn a_word_is_never_cut_to_its_first_digits() {
+    all("AU", &[("1-800-GO-CARS", "+611800462277"), ("1800 go cars", "+611800462277")]);
+    all("", &[("1-800-GO-CARS", "1800462277"), ("1800 go cars", "1800462277")]);
+    all("US", &[("1-800-GO-CARS", "1800462277"), ("1 800 flowers", "+18003569377")]);
+    all("AU", &[("101 reception", "101"), ("02 9374 4000 reception", "+61293744000")]);
+}
+
+#[test]
+fn a_number_that_the_library_calls_valid_is_not_too_long() {
+    all(
+        "DE",
+        &[
+            ("+49 30 12345678901", "+493012345678901"),
+            ("+49 30 123456789012", "+4930123456789012"),
+            ("030 123456789012", "+4930123456789012"),
+            ("+44 20 7946 1958 12345678", "it has 20 digits; no number has more than 15"),
+        ],
+    );
+}
+
+#[test]
+fn numbers_within_the_own_town_get_its_area() {
+    let place = Place { region: Region::parse("DE"), area: Some("221".to_owned()) };
+    for (value, wanted) in [
+        ("7654321", "+492217654321"),
+        ("030 1234567", "+49301234567"),
+        ("0171 1234567", "+491711234567"),
+        ("171 1234567", "+491711234567"),
+        ("101", "101"),
+        ("116117", "116117"),
+        ("*97", "*97"),
+        ("+44 20 7946 0958", "+442079460958"),
+    ] {
+        let numbers = place.read(value.into()).unwrap();
+        assert_eq!(numbers[0].to_string(), wanted, "{value}");
+    }
+}
+
+#[test]
+fn what_google_made_of_digits_without_their_area_is_not_believed() {
+    for (region, value, canonical, wanted) in [
+        ("AT", "205", "+43205", "205"),
+        ("AT", "7654321", "+437654321", "7654321"),
+        ("DE", "7654321", "+497654321", "7654321"),
+        ("US", "555-0177", "+15550177", "5550177"),
+        ("", "205", "+43205", "205"),
+        ("AT", "0660 1234567", "+436601234567", "+436601234567"),
+        ("AT", "660 1234567", "+436601234567", "+436601234567"),
+        ("HU", "1 234 5678", "+3612345678", "+3612345678"),
+        ("DK", "32 12 34 56", "+4532123456", "+4532123456"),
+        ("DE", "0221 7654321, 0160 1234567", "+492217654321", "+492217654321 & +491601234567"),
+        ("US", "0221 7654321, 0160 1234567", "+492217654321", "+492217654321 & 01601234567"),
+        ("", "", "+492217654321", "+492217654321"),
+        ("AR", "011 15 2345-6789", "+5491123456789", "+5491123456789"),
+    ] {
+        assert_eq!(read(value, Some(canonical), region), wanted, "{value} {canonical} in {region}");
+    }
+}
+
+#[test]
+fn every_country_can_read_its_own_numbers() {
+    use rlibphonenumber::PHONE_NUMBER_UTIL as LIBRARY;
+    for region in LIBRARY.get_supported_regions() {
+        let number = LIBRARY.get_example_number(region).unwrap().to_string();
+        assert_eq!(read(&number, None, ""), number);
+        let ours = Region::parse(&region.to_string()).unwrap();
+        let digits = E164::parse(&number).unwrap().national().to_owned();
+        let typed = format!("{}{digits}", ours.trunk_prefix());
+        let found = read(&typed, None, ours.code());
+        // Where an island's numbers are as short as extensions, they stay as they are.
+        let wanted = if typed.len() > 5 { &number } else { &typed };
+        assert_eq!(found, *wanted, "{typed} typed in {region}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_that_is_typed_breaks_the_reader(
+        value in "([+#*(),;./ \u{7}xpwP0-9٠-٩０-９A-Za-z@:=-]|ext|;phone-context=|\\PC){0,60}",
+        canonical in proptest::option::of("[+]?[0-9]{0,20}"),
+        region in "[A-Z]{2}",
+    ) {
+        let region = Region::parse(&region);
+        let settings = DialSettings {
+            region,
+            plus: Plus::Prefix,
+            international_prefix: Some("00".to_owned()),
+            outside_prefix: "0".to_owned(),
+            ..DialSettings::default()
+        };
+        for settings in [settings, DialSettings::default()] {
+            let rules = DialRules::new(settings).unwrap();
+            let _ = rules.pieces(&value);
+            let dialled = rules.dial_all(Field { value: &value, canonical: canonical.as_deref() });
+            assert!(!dialled.is_empty());
+            for Dialled { number, dial, .. } in dialled {
+                // Words can be made of everything that was found.
+                assert!(dial.steps.iter().all(|step| !step.to_string().is_empty()));
+                assert!(!dial.steps.is_empty());
+                if let Some(string) = &dial.string {
+                    assert_eq!(DialString::parse(string.as_str()).as_ref(), Ok(string));
+                }
+                let Some(number) = number else { continue };
+                assert!(!rules.lines(&number).is_empty());
+                if let Some(number) = number.e164() {
+                    assert_eq!(E164::parse_long(&number.to_string()).as_ref(), Some(number));
+                }
+            }
+        }
+    }
+}

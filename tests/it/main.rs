@@ -26,6 +26,7 @@ mod messages;
 mod migrating;
 mod minting;
 mod names;
+mod numbers;
 mod pages_access;
 mod pages_accounts;
 mod pages_browser;

@@ -3,6 +3,7 @@
 //! An alarm is a row in the database from the moment it is raised. It counts as given when the webhook has
 //! taken it, and is tried again until then, also after a restart.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,11 +11,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-use crate::clock::after;
+use crate::clock::{after, between};
 use crate::outbound::{ClientError, ClientOptions, http_client, root_cause};
 use crate::store::{AlarmEvent, AlarmRow, DbError, Notice, Store};
 
@@ -25,6 +26,8 @@ const GRANTS: u32 = 12;
 /// The first wait after a delivery that failed; each further one is twice as long.
 const AGAIN_MIN: Duration = Duration::from_secs(10);
 const AGAIN_MAX: Duration = Duration::from_secs(3600);
+/// A database that cannot be written to for so long is an alarm.
+const OUTAGE: Duration = Duration::from_secs(900);
 /// A webhook has this long to take an alarm.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,16 @@ pub struct Alarms {
     zone: TimeZone,
     client: Client,
     nudge: Notify,
+    outage: Mutex<Outage>,
+}
+
+/// What was told of a database that cannot be written to. In memory only, for that is what is left then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outage {
+    /// Since when it could not be, where that was told.
+    told: Option<Timestamp>,
+    attempts: u64,
+    again_at: Option<Timestamp>,
 }
 
 impl Alarms {
@@ -49,7 +62,8 @@ impl Alarms {
         // No redirect is followed: the address is a secret, and what answers there has to take the alarm.
         let options = ClientOptions { total_timeout: Some(PATIENCE), ..ClientOptions::default() };
         let client = http_client(&options)?;
-        Ok(Alarms { store, webhook, zone, client, nudge: Notify::new() })
+        let outage = Mutex::default();
+        Ok(Alarms { store, webhook, zone, client, nudge: Notify::new(), outage })
     }
 
     /// Has alarms delivered that were raised just now.
@@ -67,6 +81,7 @@ impl Alarms {
                 self.look_at_grants().await;
             }
             looks += 1;
+            self.tell_of_database().await;
             match self.deliver().await {
                 Ok(()) => complained = false,
                 Err(problem) if !complained => {
@@ -84,6 +99,7 @@ impl Alarms {
 
     /// Looks at the grants, and delivers what is due. Public so that tests need no timer.
     pub async fn look(&self) {
+        self.tell_of_database().await;
         self.look_at_grants().await;
         if let Err(problem) = self.deliver().await {
             warn!(%problem, "the alarms could not be read");
@@ -141,19 +157,9 @@ impl Alarms {
             "raised_at": self.time(alarm.raised_at),
             "message": message,
         });
-        let sent = self.client.post(url.expose_secret()).json(&body).send().await;
-        // The address may hold a secret, so it is not logged.
-        let problem = match sent {
-            Ok(answer) if answer.status().is_success() => {
-                info!(account, %event, "the alarm was delivered");
-                return self.store.alarm_delivered(alarm.id).await;
-            }
-            Ok(answer) if answer.status().is_redirection() => format!(
-                "it answered {}; enter the address that it leads to as ALERT_WEBHOOK_URL",
-                answer.status()
-            ),
-            Ok(answer) => format!("it answered {}", answer.status()),
-            Err(error) => root_cause(&error.without_url()),
+        let Err(problem) = self.post(url, &body).await else {
+            info!(account, %event, "the alarm was delivered");
+            return self.store.alarm_delivered(alarm.id).await;
         };
         let wait = backoff(alarm.attempts);
         warn!(
@@ -183,6 +189,75 @@ impl Alarms {
             AlarmEvent::NeedsReauth => dead(name, &alarm.detail),
             AlarmEvent::Recovered => format!("`{name}` is synced again; it was not since {ever}"),
         }
+    }
+}
+
+impl Alarms {
+    /// Posts to the webhook. The error says what happened, and not where: the address may hold a secret.
+    async fn post(&self, url: &SecretString, body: &Value) -> Result<(), String> {
+        let sent = self.client.post(url.expose_secret()).json(body).send().await;
+        match sent {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) if answer.status().is_redirection() => Err(format!(
+                "it answered {}; enter the address that it leads to as ALERT_WEBHOOK_URL",
+                answer.status()
+            )),
+            Ok(answer) => Err(format!("it answered {}", answer.status())),
+            Err(error) => Err(root_cause(&error.without_url())),
+        }
+    }
+
+    /// Tells of a database that cannot be written to, and when it can again. No row can be kept of that.
+    async fn tell_of_database(&self) {
+        let now = self.store.clock().now();
+        let outage = *self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if outage.again_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let (event, since, message) = match (self.store.trouble(), outage.told) {
+            (Some(it), None) if between(it.since, now) >= OUTAGE => {
+                let message =
+                    format!("nothing can be written since {}: {}", self.time(it.since), it.what);
+                ("database_trouble", it.since, message)
+            }
+            (None, Some(since)) => {
+                let at = self.time(since);
+                let message =
+                    format!("the database can be written to again; it could not since {at}");
+                (AlarmEvent::Recovered.as_str(), since, message)
+            }
+            _ => return,
+        };
+        if outage.attempts == 0 {
+            warn!(event, "{message}");
+        }
+        let body = json!({
+            "event": event,
+            "account": null,
+            "since": self.time(since),
+            "raised_at": self.time(now),
+            "message": message,
+        });
+        let sent = match &self.webhook {
+            Some(url) => self.post(url, &body).await,
+            None => Ok(()),
+        };
+        let next = match sent {
+            Ok(()) => {
+                let told = (event != AlarmEvent::Recovered.as_str()).then_some(since);
+                Outage { told, ..Outage::default() }
+            }
+            Err(problem) => {
+                let wait = backoff(outage.attempts);
+                warn!(
+                    event,
+                    problem, "the webhook (ALERT_WEBHOOK_URL) did not take the alarm: {problem}"
+                );
+                let again_at = Some(after(now, wait));
+                Outage { attempts: outage.attempts + 1, again_at, ..outage }
+            }
+        };
+        *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }
 

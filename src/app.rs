@@ -138,6 +138,11 @@ impl App {
             let supervisor = supervisor.clone();
             async move { supervisor.supervise().await }
         });
+        let store = self.store.clone();
+        keeper.keep("looking after the database", move || {
+            let store = store.clone();
+            async move { store.look_after().await }
+        });
         let alarms = self.alarms.clone();
         keeper.keep("the alarms", move || {
             let alarms = alarms.clone();

@@ -379,10 +379,10 @@ pub(super) fn database(raw: &str) -> Result<DatabaseUrl, Option<&'static str>> {
     }
     if raw.starts_with("postgres://") || raw.starts_with("postgresql://") {
         // The rest is for the driver to judge, when the store is opened.
-        return if raw.contains(char::is_whitespace) {
-            Err(Some("a URL holds no spaces; write %20 for one in a password"))
-        } else {
+        return if is_well_encoded(raw) {
             Ok(DatabaseUrl::Postgres { url: SecretString::from(raw.to_owned()) })
+        } else {
+            Err(Some(ENCODE))
         };
     }
     Err(None)
@@ -397,6 +397,36 @@ fn without_driver(raw: &str) -> String {
     }
 }
 
+const ENCODE: &str = "its parts cannot be told apart: special characters in the user's name and in the password have \
+    to be percent-encoded, `@` as %40, `:` as %3A, `/` as %2F, `?` as %3F, `#` as %23, `%` as %25 and a space as %20";
+
+/// Whether the parts of a `postgres://` URL can be told apart. If not, a driver would take one for another, and name
+/// in its errors what is part of the password.
+fn is_well_encoded(raw: &str) -> bool {
+    let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
+    let hex = |it: &str| it.len() >= 2 && it.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if rest.contains(char::is_whitespace) || !rest.split('%').skip(1).all(hex) {
+        return false;
+    }
+    let (front, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut keys = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let is_key = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.%".contains(&b));
+    let (authority, path) = front.split_once('/').unwrap_or((front, ""));
+    let hosts = authority.split_once('@').map_or(authority, |(_, hosts)| hosts);
+    // A second `@`, or one behind what looks like the end of the address: some of it is the password.
+    let misplaced = hosts.contains(['@', '#']) || path.contains('@');
+    !misplaced && keys.all(is_key) && hosts.split(',').all(has_good_port)
+}
+
+/// Whether a host is followed by nothing, or by a number as its port.
+fn has_good_port(host: &str) -> bool {
+    let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+    match behind.split_once(':') {
+        None => true,
+        Some((_, port)) => port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
 /// A URL or connection text without its password. Errs on the side of hiding too much.
 pub(super) fn masked(raw: &str) -> String {
     let start = raw.find("://").map_or(0, |at| at + 3);
@@ -406,6 +436,15 @@ pub(super) fn masked(raw: &str) -> String {
         && colon < at
     {
         shown.replace_range(start + colon + 1..start + at, "***");
+    }
+    // Without a host what stands behind the colon may be the password as well; a port is a number.
+    let authority = &shown[start..];
+    let authority = &authority[..authority.find(['/', '?']).unwrap_or(authority.len())];
+    if !authority.contains('@')
+        && !has_good_port(authority)
+        && let Some(colon) = authority.find(':')
+    {
+        shown.replace_range(start + colon + 1.., "***");
     }
     let mut from = 0;
     while let Some(at) = shown[from..].to_ascii_lowercase().find("password=") {
@@ -582,6 +621,9 @@ mod tests {
             ("host=h PASSWORD=p user=u", "host=h PASSWORD=*** user=u"),
             ("sqlite:///./data/x.db", "sqlite:///./data/x.db"),
             ("postgres:///db?host=/tmp/x&user=u", "postgres:///db?host=/tmp/x&user=u"),
+            ("postgres://u:secret/db", "postgres://u:***"),
+            ("postgres://u:p?ss@h/db", "postgres://u:***@h/db"),
+            ("postgres://[::1]:5432/db", "postgres://[::1]:5432/db"),
         ] {
             assert_eq!(masked(raw), shown);
         }
@@ -621,6 +663,9 @@ mod tests {
             "postgresql://h",
             "postgres:///d?host=/tmp/x&user=u",
             "postgresql+asyncpg://u:p@h/d",
+            "postgres://u:p%40s:s%2F@h:5432,i:1/d?sslmode=require",
+            "postgres://u:p!#$&'()*+,;=~s@[::1]:5432/d?user=me@server",
+            "postgres://me%40server:p@h/d?options=-csearch_path%3Dx",
         ] {
             assert!(matches!(database(postgres), Ok(DatabaseUrl::Postgres { .. })), "{postgres}");
         }
@@ -633,6 +678,16 @@ mod tests {
             "sqlite:///x.db?mode=ro",
             "mysql://h/d",
             "postgres://h/a b",
+            // Passwords that were not encoded.
+            "postgres://u:p@ss@h/d",
+            "postgres://u:p/ss@h/d",
+            "postgres://u:p?ss@h/d",
+            "postgres://u:p@ss/wo?rd@h/d",
+            "postgres://u:p%ss@h/d",
+            "postgres://u:p%2@h/d",
+            "postgres://u:p ss@h/d",
+            "postgres://u:p@/:w@h/d",
+            "postgres://u:secret/d",
         ] {
             assert!(database(bad).is_err(), "{bad}");
         }

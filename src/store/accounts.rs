@@ -301,11 +301,11 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Writes, but nothing: to see whether the database lets us.
+    /// Writes a bit: to see whether the database, and its disk, let us.
     pub async fn try_to_write(&self) -> Result<(), DbError> {
-        const NOTHING: &str = "update account set name = name where id = -1";
+        const PROBE: &str = "update install set probe = 1 - probe";
         let tx = self.db.begin_durable().await?;
-        tx.exec(NOTHING, &[]).await?;
+        tx.exec(PROBE, &[]).await?;
         tx.commit().await
     }
 

@@ -1,9 +1,11 @@
 //! The runs that were: a part of the history at a time, numbers for a day, and forgetting it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::after;
 use crate::store::Store;
 use crate::store::db::{Arg, DbError};
 use crate::store::runs::{RUN, RunRow, run};
@@ -67,20 +69,56 @@ impl OutcomeWanted {
     }
 }
 
+/// Clocks of several machines may differ by so much.
+const AHEAD: Duration = Duration::from_secs(60);
+
 impl Store {
-    /// A part of the history, newest first.
+    /// A part of the history, newest first. Runs that began after the present, under a clock that was wrong,
+    /// come last: nobody knows when they were, and they must not hide what is new.
     pub async fn history(&self, query: &HistoryQuery) -> Result<Vec<RunRow>, DbError> {
-        let (after, (at, id)) = match query.from {
-            HistoryPlace::Newest => (false, (i64::MAX, i64::MAX)),
+        let horizon = after(self.clock.now(), AHEAD).as_microsecond();
+        let (newer, place) = match query.from {
+            HistoryPlace::Newest => (false, (horizon, i64::MAX)),
             HistoryPlace::Before(at, run) => (false, (at.as_microsecond(), run.0)),
             HistoryPlace::After(at, run) => (true, (at.as_microsecond(), run.0)),
         };
+        let (past, future) = ((i64::MIN, horizon), (horizon, i64::MAX));
+        let in_future = place.0 > horizon;
+        // In the order in which they are come upon from the place.
+        let parts = match (newer, in_future) {
+            (false, false) => vec![(past, place), (future, (i64::MAX, i64::MAX))],
+            (false, true) => vec![(future, place)],
+            (true, true) => vec![(future, place), (past, (i64::MIN, i64::MIN))],
+            (true, false) => vec![(past, place)],
+        };
+        let mut runs: Vec<RunRow> = Vec::new();
+        for (bounds, place) in parts {
+            let left = query.limit.saturating_sub(u32::try_from(runs.len()).unwrap_or(u32::MAX));
+            if left > 0 {
+                runs.extend(self.history_part(query, newer, place, bounds, left).await?);
+            }
+        }
+        if newer {
+            runs.reverse();
+        }
+        Ok(runs)
+    }
+
+    /// Runs beyond a place that began within bounds, the nearest to the place first.
+    async fn history_part(
+        &self,
+        query: &HistoryQuery,
+        after: bool,
+        (at, id): (i64, i64),
+        (low_at, high_at): (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<RunRow>, DbError> {
         let (sign, order) = if after { (">", "asc") } else { ("<", "desc") };
         let (low, high) = query.account.map_or((0, i64::MAX), |it| (it.0, it.0));
-        let since = query.since.map_or(i64::MIN, |it| it.as_microsecond());
-        let until = query.until.map_or(i64::MAX, |it| it.as_microsecond());
+        let since = query.since.map_or(i64::MIN, |it| it.as_microsecond()).max(low_at);
+        let until = query.until.map_or(i64::MAX, |it| it.as_microsecond()).min(high_at);
         let mut args: Vec<Arg<'_>> =
-            [at, id, low, high, since, until, query.limit.into()].map(Arg::Int).into();
+            [at, id, low, high, since, until, limit.into()].map(Arg::Int).into();
         // Only what is asked for stands in the text, so that an index can serve it.
         let mut wanted = String::new();
         let words = [
@@ -109,11 +147,7 @@ impl Store {
             order by started_at {order}, id {order} limit $7"
         );
         let rows = self.db.rows(&sql, &args).await?;
-        let mut runs = rows.iter().map(run).collect::<Result<Vec<_>, _>>()?;
-        if after {
-            runs.reverse();
-        }
-        Ok(runs)
+        rows.iter().map(run).collect()
     }
 
     /// How many changes the runs that began since then made, by account. Accounts without any are left out.

@@ -62,6 +62,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0014_guards.sql"),
         include_str!("migrations/postgres/0014_guards.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0015_ageing.sql"),
+        include_str!("migrations/postgres/0015_ageing.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.
@@ -83,6 +87,11 @@ pub enum OpenError {
     Closed(String),
     #[error("cannot create the folder `{path}`: {source}")]
     Folder { path: String, source: std::io::Error },
+    #[error(
+        "{whose} is another program's database: it has the tables {tables}, and none of Ringbook's. Nothing was \
+         changed; DATABASE_URL has to name one of Ringbook's own"
+    )]
+    Foreign { whose: String, tables: String },
     #[error("cannot open the database `{path}`: {source}")]
     Open { path: String, source: DbError },
     #[error("the database cannot be prepared: {0}")]
@@ -101,6 +110,16 @@ pub(crate) async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), OpenError>
         on conflict (one) do nothing";
 
     let sqlite = db.dialect() == "sqlite";
+    // Without a transaction first: a database that is ready needs no writer, who may be another program.
+    if is_ours(db).await? {
+        let found = match db.row(FOUND, &[]).await? {
+            Some(row) => row.opt_int(0)?.unwrap_or(0),
+            None => 0,
+        };
+        if usize::try_from(found) == Ok(MIGRATIONS.len()) {
+            return Ok(());
+        }
+    }
     let tx = db.begin_durable().await?;
     tx.alone().await?;
     tx.script(if sqlite { VERSIONS_SQLITE } else { VERSIONS }).await?;
@@ -124,4 +143,43 @@ pub(crate) async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), OpenError>
     reform::contacts(&tx).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Names of tables, and of what else is like one, that a database of ours always has.
+const OURS: [&str; 2] = ["schema_version", "install"];
+
+/// Whether this is a database of ours. One without any tables is none yet.
+///
+/// # Errors
+/// When it is another program's.
+async fn is_ours(db: &Db) -> Result<bool, OpenError> {
+    const SQLITE: &str = "select name from sqlite_master
+        where type = 'table' and name not like 'sqlite_%' order by name";
+    // What an extension brings along is nobody's.
+    const POSTGRES: &str = "
+        select cast(c.relname as text) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = current_schema() and c.relkind in ('r', 'p')
+            and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
+        order by c.relname";
+    let sqlite = db.dialect() == "sqlite";
+    let rows = db.rows(if sqlite { SQLITE } else { POSTGRES }, &[]).await?;
+    let tables: Vec<&str> = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    let whose = match db.path() {
+        Some(path) => format!("`{}`", path.display()),
+        None => "the PostgreSQL database that DATABASE_URL names".to_owned(),
+    };
+    judge(&whose, &tables)
+}
+
+/// Whether these are the tables of a database of ours.
+pub(super) fn judge(whose: &str, tables: &[&str]) -> Result<bool, OpenError> {
+    const SHOWN: usize = 5;
+    let ours = OURS.iter().all(|it| tables.contains(it));
+    if ours || tables.is_empty() {
+        return Ok(ours);
+    }
+    let shown: Vec<String> = tables.iter().take(SHOWN).map(|it| format!("`{it}`")).collect();
+    let more = if tables.len() > SHOWN { " and others" } else { "" };
+    let tables = format!("{}{more}", shown.join(", "));
+    Err(OpenError::Foreign { whose: whose.to_owned(), tables })
 }

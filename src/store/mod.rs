@@ -35,6 +35,7 @@ mod secrets;
 mod sorting;
 mod sources;
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub use browsers::BROWSER_KEPT;
 pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub(crate) use db::blocking;
-pub use db::{DatabaseFacts, DbError};
+pub use db::{DatabaseFacts, DbError, Trouble};
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
 pub use foreign::{AppBefore, ForeignError, StateBefore, SyncBefore, read_app_before};
@@ -73,7 +74,7 @@ pub use sources::{AddError, Origin, service_key_name};
 
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock, after};
 use crate::files;
 use crate::store::db::Db;
 use crate::sync::run::Policy;
@@ -90,6 +91,11 @@ pub struct Store {
     /// Ticks whenever this process has written something that people may be watching.
     pulse: Arc<watch::Sender<u64>>,
 }
+
+/// How often the database is looked after.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+/// After so long without a write a SQLite file is brought to rest.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// The settings that the gate and the runs depend on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,6 +139,10 @@ impl Store {
         if let Some(why) = files::closed_database(path) {
             return Err(OpenError::Closed(why));
         }
+        // Before anything is changed, such as its mode.
+        let tables = db::tables_of(path);
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        migrate::judge(&format!("`{}`", shown(path)), &tables)?;
         if let Some(mode) = files::tighten_database(path) {
             tracing::warn!(
                 "{} could be read by every user of this machine (mode {mode:o}); it is its owner's alone now",
@@ -143,7 +153,7 @@ impl Store {
             .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
         private_file(path);
         tighten(path);
-        let db = Db::sqlite(path, &*clock)
+        let db = Db::sqlite(path, clock.clone())
             .await
             .map_err(|source| OpenError::Open { path: shown(path), source })?;
         Store::open(db, folder, clock, vault).await
@@ -164,7 +174,7 @@ impl Store {
     /// When it cannot be reached.
     pub async fn is_in_postgres(url: &str) -> Result<bool, OpenError> {
         const FOUND: &str = "select 1 where to_regclass('install') is not null";
-        Ok(Db::postgres(url)?.row(FOUND, &[]).await?.is_some())
+        Ok(Db::postgres(url, Arc::new(SystemClock))?.row(FOUND, &[]).await?.is_some())
     }
 
     /// Connects to a PostgreSQL database.
@@ -176,7 +186,7 @@ impl Store {
         clock: Arc<dyn Clock>,
         vault: Vault,
     ) -> Result<Store, OpenError> {
-        Store::open(Db::postgres(url)?, &std::env::temp_dir(), clock, vault).await
+        Store::open(Db::postgres(url, clock.clone())?, &std::env::temp_dir(), clock, vault).await
     }
 
     async fn open(
@@ -236,6 +246,47 @@ impl Store {
     /// The database file, if it is one.
     pub fn path(&self) -> Option<&Path> {
         self.db.path()
+    }
+
+    /// Why nothing can be written, from the first failure on; `None` when the last write succeeded.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.db.condition().trouble()
+    }
+
+    /// Asks something, for whoever has an older answer: it gives up after `patience`, and at once where the
+    /// database left a question unanswered a moment ago.
+    ///
+    /// # Errors
+    /// When the database fails, or does not answer in time.
+    pub async fn hurried<T>(
+        &self,
+        patience: Duration,
+        question: impl Future<Output = Result<T, DbError>>,
+    ) -> Result<T, DbError> {
+        let condition = self.db.condition();
+        if condition.is_away() {
+            return Err(DbError::Timeout);
+        }
+        let answer =
+            tokio::time::timeout(patience, question).await.unwrap_or(Err(DbError::Timeout));
+        let lost = answer.as_ref().err().is_some_and(|it| it.hindrance().is_some());
+        condition.answered(!lost);
+        answer
+    }
+
+    /// Looks after the database as long as it is left running: finds out when it can be written to again, and
+    /// brings a quiet SQLite file to rest, so that a copy of the file is whole.
+    pub async fn look_after(&self) {
+        loop {
+            self.clock.sleep_until(after(self.clock.now(), LOOK_AFTER)).await;
+            // Whoever is away is noticed also where nobody asks anything.
+            let answers = self.db.condition().note(self.ping().await).is_ok();
+            if answers && self.trouble().is_some() {
+                // What is wrong now is noted on the way.
+                let _ = self.try_to_write().await;
+            }
+            self.db.settle(QUIET).await;
+        }
     }
 
     /// Does the database answer?

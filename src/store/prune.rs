@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::after;
+use crate::clock::{after, between};
 use crate::store::db::{Arg, DbError, int};
 use crate::store::gate::LEASE_MAX;
 use crate::store::{Store, page};
@@ -26,6 +26,19 @@ impl Default for Retention {
     }
 }
 
+impl Retention {
+    /// What is kept while the clock is that much ahead of what is believed.
+    pub fn later_by(&self, lag: Duration) -> Retention {
+        let later = |age: Duration| age.saturating_add(lag);
+        Retention { age: later(self.age), tombstones: later(self.tombstones), ..*self }
+    }
+}
+
+/// The time by which things grow old follows the clock by no more than this at each look. So a clock that
+/// jumps ahead and is put right within hours makes nothing old; and after a summer off it takes a few days until
+/// old things go.
+const STRIDE: Duration = Duration::from_secs(6 * 3600);
+
 /// What one step of pruning removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pruned {
@@ -37,6 +50,25 @@ pub struct Pruned {
 const STEP: u64 = 200;
 
 impl Store {
+    /// How far the time by which things grow old is behind the clock. Each call lets it follow a stride.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retention_lag(&self) -> Result<Duration, DbError> {
+        const KNOWN: &str = "select aged_to from install";
+        const FOLLOW: &str = "update install set aged_to = $1";
+        let tx = self.db.begin().await?;
+        let now = self.clock.now();
+        let known = match tx.row(KNOWN, &[]).await? {
+            Some(row) => row.opt_time(0)?,
+            None => None,
+        };
+        let aged_to = known.map_or(now, |known| after(known, STRIDE).min(now));
+        tx.exec(FOLLOW, &[aged_to.into()]).await?;
+        tx.commit().await?;
+        Ok(between(aged_to, now))
+    }
+
     /// One small step. Call it again while it removes something. The newest run of an account, runs
     /// in progress and runs on hold always stay.
     pub async fn prune(

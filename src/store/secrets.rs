@@ -248,7 +248,14 @@ pub(crate) async fn prepare(db: &Db, vault: &Vault) -> Result<(), DbError> {
         }
     }
     if sealed == 0 {
-        vault.prepare()?;
+        if let Some(path) = vault.prepare()? {
+            let path = path.display();
+            info!(
+                %path,
+                "a new key was made: {path}. It opens the tokens in the database; keep a copy of it apart from \
+                 the copies of the database"
+            );
+        }
     }
     if open > 0 {
         let tx = db.begin_durable().await?;

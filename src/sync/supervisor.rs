@@ -514,9 +514,15 @@ impl Supervisor {
             Ok(accounts) => accounts,
             Err(problem) => return warn!(%problem, "old runs could not be looked for"),
         };
+        let lag = match inner.store.retention_lag().await {
+            Ok(lag) => lag,
+            Err(problem) => return warn!(%problem, "old runs could not be looked for"),
+        };
+        // What is old by a clock that has just jumped may not be old at all.
+        let retention = inner.options.retention.later_by(lag);
         for account in accounts {
             loop {
-                match inner.store.prune(account.id, &inner.options.retention).await {
+                match inner.store.prune(account.id, &retention).await {
                     Ok(pruned) if pruned.runs + pruned.tombstones == 0 => break,
                     Ok(pruned) => {
                         debug!(runs = pruned.runs, tombstones = pruned.tombstones, "pruned");

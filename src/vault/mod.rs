@@ -93,19 +93,20 @@ impl Vault {
         Vault { source, ring: RwLock::new(Some((keys, None))), nonce }
     }
 
-    /// Makes the key file, if it is not there. Only for a database in which nothing is sealed yet: else
+    /// Makes the key file, if it is not there, and says which one it made. Only for a database in which nothing is sealed yet: else
     /// a file that is merely not mounted would be taken for one that never was.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn prepare(&self) -> Result<(), VaultError> {
+    pub fn prepare(&self) -> Result<Option<&Path>, VaultError> {
         if let KeySource::File(path) = &self.source
             && file::stamp(path).is_none()
         {
             file::create(path)?;
             self.reload()?;
+            return Ok(Some(path));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Seals a secret for one place, such as `oauth_grant/3/refresh_token`.
@@ -181,7 +182,7 @@ impl Vault {
         match (&self.source, self.ring()) {
             (KeySource::Given { .. }, Some(ring)) if ring.keys().len() > 1 => Ok(()),
             (KeySource::Given { by, .. }, _) => Err(VaultError::NotOurs { by: by.clone() }),
-            (KeySource::File(_), None) => self.prepare(),
+            (KeySource::File(_), None) => self.prepare().map(drop),
             (KeySource::File(path), Some(ring)) => {
                 self.refuse_if_gone()?;
                 if ring.keys().len() >= KEYS_MAX {

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use ringbook::clock::{Clock, SystemClock, after};
 use ringbook::contact::{Contact, Content, Names, ResourceName};
 use ringbook::store::{
-    Account, Beginning, NewTokens, Refusal, Request, Retention, RunRow, Settings, Slot, Store,
-    WriteError,
+    Account, Beginning, HistoryPlace, HistoryQuery, NewTokens, Refusal, Request, Retention, RunRow,
+    Settings, Slot, Store, WriteError,
 };
 use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken, Unreadable};
 use ringbook::sync::engine::{Engine, Finished, Tools};
@@ -492,4 +492,53 @@ async fn merges_do_not_pass_the_guard_because_the_clock_was_set_back_since() {
     clock.set("2100-01-01T00:00:00Z".parse().unwrap());
     let merged = (15..30).map(|number| (name(number), name(number - 15))).collect();
     assert_eq!(full(0..15, merged).await, Outcome::Held);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_leaves_no_run_on_top_of_the_history_and_makes_nothing_old() {
+    let year = Duration::from_secs(366 * 86_400);
+    let begin: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
+    let clock = Arc::new(ManualClock::at("2100-01-01T00:00:00Z"));
+    let (store, _folder) = office(clock.clone()).await;
+    let run = async || {
+        let asked = request(ACCOUNT, Some(Kind::Full));
+        let run = store.begin_run(&asked, &NORMAL()).await.unwrap();
+        let page = page(0..3, true, None);
+        store.commit_page(&run.lease, &page, &NORMAL(), "request", 1).await.unwrap();
+        store.sweep(&run.lease, &NORMAL()).await.unwrap();
+        let ending = complete(false, Vec::new());
+        store.finish(&run.lease, Kind::Full, &ending, "request", 0, &NORMAL()).await.unwrap();
+        clock.advance(Duration::from_secs(60));
+        run.lease.run
+    };
+    assert_eq!(store.retention_lag().await.unwrap(), Duration::ZERO);
+    let mut runs = vec![run().await, run().await];
+    clock.set(after(begin, year));
+    let ahead = run().await;
+    let lag = store.retention_lag().await.unwrap();
+    assert!(lag > Duration::from_secs(365 * 86_400), "{lag:?}");
+    // What is half a year old by such a clock is young.
+    let retention = Retention::default().later_by(lag);
+    assert_eq!(store.prune(ACCOUNT, &retention).await.unwrap().runs, 0);
+    clock.set(after(begin, Duration::from_secs(600)));
+    runs.push(run().await);
+    assert_eq!(store.retention_lag().await.unwrap(), Duration::ZERO);
+
+    // Newest first, and what nobody knows the time of last; the same whichever way it is paged through.
+    let mut expected: Vec<_> = runs.iter().rev().copied().collect();
+    expected.push(ahead);
+    let query = |from, limit| HistoryQuery { from, limit, ..HistoryQuery::default() };
+    let all = store.history(&query(HistoryPlace::Newest, 10)).await.unwrap();
+    assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), expected);
+    let mut older = Vec::new();
+    let mut from = HistoryPlace::Newest;
+    while let Some(row) = store.history(&query(from, 1)).await.unwrap().pop() {
+        from = HistoryPlace::Before(row.started_at, row.id);
+        older.push(row);
+    }
+    assert_eq!(older.iter().map(|it| it.id).collect::<Vec<_>>(), expected);
+    let last = older.last().unwrap();
+    let newer = HistoryPlace::After(last.started_at, last.id);
+    let newer = store.history(&query(newer, 10)).await.unwrap();
+    assert_eq!(newer.iter().map(|it| it.id).collect::<Vec<_>>(), expected[..3]);
 }

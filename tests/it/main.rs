@@ -36,6 +36,7 @@ mod pages_settings;
 mod phones;
 mod phones_setup;
 mod postgres;
+mod postgres_tls;
 mod power;
 mod proxies;
 mod schemathesis;

@@ -173,7 +173,9 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "store",
-        ours: &["access", "clock", "config", "contact", "files", "outbound", "sync", "vault"],
+        ours: &[
+            "access", "clock", "config", "contact", "files", "outbound", "sync", "tasks", "vault",
+        ],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
         why: "the store keeps what it is given, and knows neither Google nor any face",
     },
@@ -275,7 +277,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "telemetry",
-        ours: &["config", "sync", "tasks"],
+        ours: &["clock", "config", "sync", "tasks"],
         crates: Crates::Not(&[DRIVERS, CLIENT, SERVERS, TERMINAL]),
         why: "everybody counts, so the counters know nobody but the words they count by",
     },

@@ -41,20 +41,76 @@ pub(crate) fn folder() -> &'static Path {
 
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
-    match CLUSTER.get_or_init(Cluster::start) {
+    match CLUSTER.get_or_init(|| Cluster::start(&Wanted::default())) {
         Ok(cluster) => cluster,
         Err(problem) => panic!("no PostgreSQL to test with: {problem}"),
     }
 }
 
+/// What a server is to be like, beyond the usual one that is only on a socket.
+#[derive(Default)]
+struct Wanted {
+    port: Option<u16>,
+    /// Files in its folder, by name.
+    files: Vec<(&'static str, String)>,
+    /// Settings; `FOLDER` stands for its folder.
+    settings: Vec<&'static str>,
+}
+
+/// A server on 127.0.0.1 with a certificate that it made itself, as Debian's has one. Its database `open` takes
+/// every connection, `encrypted` and `plain` only those.
+pub(crate) struct TlsServer {
+    cluster: Cluster,
+    pub(crate) port: u16,
+    /// Made for `localhost`.
+    pub(crate) certificate: PathBuf,
+}
+
+impl TlsServer {
+    pub(crate) fn start() -> TlsServer {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let rules = "local all all trust\n\
+            host open all 127.0.0.1/32 trust\n\
+            hostssl encrypted all 127.0.0.1/32 trust\n\
+            hostnossl plain all 127.0.0.1/32 trust\n";
+        let port = super::program::free_port().parse().unwrap();
+        let wanted = Wanted {
+            port: Some(port),
+            files: vec![
+                ("server.crt", made.cert.pem()),
+                ("server.key", made.signing_key.serialize_pem()),
+                ("hba.conf", rules.to_owned()),
+            ],
+            settings: vec![
+                "listen_addresses=127.0.0.1",
+                "ssl=on",
+                "ssl_cert_file=FOLDER/server.crt",
+                "ssl_key_file=FOLDER/server.key",
+                "hba_file=FOLDER/hba.conf",
+            ],
+        };
+        let cluster = Cluster::start(&wanted).unwrap();
+        for database in ["open", "encrypted", "plain"] {
+            cluster.execute(format!("create database {database}"));
+        }
+        let certificate = cluster.folder.join("server.crt");
+        TlsServer { cluster, port, certificate }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.cluster.folder
+    }
+}
+
 struct Cluster {
+    port: u16,
     folder: PathBuf,
     /// Its standard input is what keeps the server alive.
     _watchdog: Mutex<Child>,
 }
 
 impl Cluster {
-    fn start() -> Result<Cluster, String> {
+    fn start(wanted: &Wanted) -> Result<Cluster, String> {
         let bin = binaries().ok_or(MISSING)?;
         sweep();
         let folder = new_folder()?;
@@ -62,9 +118,26 @@ impl Cluster {
             use std::os::unix::fs::MetadataExt;
             me.uid() == 0
         });
-        if root {
-            chown(&folder, Some(NOBODY), Some(NOBODY)).map_err(|e| format!("chown: {e}"))?;
+        let mut paths = vec![folder.clone()];
+        for (name, text) in &wanted.files {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(|e| format!("{name}: {e}"))?;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&path, private).map_err(|e| format!("{name}: {e}"))?;
+            paths.push(path);
         }
+        for path in paths.iter().filter(|_| root) {
+            chown(path, Some(NOBODY), Some(NOBODY)).map_err(|e| format!("chown: {e}"))?;
+        }
+        let port = wanted.port.unwrap_or(5432);
+        let mut settings = vec![format!("port={port}"), "max_connections=200".to_owned()];
+        if wanted.settings.is_empty() {
+            settings.push("listen_addresses=".to_owned());
+        }
+        let place = folder.display().to_string();
+        settings.extend(wanted.settings.iter().map(|it| it.replace("FOLDER", &place)));
+        let settings: Vec<String> =
+            settings.into_iter().flat_map(|it| ["-c".to_owned(), it]).collect();
 
         // All of it is the watchdog's work, so that nothing is left over whenever we are killed.
         // It says "ready" when connections are accepted, or when there will be no server.
@@ -74,10 +147,12 @@ impl Cluster {
             server=
             if "$1/initdb" -A trust -U postgres --no-sync -N --locale=C.UTF-8 -E UTF8 data >log 2>&1 3<&-
             then
-                "$1/postgres" -D data -k "$2" -F -c listen_addresses= -c max_connections=200 \
-                    >>log 2>&1 3<&- &
+                bin=$1 folder=$2 port=$3
+                shift 3
+                "$bin/postgres" -D data -k "$folder" -F "$@" >>log 2>&1 3<&- &
                 server=$!
-                until "$1/pg_isready" -q -h "$2" -U postgres 3<&-; do
+                set -- "$bin" "$folder"
+                until "$1/pg_isready" -q -h "$2" -p "$port" -U postgres 3<&-; do
                     kill -0 $server 2>/dev/null || break
                     sleep 0.02 3<&-
                 done
@@ -98,6 +173,8 @@ impl Cluster {
             .args(["-c", script, "sh"])
             .arg(&bin)
             .arg(&folder)
+            .arg(port.to_string())
+            .args(&settings)
             // Ctrl-C in a terminal reaches a whole group; the watchdog must outlive it to clean up.
             .process_group(0)
             .stdin(Stdio::piped())
@@ -109,15 +186,16 @@ impl Cluster {
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
         }
-        if !folder.join(".s.PGSQL.5432").exists() {
+        if !folder.join(format!(".s.PGSQL.{port}")).exists() {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             return Err(format!("the server did not start: {log}"));
         }
-        Ok(Cluster { folder, _watchdog: Mutex::new(watchdog) })
+        Ok(Cluster { port, folder, _watchdog: Mutex::new(watchdog) })
     }
 
     fn url(&self, database: &str) -> String {
-        format!("postgres:///{database}?host={}&user=postgres", self.folder.display())
+        let (folder, port) = (self.folder.display(), self.port);
+        format!("postgres:///{database}?host={folder}&port={port}&user=postgres")
     }
 
     /// On a thread and a runtime of its own, so that it can be called from any test.

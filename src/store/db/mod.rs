@@ -3,7 +3,9 @@
 //! Both get the same SQL text: `$1` placeholders, integers, texts and bytes. [`Tx::each`] runs an
 //! insert for many rows and [`Tx::among`] a select over a list of keys, in the way each database likes.
 
+mod condition;
 mod facts;
+mod reach;
 mod text;
 mod values;
 
@@ -17,25 +19,30 @@ use rusqlite::types::ValueRef;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio_postgres::types::{ToSql, Type};
 
+pub use self::condition::Trouble;
 pub use self::facts::DatabaseFacts;
 pub(crate) use self::values::{Arg, Row, int};
 
+use self::condition::Condition;
+use self::reach::{Pool, Reach};
 use self::text::{chunk, lists, numbered, tuples};
 use self::values::Value;
-use crate::clock::Clock;
-use crate::outbound::{Judge, Trust, trusted};
+use crate::clock::{Clock, after};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    #[error("SQLite: {0}")]
+    #[error("{}", sqlite_text(.0))]
     Sqlite(#[from] rusqlite::Error),
     #[error("PostgreSQL: {}", postgres_text(.0))]
     Postgres(#[from] tokio_postgres::Error),
     #[error("no connection to PostgreSQL: {0}")]
     Pool(String),
-    #[error("the database did not answer within {} s", TIMEOUT.as_secs())]
+    #[error("the database did not answer in time")]
     Timeout,
+    /// It cannot be what was meant. The text holds no part of a password.
+    #[error("DATABASE_URL: {0}")]
+    Url(String),
     /// A row is not what the query promised. Only a mistake of ours or a tampered database does this.
     #[error("column {column} of a row is not {expected}")]
     Shape { column: usize, expected: &'static str },
@@ -50,6 +57,13 @@ pub enum DbError {
 impl From<crate::sync::UnknownWord> for DbError {
     fn from(word: crate::sync::UnknownWord) -> DbError {
         DbError::Word(word.0)
+    }
+}
+
+fn sqlite_text(error: &rusqlite::Error) -> String {
+    match condition::sqlite(error) {
+        Some(words) => format!("{words} (SQLite: {error})"),
+        None => format!("SQLite: {error}"),
     }
 }
 
@@ -68,6 +82,9 @@ fn postgres_text(error: &tokio_postgres::Error) -> String {
 const TIMEOUT: Duration = Duration::from_secs(40);
 /// How long SQLite waits for another process to finish writing.
 const SQLITE_BUSY: Duration = Duration::from_secs(15);
+/// A reader is kept from reading only for moments, unless another program has locked the whole file. It then
+/// tries again at its leisure, and whoever is in a hurry gives up.
+const SQLITE_READ_BUSY: Duration = Duration::from_millis(100);
 /// Idle SQLite connections that are kept for readers.
 const READERS_KEPT: usize = 4;
 const STATEMENTS_CACHED: usize = 128;
@@ -76,7 +93,13 @@ const STATEMENTS_CACHED: usize = 128;
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite(Arc<Sqlite>),
-    Postgres(deadpool_postgres::Pool),
+    Postgres(Arc<Postgres>),
+}
+
+/// Connections to a server.
+pub(crate) struct Postgres {
+    pool: Pool,
+    condition: Arc<Condition>,
 }
 
 /// One writer, and as many readers as there are threads that read at once.
@@ -84,10 +107,14 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     writer: Arc<AsyncMutex<rusqlite::Connection>>,
     readers: Mutex<Vec<rusqlite::Connection>>,
+    condition: Arc<Condition>,
 }
 
 /// A writing transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
-pub(crate) struct Tx(TxKind);
+pub(crate) struct Tx {
+    kind: TxKind,
+    condition: Arc<Condition>,
+}
 
 /// The one writing connection. The inner lock is never waited for; it lets a transaction be shared
 /// between threads.
@@ -100,17 +127,17 @@ enum TxKind {
 
 impl Db {
     /// Opens or creates a database file.
-    pub(crate) async fn sqlite(path: &Path, clock: &dyn Clock) -> Result<Db, DbError> {
+    pub(crate) async fn sqlite(path: &Path, clock: Arc<dyn Clock>) -> Result<Db, DbError> {
         // Switching a new file to WAL needs it alone for a moment, and SQLite does not wait for that
         // by itself. Several processes may start at once.
         let mut tries = 0;
         let writer = loop {
-            match connect(path, 6_000) {
+            match connect(path, 6_000, SQLITE_BUSY) {
                 Ok(connection) => break connection,
                 Err(error) if is_busy(&error) && tries < 300 => {
                     tries += 1;
                     let nap = Duration::from_millis(20);
-                    clock.sleep_until(crate::clock::after(clock.now(), nap)).await;
+                    clock.sleep_until(after(clock.now(), nap)).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -119,23 +146,20 @@ impl Db {
             path: path.to_owned(),
             writer: Arc::new(AsyncMutex::new(writer)),
             readers: Mutex::default(),
+            condition: Arc::new(Condition::new(clock)),
         })))
     }
 
     /// Prepares a pool of connections; the first is made when it is needed.
-    pub(crate) fn postgres(url: &str) -> Result<Db, DbError> {
-        let mut config: tokio_postgres::Config = url.parse()?;
+    pub(crate) fn postgres(url: &str, clock: Arc<dyn Clock>) -> Result<Db, DbError> {
+        let reach = Reach::parse(url)?;
+        let (mut config, mode) = (reach.config.clone(), reach.mode);
         config.application_name("ringbook");
         config.connect_timeout(Duration::from_secs(10));
         config.tcp_user_timeout(TIMEOUT);
         config.keepalives_idle(Duration::from_secs(30));
-        let tls = Judge::new(Trust::ChainAndName, trusted().clone())
-            .and_then(Judge::client_config)
-            .map_err(|error| DbError::Pool(error.to_string()))?;
-        let manager = deadpool_postgres::Manager::new(
-            config,
-            tokio_postgres_rustls::MakeRustlsConnect::new(tls),
-        );
+        let options = deadpool_postgres::ManagerConfig::default();
+        let manager = deadpool_postgres::Manager::from_connect(config, reach, options);
         let set_up = deadpool_postgres::Hook::async_fn(|client, _| {
             Box::pin(async move {
                 // Nothing may wait for ever: a stalled statement ends. So does the transaction of a
@@ -159,7 +183,8 @@ impl Db {
             .post_create(set_up)
             .build()
             .map_err(|error| DbError::Pool(error.to_string()))?;
-        Ok(Db::Postgres(pool))
+        let condition = Arc::new(Condition::new(clock));
+        Ok(Db::Postgres(Arc::new(Postgres { pool: Pool::new(pool, mode), condition })))
     }
 
     pub(crate) fn dialect(&self) -> &'static str {
@@ -181,8 +206,8 @@ impl Db {
     pub(crate) fn is_busy(&self) -> bool {
         match self {
             Db::Sqlite(_) => false,
-            Db::Postgres(pool) => {
-                let it = pool.status();
+            Db::Postgres(postgres) => {
+                let it = postgres.pool.status();
                 it.size + it.waiting > it.available
             }
         }
@@ -192,9 +217,22 @@ impl Db {
     pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
         match self {
             // A read takes microseconds, less than it costs to hand it to another thread.
-            Db::Sqlite(sqlite) => sqlite.read(|connection| sqlite_rows(connection, sql, args)),
-            Db::Postgres(pool) => {
-                let client = pool.get().await.map_err(pool_error)?;
+            Db::Sqlite(sqlite) => {
+                let clock = sqlite.condition.clock().clone();
+                let mut waited = Duration::ZERO;
+                loop {
+                    let read = sqlite.read(|connection| sqlite_rows(connection, sql, args));
+                    match read {
+                        Err(DbError::Sqlite(error)) if is_busy(&error) && waited < SQLITE_BUSY => {
+                            waited += 2 * SQLITE_READ_BUSY;
+                            clock.sleep_until(after(clock.now(), SQLITE_READ_BUSY)).await;
+                        }
+                        read => return read,
+                    }
+                }
+            }
+            Db::Postgres(postgres) => {
+                let client = postgres.pool.get().await?;
                 within(postgres_rows(&client, sql, args)).await
             }
         }
@@ -231,6 +269,11 @@ impl Db {
     }
 
     async fn begin_as(&self, durable: bool) -> Result<Tx, DbError> {
+        let condition = self.condition().clone();
+        condition.note(self.open(durable, condition.clone()).await)
+    }
+
+    async fn open(&self, durable: bool, condition: Arc<Condition>) -> Result<Tx, DbError> {
         match self {
             Db::Sqlite(sqlite) => {
                 let writer = tokio::time::timeout(TIMEOUT, sqlite.writer.clone().lock_owned())
@@ -243,11 +286,13 @@ impl Db {
                     // writes, whatever the busy timeout says.
                     writer.execute_batch("begin immediate")
                 })?;
-                Ok(Tx(TxKind::Sqlite { writer: Mutex::new(writer), open: true }))
+                let kind = TxKind::Sqlite { writer: Mutex::new(writer), open: true };
+                Ok(Tx { kind, condition })
             }
-            Db::Postgres(pool) => {
-                let client = pool.get().await.map_err(pool_error)?;
-                let tx = Tx(TxKind::Postgres { client: Some(Box::new(client)) });
+            Db::Postgres(postgres) => {
+                let client = postgres.pool.get().await?;
+                let kind = TxKind::Postgres { client: Some(Box::new(client)) };
+                let tx = Tx { kind, condition };
                 within(async { Ok(tx.client()?.batch_execute("begin").await?) }).await?;
                 Ok(tx)
             }
@@ -270,11 +315,38 @@ impl Db {
                     if busy == 0 { Ok(()) } else { Err(DbError::Timeout) }
                 })
             }
-            Db::Postgres(pool) => {
-                let client = pool.get().await.map_err(pool_error)?;
+            Db::Postgres(postgres) => {
+                let client = postgres.pool.get().await?;
                 within(async { Ok(client.batch_execute(&format!("vacuum full {table}")).await?) })
                     .await
             }
+        }
+    }
+
+    /// What this process knows of how the database does.
+    pub(crate) fn condition(&self) -> &Arc<Condition> {
+        match self {
+            Db::Sqlite(sqlite) => &sqlite.condition,
+            Db::Postgres(postgres) => &postgres.condition,
+        }
+    }
+
+    /// Brings what is in SQLite's log into the file, once nobody has written for a while: a copy of the file
+    /// alone is whole then. Does nothing while others read or write; then it is tried again.
+    pub(crate) async fn settle(&self, quiet: Duration) {
+        let Db::Sqlite(sqlite) = self else { return };
+        // Other processes write, too.
+        if !sqlite.log_is_quiet(quiet) {
+            return;
+        }
+        if let Ok(writer) = sqlite.writer.try_lock() {
+            // Not waited for: it would hold up whoever wants to write.
+            let _ = blocking(|| -> rusqlite::Result<()> {
+                writer.busy_timeout(Duration::ZERO)?;
+                let settled = writer.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+                writer.busy_timeout(SQLITE_BUSY)?;
+                settled
+            });
         }
     }
 
@@ -289,14 +361,14 @@ impl Db {
 
 impl Tx {
     fn client(&self) -> Result<&deadpool_postgres::Object, DbError> {
-        match &self.0 {
+        match &self.kind {
             TxKind::Postgres { client: Some(client) } => Ok(client),
             _ => Err(DbError::Pool("the transaction is over".to_owned())),
         }
     }
 
     pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, DbError> {
-        match &self.0 {
+        match &self.kind {
             TxKind::Sqlite { writer, .. } => blocking(|| sqlite_rows(&hold(writer), sql, args)),
             TxKind::Postgres { .. } => within(postgres_rows(self.client()?, sql, args)).await,
         }
@@ -308,7 +380,11 @@ impl Tx {
 
     /// How many rows the statement touched.
     pub(crate) async fn exec(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, DbError> {
-        match &self.0 {
+        self.condition.note(self.executed(sql, args).await)
+    }
+
+    async fn executed(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, DbError> {
+        match &self.kind {
             TxKind::Sqlite { writer, .. } => blocking(|| {
                 let writer = hold(writer);
                 let mut statement = writer.prepare_cached(&numbered(sql))?;
@@ -329,8 +405,8 @@ impl Tx {
     /// Runs an insert for many rows. `sql` holds one tuple after `values`; SQLite gets it row by row
     /// through one prepared statement, PostgreSQL many tuples at a time.
     pub(crate) async fn each(&self, sql: &str, rows: &[Vec<Arg<'_>>]) -> Result<u64, DbError> {
-        match &self.0 {
-            TxKind::Sqlite { writer, .. } => blocking(|| {
+        match &self.kind {
+            TxKind::Sqlite { writer, .. } => self.condition.note(blocking(|| {
                 let writer = hold(writer);
                 let mut statement = writer.prepare_cached(&numbered(sql))?;
                 let mut touched = 0;
@@ -338,7 +414,7 @@ impl Tx {
                     touched += statement.execute(rusqlite::params_from_iter(row))? as u64;
                 }
                 Ok(touched)
-            }),
+            })),
             TxKind::Postgres { .. } => {
                 let mut touched = 0;
                 let mut rest = rows;
@@ -371,7 +447,7 @@ impl Tx {
 
     /// Runs statements without arguments, such as a migration.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        match &self.0 {
+        match &self.kind {
             TxKind::Sqlite { writer, .. } => Ok(blocking(|| hold(writer).execute_batch(sql))?),
             TxKind::Postgres { .. } => {
                 let client = self.client()?;
@@ -386,7 +462,7 @@ impl Tx {
     /// clock decides there. A SQLite file has one machine, and so one clock.
     pub(crate) async fn now(&self, clock: &dyn Clock) -> Result<Timestamp, DbError> {
         const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
-        match &self.0 {
+        match &self.kind {
             TxKind::Sqlite { .. } => Ok(clock.now()),
             TxKind::Postgres { .. } => self
                 .row(NOW, &[])
@@ -400,14 +476,21 @@ impl Tx {
     pub(crate) async fn alone(&self) -> Result<(), DbError> {
         // Any number that no other program picks; SQLite's writers are alone anyway.
         const LOCK: &str = "select cast(pg_advisory_xact_lock(7238901743120) as text)";
-        if matches!(self.0, TxKind::Postgres { .. }) {
+        if matches!(self.kind, TxKind::Postgres { .. }) {
             self.rows(LOCK, &[]).await?;
         }
         Ok(())
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), DbError> {
-        match &mut self.0 {
+        let condition = self.condition.clone();
+        condition.note(self.committed().await)?;
+        condition.written();
+        Ok(())
+    }
+
+    async fn committed(&mut self) -> Result<(), DbError> {
+        match &mut self.kind {
             TxKind::Sqlite { writer, open } => {
                 blocking(|| hold(writer).execute_batch("commit"))?;
                 *open = false;
@@ -430,7 +513,7 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        match &mut self.0 {
+        match &mut self.kind {
             TxKind::Sqlite { writer, open } => {
                 if *open {
                     let _ = blocking(|| hold(writer).execute_batch("rollback"));
@@ -447,6 +530,17 @@ impl Drop for Tx {
 }
 
 impl Sqlite {
+    /// Whether there is a log, and nothing was added to it for so long.
+    fn log_is_quiet(&self, quiet: Duration) -> bool {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        std::fs::metadata(log).is_ok_and(|it| {
+            // A clock that was set back says nothing of it.
+            let age = it.modified().ok().and_then(|at| at.elapsed().ok());
+            it.len() > 0 && age.is_none_or(|age| age >= quiet)
+        })
+    }
+
     fn read<T>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, DbError>,
@@ -455,7 +549,7 @@ impl Sqlite {
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let connection = connect(&self.path, 2_000)?;
+                let connection = connect(&self.path, 2_000, SQLITE_READ_BUSY)?;
                 connection.pragma_update(None, "query_only", true)?;
                 connection
             }
@@ -469,9 +563,27 @@ impl Sqlite {
     }
 }
 
-fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection> {
+/// The tables of a SQLite file, without changing anything about it. None where it is not there, or cannot be
+/// read: opening it says why.
+pub(super) fn tables_of(path: &Path) -> Vec<String> {
+    const TABLES: &str = "select name from sqlite_master
+        where type = 'table' and name not like 'sqlite_%' order by name";
+    let read = || -> rusqlite::Result<Vec<String>> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(SQLITE_READ_BUSY)?;
+        connection.prepare(TABLES)?.query_map([], |row| row.get(0))?.collect()
+    };
+    read().unwrap_or_default()
+}
+
+fn connect(
+    path: &Path,
+    cache_kib: i64,
+    patience: Duration,
+) -> rusqlite::Result<rusqlite::Connection> {
     let connection = rusqlite::Connection::open(path)?;
-    connection.busy_timeout(SQLITE_BUSY)?;
+    connection.busy_timeout(patience)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
@@ -546,13 +658,6 @@ async fn postgres_rows(
         rows.push(Row(values.into_iter().map(|it| it.unwrap_or(Value::Null)).collect()));
     }
     Ok(rows)
-}
-
-fn pool_error(error: deadpool_postgres::PoolError) -> DbError {
-    match error {
-        deadpool_postgres::PoolError::Backend(error) => DbError::Postgres(error),
-        other => DbError::Pool(other.to_string()),
-    }
 }
 
 async fn within<T>(work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {

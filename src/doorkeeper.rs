@@ -5,6 +5,7 @@
 mod origin;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use crate::access::{
@@ -28,6 +30,13 @@ pub use origin::Origin;
 /// How long an answer of the database about access is good for. So long a token that another process has
 /// revoked may still open something.
 const GOOD_FOR: Duration = Duration::from_secs(1);
+/// While the database does not answer, what it said last is good for so long: phones and switchboards go on,
+/// and so does a token that was revoked elsewhere meanwhile.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// The database is waited for this long where there is something to remember.
+const HURRY: Duration = Duration::from_millis(300);
+/// And this long where there is nothing.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is noted that somebody was seen.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// Devices that are remembered between two questions.
@@ -62,6 +71,9 @@ pub struct Access {
 struct State {
     people: Option<(Timestamp, bool)>,
     devices: HashMap<SecretHash, (Timestamp, DeviceRow)>,
+    /// Only for when the database does not answer.
+    tokens: HashMap<SecretHash, (Timestamp, TokenRow)>,
+    sessions: HashMap<SecretHash, (Timestamp, SessionRow)>,
     noted: HashMap<String, Timestamp>,
     /// How often something was not noted since it was noted last.
     hushed: HashMap<String, u32>,
@@ -178,9 +190,23 @@ impl Access {
         {
             return Ok(has);
         }
-        let has = self.store.has_people().await?;
-        self.state().people = Some((now, has));
-        Ok(has)
+        match self.ask(known.is_some(), self.store.has_people()).await {
+            Ok(has) => {
+                self.state().people = Some((now, has));
+                Ok(has)
+            }
+            Err(problem) => remembered(known, now).ok_or(problem),
+        }
+    }
+
+    /// Asks the database, and does not wait long for it where something is remembered.
+    async fn ask<T>(
+        &self,
+        is_known: bool,
+        question: impl Future<Output = Result<T, DbError>>,
+    ) -> Result<T, DbError> {
+        let patience = if is_known { HURRY } else { PATIENCE };
+        self.store.hurried(patience, question).await
     }
 
     /// Forgets what was remembered, for when this process has changed it.
@@ -188,6 +214,8 @@ impl Access {
         let mut state = self.state();
         state.people = None;
         state.devices.clear();
+        state.tokens.clear();
+        state.sessions.clear();
     }
 
     /// The code for the first administrator: made when it is first asked for, good as long as this process
@@ -218,6 +246,7 @@ impl Access {
             setup.as_ref().is_some_and(|known| known.is(code))
         };
         if !right {
+            self.tell_of_failure(&SignInError::WrongCode, from.address);
             return Err(SignInError::WrongCode);
         }
         self.throttle.forgive(guess);
@@ -265,7 +294,13 @@ impl Access {
         from: Origin<'_>,
     ) -> Result<SignedIn, SignInError> {
         let known = self.known_browser(name, from).await?;
-        let person = self.prove_from(name, password, from, known.as_deref()).await?;
+        let person = match self.prove_from(name, password, from, known.as_deref()).await {
+            Ok(person) => person,
+            Err(problem) => {
+                self.tell_of_failure(&problem, from.address);
+                return Err(problem);
+            }
+        };
         self.begin(&person.id, &person.password, from, known.is_some()).await
     }
 
@@ -281,6 +316,35 @@ impl Access {
     ) -> Result<PersonRow, SignInError> {
         let known = self.known_browser(name, from).await?;
         self.prove_from(name, password, from, known.as_deref()).await
+    }
+
+    /// One line for each wrong guess, in a form that programs such as fail2ban watch for. The name is left out:
+    /// people type their passwords there, too.
+    fn tell_of_failure(&self, problem: &SignInError, address: &str) {
+        let why = match problem {
+            SignInError::Wrong => "wrong name or password",
+            SignInError::WrongCode => "wrong set-up code",
+            // There is no end of them.
+            SignInError::Wait(_) => {
+                let what = format!("too many sign-ins from {address}");
+                if self.is_worth_noting(&what).is_none() {
+                    return;
+                }
+                "too many wrong guesses"
+            }
+            _ => return,
+        };
+        warn!(address, "failed sign-in from {address}: {why}");
+    }
+
+    /// The same for a token that opens nothing, at most once a minute for each address.
+    pub fn tell_of_bad_token(&self, address: &str) {
+        if let Some(more) = self.is_worth_noting(&format!("a bad token from {address}")) {
+            warn!(
+                address,
+                more, "failed sign-in from {address}: a token that is unknown, revoked or expired"
+            );
+        }
     }
 
     async fn known_browser(&self, name: &str, from: Origin<'_>) -> Result<Option<String>, DbError> {
@@ -367,7 +431,15 @@ impl Access {
         by_a_person: bool,
     ) -> Result<Option<SessionRow>, DbError> {
         let (idle, begun) = self.since();
-        let session = self.store.session(SecretHash::of(shown), idle, begun).await?;
+        let (now, hash) = (self.clock.now(), SecretHash::of(shown));
+        let known = self.state().sessions.get(&hash).cloned();
+        let session = match self.ask(known.is_some(), self.store.session(hash, idle, begun)).await {
+            Ok(session) => {
+                keep(&mut self.state().sessions, hash, now, session.as_ref());
+                session
+            }
+            Err(problem) => Some(remembered(known, now).ok_or(problem)?),
+        };
         if by_a_person
             && let Some(session) = &session
             && let Some(now) = self.is_news(&session.id)
@@ -386,8 +458,15 @@ impl Access {
         if !shown.starts_with(TOKEN_PREFIX) {
             return Ok(None);
         }
-        let now = self.clock.now();
-        let token = self.store.token(SecretHash::of(shown)).await?;
+        let (now, hash) = (self.clock.now(), SecretHash::of(shown));
+        let known = self.state().tokens.get(&hash).cloned();
+        let token = match self.ask(known.is_some(), self.store.token(hash)).await {
+            Ok(token) => {
+                keep(&mut self.state().tokens, hash, now, token.as_ref());
+                token
+            }
+            Err(problem) => Some(remembered(known, now).ok_or(problem)?),
+        };
         let good =
             |it: &TokenRow| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at);
         let token = token.filter(good);
@@ -415,26 +494,18 @@ impl Access {
     ) -> Result<Option<DeviceRow>, DbError> {
         let hash = SecretHash::of(shown);
         let now = self.clock.now();
-        let known = {
-            let state = self.state();
-            let good = |it: &&(Timestamp, DeviceRow)| it.0 <= now && between(it.0, now) < GOOD_FOR;
-            state.devices.get(&hash).filter(good).map(|it| it.1.clone())
-        };
+        let known = self.state().devices.get(&hash).cloned();
+        let fresh = known.as_ref().is_some_and(|it| it.0 <= now && between(it.0, now) < GOOD_FOR);
         let device = match known {
-            Some(device) => Some(device),
-            None => {
-                let device = self.store.device(hash).await?;
-                let device = device.filter(|it| it.revoked_at.is_none());
-                // Tokens that are none are not remembered: there is no end of them.
-                if let Some(device) = &device {
-                    let mut state = self.state();
-                    if state.devices.len() >= DEVICES_KNOWN {
-                        state.devices.clear();
-                    }
-                    state.devices.insert(hash, (now, device.clone()));
+            Some((_, device)) if fresh => Some(device),
+            known => match self.ask(known.is_some(), self.store.device(hash)).await {
+                Ok(device) => {
+                    let device = device.filter(|it| it.revoked_at.is_none());
+                    keep(&mut self.state().devices, hash, now, device.as_ref());
+                    device
                 }
-                device
-            }
+                Err(problem) => Some(remembered(known, now).ok_or(problem)?),
+            },
         };
         if let Some(device) = &device
             && let Some(now) = self.is_news(&device.id)
@@ -598,6 +669,28 @@ impl Access {
 /// Whether a moment is less than so long ago. One to come is not: then a clock was set back.
 fn is_fresh(at: Timestamp, now: Timestamp, age: Duration) -> bool {
     at <= now && between(at, now) < age
+}
+
+/// What is good enough while the database does not answer.
+fn remembered<T>(known: Option<(Timestamp, T)>, now: Timestamp) -> Option<T> {
+    known.filter(|(at, _)| between(*at, now) < REMEMBERED).map(|(_, it)| it)
+}
+
+/// Remembers what the database said. What opens nothing is not remembered: there is no end of it.
+fn keep<T: Clone>(
+    all: &mut HashMap<SecretHash, (Timestamp, T)>,
+    hash: SecretHash,
+    now: Timestamp,
+    said: Option<&T>,
+) {
+    let Some(said) = said else {
+        all.remove(&hash);
+        return;
+    };
+    if all.len() >= DEVICES_KNOWN {
+        all.clear();
+    }
+    all.insert(hash, (now, said.clone()));
 }
 
 /// A name that people can read and tell apart.

@@ -29,7 +29,11 @@ const BATCH: usize = 20_000;
 /// shows at once.
 const ASKED: Duration = Duration::from_millis(10);
 /// Nobody waits longer for the newest view; the one before is better than none.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(400);
+/// A database that says nothing for so long has nothing to say of the first view either.
+const FIRST_WORD: Duration = Duration::from_millis(800);
+/// Longer than phones wait for a screen.
+const FIRST_VIEW: Duration = Duration::from_secs(10);
 /// While a run writes, this share of the time goes into following it: one part in so many.
 const SHARE: u32 = 10;
 /// A copy that nobody asked for in so long is made anew: rows of deleted contacts may be gone since.
@@ -98,6 +102,9 @@ pub struct Directory {
     store: Store,
     rules: Rules,
     view: RwLock<Option<Arc<View>>>,
+    /// What phones show of a contact beside its name, for when the database does not answer: as JSON, which
+    /// takes a fraction of what the values would.
+    cards: RwLock<HashMap<i64, Box<str>>>,
     /// Held by whoever makes the next view.
     maker: Arc<Mutex<()>>,
     /// When the database last said that the view will do, and how much this process had written.
@@ -118,6 +125,7 @@ impl Directory {
             store,
             rules,
             view: RwLock::default(),
+            cards: RwLock::default(),
             maker: Arc::default(),
             asked: std::sync::Mutex::default(),
             has_failed: AtomicBool::new(false),
@@ -133,30 +141,60 @@ impl Directory {
     ///
     /// # Errors
     /// When it was never read, and the database cannot be. A database that fails later changes nothing:
-    /// phones then see what was there last.
+    /// phones then see what was there last, within half a second.
     pub async fn view(self: &Arc<Self>) -> Result<Arc<View>, DbError> {
-        let Some(view) = self.last() else {
+        match self.last() {
+            None => self.first_view().await,
+            Some(view) => Ok(self.newest(view).await),
+        }
+    }
+
+    /// The same for whoever cannot wait for a first view to be made. It is made all the same.
+    ///
+    /// # Errors
+    /// When there is none within `patience`.
+    pub async fn view_within(self: &Arc<Self>, patience: Duration) -> Result<Arc<View>, DbError> {
+        let view = tokio::time::timeout(patience, self.view()).await;
+        view.unwrap_or_else(|_| self.last().ok_or(DbError::Timeout))
+    }
+
+    /// Makes the first view, which takes as long as reading all contacts does. Whether there is anybody to ask
+    /// is found out sooner.
+    async fn first_view(self: &Arc<Self>) -> Result<Arc<View>, DbError> {
+        self.store.hurried(FIRST_WORD, self.store.versions()).await?;
+        let making = async {
             let turn = self.maker.clone().lock_owned().await;
-            return self.make_next(turn).await;
+            match self.last() {
+                Some(view) => Ok(view),
+                // Whoever asked may hang up; the view is made all the same.
+                None => match self.begin_making(turn).await {
+                    Ok(made) => made,
+                    Err(_) => Err(DbError::Timeout),
+                },
+            }
         };
+        tokio::time::timeout(FIRST_VIEW, making).await.unwrap_or(Err(DbError::Timeout))
+    }
+
+    /// The view as it is now, or the one that there is where that takes too long.
+    async fn newest(self: &Arc<Self>, view: Arc<View>) -> Arc<View> {
         let now = self.store.clock().now();
         let pulse = self.store.pulses();
         if self.was_asked(pulse, now) {
-            return Ok(view);
+            return view;
         }
-        let versions = match tokio::time::timeout(PATIENCE, self.store.versions()).await {
-            Ok(Ok(versions)) => versions,
-            failed => {
-                let problem = failed.err().map_or_else(String::new, |it| it.to_string());
-                debug!(problem, "the database does not answer; the directory is shown as it was");
+        let versions = match self.store.hurried(PATIENCE, self.store.versions()).await {
+            Ok(versions) => versions,
+            Err(problem) => {
+                debug!(%problem, "the database does not answer; the directory is shown as it was");
                 // It is not asked again at once: others would only wait, too.
                 self.note(pulse, now);
-                return Ok(view);
+                return view;
             }
         };
         if view.is_of(&versions) {
             self.note(pulse, now);
-            return Ok(view);
+            return view;
         }
         // Whoever asked may hang up; the next view is made all the same.
         if versions.iter().any(|it| it.syncing) {
@@ -166,17 +204,17 @@ impl Directory {
                 self.start_making();
             }
             self.note(pulse, now);
-            return Ok(view);
+            return view;
         }
         let newest = async {
             let turn = self.maker.clone().lock_owned().await;
             // Whoever had the turn before may have made it.
             if !self.last().is_some_and(|view| view.is_of(&versions)) {
-                self.begin_making(turn).await.ok()?;
+                self.begin_making(turn).await.ok()?.ok()?;
             }
             self.last()
         };
-        Ok(tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view))
+        tokio::time::timeout(PATIENCE, newest).await.ok().flatten().unwrap_or(view)
     }
 
     /// The directory as the last change left it, however long that takes to make; while a run writes, as
@@ -213,13 +251,18 @@ impl Directory {
         }
     }
 
-    fn begin_making(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> JoinHandle<()> {
+    fn begin_making(
+        self: &Arc<Self>,
+        turn: OwnedMutexGuard<()>,
+    ) -> JoinHandle<Result<Arc<View>, DbError>> {
         let this = self.clone();
         tasks::once_on(&self.runtime, "following the directory", async move {
-            if let Err(problem) = this.make_next(turn).await {
+            let made = this.make_next(turn).await;
+            if let Err(problem) = &made {
                 this.has_failed.store(true, Ordering::Release);
                 warn!(%problem, "the directory could not be brought up to date");
             }
+            made
         })
     }
 
@@ -313,6 +356,7 @@ impl Directory {
             bytes = view.contacts.size(),
             "the directory was brought up to date"
         );
+        self.forget_cards(&view.contacts);
         let view = Arc::new(view);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
         Ok(view)
@@ -394,7 +438,31 @@ impl Directory {
         *next = Some(made);
     }
 
+    /// What a phone shows of a contact, as it was read last: names, numbers and what else a person is known by,
+    /// and no labels. Only of contacts that are on phones.
+    pub fn remembered(&self, id: ContactId) -> Option<Content> {
+        let cards = self.cards.read().unwrap_or_else(PoisonError::into_inner);
+        serde_json::from_str(cards.get(&id.0)?).ok()
+    }
+
+    fn remember(&self, id: ContactId, content: &Content, shown: &Shown) {
+        let on_phones = !content.phones.is_empty() && reaches_phones(content, shown);
+        let bare = Content { labels: Vec::new(), ..content.clone() };
+        let card = on_phones.then(|| serde_json::to_string(&bare).ok()).flatten();
+        let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
+        match card {
+            Some(card) => cards.insert(id.0, card.into_boxed_str()),
+            None => cards.remove(&id.0),
+        };
+    }
+
+    fn forget_cards(&self, contacts: &Snapshot) {
+        let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
+        cards.retain(|id, _| contacts.place_of(*id).is_some());
+    }
+
     fn record(&self, id: ContactId, content: &Content, shown: &Shown) -> Record {
+        self.remember(id, content, shown);
         let named = self.rules.naming.name(content);
         let spelled = |text: &str| spellings(text, FIELD_MAX).join(SPELLINGS);
         let folded = |text: &str| Some(spelled(text)).filter(|it| !it.is_empty());

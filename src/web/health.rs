@@ -18,8 +18,8 @@ use crate::web::problem::Problem;
 use crate::web::wire::{Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight};
 use crate::web::{Web, exposition, read};
 
-/// A database that takes longer is as good as dead for whoever asks.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A database that takes longer is as good as dead for whoever asks. With what the entrance asks, three seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How well the service is
 ///
@@ -32,7 +32,7 @@ pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
     let look = async { read::sights(&web.app, web.app.store.accounts().await?).await };
     let sights: Result<Result<Vec<Sight>, DbError>, _> = tokio::time::timeout(PATIENCE, look).await;
     let sights = match sights {
-        Ok(sights) => sights.map_err(|problem| problem.to_string()),
+        Ok(sights) => sights.map_err(|problem| problem.hindrance().unwrap_or(problem.to_string())),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
     let mut health = diagnose(&web, sights).await;
@@ -56,11 +56,21 @@ async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
     let (database, sights) = match sights {
         Ok(sights) => {
             let dialect = web.app.store.dialect();
-            (Check::new(HealthState::Healthy, format!("{dialect} answers")), sights)
+            let check = match web.app.store.trouble() {
+                None => Check::new(HealthState::Healthy, format!("{dialect} answers")),
+                Some(trouble) => {
+                    let (since, what) = (web.out.time(trouble.since).0, trouble.what);
+                    let message = format!("nothing can be written since {since}: {what}");
+                    Check::new(HealthState::Degraded, message)
+                }
+            };
+            (check, sights)
         }
         Err(problem) => (Check::new(HealthState::Unhealthy, problem), Vec::new()),
     };
-    let configured = web.app.connector.is_configured().await;
+    // Not asked where it would only be waited for.
+    let configured =
+        database.status == HealthState::Unhealthy || web.app.connector.is_configured().await;
     let google = google(&sights, database.status, configured);
     let sync = sync(web, &sights, database.status, now);
     let status = [&database, &sync, &google].map(|check| check.status);

@@ -1,5 +1,7 @@
 //! Names for callers, for switchboards.
 
+use std::time::Duration;
+
 use any_ascii::any_ascii;
 use axum::Json;
 use axum::extract::State;
@@ -12,12 +14,16 @@ use crate::phone::{Charset, Limited};
 use crate::store::ContactId;
 use crate::web::Web;
 use crate::web::input::{Lenient, text_of};
+use crate::web::phones::wants_json;
 use crate::web::problem::Problem;
 use crate::web::read::SEARCHED_MAX;
 use crate::web::wire::Caller;
 
 /// Characters of a name; a display shows fewer, and some switchboards take no more.
 const NAME_MAX: usize = 80;
+
+/// A switchboard is answered within a second.
+const PATIENCE: Duration = Duration::from_millis(600);
 
 /// Whose number this is
 ///
@@ -42,8 +48,8 @@ pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Respo
         query.text("charset").unwrap_or_default(),
         &text_of(&parts.headers, header::ACCEPT_CHARSET.as_str()),
     );
-    let json = text_of(&parts.headers, header::ACCEPT.as_str()).contains("application/json");
-    let view = match web.app.directory.view().await {
+    let json = wants_json(&parts.headers);
+    let view = match web.app.directory.view_within(PATIENCE).await {
         Ok(view) => view,
         Err(problem) if !json => {
             error!(%problem, "a caller could not be looked up");

@@ -275,5 +275,6 @@ fn assemble(web: Web) -> Router {
         .layer(from_fn(layers::guard))
         .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))
+        .layer(from_fn(phones::always_a_name))
         .layer(from_fn_with_state(web, layers::count))
 }

@@ -2,12 +2,14 @@
 //! shows anything else as "HTTP error", and nobody knows what to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::access::Who;
 use crate::config::{EmptyGroups, FaxNumbers};
@@ -23,7 +25,7 @@ use crate::sync::AccountId;
 use crate::web::Web;
 use crate::web::entrance::{Guest, device_token};
 use crate::web::hosts::Malformed;
-use crate::web::input::{Lenient, address};
+use crate::web::input::{Lenient, address, text_of};
 use crate::web::layers::is_for_phones;
 use crate::web::origin::origin;
 use crate::web::screens::{ANY_TOKEN, Key, Rendered};
@@ -32,6 +34,10 @@ use crate::web::screens::{ANY_TOKEN, Key, Rendered};
 pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-ciscoipphonemodelname");
 /// What stands behind the address in every link.
 pub(crate) const ROOT: &str = "/directory";
+/// A contact that the database does not tell by then is shown as it was read last.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// A switchboard rings on meanwhile, and takes no name then.
+const LOOKUP_PATIENCE: Duration = Duration::from_millis(900);
 /// What is looked for is cut here.
 const ASKED_MAX: usize = 60;
 
@@ -102,6 +108,45 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
         }
     }
     screen
+}
+
+/// Whatever goes wrong around a look-up, a switchboard gets a name or nothing within a second: it shows
+/// whatever comes as the caller's name. Whoever asks for JSON is told why.
+pub(crate) async fn always_a_name(request: Request, next: Next) -> Response {
+    if !is_lookup(request.uri().path()) || wants_json(request.headers()) {
+        return next.run(request).await;
+    }
+    let Ok(response) = tokio::time::timeout(LOOKUP_PATIENCE, next.run(request)).await else {
+        tracing::error!("a caller could not be looked up in time");
+        return no_name(StatusCode::OK);
+    };
+    let status = response.status();
+    if status.is_success() {
+        return response;
+    }
+    // Some switchboards do not look at the status.
+    let mut nothing = no_name(if status.is_server_error() { StatusCode::OK } else { status });
+    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            nothing.headers_mut().insert(name, value.clone());
+        }
+    }
+    nothing
+}
+
+fn is_lookup(path: &str) -> bool {
+    is_for_phones(path) && path.ends_with("/lookup")
+}
+
+/// Whether a program asks that reads more than a name.
+pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
+    text_of(headers, header::ACCEPT.as_str()).contains("application/json")
+}
+
+fn no_name(status: StatusCode) -> Response {
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    let kept = (header::CACHE_CONTROL, "no-store");
+    (status, [kind, kept], String::new()).into_response()
 }
 
 /// A screen that says why a phone is shown nothing.
@@ -248,19 +293,29 @@ impl Visit<'_> {
         };
         let store = &self.web.app.store;
         let Some(key) = self.web.out.ids().parse_contact(id) else { return Ok(gone()) };
-        let row = store.contact(key).await?;
-        let row = row.filter(|it| view.shows(key.account(), &it.content));
-        let Some(row) = row else { return Ok(gone()) };
-        let mut merged = Vec::new();
+        let directory = &self.web.app.directory;
+        let content = match store.hurried(PATIENCE, store.contact(key)).await {
+            Ok(row) => row.map(|it| it.content).filter(|it| view.shows(key.account(), it)),
+            // Whoever calls somebody need not know that the database is away.
+            Err(problem) => Some(directory.remembered(key).ok_or(problem)?),
+        };
+        let Some(content) = content else { return Ok(gone()) };
+        let mut merged: Vec<Content> = Vec::new();
         if self.web.app.config.directory_merge_duplicates {
             let place = view.contacts.place_of(key.0);
             let others: Vec<i64> =
                 place.into_iter().flat_map(|it| view.contacts.merged_with(it)).collect();
-            merged = store.contacts_by_id(&others).await?;
+            let found = store.hurried(PATIENCE, store.contacts_by_id(&others)).await;
+            merged = match found {
+                Ok(rows) => rows.into_iter().map(|it| it.content).collect(),
+                Err(_) => {
+                    others.iter().filter_map(|it| directory.remembered(ContactId(*it))).collect()
+                }
+            };
         }
-        let contents = std::iter::once(&row).chain(&merged).map(|it| &it.content);
-        let numbers = self.numbers(&contents.collect::<Vec<_>>());
-        let words = self.words(&row.content);
+        let contents: Vec<&Content> = std::iter::once(&content).chain(&merged).collect();
+        let numbers = self.numbers(&contents);
+        let words = self.words(&content);
         Ok(match details {
             true => self.desk.details(&words, &numbers),
             false => self.desk.contact(id, &words, &numbers, self.query.page()),

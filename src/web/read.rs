@@ -46,7 +46,11 @@ pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbE
 }
 
 pub async fn status(app: &App, out: &Outward, accounts: Vec<Account>) -> Result<Status, DbError> {
-    Ok(Status::of(out, &sights(app, accounts).await?, app.clock.now()))
+    let status = Status::of(out, &sights(app, accounts).await?, app.clock.now());
+    Ok(match app.store.trouble() {
+        None => status,
+        Some(trouble) => status.in_trouble(out, &trouble),
+    })
 }
 
 /// Accounts in full: one more read for each, for what is known of its permission.

@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod alarms;
 mod api;
+mod away;
 mod below;
 mod cli;
 mod connecting;

@@ -328,6 +328,7 @@ pub(crate) async fn sign_out(
 pub(crate) async fn leave(web: &Web, guest: &Guest) -> Result<(), Problem> {
     if let Some(session) = &guest.session {
         web.app.store.end_session(&session.id).await?;
+        web.app.access.forget();
         note(web, guest, &actor(guest), "sign out", true).await;
     }
     Ok(())
@@ -437,7 +438,9 @@ pub(crate) async fn end(
 /// The same, for the dashboard.
 pub(crate) async fn end_it(web: &Web, id: &str) -> Result<(), Problem> {
     uuid("id", id)?;
-    match web.app.store.end_session(id).await? {
+    let ended = web.app.store.end_session(id).await?;
+    web.app.access.forget();
+    match ended {
         true => Ok(()),
         false => Err(Problem::missing("session", id)),
     }
@@ -676,6 +679,7 @@ pub(crate) async fn change_password(
     let hash = web.app.access.hash(&person.name, password).await.map_err(SignInError::from)?;
     let own = guest.session.as_ref().map(|it| it.id.as_str());
     web.app.store.set_password(&person.id, &hash, own).await?;
+    web.app.access.forget();
     if tokens == MadeTokens::Keep {
         return Ok(Vec::new());
     }

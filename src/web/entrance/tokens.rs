@@ -182,7 +182,9 @@ pub(crate) async fn revoke(
 /// The same, for the dashboard.
 pub(crate) async fn revoke_it(web: &Web, id: &str) -> Result<(), Problem> {
     uuid("id", id)?;
-    match web.app.store.revoke_token(id).await? {
+    let revoked = web.app.store.revoke_token(id).await?;
+    web.app.access.forget();
+    match revoked {
         true => Ok(()),
         false => Err(Problem::missing("token in use", id)),
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::{Account, LatestRun};
+use crate::store::{Account, LatestRun, Trouble};
 use crate::sync::account::AccountState;
 use crate::sync::diagnosis::DiagnosisParts;
 use crate::sync::schedule::FullReason;
@@ -80,6 +80,8 @@ pub struct AccountStatus {
 pub struct Status {
     #[serde(flatten)]
     pub standing: Standing,
+    /// Why nothing can be written, from the first failure on until it works again.
+    pub database_problem: Option<String>,
     pub accounts: Vec<AccountStatus>,
 }
 
@@ -197,7 +199,21 @@ impl Status {
             }
         };
         let accounts = sights.iter().map(account).collect();
-        Status { standing: Standing::together(out, sights, now), accounts }
+        Status { standing: Standing::together(out, sights, now), database_problem: None, accounts }
+    }
+}
+
+impl Status {
+    /// The same while nothing can be written: no sync can succeed then.
+    pub fn in_trouble(mut self, out: &Outward, trouble: &Trouble) -> Status {
+        let since = out.time(trouble.since).0;
+        let problem = format!("nothing can be written since {since}: {}", trouble.what);
+        if self.standing.status == SyncState::Idle {
+            self.standing.status = SyncState::Error;
+        }
+        self.standing.error_message.get_or_insert_with(|| problem.clone());
+        self.database_problem = Some(problem);
+        self
     }
 }
 

@@ -28,6 +28,7 @@ use crate::store::{Bringer, HistoryQuery, RunRow};
 use crate::sync::supervisor::Wish;
 use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
 use crate::tasks;
+use crate::telemetry::LogStyle;
 use crate::web::wire::{self, Outward};
 use crate::web::{Door, Patience};
 use crate::{telemetry, web};
@@ -78,7 +79,7 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         screen.say(format!("Port {wanted} is taken by another program, so this is on {port}."))?;
     }
     let config = settings(&desk, &simulator, &folder, port)?;
-    telemetry::start(config.log_level.as_str(), config.log_format)?;
+    telemetry::start(&config.log_level, &LogStyle::of(&config))?;
     let (app, _beside) = Beside::open(config).await?;
     let account = connect(&app).await?;
 

@@ -67,7 +67,7 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
     for note in config.notes().iter().filter(|it| !it.key.is_empty()) {
         report.add(warn("configuration", note.text.as_str(), "`ringbook config` shows it"))?;
     }
-    telemetry::start("off", config.log_format)?;
+    telemetry::start("off", &telemetry::LogStyle::of(&config))?;
     if let Some(finding) = doctor::disk(&config).await {
         report.add(finding)?;
     }

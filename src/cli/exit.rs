@@ -19,6 +19,7 @@ pub(crate) enum Exit {
     Busy = 3,
     NotConnected = 4,
     Held = 5,
+    Unavailable = 6,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -31,6 +32,7 @@ Exit codes:
   3    another sync is in progress
   4    no Google account is connected, or it must be connected again
   5    a sync is on hold and waits for your word
+  6    the database cannot be reached now, or another program has locked it
   130  stopped by Ctrl-C, or cancelled (143: by SIGTERM)";
 
 impl From<Exit> for ExitCode {
@@ -104,6 +106,14 @@ impl From<TelemetryError> for Trouble {
 
 impl From<StartError> for Trouble {
     fn from(error: StartError) -> Trouble {
+        if let StartError::Database(
+            OpenError::Db(problem) | OpenError::Open { source: problem, .. },
+        ) = &error
+            && problem.is_for_now()
+        {
+            let what = problem.hindrance().unwrap_or_else(|| problem.to_string());
+            return Trouble::new(Exit::Unavailable, what);
+        }
         let message = match &error {
             StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
             | StartError::Google(_)
@@ -119,6 +129,10 @@ impl From<StartError> for Trouble {
 
 impl From<DbError> for Trouble {
     fn from(error: DbError) -> Trouble {
+        if error.is_for_now() {
+            let what = error.hindrance().unwrap_or_else(|| error.to_string());
+            return Trouble::new(Exit::Unavailable, what);
+        }
         Trouble::failed(format!("the database: {error}"))
     }
 }

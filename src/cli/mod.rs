@@ -39,10 +39,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::app::{App, StartError};
-use crate::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at};
+use crate::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at, wants_json_log};
 use crate::store::{Account, Store};
 use crate::sync::AccountId;
 use crate::sync::account::same_name;
+use crate::telemetry::LogStyle;
 use crate::{telemetry, words};
 
 use exit::{Exit, Trouble};
@@ -344,6 +345,7 @@ pub fn main() -> ExitCode {
         }
     };
     let screen = Screen::new(cli.json);
+    let serves = matches!(cli.command, Some(Command::Serve)).then(|| cli.flags.clone());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(2))
@@ -362,6 +364,14 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(exit) => exit.into(),
+        // Whoever collects the lines of a server in JSON wants the last one so, too.
+        Err(trouble) if !screen.json && serves.as_ref().is_some_and(wants_json_log) => {
+            if !trouble.silent {
+                let line = telemetry::json_line("ERROR", &trouble.message);
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+            trouble.exit.into()
+        }
         Err(trouble) => {
             complain(&trouble, screen);
             trouble.exit.into()
@@ -453,7 +463,7 @@ impl Desk {
     async fn open_with(&self, config: Config) -> Result<App, Trouble> {
         let wished = self.flags.log_level.is_some();
         let level = if wished { config.log_level.as_str() } else { "off" };
-        telemetry::start(level, config.log_format)?;
+        telemetry::start(level, &LogStyle::of(&config))?;
         Ok(App::open(config).await?)
     }
 }

@@ -16,12 +16,13 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::signals::Signals;
 use crate::cli::{Desk, local_url, url_at};
-use crate::clock::after;
-use crate::config::Config;
+use crate::clock::{Clock, SystemClock, after};
+use crate::config::{Config, LogFormat};
 use crate::doctor::{self, Verdict};
 use crate::simulator::{self, Options, Simulator};
 use crate::store::Act;
 use crate::tasks::{self, Keeper};
+use crate::telemetry::LogStyle;
 use crate::web::{Door, Patience, Rooms, Tls};
 use crate::{telemetry, web};
 
@@ -31,7 +32,8 @@ const STOP: Duration = Duration::from_millis(9500);
 
 pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let config = desk.config()?;
-    telemetry::start(&config.log_level, config.log_format)?;
+    telemetry::start(&config.log_level, &LogStyle::of(&config))?;
+    let json = config.log_format == LogFormat::Json;
     for note in config.notes() {
         warn!(setting = note.key, "{}", note.text);
     }
@@ -39,10 +41,11 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
-    let (app, _beside) = Beside::open(config).await?;
+    let certificates: Vec<Arc<Tls>> = doors.iter().filter_map(|it| it.tls.clone()).collect();
+    let (app, _beside) = open(config, &mut signals).await?;
     make_first_admin(&app).await?;
     refuse_open_doors(&app).await?;
-    greet(&app, desk.screen).await?;
+    greet(&app, &Greeter { screen: desk.screen, json }).await?;
 
     let keeper = Keeper::new(app.clock.clone());
     app.keep(&keeper);
@@ -50,16 +53,21 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let serving = web::serve(app.clone(), doors, Patience::default(), until(stopped));
     let serving = tasks::once("the server", serving);
     tokio::pin!(serving);
-    let asked = tokio::select! {
-        asked = signals.next() => asked,
-        ended = &mut serving => {
-            // It only ends when it is told to, or when it cannot go on.
-            app.supervisor.shut_down(PARK).await;
-            return match ended {
-                Ok(Ok(())) => Err(Trouble::failed("the server ended without being asked to")),
-                Ok(Err(error)) => Err(Trouble::failed(format!("the server stopped: {error}"))),
-                Err(error) => Err(Trouble::failed(format!("the server broke down: {error}"))),
-            };
+    let asked = loop {
+        tokio::select! {
+            asked = signals.next_or_reload() => match asked {
+                Some(asked) => break asked,
+                None => reload(&desk, &app, &certificates).await,
+            },
+            ended = &mut serving => {
+                // It only ends when it is told to, or when it cannot go on.
+                app.supervisor.shut_down(PARK).await;
+                return match ended {
+                    Ok(Ok(())) => Err(Trouble::failed("the server ended without being asked to")),
+                    Ok(Err(error)) => Err(Trouble::failed(format!("the server stopped: {error}"))),
+                    Err(error) => Err(Trouble::failed(format!("the server broke down: {error}"))),
+                };
+            }
         }
     };
     info!("stopping: {asked:?}");
@@ -85,6 +93,53 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
         asked = signals.next() => {
             Ok(asked.exit())
         }
+    }
+}
+
+/// A database server that starts at the same time as we do has this long to answer.
+const WAIT: Duration = Duration::from_secs(60);
+const WAIT_STEP: Duration = Duration::from_secs(2);
+
+/// Opens the database, and waits a while for one that cannot be reached yet.
+async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside), Trouble> {
+    let clock = SystemClock;
+    let until = after(clock.now(), WAIT);
+    loop {
+        let problem = match Beside::open(config.clone()).await {
+            Err(problem) if problem.exit == Exit::Unavailable && clock.now() < until => problem,
+            opened => return opened,
+        };
+        warn!("{}; trying again", problem.message);
+        tokio::select! {
+            () = clock.sleep_until(after(clock.now(), WAIT_STEP)) => {}
+            asked = signals.next_or_reload() => if let Some(asked) = asked {
+                return Err(Trouble::new(asked.exit(), problem.message));
+            },
+        }
+    }
+}
+
+/// Takes up what can be changed while the server runs.
+async fn reload(desk: &Desk, app: &App, certificates: &[Arc<Tls>]) {
+    for tls in certificates {
+        let tls = tls.clone();
+        let _ = tasks::blocking("reading the certificate", move || tls.reload()).await;
+    }
+    match desk.config() {
+        Ok(config) => {
+            if let Err(problem) = telemetry::change_level(&config.log_level) {
+                warn!(%problem, "the log level stays as it was: {problem}");
+            }
+            app.connector.reconfigure(&config);
+            info!(
+                "SIGHUP: certificates, LOG_LEVEL and the OAuth client were read again; other settings take a \
+                 restart"
+            );
+        }
+        Err(problem) => warn!(
+            "SIGHUP: the settings in force stay, for the new ones cannot be used: {}",
+            problem.message
+        ),
     }
 }
 
@@ -190,21 +245,40 @@ fn everywhere(address: SocketAddr) -> String {
     }
 }
 
-async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
+/// Says something to whoever started the server, if anybody listens: the server does not depend on it.
+struct Greeter {
+    screen: Screen,
+    /// As lines of a log in JSON.
+    json: bool,
+}
+
+impl Greeter {
+    fn say(&self, text: impl std::fmt::Display) {
+        // A closed or full standard output is no reason not to serve.
+        let _ = match self.json {
+            true => self.screen.say(telemetry::json_line("INFO", &text.to_string())),
+            false => self.screen.say(text.to_string()),
+        };
+    }
+}
+
+async fn greet(app: &App, greeter: &Greeter) -> Result<(), Trouble> {
+    let screen = &greeter.screen;
     let url = local_url(&app.config);
     if screen.json {
         let code = match app.access.has_admin().await? {
             true => None,
             false => app.access.setup_code(),
         };
-        return Ok(screen.json(&json!({ "url": url, "setup_code": code }))?);
+        let _ = screen.json(&json!({ "url": url, "setup_code": code }));
+        return Ok(());
     }
     let own = SocketAddr::new(app.config.host, app.config.port);
-    screen.say(format!("Ringbook is at {}{}", screen.paint.link(&url), everywhere(own)))?;
+    greeter.say(format!("Ringbook is at {}{}", screen.paint.link(&url), everywhere(own)));
     if let Some(address) = app.config.phones_listen {
         let phones = format!("{}/directory", url_at(address, false));
         let phones = screen.paint.link(&phones);
-        screen.say(format!("Phones find their directory at {phones}{}", everywhere(address)))?;
+        greeter.say(format!("Phones find their directory at {phones}{}", everywhere(address)));
     }
     if let Some(phones) = doctor::phones(&app.config) {
         let way_out = phones.way_out.unwrap_or_default();
@@ -213,30 +287,30 @@ async fn greet(app: &App, screen: Screen) -> Result<(), Trouble> {
     let keys = doctor::keys(app).await;
     if keys.verdict != Verdict::Ok {
         let way_out = keys.way_out.unwrap_or_default();
-        screen.say(format!("{}: {}; {way_out}", screen.paint.bad("Secrets"), keys.message))?;
+        greeter.say(format!("{}: {}; {way_out}", screen.paint.bad("Secrets"), keys.message));
     }
     if !app.access.has_admin().await?
         && let Some(code) = app.access.setup_code()
     {
         let link = screen.paint.link(&format!("{url}/setup"));
-        screen.say(format!(
+        greeter.say(format!(
             "First: make an administrator at {link} with the code {}",
             screen.paint.bold(&code)
-        ))?;
+        ));
     }
     let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
     if !app.connector.is_configured().await {
-        screen.say(
+        greeter.say(
             "Next: create an OAuth client in the Google Cloud console, and enter it with `ringbook auth \
              client`; docs/connecting-google.md has every click.",
-        )?;
+        );
     } else if !connected {
         let link = screen.paint.link(&format!("{url}/auth/google"));
-        screen.say(format!("Next: connect your Google account at {link}"))?;
+        greeter.say(format!("Next: connect your Google account at {link}"));
     } else if !app.config.sync_scheduler_enabled
         && app.store.accounts().await?.iter().all(|it| app.supervisor.plan(it).is_none())
     {
-        screen.say("Nothing is synced by itself: SYNC_SCHEDULER_ENABLED=true changes that.")?;
+        greeter.say("Nothing is synced by itself: SYNC_SCHEDULER_ENABLED=true changes that.");
     }
     Ok(())
 }

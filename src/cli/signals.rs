@@ -1,4 +1,4 @@
-//! Ctrl-C and the polite request to stop.
+//! Ctrl-C, the polite request to stop, and the signals that must not end the process.
 
 use std::io;
 
@@ -6,11 +6,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::exit::Exit;
 
-/// From the first of these on, the signals no longer end the process by themselves.
+/// From the first of these on, no signal ends the process by itself, except those that cannot be caught: a
+/// sync in progress is always parked first.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    quit: Signal,
+    /// `None` where whoever started us wants it ignored, as `nohup` does.
+    hangup: Option<Signal>,
+    /// Caught, and not answered.
+    _ignored: Vec<Signal>,
 }
+
+/// The number of `SIGXFSZ`: a file has reached the limit on its size. What is written then fails, and says so.
+#[cfg(target_os = "linux")]
+const FILE_SIZE: i32 = 25;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -31,17 +41,68 @@ impl Asked {
 
 impl Signals {
     pub(crate) fn listen() -> io::Result<Signals> {
+        let mut ignored = Vec::new();
+        for kind in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()]
+        {
+            ignored.push(signal(kind)?);
+        }
+        #[cfg(target_os = "linux")]
+        ignored.push(signal(SignalKind::from_raw(FILE_SIZE))?);
+        let hangup = match ignores_hangup() {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            hangup,
+            _ignored: ignored,
         })
     }
 
+    /// The next request to stop. A terminal that was closed is one.
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            Some(()) = self.interrupt.recv() => Asked::Interrupt,
-            Some(()) = self.terminate.recv() => Asked::Terminate,
-            else => std::future::pending().await,
+            asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => asked,
+            () = hung_up(&mut self.hangup) => Asked::Terminate,
         }
     }
+
+    /// For a server, `SIGHUP` is no request to stop: this tells of each of them as `None`.
+    pub(crate) async fn next_or_reload(&mut self) -> Option<Asked> {
+        tokio::select! {
+            asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => Some(asked),
+            () = hung_up(&mut self.hangup) => None,
+        }
+    }
+}
+
+async fn stop(interrupt: &mut Signal, terminate: &mut Signal, quit: &mut Signal) -> Asked {
+    tokio::select! {
+        Some(()) = interrupt.recv() => Asked::Interrupt,
+        Some(()) = terminate.recv() => Asked::Terminate,
+        Some(()) = quit.recv() => Asked::Terminate,
+        else => std::future::pending().await,
+    }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => match hangup.recv().await {
+            Some(()) => {}
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether `SIGHUP` was ignored when this process started.
+fn ignores_hangup() -> bool {
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|it| u64::from_str_radix(it.trim(), 16).ok())
+        .is_some_and(|it| it & HANGUP != 0)
 }

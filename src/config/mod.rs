@@ -8,6 +8,7 @@ mod dotenv;
 #[cfg(any(test, ringbook_fuzz))]
 pub(crate) mod hostile;
 mod layers;
+mod surroundings;
 mod table;
 mod value;
 
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 pub use layers::Source;
+pub use surroundings::{Surroundings, wants_json_log};
 pub use value::{DatabaseUrl, Network, is_public_name};
 
 use crate::contact::{NameOrder, Particles};
@@ -213,6 +215,12 @@ impl Config {
         layers.flags(&Flags { set, ..Flags::default() });
         layers.named_files();
         resolve(layers)
+    }
+
+    /// Whether anybody has set `TIMEZONE`.
+    pub fn timezone_is_set(&self) -> bool {
+        let default = Source::Default.to_string();
+        self.report.iter().any(|line| line.key == "TIMEZONE" && line.source != default)
     }
 
     /// Where phones call at: an address of their own, or everybody's.

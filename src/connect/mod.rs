@@ -50,7 +50,7 @@ pub struct Connector {
     api_base_url: String,
     addresses: Addresses,
     /// The OAuth client of the configuration, and where it was found. It wins over an entered one.
-    configured: Option<(OAuthClient, String)>,
+    configured: std::sync::RwLock<Option<(OAuthClient, String)>>,
     /// The client in force and what was made of it, as it was when it was needed last.
     oauth: tokio::sync::Mutex<Option<(OAuthClient, Arc<OAuth>)>>,
     /// For accounts for which a service account speaks.
@@ -158,6 +158,15 @@ impl From<OAuthError> for ConnectProblem {
     }
 }
 
+/// The OAuth client of the configuration, and where it was found.
+fn configured(config: &Config) -> Option<(OAuthClient, String)> {
+    let (id, secret) = (config.google_client_id.clone()?, config.google_client_secret.clone()?);
+    let lines = config.report();
+    let line = lines.iter().find(|line| line.key == "GOOGLE_CLIENT_ID");
+    let source = line.map_or_else(String::new, |line| line.source.clone());
+    Some((OAuthClient { id, secret }, source))
+}
+
 impl Connector {
     /// # Errors
     /// When an address in the configuration is none, or no HTTP client can be made.
@@ -165,15 +174,7 @@ impl Connector {
         let limits = Limits::default();
         let http = http_client(&limits)?;
         let clock = store.clock().clone();
-        let configured = match (&config.google_client_id, &config.google_client_secret) {
-            (Some(id), Some(secret)) => {
-                let lines = config.report();
-                let line = lines.iter().find(|line| line.key == "GOOGLE_CLIENT_ID");
-                let source = line.map_or_else(String::new, |line| line.source.clone());
-                Some((OAuthClient { id: id.clone(), secret: secret.clone() }, source))
-            }
-            _ => None,
-        };
+        let configured = std::sync::RwLock::new(configured(config));
         let minter = Minter::new(&config.google_token_url, clock.clone(), http.clone(), limits)?;
         let connector = Connector {
             store,
@@ -206,8 +207,8 @@ impl Connector {
     /// # Errors
     /// When the entered one cannot be read, for instance because its key is lost.
     pub async fn client(&self) -> Result<Option<(OAuthClient, ClientOrigin)>, DbError> {
-        if let Some((client, source)) = &self.configured {
-            return Ok(Some((client.clone(), ClientOrigin::Configuration(source.clone()))));
+        if let Some((client, source)) = self.configured() {
+            return Ok(Some((client, ClientOrigin::Configuration(source))));
         }
         let Some(entered) = self.store.secret(client::NAME).await? else { return Ok(None) };
         let client = OAuthClient::from_download(entered.expose_secret());
@@ -234,10 +235,20 @@ impl Connector {
     }
 
     fn refuse_if_configured(&self) -> Result<(), ConnectProblem> {
-        match &self.configured {
-            Some((_, source)) => Err(ConnectProblem::SetElsewhere(source.clone())),
+        match self.configured() {
+            Some((_, source)) => Err(ConnectProblem::SetElsewhere(source)),
             None => Ok(()),
         }
+    }
+
+    fn configured(&self) -> Option<(OAuthClient, String)> {
+        self.configured.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Takes the OAuth client of another configuration. What is asked from now on is asked in its name.
+    pub fn reconfigure(&self, config: &Config) {
+        let mut kept = self.configured.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *kept = configured(config);
     }
 
     /// Where Google sends people back to.

@@ -28,6 +28,7 @@ mod migrating;
 mod minting;
 mod names;
 mod numbers;
+mod operating;
 mod pages_access;
 mod pages_accounts;
 mod pages_browser;

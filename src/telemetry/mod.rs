@@ -4,12 +4,12 @@
 //! wire are held back here, whatever the filter says. Metrics live in a [`Metrics`] that is handed
 //! around; nothing is global, so that tests do not see each other's counts.
 
+mod log;
 mod seldom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,58 +21,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use tracing::Level;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
-use tracing_subscriber::fmt::layer;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::LogFormat;
+pub use log::{LogStyle, TelemetryError, change_level, json_line, start};
+
 use crate::sync::{AccountId, Delay, Kind, Outcome, words};
 use crate::tasks;
 
 pub use seldom::Seldom;
-
-/// Libraries whose debug lines repeat what they send and receive: rows, headers, tokens.
-const TALKATIVE: &[&str] =
-    &["deadpool", "h2", "hyper", "hyper_util", "postgres", "reqwest", "rustls", "tokio_postgres"];
-
-/// Logging could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    #[error("`{filter}` is not a log filter: {problem}")]
-    Filter { filter: String, problem: String },
-    #[error("logging was already set up in this process")]
-    AlreadyStarted,
-}
-
-/// Begins to log to standard error. Once in a process.
-pub fn start(level: &str, format: LogFormat) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(level).map_err(|error| TelemetryError::Filter {
-        filter: level.to_owned(),
-        problem: error.to_string(),
-    })?;
-    let terminal = std::io::stderr().is_terminal();
-    let lines = match format {
-        LogFormat::Json => layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
-        LogFormat::Text => {
-            layer().compact().with_ansi(terminal).with_writer(std::io::stderr).boxed()
-        }
-    };
-    let discreet = filter_fn(|line| discreet(line.target(), *line.level()));
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(discreet)
-        .with(lines)
-        .try_init()
-        .map_err(|_| TelemetryError::AlreadyStarted)
-}
-
-fn discreet(target: &str, level: Level) -> bool {
-    let library = target.split("::").next().unwrap_or(target);
-    level <= Level::INFO || !TALKATIVE.contains(&library)
-}
 
 words! {
     /// Who may sync an account, as seen from this process.
@@ -397,13 +352,5 @@ mod tests {
         let text = metrics.encode(second);
         assert!(!text.contains(r#"ringbook_lease{account="7""#), "{text}");
         assert!(text.contains(r#"ringbook_runs_total{account="7""#), "{text}");
-    }
-
-    #[test]
-    fn libraries_that_would_print_rows_and_tokens_are_held_back() {
-        assert!(!discreet("tokio_postgres::query", Level::DEBUG));
-        assert!(!discreet("h2", Level::TRACE));
-        assert!(discreet("tokio_postgres", Level::WARN));
-        assert!(discreet("ringbook::sync", Level::TRACE));
     }
 }

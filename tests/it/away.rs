@@ -85,6 +85,9 @@ impl Proxy {
 }
 
 async fn serve(world: World) -> TestApp {
+    // As a server does.
+    let store = world.app.store.clone();
+    tokio::spawn(async move { store.look_after().await });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     TestApp::at(world, vec![Door::plain(listener)], Patience::default(), folder)

@@ -102,6 +102,28 @@ pub(crate) struct Postgres {
     condition: Arc<Condition>,
 }
 
+/// A connection in use. One on which a question was left without an answer is closed and not used again: the
+/// next question would wait behind it.
+struct Lent(Option<deadpool_postgres::Object>);
+
+impl Lent {
+    fn client(&self) -> Result<&deadpool_postgres::Object, DbError> {
+        self.0.as_ref().ok_or_else(|| DbError::Pool("the connection was given back".to_owned()))
+    }
+
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(deadpool_postgres::Object::take(client));
+        }
+    }
+}
+
 /// One writer, and as many readers as there are threads that read at once.
 pub(crate) struct Sqlite {
     path: PathBuf,
@@ -232,8 +254,12 @@ impl Db {
                 }
             }
             Db::Postgres(postgres) => {
-                let client = postgres.pool.get().await?;
-                within(postgres_rows(&client, sql, args)).await
+                let lent = Lent(Some(postgres.pool.get().await?));
+                let rows = within(postgres_rows(lent.client()?, sql, args)).await;
+                if !matches!(rows, Err(DbError::Timeout)) {
+                    lent.give_back();
+                }
+                rows
             }
         }
     }

@@ -84,7 +84,8 @@ impl Watcher {
         let asked = self.db.prepare(
             "select name from sqlite_master where type = 'table'
                 and name not in ('install', 'schema_version', 'secret', 'consent', 'audit',
-                    'person', 'session', 'api_token', 'device', 'alarm') and name not like 'sqlite_%'",
+                    'person', 'session', 'api_token', 'device', 'alarm', 'strange_proxy',
+                    'known_browser') and name not like 'sqlite_%'",
         );
         let read = asked.and_then(|mut it| it.query_map([], |row| row.get(0))?.collect());
         let there: BTreeSet<String> = read.unwrap_or_default();

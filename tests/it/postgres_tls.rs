@@ -6,11 +6,12 @@ use ringbook::clock::SystemClock;
 use ringbook::store::Store;
 
 use super::support::postgres::TlsServer;
+use super::support::program::free_port;
 use super::support::vault::vault;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sslmode_means_what_it_means_for_libpq() {
-    let server = TlsServer::start();
+    let server = TlsServer::start(free_port().parse().unwrap());
     // A file that can be read by whoever tests: the server's own belongs to its user.
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root.crt");

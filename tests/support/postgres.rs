@@ -67,13 +67,13 @@ pub(crate) struct TlsServer {
 }
 
 impl TlsServer {
-    pub(crate) fn start() -> TlsServer {
+    /// At a port that is free.
+    pub(crate) fn start(port: u16) -> TlsServer {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let rules = "local all all trust\n\
             host open all 127.0.0.1/32 trust\n\
             hostssl encrypted all 127.0.0.1/32 trust\n\
             hostnossl plain all 127.0.0.1/32 trust\n";
-        let port = super::program::free_port().parse().unwrap();
         let wanted = Wanted {
             port: Some(port),
             files: vec![

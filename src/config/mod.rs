@@ -145,6 +145,7 @@ pub enum FirstProof {
 }
 
 /// A variable of the environment that is none of our settings, such as `HTTPS_PROXY`.
+#[expect(clippy::disallowed_methods, reason = "the configuration is what reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -71,7 +71,7 @@ impl Digits {
 
     fn nibble(self, at: usize) -> u8 {
         let byte = self.0[at / 2];
-        if at % 2 == 0 { byte >> 4 } else { byte & 15 }
+        if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 }
     }
 
     /// The digits in their usual order.

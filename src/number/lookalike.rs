@@ -142,7 +142,7 @@ fn is_time(text: &str) -> bool {
             let short = |it: &&str| it.len() == 2 && it.parse::<u8>().is_ok_and(|it| it < 60);
             hour && (2..=3).contains(&fields.len())
                 && fields[0].len() <= 2
-                && fields[1..].iter().all(|it| short(it))
+                && fields[1..].iter().all(short)
         })
 }
 
@@ -190,5 +190,5 @@ fn is_ip(text: &str) -> bool {
     };
     let long = parts.iter().filter(|it| it.len() == 3).count();
     let uneven = long >= 2 || parts.iter().any(|it| it.len() == 1);
-    parts.len() == 4 && uneven && parts.iter().all(|it| octet(it))
+    parts.len() == 4 && uneven && parts.iter().all(octet)
 }

@@ -38,7 +38,7 @@ mod tests {
     fn strangers_cause_one_line_a_minute_that_says_how_many_there_were() {
         let seldom = Seldom::default();
         let now: Timestamp = "2026-03-07T12:00:00Z".parse().unwrap();
-        let lines: Vec<_> = (0..1000).map(|_| seldom.due(now)).filter_map(|it| it).collect();
+        let lines: Vec<_> = (0..1000).filter_map(|_| seldom.due(now)).collect();
         assert_eq!(lines, [0]);
         assert_eq!(seldom.due(after(now, Duration::from_secs(59))), None);
         assert_eq!(seldom.due(after(now, Duration::from_secs(60))), Some(1000));

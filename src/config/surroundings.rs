@@ -30,7 +30,7 @@ impl Surroundings {
     /// Whether the journal reads what is written there.
     pub fn is_journal(&self, stream: &impl AsFd) -> bool {
         let Some(journal) = self.journal else { return false };
-        rustix::fs::fstat(stream).is_ok_and(|it| (it.st_dev as u64, it.st_ino as u64) == journal)
+        rustix::fs::fstat(stream).is_ok_and(|it| (it.st_dev, it.st_ino) == journal)
     }
 }
 

@@ -247,15 +247,15 @@ pub(crate) async fn prepare(db: &Db, vault: &Vault) -> Result<(), DbError> {
             if is_sealed(row.text(1)?) { sealed += 1 } else { open += 1 }
         }
     }
-    if sealed == 0 {
-        if let Some(path) = vault.prepare()? {
-            let path = path.display();
-            info!(
-                %path,
-                "a new key was made: {path}. It opens the tokens in the database; keep a copy of it apart from \
-                 the copies of the database"
-            );
-        }
+    if sealed == 0
+        && let Some(path) = vault.prepare()?
+    {
+        let path = path.display();
+        info!(
+            %path,
+            "a new key was made: {path}. It opens the tokens in the database; keep a copy of it apart from \
+             the copies of the database"
+        );
     }
     if open > 0 {
         let tx = db.begin_durable().await?;

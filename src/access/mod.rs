@@ -3,7 +3,7 @@
 //!
 //! Everything here decides; who somebody is, is found out where requests come in.
 
-mod common;
+mod guessable;
 mod host;
 mod password;
 mod rate;

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::tasks;
 
-use super::common::is_common;
+use super::guessable::is_guessable;
 
 /// Characters that a password has to have at least (NIST SP 800-63B, 5.1.1.2 asks for 8).
 pub const PASSWORD_LEN_MIN: usize = 10;
@@ -70,7 +70,7 @@ pub enum PasswordError {
     #[error(
         "this password is among the first that are tried; take several words that do not belong together"
     )]
-    Common,
+    Guessable,
     #[error("too many people sign in at once; try again in a few seconds")]
     Busy,
     #[error("the password could not be hashed")]
@@ -108,8 +108,8 @@ impl Passwords {
         if text.eq_ignore_ascii_case(name) {
             return Err(PasswordError::IsTheName);
         }
-        if is_common(text, name) {
-            return Err(PasswordError::Common);
+        if is_guessable(text, name) {
+            return Err(PasswordError::Guessable);
         }
         self.hash_any(password, Lane::Known).await
     }
@@ -246,6 +246,6 @@ mod tests {
             hash("administrator", "Administrator".to_owned()).await,
             PasswordError::IsTheName
         );
-        assert_eq!(hash("Ada", "Password1234".to_owned()).await, PasswordError::Common);
+        assert_eq!(hash("Ada", "Password1234".to_owned()).await, PasswordError::Guessable);
     }
 }

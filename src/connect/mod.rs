@@ -9,6 +9,7 @@ mod consent;
 mod finish;
 mod keep;
 pub mod redirect;
+mod seldom;
 mod sources;
 
 use std::sync::Arc;
@@ -26,7 +27,6 @@ use crate::google::{
 use crate::store::{Account, ConnectError, DbError, Store};
 use crate::sync::AccountId;
 use crate::sync::book::{AddressBook, FetchError, ListRequest};
-use crate::telemetry::Seldom;
 
 pub use crate::google::no_refresh_token;
 pub use adopt::{NotATokenFile, TokenFile};
@@ -58,7 +58,7 @@ pub struct Connector {
     tokens: tokio::sync::Mutex<std::collections::HashMap<AccountId, Arc<AccessTokens>>>,
     line: Line,
     /// Ways back that were not begun here: strangers can bring as many as they like.
-    strays: Seldom,
+    strays: seldom::Seldom,
 }
 
 /// Where Google's OAuth is, and where we are for it.
@@ -195,7 +195,7 @@ impl Connector {
             oauth: tokio::sync::Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             line: Line::open()?,
-            strays: Seldom::default(),
+            strays: seldom::Seldom::default(),
         };
         // An address that is none is a mistake that should show at the start.
         connector.oauth_of(&OAuthClient { id: String::new(), secret: "".into() })?;

@@ -5,7 +5,6 @@
 //! around; nothing is global, so that tests do not see each other's counts.
 
 mod log;
-mod seldom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -26,8 +25,6 @@ pub use log::{LogStyle, TelemetryError, change_level, json_line, start};
 
 use crate::sync::{AccountId, Delay, Kind, Outcome, words};
 use crate::tasks;
-
-pub use seldom::Seldom;
 
 words! {
     /// Who may sync an account, as seen from this process.

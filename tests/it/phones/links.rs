@@ -26,7 +26,8 @@ fn all_begin(phone: &Phone, beginning: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_lead_to_where_the_phone_found_the_server() {
-    let office = Office::with(people(1), &[("ALLOWED_HOSTS", "ringbook.example")]).await;
+    let settings = [("ALLOWED_HOSTS", "ringbook.example"), ("PHONE_NETWORKS", "127.0.0.0/8")];
+    let office = Office::with(people(1), &settings).await;
     for host in ["ringbook.example", "ringbook.example:8000", "10.0.0.5:8000", "[fe80::1]:80"] {
         let mut phone = office.phone(Model::Cisco7965).sends("Host", host);
         phone.directories(&office.root()).await;
@@ -130,7 +131,8 @@ async fn a_phone_that_speaks_http_1_0_is_served() {
 async fn the_longest_name_of_a_server_leaves_room_in_every_link() {
     let host = format!("{}.example:65535", "x".repeat(86));
     let name = host.split(':').next().unwrap();
-    let office = Office::with(people(40), &[("ALLOWED_HOSTS", name)]).await;
+    let settings = [("ALLOWED_HOSTS", name), ("PHONE_NETWORKS", "127.0.0.0/8")];
+    let office = Office::with(people(40), &settings).await;
     for model in Model::ALL {
         let mut phone = office.phone(model).sends("Host", &host);
         phone.directories(&office.root()).await;

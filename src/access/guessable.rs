@@ -9,15 +9,15 @@ use std::sync::LazyLock;
 
 /// In lower case. From the passwords that leaked most often, as gathered by the project zxcvbn (MIT licence): all
 /// of ten characters or more among the first 30,000, and the words among the first 4,000.
-const LIST: &str = include_str!("common.txt");
+const LIST: &str = include_str!("guessable.txt");
 
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| LIST.lines().collect());
+static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| LIST.lines().collect());
 
 /// Whether a password is one of the first that are tried for somebody of this name.
-pub(super) fn is_common(password: &str, name: &str) -> bool {
+pub(super) fn is_guessable(password: &str, name: &str) -> bool {
     let text = password.to_lowercase();
     let name = name.to_lowercase();
-    let is_known = |word: &str| COMMON.contains(word) || (word == name && !name.is_empty());
+    let is_known = |word: &str| KNOWN.contains(word) || (word == name && !name.is_empty());
     let letters: Vec<char> = text.chars().collect();
     let kinds = letters.iter().collect::<HashSet<_>>().len();
     if kinds <= 2 || is_straight(&letters) || is_known(&text) {
@@ -26,7 +26,7 @@ pub(super) fn is_common(password: &str, name: &str) -> bool {
     let block = period(&letters);
     if block < letters.len() {
         let once: String = letters[..block].iter().collect();
-        if block <= 5 || is_known(&once) {
+        if block <= 6 || is_known(&once) {
             return true;
         }
     }
@@ -105,7 +105,7 @@ mod tests {
             "q1w2e3r4t5y6",
             "dr4gon123456",
         ] {
-            assert!(is_common(password, "Ada"), "{password}");
+            assert!(is_guessable(password, "Ada"), "{password}");
         }
         for password in [
             "correct horse battery",
@@ -120,8 +120,8 @@ mod tests {
             "wrong password",
             "password of the house",
         ] {
-            assert!(!is_common(password, "Ada"), "{password}");
-            assert!(!is_common(password, ""), "{password}");
+            assert!(!is_guessable(password, "Ada"), "{password}");
+            assert!(!is_guessable(password, ""), "{password}");
         }
     }
 

@@ -12,12 +12,12 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// Says when it is time for a line.
 #[derive(Debug, Default)]
-pub struct Seldom(Mutex<Option<(Timestamp, u64)>>);
+pub(super) struct Seldom(Mutex<Option<(Timestamp, u64)>>);
 
 impl Seldom {
     /// `None`: a line was written less than a minute ago, and this event is only counted. Else how many events
     /// were only counted since.
-    pub fn due(&self, now: Timestamp) -> Option<u64> {
+    pub(super) fn due(&self, now: Timestamp) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *last {
             Some((at, count)) if *at <= now && between(*at, now) < PAUSE => {

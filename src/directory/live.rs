@@ -491,7 +491,7 @@ impl Directory {
             keypad: named.keypad,
             initial: named.initial,
             starred: content.is_starred(),
-            has_phone: content.number_count() > 0,
+            has_phone: !content.phones.is_empty(),
             off_phones: !reaches_phones(content, shown),
             fields,
             company: content.organization.as_ref().map_or_else(String::new, |it| it.name.clone()),

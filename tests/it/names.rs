@@ -226,7 +226,7 @@ async fn phones_show_what_their_charset_has_and_nobody_without_a_name() {
     ];
     let app = app_with(contacts, &[]).await;
     let list = format!("{}?q=4930", app.url("/directory/search"));
-    let mut latin = Phone::new(Model::Cisco7965, app.address).sends("Accept-Charset", "iso-8859-1");
+    let mut latin = Phone::new(Model::Cisco7940, app.address);
     latin.open(&list).await;
     let mut shown = latin.names();
     shown.sort_unstable();

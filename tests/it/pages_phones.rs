@@ -121,7 +121,7 @@ impl<'a> Hand<'a> {
         }
         let (name, value) = (self.page.attribute(id, "name"), self.page.attribute(id, "value"));
         let mut query = vec![(name.unwrap_or_else(|| panic!("{id} does nothing")), value.unwrap())];
-        let form = self.page.0.split("<form class=\"display\"").nth(1).unwrap();
+        let form = self.page.0.split("<form class=\"display").nth(1).unwrap();
         for input in form.split("</form>").next().unwrap().split("<input ").skip(1) {
             let input = Seen(format!("<input id=\"it\" {}>", input.split('>').next().unwrap()));
             let name = input.attribute("it", "name").unwrap();

@@ -175,14 +175,12 @@ async fn a_part_of_all_results_says_how_many_there_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_cannot_be_meant_is_refused_with_what_is_allowed() {
     let office = Office::of(super::people(1)).await;
-    for one in ["a", "%C3%A9", "%20a%20"] {
+    for one in ["a", "%C3%A9", "%20a%20", "", "%20%20", "e%CC%81"] {
         let detail = office.app.get(&format!("/api/search?q={one}")).await.refused(400);
         assert!(detail.contains("at least 2"), "{detail}");
     }
     for (path, word) in [
-        ("/api/search?q=", "`q`"),
         ("/api/search", "`q`"),
-        ("/api/search?q=%20%20", "`q`"),
         ("/api/search?q=ab&limit=0", "`limit`"),
         ("/api/search?q=ab&limit=501", "`limit`"),
         ("/api/search?q=%ff", "UTF-8"),
@@ -237,12 +235,12 @@ on_both! {
             lines.push_str(&format!("{asked}: {} {names:?}\n", hits.len()));
         }
         expect_test::expect![[r#"
-            ada: 3 ["Ada\u{301}", "ada öz", "Ada Öz"]
+            ada: 3 ["Adá", "ada öz", "Ada Öz"]
             Łuk: 1 ["Łukasz"]
             иван: 1 ["Иван"]
             oz: 3 ["ada öz", "Ada Öz", "Öztürk"]
-            1000000: 19 ["Ada\u{301}", "ada öz", "Ada Öz"]
-            +4930: 29 ["Ada\u{301}", "ada öz", "Ada Öz"]
+            1000000: 19 ["Adá", "ada öz", "Ada Öz"]
+            +4930: 29 ["Adá", "ada öz", "Ada Öz"]
             person 00001: 11 ["Person 000010", "Person 000011", "Person 000012"]
             wang: 1 ["王芳"]
             ss: 1 ["ß"]

@@ -151,7 +151,7 @@ async fn what_is_in_the_way_to_google_is_named_and_its_password_is_not() {
             &["proxy.invalid:3128 (HTTPS_PROXY)", "its name cannot be resolved"],
         ),
         row(
-            "http://people.example",
+            "http://127.0.0.1:1",
             &[("HTTP_PROXY", &proxy(wants_sign_in))],
             "proxy_sign_in",
             &["(HTTP_PROXY)"],

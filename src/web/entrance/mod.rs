@@ -384,8 +384,11 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     if let Named::Admin(name) = named_by_proxy(web, parts) {
         return found(Who::Person { name });
     }
-    // Where that is not known, nobody gets in by it.
-    if is_local && !access.has_admin().await.unwrap_or(true) {
+    let admin = match is_local {
+        true => access.has_admin().await.map(Some),
+        false => Ok(None),
+    };
+    if matches!(admin, Ok(Some(false))) {
         return found(Who::Local);
     }
     if let Some(why) = somebody_elses_voice(web, parts) {
@@ -395,6 +398,8 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let networks = &web.app.config.phone_networks;
     if from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip))) {
         if !web.app.config.phone_networks_chosen && came_from_this_machine(parts, from) {
+            // Where that is not known nobody gets in by it, and whoever may is not told that they may not.
+            admin?;
             return Ok(Found::Guest(Guest { why: Some(THIS_MACHINE), ..guest(Who::Stranger) }));
         }
         if is_for_phones(parts.uri.path()) {
@@ -402,6 +407,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         }
         return found(Who::PhoneNetwork);
     }
+    admin?;
     found(Who::Stranger)
 }
 

@@ -52,9 +52,10 @@ pub(super) fn read(text: &str) -> Vec<Result<Entry, Misread>> {
         let bare = value.trim_start();
         found.push(match bare.chars().next() {
             Some(quote @ ('"' | '\'')) => {
-                let mut rest = bare[1..].to_owned();
+                // Each line is read once: a quote that is never closed must not cost a reading for each.
+                let (mut value, mut rest) = (String::new(), &bare[1..]);
                 loop {
-                    if let Some((value, behind)) = quoted(&rest, quote) {
+                    if let Some(behind) = quoted(rest, quote, &mut value) {
                         let behind = behind.trim();
                         break match behind.is_empty() || behind.starts_with('#') {
                             true => Ok(Entry {
@@ -68,8 +69,8 @@ pub(super) fn read(text: &str) -> Vec<Result<Entry, Misread>> {
                     }
                     match lines.next() {
                         Some((_, next)) => {
-                            rest.push('\n');
-                            rest.push_str(next);
+                            value.push('\n');
+                            rest = next;
                         }
                         None => break misread(Some(key), "the quote is never closed"),
                     }
@@ -91,14 +92,14 @@ fn is_name(key: &str) -> bool {
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
-/// The text up to the closing quote, and what is behind it. Within double quotes a backslash makes a quote, a
-/// dollar or itself literal, and `\n` a new line.
-fn quoted(rest: &str, quote: char) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut chars = rest.char_indices();
+/// Adds one line of a quoted value up to the closing quote, and says what is behind that; `None` when the value
+/// goes on in the next line. Within double quotes a backslash makes a quote, a dollar or itself literal, and `\n` a
+/// new line.
+fn quoted<'a>(line: &'a str, quote: char, value: &mut String) -> Option<&'a str> {
+    let mut chars = line.char_indices();
     while let Some((at, c)) = chars.next() {
         if c == quote {
-            return Some((value, &rest[at + 1..]));
+            return Some(&line[at + 1..]);
         }
         if c != '\\' || quote == '\'' {
             value.push(c);
@@ -110,7 +111,7 @@ fn quoted(rest: &str, quote: char) -> Option<(String, &str)> {
             Some((_, 'r')) => value.push('\r'),
             Some((_, 't')) => value.push('\t'),
             Some((_, c)) => value.extend(['\\', c]),
-            None => return None,
+            None => value.push('\\'),
         }
     }
     None

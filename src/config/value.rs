@@ -437,10 +437,12 @@ pub(super) fn masked(raw: &str) -> String {
     {
         shown.replace_range(start + colon + 1..start + at, "***");
     }
-    // Without a host what stands behind the colon may be the password as well; a port is a number.
+    // Without a host what stands behind the colon may be the password as well; a port is a number, and SQLite has
+    // no passwords.
     let authority = &shown[start..];
     let authority = &authority[..authority.find(['/', '?']).unwrap_or(authority.len())];
     if !authority.contains('@')
+        && !raw.starts_with("sqlite:")
         && !has_good_port(authority)
         && let Some(colon) = authority.find(':')
     {

@@ -290,15 +290,15 @@ mod tests {
     }
 
     #[test]
-    fn a_url_with_odd_letters_is_escaped_for_xml_and_left_alone_for_people() {
+    fn a_title_with_odd_letters_is_escaped_for_xml() {
         let settings =
-            [("PUBLIC_URL", "http://a.example/x&y'z"), ("DIRECTORY_TITLE", "Müller & Co")];
+            [("PUBLIC_URL", "http://a.example/x~y"), ("DIRECTORY_TITLE", "Müller & Co's <phones>")];
         let xml = of(Family::Mpp, &settings).unwrap().snippet;
-        assert!(xml.contains(">http://a.example/x&amp;y&apos;z/directory<"), "{xml}");
-        assert!(xml.contains(">Müller &amp; Co<"), "{xml}");
+        assert!(xml.contains(">http://a.example/x~y/directory<"), "{xml}");
+        assert!(xml.contains(">Müller &amp; Co&apos;s &lt;phones&gt;<"), "{xml}");
         let text = of(Family::Cucm, &settings).unwrap().snippet;
-        assert!(text.contains(" http://a.example/x&y'z/directory\n"), "{text}");
-        assert!(text.contains(" Muller & Co\n"), "{text}");
+        assert!(text.contains(" http://a.example/x~y/directory\n"), "{text}");
+        assert!(text.contains(" Muller & Co's <phones>\n"), "{text}");
     }
 
     #[test]

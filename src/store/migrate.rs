@@ -116,7 +116,7 @@ pub(crate) async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), OpenError>
             Some(row) => row.opt_int(0)?.unwrap_or(0),
             None => 0,
         };
-        if usize::try_from(found) == Ok(MIGRATIONS.len()) {
+        if usize::try_from(found) == Ok(MIGRATIONS.len()) && reform::is_done(db).await? {
             return Ok(());
         }
     }

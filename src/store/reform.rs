@@ -4,7 +4,7 @@
 //! sync. It runs once for each form, inside the transaction of the migrations.
 
 use crate::contact::{Content, NameKey};
-use crate::store::db::{Arg, DbError, Tx, int};
+use crate::store::db::{Arg, Db, DbError, Tx, int};
 
 /// Contacts that are read at a time.
 const PART: u32 = 2000;
@@ -13,9 +13,15 @@ const PART: u32 = 2000;
 /// it are derived from it. Raise it when one of them changes.
 const FORM: i64 = 1;
 
+const FOUND: &str = "select content_form from install where one = 1";
+
+/// Whether the contacts of a database that has all migrations are in this form.
+pub(super) async fn is_done(db: &Db) -> Result<bool, DbError> {
+    Ok(db.row(FOUND, &[]).await?.map_or(Ok(FORM), |row| row.int(0))? >= FORM)
+}
+
 /// Rewrites the contacts of a database that is in an older form.
 pub(super) async fn contacts(tx: &Tx) -> Result<(), DbError> {
-    const FOUND: &str = "select content_form from install where one = 1";
     const DONE: &str = "update install set content_form = $1 where one = 1";
     let found = tx.row(FOUND, &[]).await?.map_or(Ok(FORM), |row| row.int(0))?;
     if found < FORM {

@@ -320,6 +320,12 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         // A wrong token in the address is refused, whoever comes with it.
         _ if with_token => return None,
         Caller::RevokedDevice => return None,
+        // Whether the process lives is told without looking at who asks.
+        Caller::RevokedToken | Caller::ExpiredToken | Caller::MadeUpToken
+            if route == "/health/live" =>
+        {
+            Right::Open
+        }
         Caller::RevokedToken | Caller::ExpiredToken | Caller::MadeUpToken => return None,
         Caller::Token(Scope::Read) => Right::Read,
         Caller::Token(Scope::Sync) => Right::Sync,
@@ -382,6 +388,9 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
             let status = answer.status.as_u16();
             let refused = if is_screen(route) {
                 status == 200 && (answer.text.contains("Not allowed"))
+            } else if route.ends_with("/lookup") {
+                // A switchboard would show any sentence as the caller's name.
+                matches!(status, 401 | 403 | 404 | 421) && answer.text.is_empty()
             } else {
                 // Some routes have a 401 of their own: nothing is connected, a wrong password.
                 matches!(status, 401 | 403 | 404 | 421)
@@ -523,7 +532,7 @@ async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
             let lookup = ask("/lookup?number=1", agent, "evil.example").await;
             assert_eq!(lookup.status, 421);
             assert_eq!(lookup.header("content-type"), "text/plain; charset=utf-8");
-            assert!(lookup.text.contains("evil.example") && lookup.text.contains("ALLOWED_HOSTS"));
+            assert_eq!(lookup.text, "", "a switchboard would take it for the caller's name");
             for host in ["10.0.0.5:8080", "phones.example", "a.office.example", "localhost"] {
                 let screen = ask("/directory", agent, host).await.text;
                 assert!(!screen.contains("Not allowed"), "{host}: {screen}");
@@ -552,7 +561,7 @@ async fn a_bare_proxy_on_this_machine_does_not_open_the_directory() {
     let screen = ask(app.address, "/directory").await.text;
     assert!(screen.contains("Not allowed") && screen.contains("PHONES_LISTEN"), "{screen}");
     let lookup = ask(app.address, "/lookup?number=1").await;
-    assert!(lookup.status == 403 && lookup.text.contains("PHONES_LISTEN"), "{lookup:?}");
+    assert!(lookup.status == 403 && lookup.text.is_empty(), "{lookup:?}");
     assert!(
         !ask(phones, "/directory").await.text.contains("Not allowed"),
         "there is no proxy here"

@@ -131,6 +131,7 @@ mod contract {
             json!({
                 "number": "+44 (0)20 7946 0958 ext. 12",
                 "readable": true,
+                "numbers": [],
                 "e164": "+442079460958",
                 "extension": "12",
                 "dial": "+442079460958,12",

@@ -52,11 +52,11 @@ async fn translate(State(web): State<Web>, request: Request, next: Next) -> Resp
     let path = parts.uri.path();
     let inner = within(within(path, &web.app.config.base_path), &base);
     let inner = without_last_slash(if inner.is_empty() { "/" } else { inner });
-    if inner != path {
-        match with_path(&parts.uri, inner) {
-            Some(uri) => parts.uri = uri,
-            None => return StatusCode::BAD_REQUEST.into_response(),
-        }
+    // An address without a path, as CONNECT has, stays as it is: no route has it.
+    if inner != path
+        && let Some(uri) = with_path(&parts.uri, inner)
+    {
+        parts.uri = uri;
     }
     if base.is_empty() {
         return next.run(Request::from_parts(parts, body)).await;

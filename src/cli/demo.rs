@@ -62,11 +62,9 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     }
     let mut signals = Signals::listen()?;
     let folder = Folder::new(args.keep.as_deref())?;
-    let options = Options {
-        contacts: args.contacts,
-        changes_per_minute: args.changes_per_minute,
-        ..Options::default()
-    };
+    // Nothing changes before the first sync is done, however slow the machine is.
+    let options =
+        Options { contacts: args.contacts, changes_per_minute: 0.0, ..Options::default() };
     let people = words::many(args.contacts as u64, "made-up contact");
     screen.say(format!(
         "{}: a simulated Google with {people}. Nothing leaves this machine.",
@@ -132,6 +130,8 @@ async fn show(
         }
         Attended::Left(_) => return Ok(()),
     }
+    let changes_per_minute = args.changes_per_minute;
+    simulator.control().change_settings(|it| it.changes_per_minute = changes_per_minute);
     invite(app, folder, args, screen)?;
 
     let supervisor = app.supervisor.clone();

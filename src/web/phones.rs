@@ -101,13 +101,17 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
     let words =
         desk.words("Not possible", "This page cannot be shown. Please go back to the menu.");
     let mut screen = Rendered::of(&words, charset(&headers)).answer();
+    keep_headers(&mut screen, &response);
+    screen
+}
+
+/// Takes over what the layers below put on every answer.
+fn keep_headers(instead: &mut Response, response: &Response) {
     for (name, value) in response.headers() {
-        // What the layers below put on every answer.
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
-            screen.headers_mut().entry(name).or_insert(value.clone());
+            instead.headers_mut().entry(name).or_insert(value.clone());
         }
     }
-    screen
 }
 
 /// Whatever goes wrong around a look-up, a switchboard gets a name or nothing within a second: it shows
@@ -126,11 +130,7 @@ pub(crate) async fn always_a_name(request: Request, next: Next) -> Response {
     }
     // Some switchboards do not look at the status.
     let mut nothing = no_name(if status.is_server_error() { StatusCode::OK } else { status });
-    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
-        if let Some(value) = response.headers().get(&name) {
-            nothing.headers_mut().insert(name, value.clone());
-        }
-    }
+    keep_headers(&mut nothing, &response);
     nothing
 }
 
@@ -146,7 +146,8 @@ pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
 fn no_name(status: StatusCode) -> Response {
     let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     let kept = (header::CACHE_CONTROL, "no-store");
-    (status, [kind, kept], String::new()).into_response()
+    let as_said = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    (status, [kind, kept, as_said], String::new()).into_response()
 }
 
 /// A screen that says why a phone is shown nothing.

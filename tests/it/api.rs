@@ -147,6 +147,7 @@ mod contract {
             json!({
                 "number": "call me",
                 "readable": false,
+                "numbers": [],
                 "e164": null,
                 "extension": null,
                 "dial": null,

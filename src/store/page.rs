@@ -507,11 +507,14 @@ async fn gather(
             // that was left out.
             let rowless = Rowless::among(sorted);
             let number = |it: &i64| vec![Arg::Int(account.0), Arg::Int(*it)];
-            let mut rows: Vec<_> = named.map(row).collect();
-            rows.extend(rowless.named.iter().map(number));
-            let seen = tx.each(SEEN, &rows).await?;
+            let rows: Vec<_> = named.map(row).collect();
+            let mut seen = tx.each(SEEN, &rows).await?;
+            let rows: Vec<_> = rowless.named.iter().map(number).collect();
+            let named = tx.each(SEEN, &rows).await?;
+            seen += named;
             let rows: Vec<_> = rowless.nameless.iter().map(number).collect();
-            let nameless = tx.each(SEEN, &rows).await?;
+            // Either may be somebody whom the mirror has under another name.
+            let nameless = named + tx.each(SEEN, &rows).await?;
             Ok(Gathered { seen, nameless })
         }
         Place::Changes { first } => {

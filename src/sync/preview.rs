@@ -85,7 +85,7 @@ pub async fn preview<B: AddressBook>(
                     listed: page.listed,
                     entries: batch.entries.get().len() as u64,
                     seen,
-                    nameless: nameless.len() as u64,
+                    nameless: (named.len() + nameless.len()) as u64,
                     total,
                     doomed: match run.kind() {
                         Kind::Full => 0,

@@ -424,7 +424,7 @@ impl Run {
                 return self.incomplete(report.nameless, report.total, message);
             }
             if named + report.nameless < total {
-                self.remark(messages::total_differs(total, named + report.nameless));
+                self.remark(messages::total_differs(total, named));
             }
         }
         self.total = report.total;

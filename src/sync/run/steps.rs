@@ -133,8 +133,9 @@ pub struct Report {
     pub cancel: bool,
     /// Distinct contacts that this full listing named so far, also in runs before that it continues.
     pub seen: u64,
-    /// Persons of this listing that were set aside without a readable name. Whether one of them came twice cannot
-    /// be told for sure.
+    /// Persons of this listing that were set aside and that the mirror has no row for: without a readable name, or
+    /// with one that it does not know. Each may be a contact that it has under another name. Whether one without a
+    /// name came twice cannot be told for sure, so only those with one are also `seen`.
     pub nameless: u64,
     /// What Google said last in this listing about how many contacts there are. Not every page says it.
     pub total: Option<u64>,

@@ -143,7 +143,10 @@ impl History {
                     let table = self.table.lock();
                     let watcher = table.watcher.as_ref();
                     let idle = watcher.is_none_or(|it| !it.anything_open());
-                    let ended = watcher.is_some_and(|it| it.newest_run() > newest);
+                    // A consent may have taken the account away from a run.
+                    let words = watcher.and_then(|it| it.last_words());
+                    let ended = watcher.is_some_and(|it| it.newest_run() > newest)
+                        && words.is_some_and(|it| it.0 != "interrupted" && it.0 != "cancelled");
                     (idle, ended, table.now, table.next_timer())
                 };
                 if idle && ended {

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// A database that says nothing for so long has nothing to say of the first view either.
 const FIRST_WORD: Duration = Duration::from_millis(800);
 /// Longer than phones wait for a screen.
-const FIRST_VIEW: Duration = Duration::from_secs(10);
+const FIRST_VIEW: Duration = Duration::from_secs(60);
 /// While a run writes, this share of the time goes into following it: one part in so many.
 const SHARE: u32 = 10;
 /// A copy that nobody asked for in so long is made anew: rows of deleted contacts may be gone since.

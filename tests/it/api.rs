@@ -131,7 +131,6 @@ mod contract {
             json!({
                 "number": "+44 (0)20 7946 0958 ext. 12",
                 "readable": true,
-                "numbers": [],
                 "e164": "+442079460958",
                 "extension": "12",
                 "dial": "+442079460958,12",
@@ -147,7 +146,6 @@ mod contract {
             json!({
                 "number": "call me",
                 "readable": false,
-                "numbers": [],
                 "e164": null,
                 "extension": null,
                 "dial": null,

@@ -124,7 +124,9 @@ fn read(chunk: &str, is_extension: impl Fn(&str) -> bool) -> Chunk {
         return of_scheme(scheme, rest);
     }
     if lower.contains('@') {
-        return of_user(lower);
+        // `@tom9` is somebody's name at a messenger.
+        let named = lower.strip_prefix('@').is_some_and(|it| it.starts_with(char::is_alphabetic));
+        return if named { Chunk::Address } else { of_user(lower) };
     }
     if let Some(host) = lower.split('/').next().filter(|it| is_host(it)) {
         return of_link(host, &lower[host.len()..]);

@@ -123,7 +123,10 @@ fn is_date(text: &str) -> bool {
     let day_and_month =
         |x: u16, y: u16| (1..=31).contains(&x) && (1..=31).contains(&y) && (x <= 12 || y <= 12);
     let short = |text: &str| text.len() <= 2;
-    (year(c, three) && short(a) && short(b) && day_and_month(one, two))
+    // `12.03.78` may be a number in pairs; with a single digit it is none.
+    let single = [a, b].iter().any(|it| it.len() == 1) && c.len() == 2;
+    (single && short(a) && short(b) && day_and_month(one, two))
+        || (year(c, three) && short(a) && short(b) && day_and_month(one, two))
         || (year(a, one)
             && short(b)
             && short(c)

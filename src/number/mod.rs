@@ -12,6 +12,7 @@ mod dial_string;
 mod extension;
 mod keypad;
 mod lengths;
+mod lines;
 mod lookalike;
 mod own;
 mod pieces;
@@ -29,9 +30,10 @@ mod text;
 mod typed;
 
 pub use dial_string::{DialString, NotADialString};
+pub use lines::Line;
 pub use own::{OutsideNumbers, OwnNumbers};
 pub use region::Region;
-pub use rules::{Dial, DialRules, Dialled, Line};
+pub use rules::{Dial, DialRules, Dialled};
 pub use settings::{DialSettings, National, Pauses, Plus, RulesConflict};
 pub use step::Step;
 

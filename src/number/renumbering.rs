@@ -5,7 +5,7 @@
 //! former ones; those are from the regulators' notices, as the ITU publishes them (E.164 national numbering
 //! plans, <https://www.itu.int/oth/T0202.aspx?parent=T0202>).
 
-use crate::number::E164;
+use crate::number::{E164, Region};
 
 /// How former numbers of a country became those of today.
 struct Rule {
@@ -66,6 +66,20 @@ const RULES: &[Rule] = &[
     // Mauritius, 1 September 2013: 5 in front of mobiles (ICTA).
     Rule { code: 230, len: 7, changes: &[("7", "57"), ("9", "59")] },
 ];
+
+/// What was dialled before a number within a country that has no such thing any more.
+const FORMER_TRUNKS: &[(&str, usize, &[&str])] = &[
+    // Mexico, 3 August 2019: 01 between towns, 044 and 045 to mobiles (IFT, as below).
+    ("MX", 10, &["01", "044", "045"]),
+];
+
+pub(super) fn without_former_trunk(digits: &str, region: Region) -> &str {
+    let former = FORMER_TRUNKS.iter().find(|(it, ..)| *it == region.code());
+    let rest = former.and_then(|(_, len, prefixes)| {
+        prefixes.iter().find_map(|it| digits.strip_prefix(it).filter(|rest| rest.len() == *len))
+    });
+    rest.unwrap_or(digits)
+}
 
 /// The digits by which two numbers of one line are the same.
 pub(super) fn line(number: &E164) -> Option<String> {

@@ -11,9 +11,10 @@ use rlibphonenumber::{
 
 use crate::number::canonical::believed;
 use crate::number::keypad::Spelled;
-use crate::number::prefix_code;
+use crate::number::lengths::is_possible;
 use crate::number::typed::Typed;
 use crate::number::{E164, Kind, NotDialable, Number, Place, Region, SHORT_MAX};
+use crate::number::{prefix_code, renumbering};
 
 /// Up to so many digits without a country are taken for an extension or a service; some islands have
 /// numbers like that, and they are dialled the same.
@@ -81,8 +82,9 @@ fn here(typed: Typed, place: &Place) -> Number {
         return Number { prefix: code, ..number };
     }
     let found = place.region.and_then(|region| {
-        national(&digits, typed.area, region)
-            .or_else(|| in_area(&digits, region, place.area.as_deref()?))
+        let digits = renumbering::without_former_trunk(&digits, region);
+        national(digits, typed.area, region)
+            .or_else(|| in_area(digits, region, place.area.as_deref()?))
     });
     let short = (digits.len() <= SHORT_MAX).then(|| digits.clone());
     match found {
@@ -209,7 +211,8 @@ fn national(digits: &str, area: bool, region: Region) -> Option<E164> {
     let long = digits.len() >= ABROAD_MIN && !digits.starts_with('0');
     let number =
         (long && (too_long || (own && !trunk.is_empty()))).then(|| abroad(digits, None))??;
-    is_valid(&number).then_some(number)
+    let fits = number.calling_code().is_some_and(|it| is_possible(it, number.national().len()));
+    ((too_long && fits) || is_valid(&number)).then_some(number)
 }
 
 /// A number within the installation's own town.

@@ -171,7 +171,15 @@ fn a_country_code_without_its_plus_is_one_where_nothing_local_is_so_long() {
     all("AT", &[("43 660 1234567", "+436601234567"), ("43 1 5550177", "+4315550177")]);
     all("GB", &[("447700900123", "+447700900123"), ("44 20 7946 0958", "+442079460958")]);
     all("DE", &[("4930123456", "+4930123456"), ("30 1234567", "301234567")]);
-    all("US", &[("436601234567", "+436601234567"), ("+1 800 462277", "+1800462277")]);
+    all("MX", &[("01 55 1234 5678", "+525512345678"), ("044 55 1234 5678", "+525512345678")]);
+    all(
+        "US",
+        &[
+            ("447700900123", "+447700900123"),
+            ("436601234567", "+436601234567"),
+            ("+1 800 462277", "+1800462277"),
+        ],
+    );
 }
 
 #[test]
@@ -237,6 +245,19 @@ fn a_number_that_the_library_calls_valid_is_not_too_long() {
             ("+44 20 7946 1958 12345678", "it has 20 digits; no number has more than 15"),
         ],
     );
+}
+
+#[test]
+fn each_number_of_a_field_has_the_part_of_the_text_that_it_stands_in() {
+    for (value, wanted) in [
+        ("(0221) 7654321 (office), +43 660 1234567", ["(0221) 7654321", "+43 660 1234567"]),
+        ("M: 0660 1234567, T: 01 5550177", ["0660 1234567", "01 5550177"]),
+        ("0660 1234567 0664 7654321", ["06601234567", "06647654321"]),
+    ] {
+        let numbers = Place::default().read(value.into()).unwrap();
+        let texts: Vec<&str> = numbers.iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, wanted, "{value}");
+    }
 }
 
 #[test]

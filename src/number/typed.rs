@@ -81,9 +81,17 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
     found.retain(|it| it.digits.contains(|c: char| c.is_ascii_digit()));
     if found.len() > 1 {
         for it in &mut found {
+            if !it.text.is_empty() {
+                continue;
+            }
+            let before = |at: usize| matches!(tokens[at], Token::Mark('+' | '('));
+            while it.from > 0 && before(it.from - 1) {
+                it.from -= 1;
+            }
             let text: String = tokens[it.from..it.to].iter().map(ToString::to_string).collect();
             let around = |c: char| c.is_whitespace() || ",;/:|&".contains(c);
-            it.text = text.trim_matches(around).to_owned();
+            let text = text.trim_end_matches(|c: char| around(c) || c == '(').trim_matches(around);
+            it.text = text.to_owned();
         }
     }
     for it in &mut found {
@@ -135,12 +143,12 @@ fn parted(mut part: Typed) -> Vec<Typed> {
         if before.len() >= DIGITS_WHOLE && after.len() >= DIGITS_WHOLE && after.starts_with('0') {
             let second = Typed {
                 digits: after.to_owned(),
+                text: after.to_owned(),
                 then: std::mem::take(&mut part.then),
-                from: part.from,
-                to: part.to,
                 ..Typed::default()
             };
             part.digits.truncate(at);
+            part.text = format!("{}{}", if part.plus { "+" } else { "" }, part.digits);
             return vec![part, second];
         }
         at += group;
@@ -370,6 +378,8 @@ mod tests {
             ("t.me/anna1990", "Address"),
             ("maxi77", "Address"),
             ("skype: maxi77", "Address"),
+            ("@tom9", "Address"),
+            ("12.3.78", "Date"),
             ("sip:maxi77@pbx.example", "Address"),
             ("xmpp:ada99@example.org", "Address"),
             ("6.04E+11", "Spreadsheet"),

@@ -23,7 +23,9 @@ pub struct Dialling {
     pub dial: Option<String>,
     /// What was done, and why, in words for people.
     pub steps: Vec<String>,
-    /// Every number of the text, where it holds several; the fields above are those of the first.
+    /// Every number of the text, only where it holds several; the fields above are those of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub numbers: Vec<NumberDialled>,
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::clock::between;
-use crate::contact::{Content, STARRED, spellings};
+use crate::contact::{Content, STARRED, is_machine, spellings};
 use crate::directory::snapshot::SPELLING_END;
 use crate::directory::{Asked, Hit, Naming, Record, Scope, Snapshot, field_of};
 use crate::number::{DialRules, Number};
@@ -50,6 +50,8 @@ const HIDDEN_LABELS: &[&str] = &[
 const FIELDS_MAX: usize = 100;
 /// A folded field is cut here; nobody types more to find it.
 const FIELD_MAX: usize = 120;
+/// A number that tells two people of one name apart is cut here; the line of a phone holds no more.
+const FIRST_NUMBER_MAX: usize = 30;
 /// What stands between the spellings of a field.
 const SPELLINGS: &str = "\u{2}";
 const _: () = assert!(SPELLINGS.as_bytes()[0] == SPELLING_END);
@@ -481,12 +483,16 @@ impl Directory {
             }
         }
         fields.truncate(FIELDS_MAX);
+        // What tells it from others of the same name, where the company does not.
+        let first = content.phones.iter().find(|it| it.is_number() && !is_machine(&it.kind));
+        let first_number = first.map_or("", |it| it.value.as_str());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         let labels = labels.filter(|it| shown.as_ref().is_none_or(|shown| shown.contains(*it)));
         Record {
             id: id.0,
             account: id.account().0,
             shown: named.shown,
+            first_number: first_number.chars().take(FIRST_NUMBER_MAX).collect(),
             sort_key: named.sort_key,
             keypad: named.keypad,
             initial: named.initial,

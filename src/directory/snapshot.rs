@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use crate::contact::{Initial, Keypad};
+use crate::contact::{Initial, Keypad, is_visible};
 use crate::directory::digits::Digits;
 use crate::directory::grams::{BLOCK, Grams};
 
@@ -20,6 +20,8 @@ pub struct Record {
     pub shown: String,
     /// What its organization is called; may be empty.
     pub company: String,
+    /// The first number that a person answers, as typed and cut; may be empty.
+    pub first_number: String,
     pub sort_key: Vec<u8>,
     pub keypad: Keypad,
     pub initial: Initial,
@@ -37,6 +39,10 @@ pub struct Record {
 }
 
 impl Record {
+    fn names_len(&self) -> usize {
+        self.shown.len() + self.company.len() + self.first_number.len()
+    }
+
     fn folded_len(&self) -> usize {
         self.fields.iter().map(|it| it.len() + 1).sum()
     }
@@ -84,6 +90,7 @@ struct Entry {
     account: i32,
     name: Part,
     company: Part,
+    first_number: Part,
     key: Part,
     folded: Part,
     digits: Part,
@@ -137,6 +144,8 @@ struct Lists {
 }
 
 const GONE: u32 = u32::MAX;
+/// So many others of the same name are looked at; more of them are told apart by their numbers.
+const NAMESAKES_MAX: usize = 100;
 /// People who may have a number together and still be taken for one.
 const SHARED_MAX: usize = 50;
 
@@ -149,9 +158,7 @@ impl Snapshot {
         let new = |size: fn(&Record) -> usize| added.iter().map(size).sum::<usize>();
         let mut next = Snapshot {
             entries: Vec::with_capacity(self.entries.len() + added.len()),
-            names: Vec::with_capacity(
-                self.names.len() + new(|it| it.shown.len() + it.company.len()),
-            ),
+            names: Vec::with_capacity(self.names.len() + new(Record::names_len)),
             keys: Vec::with_capacity(self.keys.len() + new(|it| it.sort_key.len())),
             folded: Vec::with_capacity(self.folded.len() + new(Record::folded_len)),
             digits: Vec::with_capacity(self.digits.len() + new(Record::digits_len)),
@@ -201,6 +208,7 @@ impl Snapshot {
         let place = self.entries.len() as u32;
         let name = Part::append(&mut self.names, record.shown.as_bytes());
         let company = Part::append(&mut self.names, record.company.as_bytes());
+        let first_number = Part::append(&mut self.names, record.first_number.as_bytes());
         let key = Part::append(&mut self.keys, &record.sort_key);
         let mut text = Vec::new();
         for field in &record.fields {
@@ -237,6 +245,7 @@ impl Snapshot {
             account: record.account as i32,
             name,
             company,
+            first_number,
             key,
             folded,
             digits,
@@ -253,6 +262,7 @@ impl Snapshot {
         self.entries.push(Entry {
             name: Part::append(&mut self.names, entry.name.of(&old.names)),
             company: Part::append(&mut self.names, entry.company.of(&old.names)),
+            first_number: Part::append(&mut self.names, entry.first_number.of(&old.names)),
             key: Part::append(&mut self.keys, entry.key.of(&old.keys)),
             folded: Part::append(&mut self.folded, entry.folded.of(&old.folded)),
             digits: Part::append(&mut self.digits, entry.digits.of(&old.digits)),
@@ -408,6 +418,32 @@ impl Snapshot {
     pub fn company(&self, place: u32) -> &str {
         let bytes = self.entries[place as usize].company.of(&self.names);
         std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The name as it stands in a list on a phone: with the company behind it, or the number, where others
+    /// have the same name.
+    pub fn name_in_list(&self, place: u32) -> String {
+        let name = self.name(place);
+        let key = |it: &u32| self.entries[*it as usize].key.of(&self.keys);
+        let alike = |it: &u32| key(it) == key(&place);
+        let before = (0..place).rev().take_while(alike);
+        let after = (place + 1..self.entries.len() as u32).take_while(alike);
+        let others = before.chain(after).take(NAMESAKES_MAX);
+        let others = others.filter(|it| self.is_on_phones(*it) && self.name(*it) == name);
+        let others: Vec<&Entry> = others.map(|it| &self.entries[it as usize]).collect();
+        if others.is_empty() {
+            return name.to_owned();
+        }
+        let entry = &self.entries[place as usize];
+        let text = |part: Part| std::str::from_utf8(part.of(&self.names)).unwrap_or_default();
+        let company = text(entry.company);
+        let is_own = is_visible(company)
+            && company != name
+            && others.iter().all(|it| text(it.company) != company);
+        match if is_own { company } else { text(entry.first_number) } {
+            "" => name.to_owned(),
+            apart => format!("{name} ({apart})"),
+        }
     }
 
     pub fn is_starred(&self, place: u32) -> bool {

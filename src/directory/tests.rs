@@ -61,6 +61,7 @@ fn record() -> impl Strategy<Value = Record> {
                 account,
                 shown: fields[0].to_uppercase(),
                 company: String::new(),
+                first_number: String::new(),
                 sort_key: fields[0].clone().into_bytes(),
                 keypad: Keypad::of_folded(&fields[0]),
                 initial: Initial::of_folded(&fields[0]),
@@ -337,6 +338,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
         account: 1,
         shown: "Zero".to_owned(),
         company: String::new(),
+        first_number: String::new(),
         sort_key: b"zero".to_vec(),
         keypad: Keypad::of_folded("zero"),
         initial: Initial::of_folded("zero"),
@@ -354,4 +356,52 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
     let snapshot = Snapshot::default().with(&HashSet::new(), vec![record], false);
     assert_eq!(snapshot.search("word", &Asked::default(), Scope::Names).len(), 1);
     assert!(snapshot.search("+(0)(0)(0)", &number("+(0)(0)(0)"), Scope::Everything).is_empty());
+}
+
+#[test]
+fn people_of_one_name_are_told_apart_by_company_or_number() {
+    let of = |id: i64, name: &str, company: &str, number: &str| Record {
+        id,
+        account: 1,
+        shown: name.to_owned(),
+        company: company.to_owned(),
+        first_number: number.to_owned(),
+        sort_key: name.to_lowercase().into_bytes(),
+        keypad: Keypad::of_folded("a"),
+        initial: Initial::of_folded("a"),
+        starred: false,
+        has_phone: !number.is_empty(),
+        off_phones: false,
+        fields: vec![name.to_lowercase()],
+        numbers: Vec::new(),
+        labels: Vec::new(),
+    };
+    let snapshot = snapshot(
+        &unique(vec![
+            of(1, "Ada", "Engines", "1"),
+            of(2, "Ada", "Looms", "2"),
+            of(3, "Bob", "Looms", "3"),
+            of(4, "Bob", "Looms", "4"),
+            of(5, "Bob", "", "5"),
+            of(6, "Cy", "Looms", "6"),
+            of(7, "Cy", "Engines", ""),
+            of(8, "cy", "Engines", "8"),
+        ]),
+        false,
+    );
+    let lines: Vec<String> =
+        (0..8).map(|at| format!("{}: {}", snapshot.id(at), snapshot.name_in_list(at))).collect();
+    assert_eq!(
+        lines,
+        [
+            "1: Ada (Engines)",
+            "2: Ada (Looms)",
+            "3: Bob (3)",
+            "4: Bob (4)",
+            "5: Bob (5)",
+            "6: Cy",
+            "7: Cy (Engines)",
+            "8: cy",
+        ]
+    );
 }

@@ -256,7 +256,7 @@ impl Visit<'_> {
 
     fn lines(&self, places: impl Iterator<Item = u32>, contacts: &Snapshot) -> Vec<Line> {
         let line = |place| Line {
-            name: contacts.name(place).to_owned(),
+            name: contacts.name_in_list(place),
             id: self.web.out.ids().contact(ContactId(contacts.id(place))),
         };
         places.map(line).collect()

@@ -6,6 +6,7 @@
 mod accounts;
 mod auth;
 mod below;
+mod compression;
 mod contacts;
 mod dialling;
 pub(crate) mod entrance;
@@ -276,5 +277,6 @@ fn assemble(web: Web) -> Router {
         .layer(from_fn(layers::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))
         .layer(from_fn(phones::always_a_name))
+        .layer(from_fn_with_state(web.clone(), compression::compress))
         .layer(from_fn_with_state(web, layers::count))
 }

@@ -11,6 +11,7 @@ mod api;
 mod away;
 mod below;
 mod cli;
+mod compression;
 mod connecting;
 mod consent;
 mod containers;

@@ -3,8 +3,7 @@
 use ringbook::simulator::{Contact, Organization, PhoneNumber};
 
 use super::{Office, person};
-use crate::support::phone::screen::Screen;
-use crate::support::phone::{Model, encoded};
+use crate::support::phone::{Model, Screen, encoded};
 
 /// A contact with one field for a number, as somebody typed it.
 fn with(name: &str, typed: &str, canonical: Option<&str>) -> Contact {

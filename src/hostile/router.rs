@@ -173,7 +173,10 @@ async fn check(response: Response, method: &Method, html: bool) {
             assert!(body.len() < 2000, "{body}");
         }
     }
-    assert!(!failed || kind == "application/json", "{} is {kind}: {body}", head.status);
+    // A look-up is refused with an empty text: a switchboard would show any other as the caller's name.
+    let is_no_name = kind.starts_with("text/plain") && body.is_empty();
+    let is_told = kind == "application/json" || is_no_name;
+    assert!(!failed || is_told, "{} is {kind}: {body}", head.status);
 }
 
 async fn text(body: Body) -> String {

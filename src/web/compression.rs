@@ -16,6 +16,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tower::{Layer, ServiceExt};
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use crate::web::Web;
 use crate::web::below::BasePath;
@@ -38,7 +39,7 @@ pub(crate) async fn compress(State(web): State<Web>, request: Request, next: Nex
         }
         return response;
     }
-    let layer = CompressionLayer::new().compress_when(is_worth_it);
+    let layer = CompressionLayer::new().compress_when(is_worth_it.and(SizeAbove::new(LEN_MIN)));
     let Ok(response) = layer.layer(next).oneshot(request).await;
     let mut response = response.map(Body::new);
     weaken(response.headers_mut());

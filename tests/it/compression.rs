@@ -43,9 +43,9 @@ async fn answers_are_compressed_where_their_length_gives_nothing_away() {
         ["/api/openapi.json", "/api/contacts?limit=60", "/", "/contacts", "/metrics", &style]
     {
         let (plain, encoding, vary) = raw(&app, path, &[("accept-encoding", "identity")]).await;
-        assert_eq!((encoding.as_str(), vary.as_str()), ("", "accept-encoding"), "{path}");
+        assert!(encoding.is_empty() && vary.ends_with("accept-encoding"), "{path}: {vary}");
         let (short, encoding, vary) = raw(&app, path, &[gzip]).await;
-        assert_eq!((encoding.as_str(), vary.as_str()), ("gzip", "accept-encoding"), "{path}");
+        assert!(encoding == "gzip" && vary.ends_with("accept-encoding"), "{path}: {vary}");
         assert!(short.len() < plain.len() / 2, "{path}: {} of {}", short.len(), plain.len());
         if path != "/metrics" && path != "/" && path != "/contacts" {
             assert_eq!(inflated(&short), plain, "{path}");

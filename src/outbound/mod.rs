@@ -136,6 +136,44 @@ mod tests {
         }
     }
 
+    /// Answers one request, leading elsewhere if told to, and says what it was asked.
+    async fn answer(listener: tokio::net::TcpListener, location: Option<String>) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = vec![0; 4096];
+        let count = stream.read(&mut asked).await.unwrap();
+        let head = match location {
+            Some(there) => format!("302 Found\r\nlocation: {there}"),
+            None => "200 OK".to_owned(),
+        };
+        let text = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&asked[..count]).to_lowercase()
+    }
+
+    #[tokio::test]
+    async fn a_secret_address_is_not_told_where_a_server_leads_to() {
+        for redirects in [0, 1] {
+            let first = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/hooks/secret", first.local_addr().unwrap());
+            let there = format!("http://{}/elsewhere", second.local_addr().unwrap());
+            let options = ClientOptions { redirects, proxy: false, ..ClientOptions::default() };
+            let client = http_client(&options).unwrap();
+            let asking = client.get(&url).send();
+            if redirects == 0 {
+                let (answered, _) = tokio::join!(asking, answer(first, Some(there)));
+                assert_eq!(answered.unwrap().status(), 302, "it is not followed");
+            } else {
+                let answers =
+                    async { tokio::join!(answer(first, Some(there)), answer(second, None)).1 };
+                let (answered, asked) = tokio::join!(asking, answers);
+                assert_eq!(answered.unwrap().status(), 200);
+                assert!(!asked.contains("referer") && !asked.contains("secret"), "{asked}");
+            }
+        }
+    }
+
     #[test]
     fn what_we_carry_is_trusted_whatever_the_machine_has() {
         assert!(trusted().roots.len() >= webpki_roots::TLS_SERVER_ROOTS.len());

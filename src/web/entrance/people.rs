@@ -494,7 +494,7 @@ pub(crate) struct NewPerson {
     #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
     /// Your own password, where you are signed in with one.
-    #[schema(max_length = 256, format = Password)]
+    #[schema(format = Password)]
     current: Option<String>,
 }
 

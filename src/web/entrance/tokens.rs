@@ -80,7 +80,7 @@ pub(crate) struct Wish {
     #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u64>,
     /// Your own password, where you are signed in with one and the token may do everything.
-    #[schema(max_length = 256, format = Password)]
+    #[schema(format = Password)]
     current: Option<String>,
 }
 
@@ -135,8 +135,9 @@ pub(crate) async fn add(
             )
         }
     };
+    let current = optional(&body, "current")?;
     if scope == Scope::Admin {
-        prove_again(&web, &guest, &headers, optional(&body, "current")?).await?;
+        prove_again(&web, &guest, &headers, current).await?;
     }
     let (secret, row) = make(&web, &guest, &name, scope, days).await?;
     let token = secret.expose().to_owned();

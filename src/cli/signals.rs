@@ -12,8 +12,9 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     quit: Signal,
-    /// `None` where whoever started us wants it ignored, as `nohup` does.
-    hangup: Option<Signal>,
+    hangup: Signal,
+    /// Not where the process was started with `SIGHUP` ignored, as `nohup` does.
+    ends_by_hangup: bool,
     /// Caught, and not answered.
     _ignored: Vec<Signal>,
 }
@@ -48,15 +49,14 @@ impl Signals {
         }
         #[cfg(target_os = "linux")]
         ignored.push(signal(SignalKind::from_raw(FILE_SIZE))?);
-        let hangup = match ignores_hangup() {
-            true => None,
-            false => Some(signal(SignalKind::hangup())?),
-        };
+        // Before the handler takes its place.
+        let ends_by_hangup = !ignores_hangup();
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
-            hangup,
+            hangup: signal(SignalKind::hangup())?,
+            ends_by_hangup,
             _ignored: ignored,
         })
     }
@@ -65,11 +65,11 @@ impl Signals {
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => asked,
-            () = hung_up(&mut self.hangup) => Asked::Terminate,
+            () = hung_up(&mut self.hangup), if self.ends_by_hangup => Asked::Terminate,
         }
     }
 
-    /// For a server, `SIGHUP` is no request to stop: this tells of each of them as `None`.
+    /// For a server, `SIGHUP` is no request to stop: this tells of each of them as `None`, also under `nohup`.
     pub(crate) async fn next_or_reload(&mut self) -> Option<Asked> {
         tokio::select! {
             asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => Some(asked),
@@ -87,13 +87,9 @@ async fn stop(interrupt: &mut Signal, terminate: &mut Signal, quit: &mut Signal)
     }
 }
 
-async fn hung_up(hangup: &mut Option<Signal>) {
-    match hangup {
-        Some(hangup) => match hangup.recv().await {
-            Some(()) => {}
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+async fn hung_up(hangup: &mut Signal) {
+    if hangup.recv().await.is_none() {
+        std::future::pending().await
     }
 }
 

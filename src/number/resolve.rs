@@ -212,9 +212,9 @@ fn national(digits: &str, area: bool, region: Region) -> Option<E164> {
     let number =
         (long && (too_long || (own && !trunk.is_empty()))).then(|| abroad(digits, None))??;
     let fits = number.calling_code().is_some_and(|it| is_possible(it, number.national().len()));
-    // Where the number is not one that is given out, nothing may be left out of it to make it fit.
-    let whole = fits && number.digits() == digits;
-    ((too_long && whole) || is_valid(&number)).then_some(number)
+    // With a trunk prefix behind the code it is more likely something else.
+    let whole = number.digits() == digits;
+    (whole && ((too_long && fits) || is_valid(&number))).then_some(number)
 }
 
 /// A number within the installation's own town.

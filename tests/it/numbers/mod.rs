@@ -101,13 +101,6 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "double zero",
-        why: "00 is read as an international prefix everywhere, if a valid number follows",
-        explains: |case, ours| {
-            !case.valid && ours.number == format!("+{}", digits(case.text).trim_start_matches('0'))
-        },
-    },
-    Rule {
         name: "too short",
         why: "no country has numbers of so few digits",
         explains: |case, ours| !case.valid && ours.count == 0 && digits(case.number).len() < 4,
@@ -116,11 +109,6 @@ const RULES: &[Rule] = &[
         name: "too long",
         why: "longer than E.164, and no number that the plan has",
         explains: |case, ours| !case.valid && ours.count == 0 && digits(case.number).len() > 15,
-    },
-    Rule {
-        name: "tones",
-        why: "what follows a pause is dialled after the answer, and is no extension",
-        explains: |case, ours| case.kind == "tones" && ours.number == case.number,
     },
     Rule {
         name: "no number",

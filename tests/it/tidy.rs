@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "sync/account.rs",
     "sync/book.rs",
     "sync/diagnosis.rs",
+    "sync/messages.rs",
     "sync/run",
     "sync/crontab",
     "sync/schedule",
@@ -155,7 +156,7 @@ const PARTS: &[Part] = &[
     Part {
         path: "sync",
         // Of the clock only the two sums: they are handed both times.
-        ours: &["clock::after", "clock::between", "contact", "sync"],
+        ours: &["clock::after", "clock::between", "contact", "sync", "words::duration"],
         crates: Crates::Only(PURE_CRATES),
         why: "the decisions of a sync are pure; what acts belongs into the engine or the supervisor",
     },

@@ -31,7 +31,7 @@ pub struct Record {
     /// It has none of the labels that reach the phones: programs find it, phones do not.
     pub off_phones: bool,
     /// Folded texts that it is found by, the displayed name first; several spellings of a text have a
-    /// [`SPELLING_END`] between them.
+    /// `SPELLING_END` between them.
     pub fields: Vec<String>,
     pub numbers: Vec<Digits>,
     /// Resource names of the labels that show on phones.

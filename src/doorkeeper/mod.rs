@@ -553,7 +553,7 @@ impl Access {
     }
 
     /// The same of something that was refused at the entrance: by what was tried, and by whom or where from. Many
-    /// addresses share one line when there are more than [`REFUSALS_TOLD`] in a minute.
+    /// addresses share one line when there are more than `REFUSALS_TOLD` in a minute.
     pub fn is_refusal_worth_noting(&self, act: &str, from: &str) -> Option<u32> {
         let now = self.clock.now();
         let what = format!("{act} in vain {from}");

@@ -148,15 +148,15 @@ fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
 }
 
 fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
-    let numbers = || record.numbers.iter().map(|it| it.text());
-    let abroad = || asked.strip_prefix("00").filter(|it| it.len() >= 2);
-    let fits = match asked.strip_prefix('+').or_else(abroad) {
-        Some(digits) => numbers().any(|it| it.starts_with(digits)),
-        None => {
-            let bare = asked.strip_prefix('0').filter(|it| it.len() >= 3).unwrap_or(asked);
-            asked.len() >= 3 && numbers().any(|it| it.contains(bare))
-        }
-    };
+    // What a text may be a piece of has tests of its own; here each number is held against each piece.
+    let pieces = DialRules::default().pieces(asked);
+    let fits = record.numbers.iter().any(|number| {
+        let text = number.text();
+        pieces.iter().any(|it| match it.international {
+            true => text.starts_with(&*it.digits),
+            false => text.contains(&*it.digits),
+        })
+    });
     fits.then_some(Fit::Number)
 }
 

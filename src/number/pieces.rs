@@ -89,3 +89,32 @@ fn abroad(digits: &str, add: &mut impl FnMut(&str, bool)) {
         add(&format!("{code}{rest}"), true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::number::{DialSettings, Region};
+
+    #[test]
+    fn what_people_type_to_find_a_number_is_a_beginning_or_a_part() {
+        for (region, typed, pieces) in [
+            ("", "+111", &["+111", "+11"][..]),
+            ("", "+1", &["+1"]),
+            ("", "0012", &["+12"]),
+            ("", "+49030", &["+49030", "+4930"]),
+            ("", "+49 (0)30", &["+4930"]),
+            ("", "030 99", &["3099"]),
+            ("", "012", &["012"]),
+            ("", "12", &[]),
+            ("", "Zelda", &[]),
+            ("US", "01143", &["+43", "1143"]),
+            ("US", "1800", &["800", "1800"]),
+        ] {
+            let region = Region::parse(region);
+            let settings = DialSettings { region, ..DialSettings::default() };
+            let found = DialRules::new(settings).unwrap().pieces(typed);
+            let shown = |it: &Line| format!("{}{}", if it.international { "+" } else { "" }, it.digits);
+            assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), pieces, "{typed} in {region:?}");
+        }
+    }
+}

@@ -142,6 +142,7 @@ async fn begin(
         (status = 200, body = AuthUrl, headers(("set-cookie" = String))),
         (status = 404, body = ProblemBody, description = "There is no such account"),
         (status = 409, body = ProblemBody, description = "Another account has this name"),
+        (status = 414, body = ProblemBody, description = "The address is longer than 8 KiB"),
         (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
     ),
 )]
@@ -173,6 +174,7 @@ pub(crate) async fn url(
         (status = 200, description = "How to come back", content((String = "text/html"))),
         (status = 404, body = ProblemBody, description = "There is no such account"),
         (status = 409, body = ProblemBody, description = "Another account has this name, or Google would refuse the redirect address"),
+        (status = 414, body = ProblemBody, description = "The address is longer than 8 KiB"),
         (status = 502, body = ProblemBody, description = "The OAuth client cannot be used"),
     ),
 )]

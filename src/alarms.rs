@@ -187,7 +187,9 @@ impl Alarms {
             AlarmEvent::Silent => format!("no sync of account `{name}` has succeeded since {ever}"),
             AlarmEvent::PermissionEnding => ending(name, since),
             AlarmEvent::NeedsReauth => dead(name, &alarm.detail),
-            AlarmEvent::Recovered => format!("`{name}` is synced again; it was not since {ever}"),
+            AlarmEvent::Recovered => {
+                format!("`{name}` is synced again; it had not been since {ever}")
+            }
         }
     }
 }
@@ -223,10 +225,15 @@ impl Alarms {
             (None, Some(since)) => {
                 let at = self.time(since);
                 let message =
-                    format!("the database can be written to again; it could not since {at}");
+                    format!("the database can be written to again; it could not be since {at}");
                 (AlarmEvent::Recovered.as_str(), since, message)
             }
-            _ => return,
+            (None, None) => {
+                // An outage that ended untold is over; the next one is another.
+                *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = Outage::default();
+                return;
+            }
+            (Some(_), _) => return,
         };
         if outage.attempts == 0 {
             warn!(event, "{message}");

@@ -1,17 +1,18 @@
 //! Ctrl-C, the polite request to stop, and the signals that must not end the process.
 
 use std::io;
+use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::exit::Exit;
 
-/// From the first of these on, no signal ends the process by itself, except those that cannot be caught: a
-/// sync in progress is always parked first.
+/// From the first of these on, no signal ends the process by itself, except those that cannot be caught and the
+/// real-time ones: a sync in progress is always parked first.
 pub(crate) struct Signals {
     interrupt: Signal,
-    terminate: Signal,
-    quit: Signal,
+    /// Requests to stop that are not typed.
+    terminating: Vec<Signal>,
     hangup: Signal,
     /// Not where the process was started with `SIGHUP` ignored, as `nohup` does.
     ends_by_hangup: bool,
@@ -19,9 +20,14 @@ pub(crate) struct Signals {
     _ignored: Vec<Signal>,
 }
 
-/// The number of `SIGXFSZ`: a file has reached the limit on its size. What is written then fails, and says so.
+/// `SIGXFSZ`: a file has reached the limit on its size, and what is written then fails and says so. `SIGSTKFLT`,
+/// `SIGXCPU`, `SIGVTALRM`, `SIGPROF`, `SIGIO`: nothing here asks for them.
 #[cfg(target_os = "linux")]
-const FILE_SIZE: i32 = 25;
+const WITHOUT_MEANING: [i32; 6] = [25, 16, 24, 26, 27, 29];
+
+/// `SIGPWR`, and `SIGRTMIN+3`: how `init` systems and containers (`STOPSIGNAL`) ask for an orderly end.
+#[cfg(target_os = "linux")]
+const ENDING: [i32; 2] = [30, 37];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -48,13 +54,19 @@ impl Signals {
             ignored.push(signal(kind)?);
         }
         #[cfg(target_os = "linux")]
-        ignored.push(signal(SignalKind::from_raw(FILE_SIZE))?);
+        for number in WITHOUT_MEANING {
+            ignored.push(signal(SignalKind::from_raw(number))?);
+        }
+        let mut terminating = vec![signal(SignalKind::terminate())?, signal(SignalKind::quit())?];
+        #[cfg(target_os = "linux")]
+        for number in ENDING {
+            terminating.push(signal(SignalKind::from_raw(number))?);
+        }
         // Before the handler takes its place.
         let ends_by_hangup = !ignores_hangup();
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            quit: signal(SignalKind::quit())?,
+            terminating,
             hangup: signal(SignalKind::hangup())?,
             ends_by_hangup,
             _ignored: ignored,
@@ -64,7 +76,7 @@ impl Signals {
     /// The next request to stop. A terminal that was closed is one.
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => asked,
+            asked = stop(&mut self.interrupt, &mut self.terminating) => asked,
             () = hung_up(&mut self.hangup), if self.ends_by_hangup => Asked::Terminate,
         }
     }
@@ -72,18 +84,20 @@ impl Signals {
     /// For a server, `SIGHUP` is no request to stop: this tells of each of them as `None`, also under `nohup`.
     pub(crate) async fn next_or_reload(&mut self) -> Option<Asked> {
         tokio::select! {
-            asked = stop(&mut self.interrupt, &mut self.terminate, &mut self.quit) => Some(asked),
+            asked = stop(&mut self.interrupt, &mut self.terminating) => Some(asked),
             () = hung_up(&mut self.hangup) => None,
         }
     }
 }
 
-async fn stop(interrupt: &mut Signal, terminate: &mut Signal, quit: &mut Signal) -> Asked {
+async fn stop(interrupt: &mut Signal, terminating: &mut [Signal]) -> Asked {
+    let terminated = std::future::poll_fn(|context| {
+        let came = terminating.iter_mut().any(|it| it.poll_recv(context) == Poll::Ready(Some(())));
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    });
     tokio::select! {
         Some(()) = interrupt.recv() => Asked::Interrupt,
-        Some(()) = terminate.recv() => Asked::Terminate,
-        Some(()) = quit.recv() => Asked::Terminate,
-        else => std::future::pending().await,
+        () = terminated => Asked::Terminate,
     }
 }
 

@@ -155,7 +155,9 @@ impl Refusal {
                 || reason.contains("quota")
                 || reason.contains("limitexceeded")
         };
-        self.quota || self.reasons.iter().any(limited)
+        let message = self.message.to_ascii_lowercase();
+        let told = ["quota exceeded", "rate limit exceeded"].iter().any(|it| message.contains(it));
+        self.quota || told || self.reasons.iter().any(limited)
     }
 
     /// Whether this reason is given, in whichever of Google's two spellings.

@@ -145,7 +145,7 @@ pub(crate) fn batch(bytes: &[u8]) {
 
 /// `contactGroups.list`, and the one person that `people/me` is.
 pub(crate) fn labels(bytes: &[u8]) {
-    if let Ok((labels, next)) = wire::labels(bytes) {
+    if let Ok((labels, next)) = wire::labels(bytes, false) {
         assert_ne!(next.as_deref(), Some(""));
         for label in labels {
             assert!(label.resource_name.starts_with("contactGroups/"));

@@ -73,7 +73,8 @@ impl ErrorWire {
 
     /// The refusal in Google's finest word: a subtype says more than its code.
     fn finest(&self) -> &str {
-        if self.subtype == "invalid_rapt" || self.mentions("invalid_rapt") {
+        let says = |word: &str| self.subtype == word || self.mentions(word);
+        if says("invalid_rapt") || says("rapt_required") {
             return "invalid_rapt";
         }
         &self.code

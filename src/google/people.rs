@@ -217,7 +217,7 @@ impl AddressBook for People {
                 .append_pair("prettyPrint", "false")
                 .extend_pairs(page.iter().map(|token| ("pageToken", token)));
             let answer = self.ask_well(&url, page.is_some()).await?;
-            let (more, next) = wire::labels(&answer.body).map_err(malformed)?;
+            let (more, next) = wire::labels(&answer.body, page.is_none()).map_err(malformed)?;
             labels.extend(more);
             match next {
                 None => return Ok(labels),

@@ -37,6 +37,8 @@ pub(super) fn domain_page(body: Vec<u8>) -> Result<Page, String> {
     })
 }
 
+const AN_ERROR: &str = "the answer is an error with the status of a success";
+
 type Listed<'a> = Strict<Vec<&'a RawValue>>;
 
 fn read_page(
@@ -46,7 +48,7 @@ fn read_page(
     let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8 text")?;
     let mut wire: PageWire = object(&body)?;
     if wire.error.is_some() {
-        return Err("the answer is an error that calls itself a success".to_owned());
+        return Err(AN_ERROR.to_owned());
     }
     let token = |it: Strict<Text>| it.0.map(|it| it.0.into_owned()).filter(|it| !it.is_empty());
     let (Strict(persons), Strict(others)) = listed(&mut wire);
@@ -84,9 +86,16 @@ fn read_page(
     Ok(Page { entries, next, sync_token, total })
 }
 
-/// One page of `contactGroups.list`, and the token of the next.
-pub(super) fn labels(body: &[u8]) -> Result<(Vec<Label>, Option<String>), String> {
+/// One page of `contactGroups.list`, and the token of the next. The first page of an account is never without
+/// groups, since Google makes some for each.
+pub(super) fn labels(body: &[u8], first: bool) -> Result<(Vec<Label>, Option<String>), String> {
     let wire: GroupsWire = document(body)?;
+    if wire.error.is_some() {
+        return Err(AN_ERROR.to_owned());
+    }
+    if first && wire.contact_groups.0.is_none() {
+        return Err("the answer has no `contactGroups`".to_owned());
+    }
     let label = |raw: &RawValue| {
         // A label that cannot be read is no reason to show none.
         let Obj(group) = serde_json::from_str::<Obj<GroupWire>>(raw.get()).ok()?;
@@ -114,6 +123,12 @@ pub(super) fn identity(body: &[u8]) -> Result<Option<ResourceName>, String> {
 /// What `people:batchGet` says of each of these names, in their order.
 pub(super) fn verdicts(body: &[u8], names: &[ResourceName]) -> Result<Vec<Verdict>, String> {
     let wire: BatchWire = document(body)?;
+    if wire.error.is_some() {
+        return Err(AN_ERROR.to_owned());
+    }
+    if wire.responses.0.is_none() && !names.is_empty() {
+        return Err("the answer has no `responses`".to_owned());
+    }
     let mut verdicts = vec![Verdict::Unknown; names.len()];
     for raw in wire.responses.0.unwrap_or_default() {
         let Ok(Obj(item)) = serde_json::from_str::<Obj<AnswerWire>>(raw.get()) else { continue };
@@ -151,6 +166,7 @@ struct PageWire<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupsWire<'a> {
+    error: Option<IgnoredAny>,
     #[serde(borrow, default)]
     contact_groups: Strict<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
@@ -172,6 +188,7 @@ struct GroupWire<'a> {
 
 #[derive(Deserialize)]
 struct BatchWire<'a> {
+    error: Option<IgnoredAny>,
     #[serde(borrow, default)]
     responses: Strict<Vec<&'a RawValue>>,
 }
@@ -213,10 +230,10 @@ impl AnswerWire<'_> {
             if metadata.deleted == Some(true) {
                 return Verdict::Gone;
             }
-            // Only somebody's public profile is left; whether the contact is, Google does not say.
+            // Only the public profile of a linked account is left. Contacts were asked for, so the contact is gone.
             let sources = metadata.sources.as_deref().unwrap_or_default();
             if !sources.is_empty() && !sources.iter().any(|it| it.0.is_contact()) {
-                return Verdict::Unknown;
+                return Verdict::Gone;
             }
         }
         match &person.resource_name {
@@ -283,7 +300,7 @@ mod tests {
             let mut body = PAGE.as_bytes().to_vec();
             body[at] = byte;
             let read = |body: Vec<u8>| page(body).map(|page| page.entries.get().len());
-            let _ = (read(body.clone()), read(more.clone().into_bytes()), labels(&body), identity(&body), verdicts(&body, &[]));
+            let _ = (read(body.clone()), read(more.clone().into_bytes()), labels(&body, true), identity(&body), verdicts(&body, &[]));
             let _ = person::read(&more);
         }
     }

@@ -64,6 +64,13 @@ impl DialRules {
                 }
             }
         }
+        // The keys of +43 (0) 660: there is none for the plus.
+        let own = self.region().map_or(String::new(), |it| it.calling_code().to_string());
+        let trunk = self.region().map_or("", |it| it.trunk_prefix());
+        let behind = digits.strip_prefix(&own).and_then(|it| it.strip_prefix(trunk));
+        if !own.is_empty() && !trunk.is_empty() && behind.is_some_and(|it| it.len() >= WHOLE_MIN) {
+            abroad(&digits, &mut add);
+        }
         // What is dialled before an area is not part of the number as it is kept.
         let long = |it: &&str| it.len() >= DIGITS_MIN;
         let trunk = self.region().map_or("0", |it| it.trunk_prefix());
@@ -102,7 +109,8 @@ mod tests {
             ("", "+1", &["+1"]),
             ("", "0012", &["+12"]),
             ("", "+49030", &["+49030", "+4930"]),
-            ("", "+49 (0)30", &["+4930"]),
+            ("", "+49 (0)30", &["+49030", "+4930"]),
+            ("AT", "4306601234567", &["+4306601234567", "+436601234567", "4306601234567"]),
             ("", "030 99", &["3099"]),
             ("", "012", &["012"]),
             ("", "12", &[]),
@@ -113,8 +121,13 @@ mod tests {
             let region = Region::parse(region);
             let settings = DialSettings { region, ..DialSettings::default() };
             let found = DialRules::new(settings).unwrap().pieces(typed);
-            let shown = |it: &Line| format!("{}{}", if it.international { "+" } else { "" }, it.digits);
-            assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), pieces, "{typed} in {region:?}");
+            let shown =
+                |it: &Line| format!("{}{}", if it.international { "+" } else { "" }, it.digits);
+            assert_eq!(
+                found.iter().map(shown).collect::<Vec<_>>(),
+                pieces,
+                "{typed} in {region:?}"
+            );
         }
     }
 }

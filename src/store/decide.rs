@@ -105,7 +105,7 @@ impl Store {
         if must_be_latest && since.map_or(Ok(0), |row| row.int(0))? > 0 {
             return Err(DecisionError::Outdated);
         }
-        Ok((tx, Lease { run, holder: String::new() }, now))
+        Ok((tx, Lease { run, holder: String::new(), generation: 0 }, now))
     }
 }
 

@@ -244,12 +244,13 @@ async fn store_without_token(
     const RUN: &str = "update run set error_code = $2, error_message = $3 where id = $1";
     const ACCOUNT: &str = "
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
-            failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
-            tokenless_at = coalesce(tokenless_at, $2)
+            failing_since = null, unauthorized_since = null, interruptions = 0, not_before = null,
+            alerted_at = null, tokenless_at = coalesce(tokenless_at, $2)
         where id = $1";
     let code = FailureCode::NoSyncToken.as_str();
     tx.exec(RUN, &[run.0.into(), code.into(), message.into()]).await?;
     tx.exec(ACCOUNT, &[run.account().0.into(), now.into()]).await?;
+    alarms::recover(tx, run.account(), now).await?;
     forget_listing(tx, run.account()).await
 }
 
@@ -446,8 +447,8 @@ pub(super) async fn succeed(
 ) -> Result<(), DbError> {
     const SUCCESS: &str = "
         update account set last_success_at = $2, last_ended_at = $2, failures = 0,
-            failing_since = null, interruptions = 0, not_before = null, alerted_at = null,
-            follow_up_at = case
+            failing_since = null, unauthorized_since = null, interruptions = 0, not_before = null,
+            alerted_at = null, follow_up_at = case
                 when $3 = 1 and source = $6 and coalesce((select kind_asked from run where id = $4), '') <> $5
                 then cast($2 as bigint) else null end
         where id = $1";
@@ -483,24 +484,30 @@ async fn fail(
     const RUN: &str = "update run set error_code = $2, error_message = $3 where id = $1";
     const ACCOUNT: &str = "
         update account set failures = failures + 1, failing_since = coalesce(failing_since, $2),
-            not_before = $3, last_ended_at = $2
+            not_before = $3, last_ended_at = $2,
+            unauthorized_since = case $4
+                when 'unauthorized' then coalesce(unauthorized_since, $2)
+                when 'not_permitted' then unauthorized_since end
         where id = $1";
     // Only the token service's verdict ends a grant. A service account has nobody to ask again; what is
     // refused to it may be allowed tomorrow. And of a permission that another account lends, only that
     // account's runs can say that it is dead: what is refused to one source may well be open to another.
+    // Tokens that another process stored since the run began are not meant.
     const GRANT: &str = "
         update oauth_grant set needs_reauth_at = coalesce(needs_reauth_at, $2),
             needs_reauth_reason = coalesce(needs_reauth_reason, $3)
-        where account = $1 and service_email is null";
+        where account = $1 and service_email is null and generation = $4";
     let account = lease.account();
     tx.exec(RUN, &[lease.run.0.into(), code.as_str().into(), message.into()]).await?;
-    tx.exec(ACCOUNT, &[account.0.into(), now.into(), not_before.into()]).await?;
+    let args = [account.0.into(), now.into(), not_before.into(), code.as_str().into()];
+    tx.exec(ACCOUNT, &args).await?;
     if code == FailureCode::IncompleteListing {
         // A listing that contradicts itself is not gone on with.
         forget_listing(tx, account).await?;
     }
     if code == FailureCode::NeedsReauth {
-        tx.exec(GRANT, &[account.0.into(), now.into(), message.into()]).await?;
+        let args = [account.0.into(), now.into(), message.into(), lease.generation.into()];
+        tx.exec(GRANT, &args).await?;
     }
     Ok(())
 }

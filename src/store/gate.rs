@@ -46,6 +46,8 @@ pub struct Slot {
 pub struct Lease {
     pub run: RunId,
     pub(crate) holder: String,
+    /// Of the grant when the run began (`oauth_grant.generation`).
+    pub(crate) generation: i64,
 }
 
 impl Lease {
@@ -232,7 +234,7 @@ impl Store {
         self.tick();
         self.instance.holds(true, self.clock.now());
         Ok(Beginning {
-            lease: Lease { run, holder: self.instance.name.clone() },
+            lease: Lease { run, holder: self.instance.name.clone(), generation: facts.generation },
             orders: Orders {
                 run,
                 source: facts.source,
@@ -550,6 +552,7 @@ struct Facts {
     erasing: bool,
     identity_stands: bool,
     unauthorized_since: Option<Timestamp>,
+    generation: i64,
     /// Google's last listing had no sync token at its end.
     tokenless: bool,
     failures: u64,
@@ -625,10 +628,8 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
             a.listing_seen, a.erasing, a.source, g.identified, a.tokenless_at, a.failures,
-            case when ended.error_code in ('unauthorized', 'not_permitted') then a.failing_since end
+            a.unauthorized_since, g.generation
         from account a
-        left join run ended on ended.id =
-            (select max(id) from run where account = a.id and outcome is not null)
         left join account giver on giver.id = a.grant_of
         left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
         left join run held on held.id = a.held_run
@@ -668,6 +669,7 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         erasing: row.opt_text(17)?.is_some(),
         identity_stands: row.opt_text(1)?.is_none() || row.opt_int(19)? == Some(1),
         unauthorized_since: row.opt_time(22)?,
+        generation: row.opt_int(23)?.unwrap_or(0),
         tokenless: row.opt_time(20)?.is_some(),
         failures: row.count(21)?,
     }))

@@ -66,6 +66,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0015_ageing.sql"),
         include_str!("migrations/postgres/0015_ageing.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0016_unauthorized_since.sql"),
+        include_str!("migrations/postgres/0016_unauthorized_since.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

@@ -4,11 +4,7 @@
 
 use std::time::Duration;
 
-use crate::contact::ResourceName;
 use crate::words::duration;
-
-/// How many contacts a message names; the others are in the run's list.
-const NAMED_MAX: usize = 5;
 
 pub(crate) const DIFFERENT_ACCOUNT: &str = "the grant now answers for another Google account than the one mirrored here; \
      nothing was changed. Connect the right account again";
@@ -51,10 +47,10 @@ pub(crate) fn fewer_than_counted(total: u64, named: u64) -> String {
     )
 }
 
-/// The same, twice in a row: then it is Google's count that is wrong.
+/// The same in two listings in a row: then it is Google's count that is wrong.
 pub(crate) fn total_differs(total: u64, named: u64) -> String {
     format!(
-        "Google's own total differs: it counts {total} contacts and lists {named}, twice the same; the list was \
+        "Google's own total differs: it counts {total} contacts and lists {named}, in two listings in a row; the list was \
          believed"
     )
 }
@@ -67,15 +63,11 @@ pub(crate) fn left_out(count: usize) -> String {
     )
 }
 
-/// The same, twice in a row.
-pub(crate) fn not_in_listing(names: &[ResourceName]) -> String {
-    let shown: Vec<&str> = names.iter().take(NAMED_MAX).map(ResourceName::as_str).collect();
-    let more = if names.len() > NAMED_MAX { ", …" } else { "" };
+/// The same in two listings in a row. Which ones are among the errors of the run: this text is logged.
+pub(crate) fn not_in_listing(count: usize) -> String {
     format!(
-        "not in Google's listing, twice the same, though Google's look-up finds them: {} contacts, which are kept \
-         as they were ({}{more})",
-        names.len(),
-        shown.join(", ")
+        "{count} contacts are missing in two of Google's listings in a row, though Google's look-up finds them; \
+         they are kept as they were"
     )
 }
 
@@ -89,6 +81,11 @@ pub(crate) fn unverified(count: u64, cause: &str) -> String {
         "Google no longer lists {count} contacts and its look-up does not work, so they wait for a person: approve \
          or reject their deletion, or let a later sync find out ({cause})"
     )
+}
+
+/// Contacts that Google's answer about others left out.
+pub(crate) fn unanswered(count: u64) -> String {
+    unverified(count, "Google gave no answer about them")
 }
 
 pub(crate) fn labels_unknown(cause: &str) -> String {

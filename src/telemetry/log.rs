@@ -121,10 +121,10 @@ fn discreet(target: &str, level: Level) -> bool {
     level <= Level::INFO || !TALKATIVE.contains(&library)
 }
 
-/// A panic is a line of the log like any other, in the log's format.
+/// A panic is a line of the log like any other, in the log's format. Its own text is left out: it may quote a
+/// contact's name.
 fn tell_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let text = panic.payload_as_str().unwrap_or("(no text)");
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
     let trace = std::backtrace::Backtrace::capture();
@@ -132,7 +132,7 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
         std::backtrace::BacktraceStatus::Captured => Some(trace.to_string()),
         _ => None,
     };
-    error!(place, thread, trace, "panic at {place}: {text}");
+    error!(place, thread, trace, "panic at {place}");
 }
 
 /// Times in the zone of the installation.

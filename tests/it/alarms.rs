@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use ringbook::alarms::Alarms;
 use ringbook::clock::{Clock, SystemClock, after};
+use ringbook::simulator::{Action, Endpoint, Fault};
+use ringbook::sync::Outcome;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -112,6 +114,17 @@ on_both! {
         assert!(world.app.store.claim_alert(world.account).await.unwrap(), "a new silence");
         world.app.alarms.look().await;
         assert_eq!(events(&webhook.took()), ["sync_silent"]);
+    }
+
+    async fn a_sync_whose_listing_has_no_token_ends_a_silence_too(database) {
+        let mut webhook = Webhook::open(200).await;
+        let world = World::with(database, 3, &[("ALERT_WEBHOOK_URL", &webhook.url)]).await;
+        assert!(world.app.store.claim_alert(world.account).await.unwrap());
+        world.app.alarms.look().await;
+        world.google.add_fault(Fault::new(Action::NoSyncToken).on(Endpoint::List).forever());
+        assert_eq!(world.sync(None).await.outcome, Some(Outcome::Partial));
+        world.app.alarms.look().await;
+        assert_eq!(events(&webhook.took()), ["sync_silent", "recovered"]);
     }
 
     async fn two_processes_deliver_an_alarm_once(database) {

@@ -219,6 +219,7 @@ const EXPIRED: &str = r#"{"error":{"code":400,"message":"Sync token is expired. 
 const INVALID: &str = r#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}"#;
 const BAD_MASK: &str = r#"{"error":{"code":400,"message":"personFields mask is required. Please specify one or more valid paths.","status":"INVALID_ARGUMENT"}}"#;
 const UNAUTHENTICATED: &str = r#"{"error":{"code":401,"message":"Request had invalid authentication credentials.","status":"UNAUTHENTICATED"}}"#;
+const BARE_QUOTA: &str = r#"{"error":{"code":403,"message":"Quota exceeded for quota metric 'Critical read requests'","status":"RESOURCE_EXHAUSTED"}}"#;
 const QUOTA: &str = r#"{"error":{"code":429,"message":"Quota exceeded for quota metric 'Critical read requests (Contact and Profile Reads)'","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","domain":"googleapis.com"}]}}"#;
 const EXHAUSTED: &str = r#"{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"QUOTA_EXCEEDED","description":"FBS quota limit exceeded"}]}]}}"#;
 const DISABLED: &str = r#"{"error":{"code":403,"message":"People API has not been used in project 1234567890 before or it is disabled.","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"Google developers console API activation","url":"https://console.developers.google.com/apis/api/people.googleapis.com/overview?project=1234567890"}]},{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED","domain":"googleapis.com"}]}}"#;
@@ -299,6 +300,7 @@ async fn what_google_answers_to_a_listing_is_understood() {
         ),
         // Things that look like success and are none.
         ("HTML", first(), Reply::html(200, "<html>Log in</html>"), malformed),
+        ("HTML behind a byte order mark", first(), json("\u{feff}<!DOCTYPE html>"), malformed),
         ("HTML that calls itself JSON", first(), json("<html>Log in</html>"), malformed),
         ("JSON that calls itself HTML", first(), Reply::html(200, PAGE), malformed),
         ("JSON without a type", first(), Reply::with(200, "", PAGE.as_bytes()), malformed),
@@ -420,6 +422,12 @@ async fn what_google_answers_to_a_listing_is_understood() {
             "again: rate_limited in 3600 s",
         ),
         ("quota as 403", first(), Reply::json(403, OLD_LIMIT), "again: rate_limited"),
+        (
+            "quota as 403 without details",
+            first(),
+            Reply::json(403, BARE_QUOTA),
+            "again: rate_limited",
+        ),
         ("API disabled", first(), Reply::json(403, DISABLED), "misconfigured"),
         ("scope missing", first(), Reply::json(403, SCOPE_MISSING), "not permitted"),
         (
@@ -646,6 +654,11 @@ async fn what_the_token_service_answers_is_understood() {
             "needs reauth",
             true,
         ),
+        (
+            Reply::json(400, r#"{"error":"invalid_grant","error_subtype":"rapt_required"}"#),
+            "needs reauth",
+            true,
+        ),
         // A rule that may be lifted: then the permission works on.
         (Reply::json(400, r#"{"error":"admin_policy_enforced"}"#), "misconfigured", false),
         (
@@ -796,6 +809,18 @@ fn names(ids: &[&str]) -> Vec<ResourceName> {
 }
 
 #[tokio::test]
+async fn answers_that_say_nothing_of_what_was_asked_are_no_answers() {
+    for body in ["{}", r#"{"error":{"code":500,"message":"Internal error","status":"INTERNAL"}}"#] {
+        let server = Canned::start([Reply::json(200, body), Reply::json(200, body)]).await;
+        let people = people(&server);
+        let page = people.verify(&names(&["c1"])).await.map(|_| Page::default());
+        assert_eq!(word(&page), "again: malformed", "{body}");
+        let page = people.labels().await.map(|_| Page::default());
+        assert_eq!(word(&page), "again: malformed", "{body}");
+    }
+}
+
+#[tokio::test]
 async fn batch_get_tells_what_became_of_contacts() {
     let body = r#"{"responses":[
         {"requestedResourceName":"people/c6","person":{"resourceName":"people/c6","metadata":{"sources":[{"type":"PROFILE"}]}}},
@@ -815,7 +840,8 @@ async fn batch_get_tells_what_became_of_contacts() {
             renamed,
             Verdict::Unknown,
             Verdict::Unknown,
-            Verdict::Unknown
+            // Only the profile is left, and contacts were asked for.
+            Verdict::Gone
         ]
     );
     let request = &server.requests()[0];
@@ -870,7 +896,8 @@ async fn labels_are_gathered_over_all_pages() {
     let server = Canned::start([Reply::json(200, one), Reply::json(200, one)]).await;
     let error = people(&server).labels().await.unwrap_err();
     assert!(matches!(error, FetchError::Again { delay: Delay::Malformed, .. }), "{error:?}");
-    let server = Canned::start([Reply::json(200, "{}")]).await;
+    let none = r#"{"contactGroups":[]}"#;
+    let server = Canned::start([Reply::json(200, none)]).await;
     assert_eq!(people(&server).labels().await, Ok(vec![]));
 }
 

@@ -33,7 +33,8 @@ async fn only_requests_to_stop_end_a_server_and_sighup_reads_again_what_can_be_r
     let mut server =
         Program::start(folder.path(), &settings(folder.path(), &port, &[]), &["serve"]);
     server.says("Ringbook is at").await;
-    for signal in ["-USR1", "-USR2", "-PIPE", "-ALRM", "-XFSZ"] {
+    for signal in ["-USR1", "-USR2", "-PIPE", "-ALRM", "-XFSZ", "-XCPU", "-VTALRM", "-PROF", "-IO"]
+    {
         server.signal(signal);
     }
     let client = || async {

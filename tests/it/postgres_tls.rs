@@ -11,7 +11,7 @@ use super::support::vault::vault;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sslmode_means_what_it_means_for_libpq() {
-    let server = TlsServer::start(free_port().parse().unwrap());
+    let server = TlsServer::start(free_port().parse().unwrap(), TlsServer::self_signed());
     // A file that can be read by whoever tests: the server's own belongs to its user.
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root.crt");
@@ -40,6 +40,8 @@ async fn sslmode_means_what_it_means_for_libpq() {
         ("plain", "127.0.0.1", "sslmode=allow", ""),
         ("plain", "127.0.0.1", "sslmode=prefer", ""),
         ("plain", "127.0.0.1", "sslmode=require", "use sslmode=prefer"),
+        ("open", "127.0.0.1", "ssl=true", ""),
+        ("plain", "127.0.0.1", "ssl=true", "use sslmode=prefer"),
     ];
     for (database, host, parameters, refusal) in rows {
         let parameters = parameters.replace("ROOT", &root);
@@ -56,4 +58,20 @@ async fn sslmode_means_what_it_means_for_libpq() {
         server.port
     );
     Store::open_postgres(&url, Arc::new(SystemClock), vault()).await.unwrap();
+}
+
+/// As `openssl x509 -req` makes it without extensions: a certificate of X.509 version 1, for 100 years.
+const OF_VERSION_1: (&str, &str) =
+    (include_str!("fixtures/version1.crt"), include_str!("fixtures/version1.key"));
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_judgement_of_the_server_its_certificate_may_be_of_any_kind() {
+    let (certificate, key) = OF_VERSION_1;
+    let made = (certificate.to_owned(), key.to_owned());
+    let server = TlsServer::start(free_port().parse().unwrap(), made);
+    for parameters in ["", "sslmode=require", "sslmode=prefer"] {
+        let url = format!("postgres://postgres@127.0.0.1:{}/encrypted?{parameters}", server.port);
+        let opened = Store::open_postgres(&url, Arc::new(SystemClock), vault()).await;
+        assert!(opened.is_ok(), "{parameters}: {}", opened.err().unwrap());
+    }
 }

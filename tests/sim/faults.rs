@@ -187,9 +187,6 @@ impl Inner {
                 let mut verdicts: Vec<Verdict> =
                     names.iter().map(|it| self.google.verdict(it)).collect();
                 let said = self.chance.below(names.len() as u32) as usize;
-                let is_alive = |at: &usize| verdicts[*at] == Verdict::Alive;
-                let unsaid = (said..names.len()).filter(is_alive);
-                self.google.unsaid.extend(unsaid.map(|at| names[at].as_str().to_owned()));
                 verdicts.truncate(said);
                 if self.chance.below(2) == 1 {
                     verdicts.resize(names.len(), Verdict::Unknown);

@@ -99,7 +99,8 @@ fn error(chance: &mut Chance) -> FetchError {
         3 => again(Delay::Unauthorized),
         4 => FetchError::Again {
             delay: Delay::RateLimited,
-            retry_after: Some(Duration::from_secs(7)),
+            // Longer than a run lasts, at times.
+            retry_after: Some(Duration::from_secs(*chance.pick(&[7, 7200]))),
             message,
         },
         5 => FetchError::CursorRefused { message },

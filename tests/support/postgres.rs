@@ -67,9 +67,14 @@ pub(crate) struct TlsServer {
 }
 
 impl TlsServer {
-    /// At a port that is free.
-    pub(crate) fn start(port: u16) -> TlsServer {
+    /// A certificate for `localhost` and its key (PEM).
+    pub(crate) fn self_signed() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    /// At a port that is free, with a certificate and its key (PEM).
+    pub(crate) fn start(port: u16, (certificate, key): (String, String)) -> TlsServer {
         let rules = "local all all trust\n\
             host open all 127.0.0.1/32 trust\n\
             hostssl encrypted all 127.0.0.1/32 trust\n\
@@ -77,8 +82,8 @@ impl TlsServer {
         let wanted = Wanted {
             port: Some(port),
             files: vec![
-                ("server.crt", made.cert.pem()),
-                ("server.key", made.signing_key.serialize_pem()),
+                ("server.crt", certificate),
+                ("server.key", key),
                 ("hba.conf", rules.to_owned()),
             ],
             settings: vec![

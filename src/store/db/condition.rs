@@ -86,7 +86,7 @@ impl DbError {
         match self {
             DbError::Sqlite(error) => sqlite(error).map(str::to_owned),
             DbError::Postgres(error) => match error.as_db_error() {
-                Some(_) => postgres(error.code()?).map(str::to_owned),
+                Some(refusal) => refused_by_postgres(refusal),
                 None => Some(format!(
                     "PostgreSQL cannot be reached ({}): look whether it runs, and at the network",
                     super::postgres_text(error)
@@ -156,8 +156,31 @@ pub(super) fn sqlite(error: &rusqlite::Error) -> Option<&'static str> {
     })
 }
 
+/// Every refusal but one of the data itself: those come of a mistake of ours or of two writers at once, and pass.
+fn refused_by_postgres(refusal: &tokio_postgres::error::DbError) -> Option<String> {
+    let code = refusal.code();
+    // Classes 22 (data), 23 (integrity), 25 and 40 (transactions), 42 (statements) of PostgreSQL's appendix A.
+    let of_data = ["22", "23", "40"].iter().any(|class| code.code().starts_with(class));
+    match postgres(code) {
+        Some(what) => Some(what.to_owned()),
+        None if of_data => None,
+        None => Some(format!("PostgreSQL refuses: {}", refusal.message())),
+    }
+}
+
 fn postgres(code: &SqlState) -> Option<&'static str> {
     Some(match *code {
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "PostgreSQL does not let the user of DATABASE_URL in: look at the name and the password in it, and at \
+             pg_hba.conf of the server"
+        }
+        SqlState::INVALID_CATALOG_NAME => {
+            "the database that DATABASE_URL names is not there any more: create it, or restore a backup"
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            "the user of DATABASE_URL may no longer write the tables: give it the rights back"
+        }
+        SqlState::OUT_OF_MEMORY => "PostgreSQL has no memory left",
         SqlState::DISK_FULL => "the disk of PostgreSQL is full: free some space on it",
         SqlState::READ_ONLY_SQL_TRANSACTION => {
             "PostgreSQL takes no writes: DATABASE_URL leads to a standby, or the server is set to read-only"

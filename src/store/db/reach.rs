@@ -102,6 +102,8 @@ impl Reach {
             let value = || unescaped(value);
             match key {
                 "sslmode" => tls.mode = Some(mode(&value())?),
+                // As libpq reads a URI that was written for JDBC.
+                "ssl" if value() == "true" => tls.mode = Some(mode("require")?),
                 "sslrootcert" => tls.root = Some(value()).filter(|it| !it.is_empty()),
                 "sslcert" => tls.cert = Some(value()).filter(|it| !it.is_empty()),
                 "sslkey" => tls.key = Some(value()).filter(|it| !it.is_empty()),

@@ -517,11 +517,13 @@ impl Run {
     /// of them.
     fn judge(&mut self, verification: Verification, unverified: Option<String>) -> Step {
         let mut deletions = Deletions::all(false);
+        let mut unanswered = 0_u64;
         for (name, verdict) in verification.candidates.iter().zip(&verification.verdicts) {
             match verdict {
                 Verdict::Alive => deletions.keep.push(name.clone()),
                 Verdict::Renamed(new) => deletions.renamed.push((name.clone(), new.clone())),
-                Verdict::Gone | Verdict::Unknown => {}
+                Verdict::Unknown => unanswered += 1,
+                Verdict::Gone => {}
             }
         }
         // A person that could not even be named may be one of the unseen; more than those are a lie.
@@ -530,17 +532,22 @@ impl Run {
                 let message = messages::left_out(deletions.keep.len());
                 return self.incomplete(verification.nameless, self.total, message);
             }
-            self.remark(messages::not_in_listing(&deletions.keep));
+            self.remark(messages::not_in_listing(deletions.keep.len()));
             self.remarks.unlisted.clone_from(&deletions.keep);
         }
         let spared = deletions.keep.len() + deletions.renamed.len();
         let doomed = (verification.candidates.len() - spared) as u64;
         deletions.hold = self.orders.policy.guard.holds(verification.live, doomed);
-        if let Some(cause) = unverified
-            && doomed > 0
-        {
-            deletions.hold = true;
-            self.remark(messages::unverified(doomed, &cause));
+        match unverified {
+            Some(cause) if doomed > 0 => {
+                deletions.hold = true;
+                self.remark(messages::unverified(doomed, &cause));
+            }
+            None if unanswered > 0 && self.orders.source.is_a_book() => {
+                deletions.hold = true;
+                self.remark(messages::unanswered(unanswered));
+            }
+            _ => {}
         }
         self.complete(verification.token, deletions)
     }
@@ -579,7 +586,7 @@ impl Run {
         let wait = backoff::wait(retry, delay, self.attempts, retry_after, jitter);
         let until = crate::clock::after(now, wait);
         let patient = self.waited + wait <= retry.waits_max;
-        if optional && !patient && matches!(stage, Stage::Verifying(_)) {
+        if optional && !patient {
             return self.go_on_without(stage, message);
         }
         if optional && patient && self.attempts >= tries {

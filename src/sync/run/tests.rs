@@ -364,6 +364,36 @@ fn a_look_up_that_keeps_failing_puts_the_absent_on_hold() {
 }
 
 #[test]
+fn whoever_a_look_up_does_not_answer_for_is_not_deleted() {
+    let (gone, unknown) = (Verdict::Gone, Verdict::Unknown);
+    for (verdicts, held) in [
+        (vec![gone.clone(), gone.clone()], false),
+        (vec![gone.clone(), unknown.clone()], true),
+        (vec![unknown.clone(), unknown], true),
+        (vec![gone], true),
+        (Vec::new(), true),
+    ] {
+        let mut run = swept(2, 100);
+        run.receives(Event::Verified(Ok(verdicts.clone())));
+        let (_, deletions) = run.completes();
+        assert_eq!(deletions.hold, held, "{verdicts:?}");
+        assert_eq!(run.note().contains("approve"), held, "{verdicts:?}");
+    }
+}
+
+#[test]
+fn a_wait_that_is_longer_than_a_run_lasts_does_not_stop_what_can_do_without_the_answer() {
+    let mut run = Script::full();
+    run.run.orders.identity_stands = true;
+    let identity = Err(FetchError::Again {
+        delay: Delay::RateLimited,
+        retry_after: Some(Duration::from_secs(7200)),
+        message: "trouble".into(),
+    });
+    run.receives(Event::Answered { identity, labels: None }).fetches(None, None);
+}
+
+#[test]
 fn without_an_answer_to_who_it_is_the_known_identity_stands_under_the_same_grant() {
     for stands in [true, false] {
         let mut run = Script::full();
@@ -445,7 +475,7 @@ fn a_listing_that_left_out_living_contacts_is_believed_for_the_others_when_it_co
     run.receives(Event::Verified(Ok(vec![Verdict::Alive, Verdict::Gone])));
     let (_, deletions) = run.completes();
     assert_eq!((&deletions.keep, deletions.hold), (&vec![name("c0")], false));
-    assert!(run.note().contains("people/c0"), "{}", run.note());
+    assert!(run.note().contains("1 contacts are missing"), "{}", run.note());
 }
 
 #[test]

@@ -215,9 +215,6 @@ impl Laws {
             // the last one.
             let full = now.runs.get(&run).is_some_and(|it| it.full);
             let since = before.token.filter(|_| !full).map_or(began, |token| token.min(began));
-            if google.unsaid.contains(&row.name) {
-                continue;
-            }
             // A person may approve what Google would not answer for; the run said so.
             if now.runs.get(&run).is_some_and(|it| it.decided && it.noted) {
                 continue;
@@ -301,7 +298,7 @@ impl Laws {
             let left_out = google.left_out_twice.contains(&at);
             for (name, edition) in mirrored {
                 let kept = odd && (google.had_other_names(at) || google.is_merged(at));
-                let kept = kept || google.heir_went(name, token);
+                let kept = kept || google.heir_went(name, token) || google.heir_is_left_out(name);
                 if !went && !kept && !left_out && !later.iter().any(|it| is(it, name, *edition)) {
                     return Err(format!(
                         "the token stands for version {token}, but {name} is of an older one \

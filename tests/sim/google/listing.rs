@@ -86,7 +86,6 @@ impl Google {
             self.unheard_of.remove(person);
             self.left_out_twice.remove(person);
         }
-        self.unsaid.clear();
     }
 
     pub(crate) fn list(

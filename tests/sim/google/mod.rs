@@ -87,8 +87,6 @@ pub(crate) struct Google {
     /// Sync tokens that descend from listings before this version are refused.
     pub(crate) tokens_dead_before: u64,
     names: u32,
-    /// Names of which Google would not say what became of them, though they were there.
-    pub(crate) unsaid: BTreeSet<String>,
     /// Left out of a listing in a way that nobody who does not know them can find out.
     pub(crate) unheard_of: BTreeSet<usize>,
     /// Left out of two listings in a row that were the same otherwise.
@@ -109,7 +107,6 @@ impl Google {
             revoked: false,
             tokens_dead_before: 0,
             names: 0,
-            unsaid: BTreeSet::new(),
             unheard_of: BTreeSet::new(),
             left_out_twice: BTreeSet::new(),
             shown_last: None,
@@ -242,6 +239,11 @@ impl Google {
             .iter()
             .filter(|it| it.former.iter().any(|former| former == name))
             .any(|it| it.states.iter().any(|state| state.since > version && state.name.is_none()))
+    }
+
+    /// Whether a name leads to a person whom the listings leave out: it is kept, since the look-up finds the heir.
+    pub(crate) fn heir_is_left_out(&self, name: &str) -> bool {
+        self.left_out_twice.iter().any(|at| self.people[*at].former.iter().any(|it| it == name))
     }
 
     pub(crate) fn had_other_names(&self, person: usize) -> bool {

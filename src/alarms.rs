@@ -218,8 +218,11 @@ impl Alarms {
         }
         let (event, since, message) = match (self.store.trouble(), outage.told) {
             (Some(it), None) if between(it.since, now) >= OUTAGE => {
-                let message =
-                    format!("nothing can be written since {}: {}", self.time(it.since), it.what);
+                let message = format!(
+                    "nothing has been written to the database since {}: {}",
+                    self.time(it.since),
+                    it.what
+                );
                 ("database_trouble", it.since, message)
             }
             (None, Some(since)) => {

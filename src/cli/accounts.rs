@@ -252,7 +252,7 @@ fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, Trouble> {
         return Ok(true);
     }
     if screen.json || !io::stdin().is_terminal() {
-        return Err(Trouble::usage("nobody can be asked here; say --yes if you are sure"));
+        return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
     }
     Ok(confirmed(&format!("{question} [y/N] "))?)
 }

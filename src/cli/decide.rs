@@ -192,7 +192,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
             screen.say(format!("  … and {} more", words::count(more)))?;
         }
         if screen.json || !io::stdin().is_terminal() {
-            return Err(Trouble::usage("nobody can be asked here; say --yes to approve"));
+            return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
         }
         if !confirmed("Delete them? [y/N] ")? {
             screen.say("Nothing was decided; the sync stays on hold. To keep them for good: ringbook reject")?;

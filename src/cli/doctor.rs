@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+//! `doctor`: looks at everything that can be wrong, and says how to fix it.
 
 use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
@@ -43,7 +43,7 @@ impl Report {
         self.screen.say(match (faults, warnings) {
             (0, 0) => "All is well.".to_owned(),
             (0, _) => format!("It works; {} to look at.", words::many(warnings, "thing")),
-            _ => format!("{} to mend.", words::many(faults, "thing")),
+            _ => format!("{} to fix.", words::many(faults, "thing")),
         })?;
         Ok(if faults > 0 { Exit::Failed } else { Exit::Ok })
     }

@@ -57,7 +57,7 @@ use screen::{Paint, Screen};
     max_term_width = 100,
     after_help = format!("\
 Curious? `ringbook demo` shows everything with made-up contacts: no Google account, no network.
-In earnest? `ringbook doctor` says what is still missing, and how to mend it.
+In earnest? `ringbook doctor` says what is still missing, and how to fix it.
 
 {}", exit::LIST)
 )]

@@ -124,7 +124,7 @@ pub enum ConnectProblem {
     /// A person said no, or the grant is dead: connecting again helps.
     #[error("{0}")]
     Refused(String),
-    /// Google rejects the OAuth client or the request: an administrator must mend it.
+    /// Google rejects the OAuth client or the request: an administrator must fix it.
     #[error("{0}")]
     Misconfigured(String),
     #[error("{0}")]

@@ -26,7 +26,7 @@ pub(super) async fn examine(app: &App, account: &Account) -> Result<Vec<Finding>
     Ok(found)
 }
 
-/// Whether Google still lets the account be listed. All that is wrong here is mended by connecting the
+/// Whether Google still lets the account be listed. All that is wrong here is fixed by connecting the
 /// account, or the one that lends it its permission.
 async fn permission(
     app: &App,

@@ -34,7 +34,7 @@ pub struct Finding {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way_out: Option<String>,
-    /// The page of the dashboard where it is mended.
+    /// The page of the dashboard where it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }
@@ -62,7 +62,7 @@ pub(crate) fn bad(
 }
 
 impl Finding {
-    /// Names the page of the dashboard where it is mended.
+    /// Names the page of the dashboard where it is fixed.
     fn at(self, page: impl Into<String>) -> Finding {
         Finding { page: Some(page.into()), ..self }
     }

@@ -25,7 +25,8 @@ pub async fn reach(app: &App) -> Finding {
     let client = match http_client(&options) {
         Ok(client) => client,
         Err(problem) => {
-            let way_out = "look at HTTPS_PROXY and its kin in the environment";
+            let way_out =
+                "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY in the environment";
             return bad(CHECK, problem.to_string(), way_out);
         }
     };

@@ -21,7 +21,7 @@ pub fn unreachable(url: &str, error: reqwest::Error) -> Diagnosis {
         Ok(url) => Route::to(&url).failed(&error),
         Err(_) => Diagnosis::fix(
             Cause::AddressWrong,
-            "the address of Google is none",
+            "the configured address of Google is not a URL",
             "check GOOGLE_API_BASE_URL, which is not set for Google itself",
         ),
     }

@@ -1,7 +1,7 @@
 //! What each refusal of Google's consent page and token endpoint means, and who can do what about it.
 //!
 //! The codes are those of RFC 6749 and of developers.google.com/identity/protocols/oauth2, and some that people
-//! report. Only `invalid_grant` ends a permission; a rule of somebody's that forbids it may be lifted, and then it
+//! report. Only `invalid_grant`, and the answers that Google wants to see the person again, end a permission; a rule of somebody's that forbids it may be lifted, and then it
 //! works on.
 
 use serde_json::Value;
@@ -148,7 +148,7 @@ impl ErrorWire {
             ),
             "disallowed_useragent" => denied(
                 C::EmbeddedBrowser,
-                "Google lets nobody sign in inside of another app's window",
+                "Google does not allow signing in inside another app's window",
                 "open the address of the sign-in in a browser such as Firefox, Chrome or Safari",
             ),
             "invalid_client" if self.mentions("not found") => refused(
@@ -197,8 +197,7 @@ impl ErrorWire {
                  this one has ended",
                 &format!(
                     "have the administrator trust the OAuth client's id {TRUST_CLIENT} and exempt trusted apps under \
-                     Security > Access and data control > Google Cloud session control, or let a service account speak \
-                     for this account (docs/workspace.md); until then {RECONNECT}, each time"
+                     Security > Access and data control > Google Cloud session control, or use a service account (docs/workspace.md); until then {RECONNECT}, each time"
                 ),
             ),
             "consent_required"

@@ -248,7 +248,7 @@ impl Minter {
         Ok(Tokens { expires_at: tokens.expires_at.min(end), refresh: None, ..tokens })
     }
 
-    /// What Google's refusal means. All of it is for an administrator to mend, and all of it can mend
+    /// What Google's refusal means. All of it is for an administrator to fix, and all of it can fix
     /// itself: a permission that was just given takes up to a day to arrive. So nothing is given up.
     fn refused(
         &self,
@@ -290,7 +290,7 @@ impl ErrorWire {
         match self.code.as_str() {
             "unauthorized_client" | "access_denied" => Diagnosis::fix(
                 Cause::DelegationMissing,
-                format!("the service account may not speak for {subject}"),
+                format!("the service account may not act for {subject}"),
                 format!(
                     "add the client id {id} with the scope {scope} {DELEGATION}. It takes up to 24 hours to work. \
                      Addresses at gmail.com cannot be delegated; connect those at /auth/google"

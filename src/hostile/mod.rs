@@ -12,7 +12,7 @@
 //! **When an input breaks something**, the message names the file in which it was put (`fuzz/run`
 //! says so, too). Move that file to `tests/corpus/<target>/` under a name that says what is odd about it, and it
 //! is replayed for ever. Then write a test beside the code that was wrong, with the shortest form of the
-//! input and a name that says what holds now, and mend the code.
+//! input and a name that says what holds now, and fix the code.
 #![allow(clippy::expect_used, reason = "a test may fail loudly")]
 
 mod directory;

@@ -25,7 +25,7 @@ pub struct ClientOptions {
     /// How many redirects are followed. Zero where one would show a request, or a secret address, to a
     /// stranger.
     pub redirects: usize,
-    /// Whether `HTTPS_PROXY` and its kin are obeyed. Not for what is on this machine.
+    /// Whether the environment's proxies (`HTTPS_PROXY`, `ALL_PROXY`, …) are used. Not for what is on this machine.
     pub proxy: bool,
     /// How the other side is judged. Anybody only where nothing is told to them, and nothing they say matters.
     pub trust: Trust,

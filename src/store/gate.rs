@@ -500,8 +500,7 @@ pub(crate) async fn take_away(tx: &Tx, account: AccountId, now: Timestamp) -> Re
     Ok(())
 }
 
-pub(crate) const VANISHED: &str =
-    "the process that ran it stopped without a word; the next run goes on";
+pub(crate) const VANISHED: &str = "the process running this sync died; the next run resumes it";
 const RECONNECTED: &str =
     "the account was connected or disconnected meanwhile; the next run starts anew";
 

@@ -62,7 +62,7 @@ fn folded(name: &str) -> String {
 }
 
 words! {
-    /// How it is with an account. Of several that are true the one that has to be mended first.
+    /// How it is with an account. Of several that are true the one that has to be fixed first.
     AccountState {
         /// All is well.
         Connected = "connected",
@@ -72,7 +72,7 @@ words! {
         Held = "held",
         /// It is synced only when somebody asks.
         Paused = "paused",
-        /// Google refuses for a reason that an administrator must mend, or no OAuth client is set.
+        /// Google refuses for a reason that an administrator must fix, or no OAuth client is set.
         Misconfigured = "misconfigured",
         /// There is no permission: it was never given, or given up.
         Disconnected = "disconnected",
@@ -97,7 +97,7 @@ pub struct Condition<'a> {
 }
 
 impl Condition<'_> {
-    /// What must be mended first comes first: without an OAuth client nothing can be connected, without a
+    /// What must be fixed first comes first: without an OAuth client nothing can be connected, without a
     /// permission nothing can be asked, what Google refuses cannot be held, and whoever paused an account
     /// still wants to hear of all these.
     pub fn state(&self) -> AccountState {
@@ -130,7 +130,7 @@ impl Condition<'_> {
                     None => format!("must be connected again at {connect_at}: {why}"),
                 }
             }
-            AccountState::Held => "a sync would delete suspiciously much and waits for a word: \
+            AccountState::Held => "a sync would delete suspiciously much and waits for approval: \
                 approve or reject it"
                 .to_owned(),
             AccountState::Paused => {

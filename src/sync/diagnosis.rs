@@ -103,7 +103,7 @@ pub struct Diagnosis {
 }
 
 /// What it means for the contacts. While it lasts nothing is deleted, and phones are served from here.
-const KEPT: &str = "the contacts here are kept and served, and not updated until then";
+const KEPT: &str = "contacts already here are kept and served, but not updated until this is fixed";
 const DO: &str = ". To fix it: ";
 const WAIT: &str = ". Ringbook tries again by itself; if it lasts: ";
 const DETAILS: &str = ". Details: ";
@@ -248,13 +248,13 @@ mod tests {
             .to_string();
         assert_eq!(
             message,
-            "the People API is off; the contacts here are kept and served, and not updated until then. \
+            "the People API is off; contacts already here are kept and served, but not updated until this is fixed. \
              To fix it: enable it. Details: Google answered 403: off [api_not_enabled]"
         );
         let passing = Diagnosis::wait(Cause::TimedOut, "Google is silent", "look at the network");
         assert_eq!(
             passing.to_string(),
-            "Google is silent; the contacts here are kept and served, and not updated until then. \
+            "Google is silent; contacts already here are kept and served, but not updated until this is fixed. \
              Ringbook tries again by itself; if it lasts: look at the network. [timed_out]"
         );
     }

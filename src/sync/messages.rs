@@ -50,8 +50,8 @@ pub(crate) fn fewer_than_counted(total: u64, named: u64) -> String {
 /// The same in two listings in a row: then it is Google's count that is wrong.
 pub(crate) fn total_differs(total: u64, named: u64) -> String {
     format!(
-        "Google's own total differs: it counts {total} contacts and lists {named}, in two listings in a row; the list was \
-         believed"
+        "Google's own total differs: it counts {total} contacts and lists {named}, in two listings in a row; the list \
+         was used"
     )
 }
 

@@ -60,7 +60,8 @@ async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
                 None => Check::new(HealthState::Healthy, format!("{dialect} answers")),
                 Some(trouble) => {
                     let (since, what) = (web.out.time(trouble.since).0, trouble.what);
-                    let message = format!("nothing can be written since {since}: {what}");
+                    let message =
+                        format!("nothing has been written to the database since {since}: {what}");
                     Check::new(HealthState::Degraded, message)
                 }
             };
@@ -156,7 +157,7 @@ fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> C
         let message = format!("no sync has succeeded for {hours} hours, since {since}");
         Check::new(HealthState::Degraded, message)
     } else if held {
-        let message = "a sync would delete suspiciously much and waits for a person's word";
+        let message = "a sync would delete suspiciously much and waits for approval";
         Check::new(HealthState::Healthy, message)
     } else if let Some(since) = failing {
         let message = format!("syncs have been failing since {}", out.time(since).0);

@@ -78,7 +78,7 @@ impl Problem {
     fn busy(out: &Outward, holder: &Holder, then: &str) -> Problem {
         let since = out.time(holder.since);
         let (at, host) = (&since.0, &holder.host);
-        let detail = format!("a sync is already in progress since {at}, held by {host}{then}");
+        let detail = format!("a sync has been in progress since {at}, held by {host}{then}");
         Problem::new(StatusCode::CONFLICT, detail)
             .with("holder", host)
             .with("since", &since)

@@ -16,7 +16,7 @@ use crate::web::wire::{AccountLease, DatabaseState, LeaseShown, System};
 /// The checks ask the database and nobody else. One that takes longer is as good as dead.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is wrong, and how to mend it
+/// What is wrong, and how to fix it
 ///
 /// The same as `ringbook doctor`. Google is asked only on request, since that may take some seconds.
 #[utoipa::path(

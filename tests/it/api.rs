@@ -270,7 +270,7 @@ mod sync {
         let body = answer.json.clone();
         let since = body["since"].as_str().unwrap();
         assert!(since.ends_with("+05:30"), "{since}");
-        let told = format!("a sync is already in progress since {since}, held by ");
+        let told = format!("a sync has been in progress since {since}, held by ");
         assert!(answer.refused(409).starts_with(&told));
         has(&body, &["holder", "since"]);
         assert_eq!(body["run_id"], progress["run"]["id"]);

@@ -294,7 +294,7 @@ async fn a_disk_that_takes_nothing_more_is_told_from_the_first_write_on_and_unti
     let health = server.get("/health").await.is(200);
     assert_eq!(health["status"], "degraded", "{health}");
     let message = health["checks"]["database"]["message"].as_str().unwrap();
-    assert!(message.contains("nothing can be written since"), "{message}");
+    assert!(message.contains("nothing has been written to the database since"), "{message}");
     assert!(message.contains("disk"), "{message}");
     let status = server.get("/api/sync/status").await.is(200);
     assert!(status["database_problem"].as_str().unwrap().contains("disk"), "{status}");

@@ -130,7 +130,7 @@ pub(super) fn sqlite(error: &rusqlite::Error) -> Option<&'static str> {
     Some(match error.sqlite_error_code()? {
         ErrorCode::DiskFull => "the disk of the database is full: free some space on it",
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            "the database is locked by another program: close what has it open for writing, such as a \
+            "the database is locked by another program: end what has it open for writing, such as a \
              `sqlite3` or a backup"
         }
         ErrorCode::ReadOnly => {

@@ -230,20 +230,20 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     let language = visit.language;
     let mut troubles = Vec::new();
     let name = it.name.as_str();
-    let mends = visit.may_administer();
+    let may_fix = visit.may_administer();
     if let Some(reauth) = &it.needs_reauth {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} has to be connected again", &[name]),
             detail: reauth.reason.clone(),
-            way: mends.then(|| (giver(web, it), language.say("Connect again"))),
+            way: may_fix.then(|| (giver(web, it), language.say("Connect again"))),
         });
     } else if it.grant.is_none() {
         troubles.push(Trouble {
             tone: Tone::Bad,
             what: language.fill("{} is not connected", &[name]),
             detail: language.say(silent(it)).to_owned(),
-            way: mends.then(|| (giver(web, it), language.say("Connect"))),
+            way: may_fix.then(|| (giver(web, it), language.say("Connect"))),
         });
     }
     if !sight.configured && it.grant.is_some() {
@@ -252,7 +252,7 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
             tone: Tone::Bad,
             what: language.fill("{} cannot be synced", &[name]),
             detail: language.say("No OAuth client is set, so Google cannot be asked.").to_owned(),
-            way: mends.then(way),
+            way: may_fix.then(way),
         });
     }
     if let Some(run) = it.held_run {
@@ -283,7 +283,7 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     troubles
 }
 
-/// The page where the permission of an account is mended: its own, or its lender's.
+/// The page where the permission of an account is fixed: its own, or its lender's.
 fn giver(web: &Web, account: &Account) -> String {
     format!("/accounts/{}", web.out.account(account.grant_of.unwrap_or(account.id)).0)
 }

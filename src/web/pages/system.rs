@@ -1,4 +1,4 @@
-//! How the installation does: what is wrong and how to mend it, and what it runs on.
+//! How the installation does: what is wrong and how to fix it, and what it runs on.
 
 use askama::Template;
 use axum::Router;
@@ -68,7 +68,7 @@ async fn system(State(web): State<Web>, visit: Visit, query: Query) -> Result<Re
             );
             (Tone::Warn, text)
         }
-        _ => (Tone::Bad, language.count(bad, "{} thing to mend", "{} things to mend")),
+        _ => (Tone::Bad, language.count(bad, "{} thing to fix", "{} things to fix")),
     };
     let mut checks = found.checks;
     checks.sort_by_key(|it| std::cmp::Reverse(it.verdict));
@@ -89,7 +89,7 @@ fn shown(visit: &Visit, it: Finding) -> Shown {
     let (tone, word) = match it.verdict {
         Verdict::Ok => (Tone::Good, said("fine")),
         Verdict::Warn => (Tone::Warn, said("look")),
-        Verdict::Bad => (Tone::Bad, said("mend")),
+        Verdict::Bad => (Tone::Bad, said("fix")),
     };
     Shown { tone, word: visit.say(word), it }
 }

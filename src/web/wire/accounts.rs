@@ -15,7 +15,7 @@ use crate::web::wire::{AuthStatus, Id, Moment, Outward, Schedule, Sight, Standin
 pub struct Account {
     pub id: Id,
     pub name: String,
-    /// Of several that are true the one that has to be mended first.
+    /// Of several that are true the one that has to be fixed first.
     pub state: AccountState,
     /// The state in words, with the way out.
     pub state_message: String,

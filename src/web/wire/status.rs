@@ -207,7 +207,8 @@ impl Status {
     /// The same while nothing can be written: no sync can succeed then.
     pub fn in_trouble(mut self, out: &Outward, trouble: &Trouble) -> Status {
         let since = out.time(trouble.since).0;
-        let problem = format!("nothing can be written since {since}: {}", trouble.what);
+        let problem =
+            format!("nothing has been written to the database since {since}: {}", trouble.what);
         if self.standing.status == SyncState::Idle {
             self.standing.status = SyncState::Error;
         }

@@ -3,12 +3,19 @@
 
 use crate::number::NotDialable;
 
-/// Signs and words of money.
+/// Signs and words of money, and codes of ISO 4217, some of which are also words (`try`, `rub`).
 const MONEY: &[&str] = &["€", "$", "£", "¥", "₹", "₽", "₺", "zł"];
+const MONEY_WORDS: &[&str] = &["eur", "euro", "euros", "dollar", "dollars", "sfr", "usd", "chf"];
 const CURRENCIES: &[&str] = &[
-    "eur", "euro", "usd", "dollar", "dollars", "gbp", "chf", "sfr", "jpy", "sek", "nok", "dkk",
-    "pln", "czk", "huf", "brl", "inr", "rub", "try", "aud", "cad",
+    "EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "INR",
+    "RUB", "TRY", "AUD", "CAD",
 ];
+/// An amount of money with more digits has marks between its thousands, or decimals.
+const AMOUNT_MAX: usize = 6;
+/// So many digits in one word, or in all, are a whole number, if the last of them stand together.
+const WHOLE_WORD_MIN: usize = 7;
+const WHOLE_MIN: usize = 10;
+const LAST_GROUP_MIN: usize = 4;
 /// What spreadsheets show instead of a value.
 const ERRORS: &[&str] = &["#num!", "#ref!", "#value!", "#name?", "#n/a", "#div/0!", "#null!"];
 
@@ -44,6 +51,7 @@ pub(super) fn without_lookalikes(text: &str) -> (String, Option<NotDialable>) {
         return (text.to_owned(), None);
     }
     let words: Vec<&str> = text.split(' ').collect();
+    let begun = |at: usize| is_begun(&words[..at]);
     let mut kept: Vec<&str> = Vec::with_capacity(words.len());
     let mut found = None;
     for (at, word) in words.iter().enumerate() {
@@ -54,9 +62,11 @@ pub(super) fn without_lookalikes(text: &str) -> (String, Option<NotDialable>) {
             at.checked_sub(1).map(|at| words[at]).unwrap_or_default().trim_matches(['.', ',', '(']);
         let why = if is_date(bare) {
             Some(NotDialable::Date)
-        } else if is_time(bare) || (is_hour(bare) && is_clock(next)) {
+        } else if is_time(bare)
+            || (is_hour(bare) && (is_only_clock(next) || (is_clock(next) && !begun(at))))
+        {
             Some(NotDialable::Time)
-        } else if is_price(bare, before, next) {
+        } else if is_price(bare, before, next, || begun(at)) {
             Some(NotDialable::Price)
         } else if is_ip(bare) {
             Some(NotDialable::Address)
@@ -161,26 +171,73 @@ fn is_hour(text: &str) -> bool {
         })
 }
 
+/// Words that stand behind the time of day. `am` is also a word of German (`am Abend`).
 fn is_clock(word: &str) -> bool {
-    matches!(
-        word.to_ascii_lowercase().as_str(),
-        "uhr" | "h" | "am" | "pm" | "a.m" | "p.m" | "o'clock"
-    )
+    matches!(word.to_ascii_lowercase().as_str(), "h" | "am" | "pm" | "a.m" | "p.m")
 }
 
-fn is_price(text: &str, before: &str, next: &str) -> bool {
-    let amount = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_digit())
-            && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '-'))
+/// Words that stand behind nothing else.
+fn is_only_clock(word: &str) -> bool {
+    matches!(word.to_ascii_lowercase().as_str(), "uhr" | "o'clock")
+}
+
+/// Whether the words end with the beginning of a number: the next digits are more of it.
+fn is_begun(words: &[&str]) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    let Some(last) = words.last().filter(|it| it.ends_with(|c| is_digit(c) || c == ')')) else {
+        return false;
     };
-    let money = |text: &str| {
-        MONEY.contains(&text) || CURRENCIES.contains(&text.to_ascii_lowercase().as_str())
-    };
-    if amount(text) && text.len() <= 14 {
-        return money(before) || money(next);
-    }
+    let is_part = |it: &&&str| !it.contains(char::is_alphabetic);
+    let all: usize = words.iter().rev().take_while(is_part).map(|it| digits(it)).sum();
+    let together = last.len() - last.trim_end_matches(is_digit).len();
+    let whole = digits(last) >= WHOLE_WORD_MIN || all >= WHOLE_MIN;
+    digits(last) > 0 && !(whole && together >= LAST_GROUP_MIN)
+}
+
+/// `12,50 EUR`, `€ 1.200`, `CHF 50.-`; without decimals no digits of a number that has `begun`.
+fn is_price(text: &str, before: &str, next: &str, begun: impl Fn() -> bool) -> bool {
     let bare = MONEY.iter().find_map(|it| text.strip_prefix(it).or_else(|| text.strip_suffix(it)));
-    bare.is_some_and(amount)
+    if let Some(amount) = bare {
+        return Amount::parse(amount).is_some();
+    }
+    let Some(amount) = Amount::parse(text) else { return false };
+    let money = |word: &str| {
+        MONEY.contains(&word)
+            || CURRENCIES.contains(&word)
+            || MONEY_WORDS.contains(&word.to_ascii_lowercase().as_str())
+            || (amount.exact && CURRENCIES.contains(&word.to_ascii_uppercase().as_str()))
+    };
+    (money(before) || money(next)) && (amount.exact || !begun())
+}
+
+/// A number of money.
+struct Amount {
+    /// It has decimals, or what stands for them (`50.-`), as no telephone number has.
+    exact: bool,
+}
+
+impl Amount {
+    fn parse(text: &str) -> Option<Amount> {
+        let is_digits = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit());
+        let cents = |it: &str| matches!(it, "-" | "--") || (it.len() == 2 && is_digits(it));
+        let (whole, exact) = match text.rsplit_once(['.', ',']) {
+            Some((whole, rest)) if cents(rest) => (whole, true),
+            _ => (text, false),
+        };
+        let mark = whole.chars().find(|c| !c.is_ascii_digit());
+        let mut parts = whole.split(['.', ',', '\'']);
+        let first = parts.next().filter(|it| is_digits(it))?;
+        let good = match mark {
+            None => exact || first.len() <= AMOUNT_MAX,
+            Some(mark) => {
+                let one_mark = whole.chars().all(|c| c.is_ascii_digit() || c == mark);
+                first.len() <= 3 && one_mark && parts.all(|it| it.len() == 3 && is_digits(it))
+            }
+        };
+        let zero = first.len() > 1 && first.starts_with('0');
+        (good && !zero).then_some(Amount { exact })
+    }
 }
 
 /// `192.168.0.1`, but not `32.12.34.56` or `12.129.29.46`, which is how some people write numbers.

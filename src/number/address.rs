@@ -23,6 +23,8 @@ const SCHEMES: &[&str] = &[
     "im",
     "xmpp",
 ];
+/// Those of them that say that it is one.
+const SPELLED: &[&str] = &["tel", "phone", "call", "fax"];
 /// Links of messengers that name a person by an international number, without a `+`.
 const MESSENGERS: &[&str] = &[
     "wa.me",
@@ -111,7 +113,7 @@ enum Chunk {
     Address,
 }
 
-fn read(chunk: &str, is_extension: impl Fn(&str) -> bool) -> Chunk {
+fn read(chunk: &str, is_extension: &impl Fn(&str) -> bool) -> Chunk {
     if !chunk.contains(|c: char| c.is_alphabetic() || c == '@') {
         return Chunk::Plain;
     }
@@ -121,30 +123,49 @@ fn read(chunk: &str, is_extension: impl Fn(&str) -> bool) -> Chunk {
         && scheme.starts_with(char::is_alphabetic)
         && scheme.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.'))
     {
-        return of_scheme(scheme, rest);
+        return of_scheme(scheme, rest, is_extension);
     }
-    if lower.contains('@') {
-        // `@tom9` is somebody's name at a messenger.
-        let named = lower.strip_prefix('@').is_some_and(|it| it.starts_with(char::is_alphabetic));
-        return if named { Chunk::Address } else { of_user(lower) };
+    if let Some((before, behind)) = lower.split_once('@') {
+        // `@tom9` and `tom9@` are somebody's names at a messenger.
+        let name = if before.is_empty() { behind } else { before };
+        let is_half = before.is_empty() || behind.is_empty();
+        return match of_user(lower) {
+            Chunk::Plain if is_half && name.contains(char::is_alphabetic) => Chunk::Address,
+            other => other,
+        };
     }
     if let Some(host) = lower.split('/').next().filter(|it| is_host(it)) {
         return of_link(host, &lower[host.len()..]);
     }
-    // `maxi77`, but not `ext12`, `Tel0221765432` or `x4`.
-    let letters = lower.find(|c: char| !c.is_alphabetic()).unwrap_or(lower.len());
-    let (word, rest) = lower.split_at(letters);
-    let glued = rest.trim_start_matches(['_', '-', '.']);
-    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
-    let is_name = !word.is_empty()
-        && glued.starts_with(|c: char| c.is_ascii_digit())
-        && digits < NUMBER_MIN
-        && !is_extension(word)
-        && !LABELS.contains(&word);
-    if is_name { Chunk::Address } else { Chunk::Plain }
+    let known = |word: &str| is_extension(word) || LABELS.contains(&word);
+    if is_name(lower, known) { Chunk::Address } else { Chunk::Plain }
 }
 
-fn of_scheme(scheme: &str, rest: &str) -> Chunk {
+/// `maxi77`, `max_m77`, `u/tom99`, `max#1234`, but not `ext12`, `Tel0221765432` or `x4`: it begins with a letter,
+/// not all words in it are `known` to stand in front of numbers, and its digits are too few for a whole one.
+fn is_name(text: &str, known: impl Fn(&str) -> bool) -> bool {
+    let begins = text.chars().find(|c| c.is_alphanumeric()).is_some_and(char::is_alphabetic);
+    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|it| !it.is_empty());
+    begins && (1..NUMBER_MIN).contains(&digits_in_a_row(text)) && words.any(|it| !known(it))
+}
+
+/// The most digits that stand together, but for marks between the groups of a number.
+fn digits_in_a_row(text: &str) -> usize {
+    let is_other =
+        |c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.' | '/' | '(' | ')' | '+'));
+    let digits = |it: &str| it.bytes().filter(u8::is_ascii_digit).count();
+    text.split(is_other).map(digits).max().unwrap_or(0)
+}
+
+/// `24seven`, `9a8b7c`: letters that touch a digit, and are not `known` to.
+fn is_mixed(text: &str, known: impl Fn(&str) -> bool) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let parts = text.split(|c: char| !c.is_alphanumeric());
+    let mut words = parts.filter(|it| it.contains(is_digit)).flat_map(|it| it.split(is_digit));
+    words.any(|it| !it.is_empty() && !known(it))
+}
+
+fn of_scheme(scheme: &str, rest: &str, is_extension: impl Fn(&str) -> bool) -> Chunk {
     let known = SCHEMES.contains(&scheme);
     if let Some(link) = rest.strip_prefix("//") {
         let host = link.split(['/', '?', '#']).next().unwrap_or_default();
@@ -156,10 +177,18 @@ fn of_scheme(scheme: &str, rest: &str) -> Chunk {
             _ => Chunk::Address,
         };
     }
+    let first = rest.chars().find(|c| c.is_alphanumeric());
     if !known {
         // `Büro:0221…` is a label; `signal:tom9` is somebody's name there.
-        let named =
-            rest.starts_with(char::is_alphabetic) && rest.contains(|c: char| c.is_ascii_digit());
+        let known = |word: &str| is_extension(word) || LABELS.contains(&word);
+        let named = match first {
+            Some(c) if c.is_alphabetic() => {
+                let word = rest.split(|c: char| !c.is_alphabetic()).find(|it| !it.is_empty());
+                let whole = word.is_some_and(known) && is_long(rest);
+                rest.contains(|c: char| c.is_ascii_digit()) && !whole
+            }
+            _ => !known(scheme) && digits_in_a_row(rest) < NUMBER_MIN && is_mixed(rest, known),
+        };
         return if named { Chunk::Address } else { Chunk::Plain };
     }
     if rest.is_empty() {
@@ -168,13 +197,19 @@ fn of_scheme(scheme: &str, rest: &str) -> Chunk {
     if rest.contains('@') {
         return of_user(rest);
     }
+    if let Some(number) = parameter(rest) {
+        return Chunk::Number(number);
+    }
     let number = decoded(rest.split('?').next().unwrap_or_default());
-    match parameter(rest) {
-        Some(number) => Chunk::Number(number),
-        None if number.starts_with(|c: char| c.is_ascii_digit() || "+*#(".contains(c)) => {
-            Chunk::Number(number)
-        }
-        None => Chunk::Address,
+    // Words on the keys stand behind the schemes that say that it is a number.
+    let spelled = SPELLED.contains(&scheme);
+    let pause = |word: &str| is_extension(word) || word.chars().all(|c| matches!(c, 'p' | 'w'));
+    let number_first = first.is_some_and(|c| c.is_ascii_digit())
+        || number.starts_with(|c: char| "+*#(".contains(c));
+    let value = number.split(';').next().unwrap_or_default();
+    match number_first && (spelled || !is_mixed(value, pause)) {
+        true => Chunk::Number(number),
+        false => Chunk::Address,
     }
 }
 

@@ -29,8 +29,13 @@ impl E164 {
 /// The canonical form, if it is of what was typed, and long enough for its country.
 ///
 /// Google reads every digits as a number of the account's country: it makes `+43205` of the extension 205,
-/// and of a number within a town that of another town.
-pub(super) fn believed(typed: &Typed, word: Option<&Spelled>, canonical: &E164) -> Option<E164> {
+/// and of a number within a town that of another town. Of a field with `several` numbers it reads one.
+pub(super) fn believed(
+    typed: &Typed,
+    word: Option<&Spelled>,
+    canonical: &E164,
+    several: bool,
+) -> Option<E164> {
     let code = canonical.calling_code()?;
     if typed.code || !is_possible(code, canonical.national().len()) {
         return None;
@@ -50,7 +55,10 @@ pub(super) fn believed(typed: &Typed, word: Option<&Spelled>, canonical: &E164) 
     }
     let digits = typed.digits.trim_start_matches('0');
     let whole = canonical.digits().ends_with(digits);
-    if !whole && common_end(digits, canonical.digits()) < COMMON_MIN {
+    // Within the country digits may stand before and in the number that are not part of it abroad (Argentina's
+    // `011 15 …`). Two numbers may end alike, so that says nothing where there can be another one.
+    let one = !several && !typed.plus;
+    if !whole && !(one && common_end(digits, canonical.digits()) >= COMMON_MIN) {
         return None;
     }
     let trunk = trunk_prefix_of(code);

@@ -122,7 +122,7 @@ impl Place {
         let mut refusal = NotDialable::NoDigits;
         for typed in found {
             let ending = typed.ending;
-            match resolve::resolve(typed, canonical.as_ref(), self) {
+            match resolve::resolve(typed, canonical.as_ref(), several, self) {
                 Ok(number) => {
                     let number = match numbers.last().filter(|_| ending) {
                         Some(before) => number.in_place_of_the_end_of(before),

@@ -26,14 +26,15 @@ const LETTERS_CUT_MAX: usize = 6;
 /// No number within a town has so many digits.
 const ABROAD_MIN: usize = 10;
 
-/// One number of a text, with its country if that can be known.
+/// One number of a text, of `several` or not, with its country if that can be known.
 pub(super) fn resolve(
     mut typed: Typed,
     canonical: Option<&E164>,
     place: &Place,
+    several: bool,
 ) -> Result<Number, NotDialable> {
     let word = typed.spelled.take();
-    let canonical = canonical.and_then(|it| believed(&typed, word.as_ref(), it));
+    let canonical = canonical.and_then(|it| believed(&typed, word.as_ref(), it, several));
     if let Some(word) = &word {
         let number = match canonical.clone() {
             Some(number) => Some(Kind::International { number, typed: None }),

@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 
 use super::json::{Obj, Text, text};
 use super::misfit;
-use crate::contact::{Contact, Content, Email, Names, Organization, Phone, ResourceName};
+use crate::contact::{
+    Contact, Content, Email, Names, Organization, Phone, ResourceName, is_visible,
+};
 use crate::sync::book::{Entry, Tombstone, Unreadable};
 
 const NAME_LEN_MAX: usize = 1000;
@@ -40,12 +42,21 @@ pub(super) fn read(json: &str) -> Entry {
     }
 }
 
-/// A field in which people write one number on each line, in one line.
+/// A field in which people write one number on each line, in one line. What parts columns stays apart by two
+/// blanks, since it may stand within a number.
 fn lines(raw: &Option<Text<'_>>) -> String {
-    let parted = raw.as_ref().filter(|it| it.0.trim().contains(['\n', '\r'])).map(|it| {
-        let lines = it.0.split(['\n', '\r']).map(str::trim).filter(|it| !it.is_empty());
-        Text(lines.collect::<Vec<_>>().join(" | ").into())
-    });
+    let is_end = |c: char| {
+        matches!(
+            c,
+            '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{1C}'
+                ..='\u{1F}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
+    let parted =
+        raw.as_ref().filter(|it| it.0.trim().contains(|c| c == '\t' || is_end(c))).map(|it| {
+            let lines = it.0.split(is_end).map(str::trim).filter(|it| !it.is_empty());
+            Text(lines.collect::<Vec<_>>().join(" | ").replace('\t', "  ").into())
+        });
     text(if parted.is_some() { &parted } else { raw }, VALUE_LEN_MAX)
 }
 
@@ -121,7 +132,7 @@ impl PersonWire<'_> {
             let value = lines(&it.value);
             Phone {
                 // Google may know a number by its canonical form alone.
-                value: if value.is_empty() { canonical.clone() } else { value },
+                value: if is_visible(&value) { value } else { canonical.clone() },
                 canonical: Some(canonical).filter(|it| !it.is_empty()),
                 kind: text(&it.kind, KIND_LEN_MAX),
                 primary: is_primary(&it.metadata),
@@ -399,6 +410,31 @@ mod tests {
         assert_eq!(contact.etag.as_deref(), Some("#Zm4YfTizA7M="));
         assert_eq!(contact.edited_at, "2023-02-24T16:40:20.181599Z".parse().ok());
         expect![[r#"{"names":{"display":"Dr. John Jay Doe III","last_first":"Doe, Dr. John Jay, III","unstructured":"Dr. John Jay Doe III","prefix":"Dr.","given":"John","middle":"Jay","family":"Doe","suffix":"III","phonetic_given":"Dʒɒn"},"nicknames":["Johnny"],"phones":[{"value":"666 12 34 90","canonical":"+34666123490","kind":"mobile","primary":true},{"value":"801-520-4769 - noel cell","kind":"Night desk"}],"emails":[{"value":"doe@example.com","kind":"work","primary":true}],"labels":["contactGroups/1f","contactGroups/starred"]}"#]].assert_eq(&contact.content.encode().0);
+    }
+
+    #[test]
+    fn what_parts_the_lines_of_a_field_still_parts_them_in_one_line() {
+        for (typed, stored) in [
+            (r"1\n2", "1 | 2"),
+            (r"1\r\n2", "1 | 2"),
+            (r"1\u000b2", "1 | 2"),
+            (r"1\u000c2", "1 | 2"),
+            (r"1\u00852", "1 | 2"),
+            (r"1\u001e2", "1 | 2"),
+            (r"1\u20282", "1 | 2"),
+            (r"1\u20292", "1 | 2"),
+            // An area may stand in front of it.
+            (r"1\t2", "1  2"),
+            (r"1\t2\n3", "1  2 | 3"),
+            (r"\n1\u000b\n", "1"),
+            (r"\t1\t", "1"),
+            (r"\u200b", "+431"),
+        ] {
+            let json = format!(
+                r#"{{"resourceName":"people/c1","phoneNumbers":[{{"value":"{typed}","canonicalForm":"+431"}}]}}"#
+            );
+            assert_eq!(contact(&json).content.phones[0].value, stored, "{typed}");
+        }
     }
 
     #[test]

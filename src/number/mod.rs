@@ -106,16 +106,17 @@ impl Place {
             return Ok(vec![number]);
         }
         let canonical = field.canonical.and_then(E164::of_canonical);
-        let value = if field.value.trim().is_empty() {
-            field.canonical.unwrap_or_default()
-        } else {
-            field.value
-        };
+        let mut value = field.value;
         let found = match typed::scan(value) {
             Ok(found) => found,
             // A word on the keys, and no digit beside it.
             Err(NotDialable::NoDigits) if canonical.is_some() => vec![Typed::default()],
             Err(why) => return Err(why),
+            // Nothing, or nothing that anybody can see.
+            Err(NotDialable::Empty) if field.canonical.is_some() => {
+                value = field.canonical.unwrap_or_default();
+                typed::scan(value)?
+            }
         };
         let several = found.len() > 1;
         let mut numbers: Vec<Number> = Vec::with_capacity(found.len());

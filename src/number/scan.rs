@@ -12,6 +12,8 @@ pub(super) struct Scan<'a> {
     /// The token that is being read.
     at: usize,
     part: Typed,
+    /// Dashes or dots with blanks around them stand between the groups of the part.
+    spaced: bool,
     pub(super) parts: Vec<Typed>,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Scan<'a> {
 
     fn close(&mut self) {
         let mut part = std::mem::take(&mut self.part);
+        self.spaced = false;
         part.to = self.at.min(self.tokens.len());
         if !part.digits.is_empty() {
             self.parts.push(part);
@@ -149,18 +152,46 @@ impl<'a> Scan<'a> {
                 self.part.digits.push('*');
             }
             '#' => self.hash(),
-            '~' => {
-                if let Some(at) = self.extension(self.at) {
-                    self.extended(at);
-                }
-            }
+            '~' => match self.extension(self.at) {
+                Some(at) if !self.is_number(self.at + 1) => self.extended(at),
+                _ => self.between(),
+            },
             ',' | ';' => self.comma(mark),
             '/' => self.slash(),
             ' ' if self.is_mark(self.at + 1, ' ') && self.is_second(SECOND_MIN) => self.close(),
             ':' | '=' | '|' | '&' | '<' | '>' | '"' => self.close(),
-            // What people put between digits, and what nobody can know.
-            _ => {}
+            '-' | '.' => self.dash(),
+            ' ' | ')' | ']' => {}
+            // Brackets, bullets, and what nobody can know.
+            _ => self.between(),
         }
+    }
+
+    /// `… 765432 - 17` is one number, `0221 7654321 - 0160 1234567` are two; but not where all groups of a number
+    /// have it between them.
+    fn dash(&mut self) {
+        let is_blank = |at: Option<usize>| at.is_some_and(|at| self.is_mark(at, ' '));
+        if !(is_blank(self.at.checked_sub(1)) && is_blank(Some(self.at + 1))) {
+            return;
+        }
+        if !self.spaced {
+            self.between();
+        }
+        self.spaced = self.begun();
+    }
+
+    /// A mark that parts two whole numbers, and no other digits.
+    fn between(&mut self) {
+        if self.is_second(DIGITS_WHOLE) {
+            let next = self.next(self.at + 1);
+            self.close_before(&next);
+        }
+    }
+
+    /// Does a whole number follow, in more than one group?
+    fn is_number(&self, at: usize) -> bool {
+        let next = self.next(at);
+        next.digits >= DIGITS_WHOLE && next.groups > 1
     }
 
     /// Within `*31#0660 1234567` and the like: where the code ends, and the number begins.
@@ -257,11 +288,21 @@ impl<'a> Scan<'a> {
             return next.apart && before >= 2;
         }
         let zero = next.first.is_some_and(|it| it.starts_with('0'));
-        let written = next.apart || next.bracket || zero || next.groups > 1;
+        let written = next.apart || next.bracket || zero || next.groups > 1 || self.is_alike(&next);
         before >= 6
             && ((next.plus && next.digits >= SECOND_MIN)
                 || (next.digits >= DIGITS_WHOLE && written)
                 || (next.digits >= SECOND_MIN && next.apart && next.groups > 1))
+    }
+
+    /// Has what follows as many digits as the number before it, with or without what is dialled before both (1 in
+    /// North America)?
+    fn is_alike(&self, next: &Next<'_>) -> bool {
+        let one = |digits: &str| usize::from(digits.len() == 11 && digits.starts_with('1'));
+        let (own, theirs) = (self.part.digits.as_str(), next.first.unwrap_or_default());
+        let national = self.national_len();
+        let bare = if self.part.plus { national } else { national - one(own) };
+        [own.len(), national].contains(&next.digits) || bare == next.digits - one(theirs)
     }
 
     fn slash(&mut self) {
@@ -304,14 +345,8 @@ impl<'a> Scan<'a> {
         self.part.ending = ending;
     }
 
-    /// Digits without a country code, as far as it is written.
     fn national_len(&self) -> usize {
-        let digits = self.part.digits.as_str();
-        let idd = if self.part.plus { Some(digits) } else { digits.strip_prefix("00") };
-        match idd.and_then(|it| Some((it, calling_code_len(it)?))) {
-            Some((digits, code)) => digits.len() - code,
-            None => digits.len(),
-        }
+        national_len(self.part.plus, &self.part.digits)
     }
 
     /// Does another whole number follow one that is whole?
@@ -452,5 +487,14 @@ impl<'a> Scan<'a> {
         }
         self.at += end;
         true
+    }
+}
+
+/// Digits without a country code, as far as it is written.
+pub(super) fn national_len(plus: bool, digits: &str) -> usize {
+    let idd = if plus { Some(digits) } else { digits.strip_prefix("00") };
+    match idd.and_then(|it| Some((it, calling_code_len(it)?))) {
+        Some((digits, code)) => digits.len() - code,
+        None => digits.len(),
     }
 }

@@ -156,6 +156,40 @@ fn what_google_read_is_believed_and_only_the_rest_is_taken_from_the_text() {
 }
 
 #[test]
+fn characters_that_nobody_sees_are_no_part_of_a_number() {
+    for unseen in [
+        "\u{AD}",
+        "\u{34F}",
+        "\u{61C}",
+        "\u{115F}",
+        "\u{1160}",
+        "\u{17B4}",
+        "\u{180E}",
+        "\u{200B}",
+        "\u{2060}",
+        "\u{206A}",
+        "\u{206F}",
+        "\u{3164}",
+        "\u{FE0F}",
+        "\u{FEFF}",
+        "\u{FFA0}",
+        "\u{E0001}",
+        "\u{E0031}",
+        "\u{E0100}",
+        "\u{E01EF}",
+    ] {
+        let value = format!("0660{unseen}123{unseen}4567{unseen}");
+        assert_eq!(read(&value, None, "AT"), "+436601234567", "{value:?}");
+        let region = Region::parse("AT");
+        let rules = DialRules::new(DialSettings { region, ..DialSettings::default() }).unwrap();
+        assert_eq!(rules.pieces(&value), rules.pieces("06601234567"), "{value:?}");
+        // Nothing can be seen of it, so it is as if nothing was typed.
+        assert_eq!(read(unseen, Some("+492217654321"), "DE"), "+492217654321", "{unseen:?}");
+        assert_eq!(read(unseen, None, "DE"), "it is empty", "{unseen:?}");
+    }
+}
+
+#[test]
 fn a_number_knows_its_calling_code_and_the_rest() {
     let number = E164::parse("+390612345678").unwrap();
     assert_eq!((number.calling_code(), number.national()), (Some(39), "0612345678"));

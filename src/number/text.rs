@@ -4,6 +4,8 @@ use std::fmt;
 
 use any_ascii::any_ascii_char;
 
+use crate::contact::is_ignorable;
+
 /// In characters. No number needs more; what is beyond it is not read.
 const READ_MAX: usize = 250;
 
@@ -11,12 +13,20 @@ const READ_MAX: usize = 250;
 /// nothing invisible, line ends as `|`.
 ///
 /// The marks are those that libphonenumber accepts within a number (`VALID_PUNCTUATION`), and a few more.
-pub(super) fn plain(value: &str) -> String {
+pub fn plain(value: &str) -> String {
     let mut text = String::with_capacity(value.len().min(READ_MAX));
     for c in value.chars().take(READ_MAX) {
         match c {
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' => text.push('|'),
+            '\n'
+            | '\r'
+            | '\u{B}'
+            | '\u{C}'
+            | '\u{1C}'..='\u{1F}'
+            | '\u{85}'
+            | '\u{2028}'
+            | '\u{2029}' => text.push('|'),
             '\t' => text.push_str("  "),
+            '\\' | '\u{FF3C}' | '\u{2044}' | '\u{2215}' => text.push('/'),
             '\u{FF01}'..='\u{FF5E}' => text.extend(char::from_u32(u32::from(c) - 0xFEE0)),
             '\u{2010}'..='\u{2015}'
             | '\u{2043}'
@@ -27,7 +37,6 @@ pub(super) fn plain(value: &str) -> String {
                 text.push('-');
             }
             '\u{2053}' | '\u{223C}' | '\u{301C}' => text.push('~'),
-            '\u{2044}' | '\u{2215}' => text.push('/'),
             '\u{B7}' | '\u{2022}' | '\u{2024}' | '\u{2027}' | '\u{30FB}' => text.push('.'),
             '\u{FE62}' | '\u{207A}' | '\u{208A}' => text.push('+'),
             '\u{60C}' | '\u{3001}' | '\u{FE50}' => text.push(','),
@@ -46,13 +55,9 @@ pub(super) fn plain(value: &str) -> String {
     text
 }
 
-/// Marks of direction are pasted along with many numbers; the others come with emoji and word breaks.
+/// Marks of direction are pasted along with many numbers; the frame of a keycap surrounds some digits.
 fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{20E3}' | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
+    c.is_control() || c == '\u{20E3}' || is_ignorable(c)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,9 +113,10 @@ const PARTS: &[Part] = &[
     },
     Part {
         path: "number",
-        ours: &[],
+        ours: &["contact"],
         crates: Crates::Only(PURE_CRATES),
-        why: "what a phone dials is computed from the number and the rules, and from nothing else",
+        why: "what a phone dials is computed from the number and the rules; of a contact it \
+              knows the fields for numbers, and which characters of a text are seen",
     },
     Part {
         path: "phone",
@@ -175,10 +176,11 @@ const PARTS: &[Part] = &[
     Part {
         path: "store",
         ours: &[
-            "access", "clock", "config", "contact", "files", "outbound", "sync", "tasks", "vault",
+            "access", "clock", "config", "contact", "files", "number", "outbound", "sync", "tasks",
+            "vault",
         ],
         crates: Crates::Not(&[CLIENT, SERVERS, TERMINAL]),
-        why: "the store keeps what it is given, and knows neither Google nor any face",
+        why: "the store keeps what it is given and counts the numbers in it, and knows neither Google nor any face",
     },
     Part {
         path: "simulator",

@@ -1,0 +1,209 @@
+//! Takes apart what people type into the field for a number: which numbers are in it, and what is dialled
+//! before and after each. Knows nothing of countries.
+
+use crate::number::address::without_addresses;
+use crate::number::extension;
+use crate::number::keypad::{Spelled, spelled};
+use crate::number::lookalike::{self, without_decimals, without_lookalikes};
+use crate::number::scan::{Scan, national_len};
+use crate::number::text::{Token, plain, tokens};
+use crate::number::{NotDialable, Then};
+
+/// One number of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed {
+    /// What is dialled in front of it: `*31#`.
+    pub(super) prefix: String,
+    /// With a `+` in front.
+    pub(super) plus: bool,
+    /// ASCII digits; of a code also `*`, `#` and `+`.
+    pub(super) digits: String,
+    /// How many digits stand together, from the first.
+    pub(super) groups: Vec<usize>,
+    /// It is a code by its `*` and `#`, and dialled as it stands.
+    pub(super) code: bool,
+    /// Where in the digits the zero of a `(0)` stands that is only dialled within the country.
+    pub(super) bracketed_zero: Option<usize>,
+    /// The first digits stand in brackets: they are the area.
+    pub(super) area: bool,
+    /// The whole of it, should it be a word on the keys.
+    pub(super) spelled: Option<Spelled>,
+    pub(super) then: Then,
+    /// The last digits of the number before it, written again: `0221 7654321 / 7654322`.
+    pub(super) ending: bool,
+    /// The tokens of it.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// In characters of the field, where there are several.
+    pub(super) text: String,
+    pub(super) context: String,
+}
+
+/// Fewer digits than this beside others are a house number or a count, not the number.
+const DIGITS_MIN: usize = 5;
+/// The same, for numbers beside a whole one.
+const BESIDE_MIN: usize = 6;
+/// So many digits are a whole number; fewer may be an area code (`030/1234567`).
+pub(super) const DIGITS_WHOLE: usize = 7;
+/// More digits than these are two numbers, where a second one can begin in between.
+const JOINED_MAX: usize = 17;
+/// So many digits in the same groups as those before them are another number.
+const AGAIN_MIN: usize = 9;
+/// Words between two extensions.
+const OR: &[&str] = &[
+    "or", "oder", "und", "and", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "lub", "i",
+];
+
+pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
+    let text = plain(value);
+    if text.trim().is_empty() {
+        return Err(NotDialable::Empty);
+    }
+    if let Some(why) = lookalike::of_text(&text) {
+        return Err(why);
+    }
+    let text = without_decimals(&text);
+    let (text, addresses) = without_addresses(text, extension::is_word);
+    let (text, lookalike) = without_lookalikes(&text);
+    let mut scan = Scan::of(tokens(&text));
+    let word = word_on_keys(&scan.tokens);
+    scan.all();
+    let Scan { tokens, parts, .. } = scan;
+    let mut found = chosen(parts.into_iter().flat_map(parted).collect(), &tokens);
+    let whole = |it: &Typed| it.digits.len() >= DIGITS_WHOLE;
+    if let Some(word) = word
+        && !found.first().is_some_and(whole)
+        && !(word.loose && found.len() > 1)
+    {
+        // A word on the keys and no digit beside it is only read if somebody else knows that it is one.
+        found.truncate(1);
+        let digits = found.pop().unwrap_or_default();
+        found.push(Typed { spelled: Some(word), ..digits });
+    }
+    found.retain(|it| it.digits.contains(|c: char| c.is_ascii_digit()));
+    if found.len() > 1 {
+        for it in &mut found {
+            if !it.text.is_empty() {
+                continue;
+            }
+            let before = |at: usize| matches!(tokens[at], Token::Mark('+' | '('));
+            while it.from > 0 && before(it.from - 1) {
+                it.from -= 1;
+            }
+            let text: String = tokens[it.from..it.to].iter().map(ToString::to_string).collect();
+            let around = |c: char| c.is_whitespace() || ",;/:|&".contains(c);
+            let text = text.trim_end_matches(|c: char| around(c) || c == '(').trim_matches(around);
+            it.text = text.to_owned();
+        }
+    }
+    for it in &mut found {
+        if !it.plus && !it.code && !it.context.is_empty() {
+            it.digits.insert_str(0, &it.context);
+            it.plus = true;
+        }
+    }
+    if found.is_empty() {
+        let address = addresses.then_some(NotDialable::Address);
+        return Err(lookalike.or(address).unwrap_or(NotDialable::NoDigits));
+    }
+    Ok(found)
+}
+
+/// The parts that are numbers: all whole ones, or else the one that is likeliest.
+fn chosen(parts: Vec<Typed>, tokens: &[Token<'_>]) -> Vec<Typed> {
+    let likely = |it: &Typed, min: usize| it.code || it.plus || it.digits.len() >= min;
+    if parts.iter().any(|it| likely(it, DIGITS_WHOLE)) {
+        return parts.into_iter().filter(|it| likely(it, BESIDE_MIN)).collect();
+    }
+    if let Some(at) = parts.iter().position(|it| likely(it, DIGITS_MIN)) {
+        let len = parts[at].digits.len();
+        let alike = |it: &Typed| it.digits.len() == len && !it.code;
+        if parts.iter().all(alike) {
+            return parts;
+        }
+        return parts.into_iter().nth(at).into_iter().collect();
+    }
+    // Several extensions, with nothing but marks and an "or" between them.
+    let len = parts.first().map_or(0, |it| it.digits.len());
+    let alike = (2..DIGITS_MIN).contains(&len) && parts.iter().all(|it| it.digits.len() == len);
+    let plain = tokens.iter().all(|it| match it {
+        Token::Word(word) => OR.contains(&word.to_lowercase().as_str()),
+        Token::Digits(_) => true,
+        Token::Mark(mark) => matches!(mark, ' ' | ',' | ';' | '/' | '|'),
+    });
+    if alike && plain { parts } else { parts.into_iter().take(1).collect() }
+}
+
+/// Several numbers with a single blank between them, told by their length, and by the zero in front of each or
+/// by the same groups again.
+fn parted(mut part: Typed) -> Vec<Typed> {
+    let Some((groups, at)) = second_of(&part) else { return vec![part] };
+    let digits = part.digits.split_off(at);
+    let second = Typed {
+        text: digits.clone(),
+        groups: part.groups.split_off(groups),
+        then: std::mem::take(&mut part.then),
+        digits,
+        ..Typed::default()
+    };
+    part.text = format!("{}{}", if part.plus { "+" } else { "" }, part.digits);
+    let mut all = parted(part);
+    all.extend(parted(second));
+    all
+}
+
+/// Where another number begins: after so many groups, and after so many digits.
+fn second_of(part: &Typed) -> Option<(usize, usize)> {
+    if part.code || part.digits.len() <= JOINED_MAX {
+        return None;
+    }
+    let mut at = 0;
+    for (before, group) in part.groups.iter().enumerate() {
+        let (first, rest) = (at, part.digits.get(at..)?);
+        at += group;
+        if first < DIGITS_WHOLE || rest.len() < DIGITS_WHOLE {
+            continue;
+        }
+        let again = (1..=before).any(|count| {
+            let last = &part.groups[before - count..before];
+            last.iter().sum::<usize>() >= AGAIN_MIN && part.groups[before..].starts_with(last)
+        });
+        // Of a whole number; the 1 of North America is dialled before one.
+        let one = usize::from(!part.plus && part.digits.starts_with('1'));
+        let whole = national_len(part.plus, &part.digits[..first]) - one >= DIGITS_WHOLE;
+        if again || (whole && rest.starts_with('0')) {
+            return Some((before, first));
+        }
+    }
+    None
+}
+
+/// The number, if letters are a part of it, and what follows.
+fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
+    let is_end = |at: usize| {
+        matches!(tokens[at], Token::Mark(',' | ';' | '#'))
+            || extension::digits_at(tokens, at, 0).is_some()
+    };
+    let end = (0..tokens.len()).find(|at| is_end(*at)).unwrap_or(tokens.len());
+    let letters = tokens[..end].iter().position(|it| matches!(it, Token::Word(_)))?;
+    // A remark may stand behind the word, in brackets or not.
+    let is_remark = |it: &Token<'_>| matches!(it, Token::Mark(' ' | '('));
+    let remark = tokens[letters..end].iter().position(is_remark).map(|at| letters + at);
+    let read = |end: usize| {
+        let text: String = tokens[..end].iter().map(ToString::to_string).collect();
+        spelled(&text)
+    };
+    let whole = read(end);
+    let tied = [whole.clone(), remark.and_then(read)].into_iter().flatten().find(|it| !it.loose);
+    let spelled = tied.or(whole)?;
+    // What follows is read as if it followed digits.
+    let digits = std::iter::once(Token::Digits("0000000"));
+    let tokens = digits.chain(tokens[end..].iter().copied()).collect();
+    let mut tail = Scan::of(tokens);
+    tail.all();
+    let then = tail.parts.into_iter().next().unwrap_or_default().then;
+    Some(Spelled { then, ..spelled })
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@ use crate::number::typed::Typed;
 /// Codes of digits alone: where, and which (each regulator's numbering plan, "calling line identification").
 const OF_DIGITS: &[(&str, &[&str])] = &[
     ("AU", &["1831", "1832"]),
+    ("ES", &["067"]),
+    ("FR", &["3651"]),
     ("GB", &["141", "1470"]),
     ("GG", &["141", "1470"]),
     ("HK", &["133", "1357"]),
@@ -16,15 +18,18 @@ const OF_DIGITS: &[(&str, &[&str])] = &[
     ("NZ", &["0196", "0197"]),
 ];
 /// Fewer digits behind a code are no number.
-const NUMBER_MIN: usize = 9;
+const NUMBER_MIN: usize = 8;
+
+/// The codes of a region.
+pub(super) fn of_digits(region: Region) -> &'static [&'static str] {
+    OF_DIGITS.iter().find(|(it, _)| *it == region.code()).map_or(&[], |(_, codes)| codes)
+}
 
 /// The code of the region that a number was typed with, apart from the rest, and the rest.
-pub(super) fn of_digits(typed: &Typed, region: Option<Region>) -> Option<(String, String)> {
-    let region = region?.code();
-    let (_, codes) = OF_DIGITS.iter().find(|(it, _)| *it == region)?;
+pub(super) fn apart(typed: &Typed, region: Option<Region>) -> Option<(String, String)> {
     let first = typed.groups.first().and_then(|len| typed.digits.get(..*len))?;
     let rest = typed.digits.get(first.len()..).filter(|it| it.len() >= NUMBER_MIN)?;
-    codes.contains(&first).then(|| (first.to_owned(), rest.to_owned()))
+    of_digits(region?).contains(&first).then(|| (first.to_owned(), rest.to_owned()))
 }
 
 /// The code of a star and two digits (North America: vertical service codes), if a number with its area

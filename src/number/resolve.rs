@@ -30,8 +30,8 @@ const ABROAD_MIN: usize = 10;
 pub(super) fn resolve(
     mut typed: Typed,
     canonical: Option<&E164>,
-    place: &Place,
     several: bool,
+    place: &Place,
 ) -> Result<Number, NotDialable> {
     let word = typed.spelled.take();
     let canonical = canonical.and_then(|it| believed(&typed, word.as_ref(), it, several));
@@ -77,21 +77,36 @@ fn here(typed: Typed, place: &Place) -> Number {
     if let Some(number) = with_prefix(&typed, place.region) {
         return typed.number(Kind::International { number, typed: None }, then);
     }
-    if let Some((code, rest)) = prefix_code::of_digits(&typed, place.region) {
+    if let Some((code, rest)) = prefix_code::apart(&typed, place.region) {
         let number =
             here(Typed { prefix: String::new(), digits: rest, groups: Vec::new(), ..typed }, place);
         return Number { prefix: code, ..number };
     }
     let found = place.region.and_then(|region| {
         let digits = renumbering::without_former_trunk(&digits, region);
-        national(digits, typed.area, region)
-            .or_else(|| in_area(digits, region, place.area.as_deref()?))
+        national(&digits, typed.area, region)
+            .or_else(|| in_area(&digits, region, place.area.as_deref()?))
     });
+    if !found.as_ref().is_some_and(is_valid)
+        && let Some((code, number)) = behind_code(&digits, place.region)
+    {
+        let number = typed.number(Kind::International { number, typed: None }, then);
+        return Number { prefix: code.to_owned(), ..number };
+    }
     let short = (digits.len() <= SHORT_MAX).then(|| digits.clone());
     match found {
         Some(number) => typed.number(Kind::International { number, typed: short }, then),
         None => typed.number(Kind::Local(digits), then),
     }
+}
+
+/// `14102079460958`: a code of the region and a number of it, with nothing between them.
+fn behind_code(digits: &str, region: Option<Region>) -> Option<(&'static str, E164)> {
+    let region = region?;
+    prefix_code::of_digits(region).iter().find_map(|code| {
+        let number = national(digits.strip_prefix(code)?, false, region).filter(is_valid)?;
+        Some((*code, number))
+    })
 }
 
 /// `*97` as it stands; `*672125550133`, as one dials it in North America, as a code and a number.

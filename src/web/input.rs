@@ -131,6 +131,9 @@ impl Query {
     }
 }
 
+/// Fewer digits have no country in front.
+const ABROAD_MIN: usize = 7;
+
 /// The parameters behind the question mark as phones send them: some of their own, some twice, some not
 /// well formed. Only what is known and readable counts.
 #[derive(Debug)]
@@ -151,6 +154,25 @@ impl Lenient {
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A telephone number, in which a bare `+` before a digit is one: at the beginning, or where the number begins
+    /// in an address. A query means a blank by it, and many switchboards send it all the same.
+    pub(crate) fn number(query: Option<&str>) -> Option<String> {
+        const BEFORE: &[&str] = &[":", "<", "%3A", "%3a", "%3C", "%3c"];
+        let mut pairs = query.unwrap_or_default().split('&').filter_map(|it| it.split_once('='));
+        let (_, raw) = pairs.find(|(name, _)| decode(name).as_deref() == Some("number"))?;
+        // In front of an extension there is a blank that was left there.
+        let whole = raw.bytes().filter(u8::is_ascii_digit).count() >= ABROAD_MIN;
+        let mut pieces = raw.split('+');
+        let mut meant = pieces.next()?.to_owned();
+        for piece in pieces {
+            let begins = meant.is_empty() || BEFORE.iter().any(|it| meant.ends_with(it));
+            let is_plus = whole && begins && piece.starts_with(|c: char| c.is_ascii_digit());
+            meant.push_str(if is_plus { "%2B" } else { "+" });
+            meant.push_str(piece);
+        }
+        Lenient::of(Some(&format!("number={meant}"))).text("number").map(str::to_owned)
     }
 
     /// The page that is asked for, from 1.

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_millis(600);
 pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Response, Problem> {
     // A switchboard shows whatever comes as the caller's name, so a bad number is nobody's.
     let query = Lenient::of(parts.uri.query());
-    let number = query.text("number").unwrap_or_default();
+    let number = Lenient::number(parts.uri.query()).unwrap_or_default();
     let letters = Letters::wanted(
         query.text("charset").unwrap_or_default(),
         &text_of(&parts.headers, header::ACCEPT_CHARSET.as_str()),
@@ -57,7 +57,7 @@ pub(crate) async fn lookup(State(web): State<Web>, parts: Parts) -> Result<Respo
         }
         Err(problem) => return Err(problem.into()),
     };
-    let caller = web.app.directory.rules().who_has(&view.contacts, number);
+    let caller = web.app.directory.rules().who_has(&view.contacts, &number);
     if json {
         let places = caller.as_ref().map(|it| it.places.as_slice()).unwrap_or_default();
         let id = |place: &u32| web.out.contact(ContactId(view.contacts.id(*place)));

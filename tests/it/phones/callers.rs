@@ -42,6 +42,42 @@ async fn a_number_finds_its_owner_however_it_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bare_plus_in_front_of_a_number_is_one_though_a_query_means_a_blank_by_it() {
+    let mut extension = person("Desk", "", "101");
+    extension.phone_numbers[0].canonical = None;
+    let contacts = vec![
+        person("Danmark", "", "+4532123456"),
+        person("Wien", "", "+4315550177"),
+        person("Singapore", "", "+6561234567"),
+        person("Florida", "", "+14532123456"),
+        person("Morocco", "", "+212555013312"),
+        person("New York", "", "+12125550133"),
+        extension,
+    ];
+    let office = Office::with(contacts, &[("DIAL_REGION", "US")]).await;
+    for (query, name) in [
+        ("+4532123456", "Danmark"),
+        ("+4315550177", "Wien"),
+        ("+6561234567", "Singapore"),
+        ("+45+32+12+34+56", "Danmark"),
+        ("sip:+4532123456@pbx.example", "Danmark"),
+        ("%22Wien%22+%3Csip:+4315550177@pbx.example%3E", "Wien"),
+        ("tel%3A+6561234567", "Singapore"),
+        ("%2B4532123456", "Danmark"),
+        ("+212555013312", "Morocco"),
+        // Blanks stay blanks.
+        ("%204532123456", "Florida"),
+        ("4532123456", "Florida"),
+        ("212+555+0133", "New York"),
+        ("+101", "Desk"),
+        ("101+", "Desk"),
+    ] {
+        let answer = office.app.get(&format!("/lookup?number={query}")).await;
+        assert_eq!(answer.text, name, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_number_is_answered_with_nothing_at_all() {
     let office = Office::of(vec![person("Ada", "", &number(1)), called("101", "+4930101")]).await;
     for nobody in [

@@ -1,5 +1,7 @@
 //! What a number or an address is called, in one form for all the ways in which it is written.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 /// A label as people read it. What Apple's address book exports as `_$!<HomeFAX>!$_` becomes Google's own
 /// type where there is one, else the word in it.
 pub(super) fn plain(label: &str) -> Option<String> {
@@ -29,22 +31,41 @@ fn inner(label: &str) -> Option<&str> {
 }
 
 /// Whether a fax machine or a pager answers there, as far as the label says. Google's own types and what
-/// people call them in some languages; `Halifax` is a town.
+/// people call them in some languages, alone or in a compound; `Halifax` is a town.
 pub fn is_machine(label: &str) -> bool {
-    /// Words that begin like this.
-    const BEGIN: &[&str] =
-        &["fax", "faks", "telefax", "telefaks", "pager", "beeper", "факс", "пейджер", "φαξ"];
-    /// Scripts that put nothing between words.
-    const WITHIN: &[&str] =
-        &["传真", "傳真", "ファックス", "ファクス", "팩스", "فاكس", "فکس", "פקס", "ポケベル"];
-    if matches!(label, "homeFax" | "workFax" | "otherFax" | "workPager") {
-        return true;
-    }
-    let label = label.to_lowercase();
-    label
-        .split(|c: char| !c.is_alphanumeric())
-        .any(|word| BEGIN.iter().any(|it| word.starts_with(it)))
-        || WITHIN.iter().any(|it| label.contains(it))
+    /// Anywhere: in compounds (`Privatfax`), and in scripts that put nothing between words.
+    const WITHIN: &[&str] = &[
+        "fax",
+        "faks",
+        "facsimile",
+        "факс",
+        "φαξ",
+        "φάξ",
+        "télécop",
+        "telecóp",
+        "telecop",
+        "传真",
+        "傳真",
+        "ファックス",
+        "ファクス",
+        "ファクシミリ",
+        "팩스",
+        "فاكس",
+        "فکس",
+        "פקס",
+        "pager",
+        "beeper",
+        "пейджер",
+        "ポケベル",
+    ];
+    /// Names of places and companies.
+    const NAMES: &[&str] = &["halifax", "fairfax", "colfax", "carfax", "equifax"];
+    // Full-width and half-width letters are those of other labels.
+    let label = ComposingNormalizerBorrowed::new_nfkc().normalize(label).to_lowercase();
+    let words = label.split(|c: char| !c.is_alphanumeric());
+    words
+        .filter(|word| !NAMES.iter().any(|name| word.starts_with(name)))
+        .any(|word| WITHIN.iter().any(|it| word.contains(it)))
 }
 
 #[cfg(test)]
@@ -97,10 +118,42 @@ mod tests {
             "ファックス",
             "my pager",
             "Home Fax",
+            "Privatfax",
+            "Bürofax",
+            "WorkFax",
+            "Privatfaxnummer",
+            "自宅FAX",
+            "FAX番号",
+            "ＦＡＸ",
+            "会社ＦＡＸ",
+            "ﾌｧｯｸｽ",
+            "ファクシミリ",
+            "Télécopie",
+            "Te\u{301}le\u{301}copieur",
+            "telecopiadora",
+            "Hjemmefaks",
+            "Телефакс",
+            "Τηλεφαξ",
+            "Facsimile",
+            "Arbeitspager",
         ] {
             assert!(is_machine(machine), "{machine}");
         }
-        for other in ["", "home", "mobile", "Halifax", "main", "Carfax Street", "page", "other"] {
+        for other in [
+            "",
+            "home",
+            "mobile",
+            "Halifax",
+            "ＨＡＬＩＦＡＸ",
+            "Halifaxstraße",
+            "Fairfax office",
+            "Colfax",
+            "main",
+            "Carfax Street",
+            "page",
+            "Telecom",
+            "other",
+        ] {
             assert!(!is_machine(other), "{other}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::contact::fold;
 use crate::directory::digits::Digits;
 use crate::directory::{Rules, Snapshot};
-use crate::number::Number;
+use crate::number::{Number, plain};
 
 /// Whoever has the number of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,25 +107,36 @@ impl Rules {
 
 /// Whether a text says that the caller does not want to be known, or is not.
 fn is_withheld(number: &str) -> bool {
-    let number = number.trim();
+    let text = plain(number);
+    let user = user_of(&text);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if number.strip_prefix('-').is_some_and(digits) {
+    if user.strip_prefix('-').is_some_and(|it| digits(it.trim_start())) {
         return true;
     }
-    let bare = number.trim_start_matches('+');
-    if WITHHELD_KEYS.contains(&bare) && (number.starts_with('+') || bare == WITHHELD_KEYS[0]) {
+    let bare = user.trim_start_matches('+');
+    if WITHHELD_KEYS.contains(&bare) && (user.starts_with('+') || bare == WITHHELD_KEYS[0]) {
         return true;
     }
-    // `sip:anonymous@anonymous.invalid`, `Private Number`
-    let user = number.split('@').next().unwrap_or_default();
-    let user = user
-        .trim_start_matches(['"', '<', ' '])
-        .trim_start_matches("sips:")
-        .trim_start_matches("sip:");
     let word: String =
         user.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
     let plain = !user.contains(|c: char| c.is_ascii_digit());
     plain && WITHHELD.contains(&word.as_str())
+}
+
+/// `-1` of `"Somebody" <sip:-1@pbx;user=phone>`: what a caller's address says instead of a number.
+fn user_of(text: &str) -> &str {
+    let address = text.rsplit_once('<').map_or(text, |(_, it)| it.split('>').next().unwrap_or(it));
+    let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '(' | ')');
+    let address = address.trim_matches(around);
+    let user = match address.split_once(':') {
+        Some((scheme, user))
+            if ["sip", "sips", "tel"].contains(&scheme.to_lowercase().as_str()) =>
+        {
+            user
+        }
+        _ => address,
+    };
+    user.split(['@', ';']).next().unwrap_or_default().trim_matches(around)
 }
 
 impl Snapshot {

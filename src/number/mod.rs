@@ -38,6 +38,7 @@ pub use settings::{DialSettings, National, Pauses, Plus, RulesConflict};
 pub use step::Step;
 
 use std::fmt;
+pub use text::plain;
 
 use typed::Typed;
 

@@ -143,7 +143,10 @@ async fn a_number_is_found_as_it_stands_in_the_contact_and_as_one_dials_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_numbers_of_one_field_are_listed_and_known_each() {
-    for between in [", ", "; ", " / ", " ::: ", "\n", "  "] {
+    for between in [
+        ", ", "; ", " / ", " ::: ", "\n", "  ", "\t", "\u{B}", "\u{C}", "\u{85}", "\u{2028}",
+        " - ", "\\",
+    ] {
         let typed = format!("0221 7654321{between}0160 1234567");
         let settings = &[("DIAL_REGION", "DE")];
         let office =
@@ -294,6 +297,19 @@ async fn a_withheld_number_names_nobody() {
         "sip:anonymous@anonymous.invalid",
         "withheld",
         "No Caller ID",
+        "sip:-1@pbx",
+        "sips:-1@pbx.example",
+        "\"-1\" <sip:-1@pbx>",
+        "<sip:-1@pbx;user=phone>",
+        "\u{2212}1",
+        "\u{FF0D}１",
+        "\u{2013}1",
+        "- 1",
+        "<-1>",
+        "tel:-1",
+        "sip:266696687@pbx",
+        "\"Anonymous\" <sip:+266696687@pbx>",
+        "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
         "P",
         "O",
         "",

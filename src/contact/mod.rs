@@ -157,13 +157,6 @@ pub struct Phone {
     pub primary: bool,
 }
 
-impl Phone {
-    /// Whether there is a number in it at all. `see notes` is typed into the same field, and is none.
-    pub fn is_number(&self) -> bool {
-        self.canonical.is_some() || self.value.chars().any(char::is_numeric)
-    }
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Email {
@@ -241,11 +234,6 @@ impl Content {
         for text in all.filter(|it| !letters::is_composed(it)) {
             *text = compose(text).into_owned();
         }
-    }
-
-    /// How many of its numbers are numbers.
-    pub fn number_count(&self) -> u64 {
-        self.phones.iter().filter(|it| it.is_number()).count() as u64
     }
 
     pub fn is_starred(&self) -> bool {
@@ -417,21 +405,6 @@ mod tests {
         let once = content.clone();
         content.normalise();
         assert_eq!(content, once);
-    }
-
-    #[test]
-    fn words_in_the_field_of_a_number_are_no_number() {
-        let number = |value: &str, canonical: Option<&str>| {
-            Phone { value: value.into(), canonical: canonical.map(Into::into), ..Phone::default() }
-                .is_number()
-        };
-        for words in ["see notes", "ask Marta", "-", "n/a", "keine", "?", "unbekannt"] {
-            assert!(!number(words, None), "{words}");
-        }
-        for digits in ["1820", "+49 30 1", "٠٣٠", "７", "801-520-4769 - noel cell"] {
-            assert!(number(digits, None), "{digits}");
-        }
-        assert!(number("CALL-ME-NOW", Some("+12255636669")), "Google reads the word on the keys");
     }
 
     #[test]

@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::clock::between;
-use crate::contact::{Content, STARRED, is_machine, spellings};
+use crate::contact::{Content, Phone, STARRED, is_machine, spellings};
 use crate::directory::snapshot::SPELLING_END;
-use crate::directory::{Asked, Hit, Naming, Record, Scope, Snapshot, field_of};
-use crate::number::{DialRules, Number};
+use crate::directory::{Asked, Hit, Naming, Record, Scope, Snapshot};
+use crate::number::{DialRules, Number, field_of};
 use crate::store::{ContactId, DbError, Store, Version, blocking};
 use crate::sync::AccountId;
 use crate::tasks;
@@ -475,16 +475,19 @@ impl Directory {
         let names = &content.names;
         fields.extend(folded(&format!("{} {}", names.phonetic_given, names.phonetic_family)));
         let mut numbers: Vec<Number> = Vec::new();
+        // What tells it from others of the same name, where the company does not.
+        let mut first: Option<&Phone> = None;
         for phone in &content.phones {
             match self.rules.dial.read(field_of(phone)) {
-                Ok(read) => numbers.extend(read),
+                Ok(read) => {
+                    numbers.extend(read);
+                    first = first.or(Some(phone).filter(|it| !is_machine(&it.kind)));
+                }
                 // It is no number, and still what people see.
                 Err(_) => fields.extend(folded(&phone.value)),
             }
         }
         fields.truncate(FIELDS_MAX);
-        // What tells it from others of the same name, where the company does not.
-        let first = content.phones.iter().find(|it| it.is_number() && !is_machine(&it.kind));
         let first_number = first.map_or("", |it| it.value.as_str());
         let labels = content.labels.iter().filter(|it| !HIDDEN_LABELS.contains(&it.as_str()));
         let labels = labels.filter(|it| shown.as_ref().is_none_or(|shown| shown.contains(*it)));

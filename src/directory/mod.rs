@@ -6,7 +6,6 @@
 mod asked;
 mod callers;
 mod digits;
-mod field;
 mod grams;
 mod live;
 mod names;
@@ -19,7 +18,6 @@ mod tests;
 pub use asked::Asked;
 pub use callers::Caller;
 pub use digits::Digits;
-pub use field::field_of;
 pub use live::{Directory, Labels, Rules, View};
 pub use names::{Named, Naming};
 pub use search::{Fit, Hit, Scope};

@@ -10,6 +10,7 @@ mod address;
 mod canonical;
 mod dial_string;
 mod extension;
+mod field;
 mod keypad;
 mod lengths;
 mod lines;
@@ -30,15 +31,16 @@ mod text;
 mod typed;
 
 pub use dial_string::{DialString, NotADialString};
+pub use field::{field_of, number_count};
 pub use lines::Line;
 pub use own::{OutsideNumbers, OwnNumbers};
 pub use region::Region;
 pub use rules::{Dial, DialRules, Dialled};
 pub use settings::{DialSettings, National, Pauses, Plus, RulesConflict};
 pub use step::Step;
+pub use text::plain;
 
 use std::fmt;
-pub use text::plain;
 
 use typed::Typed;
 
@@ -110,14 +112,14 @@ impl Place {
         let mut value = field.value;
         let found = match typed::scan(value) {
             Ok(found) => found,
-            // A word on the keys, and no digit beside it.
-            Err(NotDialable::NoDigits) if canonical.is_some() => vec![Typed::default()],
-            Err(why) => return Err(why),
             // Nothing, or nothing that anybody can see.
             Err(NotDialable::Empty) if field.canonical.is_some() => {
                 value = field.canonical.unwrap_or_default();
                 typed::scan(value)?
             }
+            // A word on the keys, and no digit beside it.
+            Err(NotDialable::NoDigits) if canonical.is_some() => vec![Typed::default()],
+            Err(why) => return Err(why),
         };
         let several = found.len() > 1;
         let mut numbers: Vec<Number> = Vec::with_capacity(found.len());

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use crate::contact::{Content, NameKey, ResourceName};
+use crate::number::number_count;
 use crate::store::db::{Arg, DbError, Row, Tx, blocking, int};
 use crate::store::gate::{Lease, WriteError};
 use crate::store::ids::ContactId;
@@ -348,7 +349,7 @@ async fn write_contacts(
         let content = &encoded.contact.content;
         let name = content.display_name();
         let key = NameKey::of(&name);
-        let (phones, emails) = (content.number_count(), content.emails.len() as u64);
+        let (phones, emails) = (number_count(content), content.emails.len() as u64);
         if let Some(known) = known {
             match known.deleted {
                 true => moves.deleted -= 1,

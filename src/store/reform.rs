@@ -4,6 +4,7 @@
 //! sync. It runs once for each form, inside the transaction of the migrations.
 
 use crate::contact::{Content, NameKey};
+use crate::number::number_count;
 use crate::store::db::{Arg, Db, DbError, Tx, int};
 
 /// Contacts that are read at a time.
@@ -11,7 +12,7 @@ const PART: u32 = 2000;
 
 /// Counts the normal forms that there were ([`Content::normalise`]), and the ways in which the columns beside
 /// it are derived from it. Raise it when one of them changes.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 
 const FOUND: &str = "select content_form from install where one = 1";
 
@@ -58,7 +59,7 @@ async fn rewrite(tx: &Tx) -> Result<(), DbError> {
             let Ok(mut content) = Content::decode(old) else { continue };
             content.normalise();
             let (json, fingerprint) = content.encode();
-            let (name, phones) = (content.display_name(), content.number_count());
+            let (name, phones) = (content.display_name(), number_count(&content));
             if json == old && name == row.text(1)? && phones == row.count(2)? {
                 continue;
             }

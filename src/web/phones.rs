@@ -14,9 +14,10 @@ use axum::response::{IntoResponse, Response};
 use crate::access::Who;
 use crate::config::{EmptyGroups, FaxNumbers};
 use crate::contact::{Content, Keypad, Organization, Phone as PhoneNumber, is_machine};
-use crate::directory::{Hit, Scope, Snapshot, View, field_of};
+use crate::directory::{Hit, Scope, Snapshot, View};
 use crate::doorkeeper::Shown;
 use crate::number::Dialled;
+use crate::number::field_of;
 use crate::phone::{
     Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
 };

@@ -55,6 +55,7 @@ on_both! {
         let world = World::new(database, 0).await;
         let mut zoe = Contact::named("Zo\u{eb}", "Quist", "+49 30 123456");
         zoe.phone_numbers.push(number("see notes", "main"));
+        zoe.phone_numbers.push(number("12:30", "other"));
         world.google.add(zoe);
         let mut unseen = called("\u{3164}", "+49 30 654321");
         unseen.organizations.push(Organization { name: "City Taxi".into(), ..Organization::default() });
@@ -78,7 +79,7 @@ on_both! {
         let zoe = rows.iter().find(|it| it.display_name.starts_with('Z')).unwrap();
         assert_eq!(zoe.content.names.given, "Zo\u{eb}");
         let kinds: Vec<&str> = zoe.content.phones.iter().map(|it| it.kind.as_str()).collect();
-        assert_eq!(kinds, ["mobile", "main"]);
+        assert_eq!(kinds, ["mobile", "main", "other"]);
         let counts = world.status().await.counts;
         assert_eq!((counts.phones, counts.with_phone), (3, 3));
         // Nothing of it is a change at Google.
@@ -90,7 +91,7 @@ on_both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_get_names_by_the_alphabet_of_the_language_and_numbers_in_googles_order() {
     let mut zoe = called("Zoe\u{308}", "+46 8 100");
-    zoe.phone_numbers = ["+46 8 101", "+46 8 103", "see notes", "+46 8 102", "+46 8 100"]
+    zoe.phone_numbers = ["+46 8 101", "+46 8 103", "callto:zoe77", "+46 8 102", "+46 8 100"]
         .into_iter()
         .zip(["work", "mobile", "home", "homeFax", "_$!<Main>!$_"])
         .map(|(value, label)| number(value, label))
@@ -122,7 +123,7 @@ async fn programs_get_names_by_the_alphabet_of_the_language_and_numbers_in_googl
     let zoe = app.get("/api/search?q=zoe").await.is(200)["results"][0].clone();
     let numbers = &zoe["phone_numbers"];
     let values = texts(numbers, "display_value");
-    assert_eq!(values, ["+46 8 101", "+46 8 103", "see notes", "+46 8 102", "+46 8 100"]);
+    assert_eq!(values, ["+46 8 101", "+46 8 103", "callto:zoe77", "+46 8 102", "+46 8 100"]);
     assert_eq!(texts(numbers, "type"), ["work", "mobile", "home", "homeFax", "main"]);
     let is_number: Vec<&Value> =
         numbers.as_array().unwrap().iter().map(|it| &it["is_number"]).collect();

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::contact::{Content, STARRED};
-use crate::directory::field_of;
+use crate::number::field_of;
 use crate::store::{Account, ContactRow, Counts};
 use crate::sync::AccountId;
 use crate::web::wire::{Id, Moment, Outward};
@@ -39,7 +39,8 @@ pub struct PhoneNumber {
     #[serde(rename = "type")]
     pub kind: String,
     pub primary: bool,
-    /// False where the field holds words, such as `see notes`. Such an entry is counted nowhere.
+    /// False where the field holds no number, such as `see notes` or `12:30`. Such an entry is counted
+    /// nowhere.
     pub is_number: bool,
     /// Every number that the field holds, with its country where that is known, else its digits. Empty if it
     /// holds none.
@@ -86,7 +87,7 @@ impl Contact {
                         display_value: it.value.clone(),
                         kind: kind_or_other(&it.kind),
                         primary: it.primary,
-                        is_number: it.is_number(),
+                        is_number: !read.is_empty(),
                         numbers: read.iter().map(ToString::to_string).collect(),
                     }
                 })

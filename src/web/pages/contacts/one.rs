@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::clock::after;
-use crate::directory::field_of;
 use crate::number::Dialled;
+use crate::number::field_of;
 use crate::store::ContactChangeRow;
 use crate::web::input::{ContactInPath, Query};
 use crate::web::kept::{history, kept};

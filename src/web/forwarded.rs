@@ -6,8 +6,8 @@
 use axum::http::HeaderMap;
 
 /// The beginnings of headers that a proxy adds.
-const BEGINNINGS: [&str; 17] = [
-    "x-forwarded",
+const BEGINNINGS: [&str; 24] = [
+    "x-forward",
     "forwarded",
     "x-original-",
     "x-proxy",
@@ -24,10 +24,17 @@ const BEGINNINGS: [&str; 17] = [
     "cdn-",
     "fastly-",
     "fly-",
+    "cloudfront-",
+    "tailscale-user-",
+    "x-ssl-",
+    "ssl-client-",
+    "x-vercel-",
+    "x-nf-",
+    "x-sucuri-",
 ];
 
 /// Further headers of that kind.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 31] = [
     "via",
     "true-client-ip",
     "x-client-ip",
@@ -49,6 +56,16 @@ const WORDS: [&str; 21] = [
     "wl-proxy-client-ip",
     "surrogate-capability",
     "x-amz-cf-id",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-request-start",
+    "x-queue-start",
+    "x-script-name",
+    "incap-client-ip",
+    "ali-cdn-real-ip",
+    "eo-connecting-ip",
+    "max-forwards",
+    "proxy-connection",
 ];
 
 /// Whether anything says that a request went through a proxy.
@@ -96,6 +113,30 @@ mod tests {
             "Fly-Client-IP",
             "X-ProxyUser-Ip",
             "Front-End-Https",
+            "X-Forward-For",
+            "X-Forward-Proto",
+            "X-Amzn-Trace-Id",
+            "X-Amz-Cf-Id",
+            "X-Cloud-Trace-Context",
+            "X-Request-Start",
+            "X-Queue-Start",
+            "Tailscale-User-Login",
+            "Tailscale-User-Name",
+            "X-SSL-Client-Cert",
+            "X-SSL-Cipher",
+            "SSL-Client-Cert",
+            "X-Script-Name",
+            "X-Vercel-Id",
+            "X-Vercel-Forwarded-For",
+            "X-NF-Client-Connection-IP",
+            "Incap-Client-IP",
+            "X-Sucuri-ClientIP",
+            "Ali-CDN-Real-IP",
+            "EO-Connecting-IP",
+            "CloudFront-Viewer-Address",
+            "CloudFront-Forwarded-Proto",
+            "Max-Forwards",
+            "Proxy-Connection",
         ] {
             assert!(told(name), "{name}");
         }
@@ -113,6 +154,10 @@ mod tests {
             "Prefer",
             "Remote-User",
             "DNT",
+            "X-Request-ID",
+            "Traceparent",
+            "Sec-Fetch-Site",
+            "X-Token",
         ] {
             assert!(!told(name), "{name}");
         }

@@ -1,8 +1,8 @@
 //! Why a file cannot be used, in words: whose it is, who this process is, and the command that changes it.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -139,25 +139,6 @@ pub fn closed_database(path: &Path) -> Option<String> {
     })
 }
 
-/// Takes the right to read a database from everybody but its owner, where others have it. Returns the rights that
-/// it had.
-pub fn tighten_database(path: &Path) -> Option<u32> {
-    let mut found = None;
-    for end in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        let Ok(meta) = std::fs::metadata(&name) else { continue };
-        if !meta.is_file() || meta.mode() & 0o007 == 0 {
-            continue;
-        }
-        // Where this fails the file is another's, and whoever owns it decides.
-        if std::fs::set_permissions(&name, Permissions::from_mode(0o600)).is_ok() {
-            found = found.or(Some(meta.mode() & 0o777));
-        }
-    }
-    found
-}
-
 /// Whether a file is where Docker and Kubernetes mount secrets: nobody changes rights there, and only this
 /// container sees it.
 pub fn is_mounted_secret(path: &Path) -> bool {
@@ -227,18 +208,24 @@ impl Owned {
 /// Whether nobody but this user is in a group.
 fn is_alone(uid: u32, gid: u32) -> bool {
     let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let (users, groups) = (text("/etc/passwd"), text("/etc/group"));
-    let me = user_name(uid);
-    let gid = gid.to_string();
-    let of_users = users.lines().filter(|line| line.split(':').nth(3) == Some(&gid));
-    let own = uid.to_string();
-    let mut others = of_users.filter(|line| line.split(':').nth(2) != Some(&own));
-    let members = groups
-        .lines()
-        .filter(|line| line.split(':').nth(2) == Some(&gid))
-        .flat_map(|line| line.split(':').nth(3).unwrap_or_default().split(','));
-    let mut strangers = members.map(str::trim).filter(|name| !name.is_empty() && *name != me);
-    others.next().is_none() && strangers.next().is_none()
+    is_alone_by(&text("/etc/passwd"), &text("/etc/group"), uid, gid)
+}
+
+/// The same, by what `/etc/passwd` and `/etc/group` say. Of a group that is not listed there (LDAP, Active Directory)
+/// it is not known who is in it: `domain users` is everybody.
+fn is_alone_by(users: &str, groups: &str, uid: u32, gid: u32) -> bool {
+    let (uid, gid) = (uid.to_string(), gid.to_string());
+    let field = |line: &'_ str, at| line.split(':').nth(at).unwrap_or_default().to_owned();
+    let mine = |line: &&str| field(line, 2) == uid;
+    let me = users.lines().find(mine).map(|line| field(line, 0));
+    let listed: Vec<&str> = groups.lines().filter(|line| field(line, 2) == gid).collect();
+    let mut members = listed.iter().flat_map(|line| {
+        let members = field(line, 3);
+        members.split(',').map(|it| it.trim().to_owned()).collect::<Vec<_>>()
+    });
+    let has_others = users.lines().any(|line| field(line, 3) == gid && !mine(&line))
+        || members.any(|it| !it.is_empty() && Some(it) != me);
+    !listed.is_empty() && !has_others
 }
 
 /// What a user is called here; its number where it has no name.
@@ -278,6 +265,30 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_private_only_where_it_is_listed_and_nobody_else_is_in_it() {
+        let users = "root:x:0:0::/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n\
+                     grace:x:1001:100::/home/grace:/bin/sh\nbob:x:1002:1002::/:/bin/sh\n";
+        let groups = "root:x:0:\nada:x:1000:\nusers:x:100:\nstaff:x:50:ada,grace\nown:x:51:ada\n\
+                      bob:x:1002:grace\nempty:x:52:\n";
+        for (uid, gid, is_private) in [
+            (1000, 1000, true),
+            (1000, 51, true),
+            (1000, 52, true),
+            (1000, 100, false),
+            (1000, 50, false),
+            (1002, 1002, false),
+            // Of a directory service: neither the group nor the user stands in a file.
+            (1000, 70_513, false),
+            (80_001, 70_513, false),
+            (80_001, 1000, false),
+            (80_001, 52, true),
+        ] {
+            assert_eq!(is_alone_by(users, groups, uid, gid), is_private, "{uid} {gid}");
+        }
+        assert!(!is_alone_by("", "", 1000, 1000));
+    }
+
+    #[test]
     fn what_is_no_text_is_told_with_the_way_out() {
         let folder = tempfile::tempdir().unwrap();
         let said = |name: &str, bytes: &[u8]| {
@@ -291,28 +302,6 @@ mod tests {
         assert!(said("large", &vec![b'x'; (1 << 20) + 1]).unwrap_err().contains("larger"));
         assert!(read_text(folder.path()).unwrap_err().contains("Docker"));
         assert!(read_text(&folder.path().join("none")).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_database_that_others_can_read_is_closed_to_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ringbook.db");
-        let wal = folder.path().join("ringbook.db-wal");
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
-        for (before, after, told) in [
-            (0o644, 0o600, Some(0o644)),
-            (0o666, 0o600, Some(0o666)),
-            (0o640, 0o640, None),
-            (0o600, 0o600, None),
-        ] {
-            for file in [&path, &wal] {
-                std::fs::write(file, "x").unwrap();
-                std::fs::set_permissions(file, Permissions::from_mode(before)).unwrap();
-            }
-            assert_eq!(tighten_database(&path), told, "{before:o}");
-            assert_eq!((mode(&path), mode(&wal)), (after, after), "{before:o}");
-        }
-        assert_eq!(tighten_database(&folder.path().join("none")), None);
     }
 
     #[test]

@@ -283,16 +283,35 @@ fn record<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> io:
 /// where the export is opened. One apostrophe in front marks what would be one, and what had apostrophes there
 /// already; a reader takes one off again, and has what was there.
 ///
+/// Where a spreadsheet separates cells by semicolons or tabs, what is behind one within a name is a cell of its own,
+/// and is marked there. So is what is behind a line break, for quotes within such a cell count for nothing.
+///
 /// A number that begins with `+` stays as it is: without letters it can call nothing, and programs that dial want
 /// no apostrophe. A spreadsheet keeps its `+` if the column is imported as text.
 fn inert(cell: &str) -> Cow<'_, str> {
     const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
+    let is_formula = |part: &str, others: &[char]| {
+        part.trim_start_matches(|c: char| c.is_whitespace() || others.contains(&c))
+            .starts_with(SIGNS)
+    };
     let text = cell.trim_start_matches('\'');
-    let is_formula = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(SIGNS);
-    match is_formula && !cell.split("; ").all(is_number) {
-        true => format!("'{cell}").into(),
-        false => cell.into(),
+    let begins = text.starts_with(['\t', '\r', '\n']) || is_formula(text, &[]);
+    let mut parts = cell.split_inclusive(ENDS);
+    let first = parts.next().unwrap_or_default();
+    let is_inner = |part: &&str| {
+        is_formula(part, &['\'', '"']) && !is_number(part.trim_end_matches(ENDS).trim())
+    };
+    if !(begins || parts.clone().any(|it| is_inner(&it))) || cell.split("; ").all(is_number) {
+        return cell.into();
     }
+    let mut marked = String::with_capacity(cell.len() + 8);
+    let mark = |is_one: bool| if is_one { "'" } else { "" };
+    marked.extend([mark(begins), first]);
+    for part in parts {
+        marked.extend([mark(is_inner(&part)), part]);
+    }
+    marked.into()
 }
 
 /// A telephone number as people write it, with nothing else.
@@ -554,6 +573,13 @@ mod tests {
         );
     }
 
+    fn unmarked(part: &str, is_first: bool) -> &str {
+        let Some(rest) = part.strip_prefix('\'') else { return part };
+        let others: &[char] = if is_first { &[' ', '\''] } else { &[' ', '\'', '"'] };
+        let signs = ['=', '+', '-', '@', '＝'];
+        if rest.trim_start_matches(others).starts_with(signs) { rest } else { part }
+    }
+
     #[test]
     fn no_cell_is_a_formula_and_each_can_be_read_back() {
         for (cell, written) in [
@@ -562,7 +588,18 @@ mod tests {
             ("@SUM(1)", "'@SUM(1)"),
             ("-2+3", "'-2+3"),
             ("+cmd|x", "'+cmd|x"),
-            ("+49 30 1; =1+1", "'+49 30 1; =1+1"),
+            ("+49 30 1; =1+1", "'+49 30 1;' =1+1"),
+            ("Ada;=cmd|' /C calc'!A0;", "Ada;'=cmd|' /C calc'!A0;"),
+            ("Ada\t@SUM(1)", "Ada\t'@SUM(1)"),
+            ("Ada\n=1", "Ada\n'=1"),
+            ("Ada;;  -1+x", "Ada;;'  -1+x"),
+            ("Ada;\"=1", "Ada;'\"=1"),
+            ("Ada;'=1", "Ada;''=1"),
+            ("=1;+x", "'=1;'+x"),
+            ("Friends; =1; Work", "Friends;' =1; Work"),
+            ("Friends; Work", "Friends; Work"),
+            ("ask; +44 20 7946-0018; x", "ask; +44 20 7946-0018; x"),
+            ("Ada; e=mc", "Ada; e=mc"),
             ("\t=1", "'\t=1"),
             ("\r=1", "'\r=1"),
             ("  =1", "'  =1"),
@@ -578,12 +615,12 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(inert(cell), written, "{cell}");
-            // As a reader takes the mark off again.
-            let bare = written.trim_start_matches('\'');
-            let is_marked = written.starts_with('\'')
-                && (bare.starts_with(['\t', '\r'])
-                    || bare.trim_start().starts_with(['=', '+', '-', '@', '＝']));
-            assert_eq!(if is_marked { &written[1..] } else { written }, cell);
+            // As a reader takes the marks off again.
+            let parts = written.split_inclusive([';', '\t', '\r', '\n']);
+            let read: String =
+                parts.enumerate().map(|(at, part)| unmarked(part, at == 0)).collect();
+            let is_blank = written.starts_with("'\t") || written.starts_with("'\r");
+            assert_eq!(if is_blank { &read[1..] } else { &read }, cell, "{written}");
         }
     }
 

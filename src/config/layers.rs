@@ -2,7 +2,7 @@
 //!
 //! [`Layers::read`] is the only code that reads the environment. [`resolve`] is pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +88,8 @@ pub(super) struct Layers {
 }
 
 const DOTENV: &str = ".env";
+/// All values of it together, in bytes: names in them can make a small file large.
+const DOTENV_MAX: usize = 4 << 20;
 const TOML: &str = "ringbook.toml";
 /// Files in systemd's `$CREDENTIALS_DIRECTORY`, and the settings that they are.
 const CREDENTIALS: &[(&str, &str)] = &[("ringbook-key", "SECRET_KEY")];
@@ -194,6 +196,9 @@ impl Layers {
 
     pub(super) fn dotenv_text(&mut self, text: &str) {
         let mut unused = Vec::new();
+        // Every name of the file, ours or not: a later line may say it.
+        let mut above: BTreeMap<String, String> = BTreeMap::new();
+        let mut length = 0;
         for item in dotenv::read(text) {
             let entry = match item {
                 Ok(entry) => entry,
@@ -208,22 +213,75 @@ impl Layers {
             // Tools that ignore the case of names have been fed by such files.
             let upper = entry.key.to_ascii_uppercase();
             let known = table::find(&upper).or_else(|| table::read_from_file(&upper));
+            let named = entry.key.clone();
             let key = if known.is_some() { upper } else { entry.key };
+            let Some(value) = entry.value else {
+                // Docker takes its value from the environment, and python-dotenv has none for it: so has it here.
+                match known.is_some() || table::is_a_slip(&key) {
+                    true => self.fail(
+                        Source::DotEnv(line),
+                        &key,
+                        "is a name without a value; allowed is KEY=value".to_owned(),
+                    ),
+                    false => unused.push(format!("{key} (line {line})")),
+                }
+                continue;
+            };
+            let filled = value.filled(|name| {
+                let in_environment = |it: &&Raw| it.source == Source::Environment && it.key == name;
+                let outside = || self.values.iter().find(in_environment).map(|it| it.value.clone());
+                above.get(name).cloned().or_else(outside)
+            });
+            length += filled.text.len();
+            if filled.is_too_long || length > DOTENV_MAX {
+                let problem = "is far too long once the names in it are replaced".to_owned();
+                self.fail(Source::DotEnv(line), &key, problem);
+                return;
+            }
+            if let Some(setting) = known {
+                // What looks like a name in a secret may be a part of it.
+                let is_open = !setting.rule.is_secret() && !matches!(setting.rule, Rule::Database);
+                let said =
+                    |name: &str| if is_open { format!("${{{name}}}") } else { "${…}".to_owned() };
+                let unknown: BTreeSet<String> = filled.unknown.iter().map(|it| said(it)).collect();
+                for name in unknown {
+                    self.note(
+                        setting.key,
+                        format!(
+                            ".env line {line}: {key} names {name}, which is set neither above that line nor in the \
+                             environment, so it counts as empty. To keep it as it is, put the value in single quotes"
+                        ),
+                    );
+                }
+                let left_alone: BTreeSet<String> =
+                    value.left_alone().into_iter().map(said).collect();
+                for name in left_alone {
+                    self.note(
+                        setting.key,
+                        format!(
+                            ".env line {line}: {key} has {name} in single quotes, so it is kept as it is. To replace \
+                             it, use double quotes"
+                        ),
+                    );
+                }
+            }
+            let value = filled.text;
+            above.insert(named, value.clone());
             match known {
-                Some(setting) if entry.has_bare_blanks && !entry.value.starts_with('[') => self.note(
+                Some(setting) if entry.has_bare_blanks && !value.starts_with('[') => self.note(
                     setting.key,
                     format!(
                         ".env line {line}: {key} has blanks and no quotes; all of the line is taken. \
                          Write {key}=\"…\""
                     ),
                 ),
-                None if !table::is_a_slip(&key) && !entry.value.is_empty() => {
+                None if !table::is_a_slip(&key) && !value.is_empty() => {
                     unused.push(format!("{key} (line {line})"));
                     continue;
                 }
                 _ => {}
             }
-            self.put(Source::DotEnv(line), key, entry.value);
+            self.put(Source::DotEnv(line), key, value);
         }
         if !unused.is_empty() {
             let names = unused.join(", ");

@@ -22,6 +22,7 @@ use icu_locale_core::Locale;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Serialize;
+use unicode_segmentation::UnicodeSegmentation;
 
 pub use layers::Source;
 pub use surroundings::{Surroundings, wants_json_log};
@@ -224,6 +225,13 @@ impl Config {
         self.report.iter().any(|line| line.key == "TIMEZONE" && line.source != default)
     }
 
+    /// Whether somebody whom a proxy signs in by this name may administer.
+    pub fn may_administer_by_proxy(&self, name: &str) -> bool {
+        let admins = &self.auth_proxy_admins;
+        self.auth_proxy_header.is_some()
+            && (admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(name)))
+    }
+
     /// Where phones call at: an address of their own, or everybody's.
     pub fn phones_address(&self) -> SocketAddr {
         self.phones_listen.unwrap_or(SocketAddr::new(self.host, self.port))
@@ -340,10 +348,10 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         google_token_url: read.secure_url("GOOGLE_TOKEN_URL"),
         google_revoke_url: read.secure_url("GOOGLE_REVOKE_URL"),
 
-        directory_title: read.text("DIRECTORY_TITLE"),
+        directory_title: read.cut_text("DIRECTORY_TITLE", "a phone shows"),
         directory_max_entries_per_page: read
             .capped("DIRECTORY_MAX_ENTRIES_PER_PAGE", "a screen of a phone takes"),
-        search_results_limit: read.whole("SEARCH_RESULTS_LIMIT"),
+        search_results_limit: read.capped("SEARCH_RESULTS_LIMIT", "one search gives"),
         directory_locale: read.value("DIRECTORY_LOCALE", value::locale).unwrap_or(Locale::UNKNOWN),
         directory_names: read.value("DIRECTORY_NAMES", name_order).unwrap_or(NameOrder::FirstLast),
         directory_name_particles: read
@@ -427,14 +435,6 @@ fn auth_proxy_header(read: &mut Reader, proxies: &[Network]) -> Option<String> {
     None
 }
 
-/// Whoever can reach the server may then say where they come from.
-fn note_everybody(read: &mut Reader, proxies: &[Network]) {
-    let key = "TRUSTED_PROXIES";
-    if proxies.iter().any(Network::is_everybody) {
-        let text = format!(
-            "{key} believes everybody: whoever reaches this server without the proxy can claim any \
-             address. Set it to the proxy's address"
-        );
 /// Every machine in the proxies' network may then say that it is an administrator, and phones can be in it.
 fn note_lan(read: &mut Reader, proxies: &[Network]) {
     let key = "TRUSTED_PROXIES";
@@ -447,6 +447,14 @@ fn note_lan(read: &mut Reader, proxies: &[Network]) {
     }
 }
 
+/// Whoever can reach the server may then say where they come from.
+fn note_everybody(read: &mut Reader, proxies: &[Network]) {
+    let key = "TRUSTED_PROXIES";
+    if proxies.iter().any(Network::is_everybody) {
+        let text = format!(
+            "{key} believes everybody: whoever reaches this server without the proxy can claim any \
+             address. Set it to the proxy's address"
+        );
         read.notes.push(ConfigNote { key: key.to_owned(), text });
     }
 }
@@ -667,6 +675,35 @@ impl Reader {
             good.then(|| raw.to_owned())
         })
         .unwrap_or_default()
+    }
+
+    /// A text of which no more than so many characters are of use.
+    fn cut_text(&mut self, key: &'static str, why: &str) -> String {
+        let Some(Rule::CutText(max)) = table::find(key).map(|setting| setting.rule) else {
+            debug_assert!(false, "`{key}` is never cut");
+            return String::new();
+        };
+        let read = |raw: &str| (!raw.chars().any(char::is_control)).then(|| raw.to_owned());
+        let text = self.value(key, read).unwrap_or_default();
+        let length = text.chars().count();
+        if length <= max {
+            return text;
+        }
+        let mut cut = String::new();
+        // Whole signs, with their accents: half of one is another.
+        for sign in text.graphemes(true) {
+            if cut.chars().count() + sign.chars().count() > max {
+                break;
+            }
+            cut.push_str(sign);
+        }
+        let cut = cut.trim_end().to_owned();
+        let source = self.values.get(key).map_or(Source::Default, |raw| raw.source.clone());
+        let text =
+            format!("{key} ({source}): {length} characters are more than {why}; `{cut}` is used");
+        self.notes.push(ConfigNote { key: key.to_owned(), text });
+        self.computed.insert(key, cut.clone());
+        cut
     }
 
     fn url(&mut self, key: &'static str) -> Option<String> {

@@ -17,6 +17,8 @@ pub(super) enum Rule {
     Switch,
     /// Words for people, of at most so many characters.
     Text(usize),
+    /// The same; a longer one is cut, and it is said.
+    CutText(usize),
     /// Anything; never printed.
     Secret,
     /// What Argon2 made of a password; never printed.
@@ -78,6 +80,9 @@ impl fmt::Display for Rule {
             }
             Rule::Switch => f.write_str("true or false (also 1/0, yes/no, on/off)"),
             Rule::Text(max) => write!(f, "a text of at most {max} characters"),
+            Rule::CutText(max) => {
+                write!(f, "a text without control characters; after {max} characters it is cut")
+            }
             Rule::Secret | Rule::Word => f.write_str("a text without spaces"),
             Rule::PasswordHash => f.write_str(
                 "what `ringbook admins hash` prints, beginning with $argon2id$ (in a compose file, each $ doubled)",
@@ -199,7 +204,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", Rule::SecureUrl, "where Google gives out tokens"),
     setting("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", Rule::SecureUrl, "where Google takes them back"),
 
-    setting("DIRECTORY_TITLE", "Ringbook", Rule::Text(32), "heading on the phones"),
+    setting("DIRECTORY_TITLE", "Ringbook", Rule::CutText(32), "heading on the phones"),
     setting("DIRECTORY_MAX_ENTRIES_PER_PAGE", "32", Rule::Capped(1, 32), "entries on one screen page of a phone"),
     setting("DIRECTORY_LOCALE", "en", Rule::Locale, "whose alphabet names are sorted by"),
     setting("DIRECTORY_NAMES", "first-last", Rule::OneOf(&["first-last", "last-first"]), "which part of a name comes first, and is sorted by"),
@@ -210,7 +215,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("LOOKUP_MIN_DIGITS", "7", Rule::Whole(4, 15), "digits that two numbers must share at their ends to be the same, where one lacks its country"),
     setting("PUBLIC_URL", "", Rule::PublicUrl, "where phones find this server, such as http://10.0.0.5:8000; what they asked for when not set"),
     setting("BASE_PATH", "", Rule::BasePath, "path below which a proxy shows all of this, such as /ringbook; that of PUBLIC_URL when not set"),
-    setting("SEARCH_RESULTS_LIMIT", "50", Rule::Whole(1, 500), "most results that a search gives"),
+    setting("SEARCH_RESULTS_LIMIT", "50", Rule::Capped(1, 500), "most results that a search gives"),
 
     setting("DIAL_REGION", "", Rule::Country, "country that the phones are in, such as DE"),
     setting("DIAL_PLUS", "keep", Rule::OneOf(&["keep", "prefix", "drop"]), "whether phones dial the + of a number, the international prefix instead, or neither"),

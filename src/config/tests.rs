@@ -336,6 +336,93 @@ fn notes(layers: Layers) -> String {
 }
 
 #[test]
+fn names_in_a_dotenv_file_stand_for_earlier_lines_and_the_environment() {
+    let mut layers = env(&[("DATA", "/srv"), ("COMPANY", "Other"), ("LATER", "no")]);
+    layers.dotenv_text(
+        "COMPANY=Acme\nDIRECTORY_TITLE=\"${COMPANY} phones\"\nDATABASE_URL=sqlite:///${DATA}/x.db\n\
+         TIMEZONE=${ZONE:-Europe/Berlin}\nGOOGLE_CLIENT_SECRET='pa${COMPANY}'\nPUBLIC_URL=http://a${MISSING}b\n\
+         ALERT_WEBHOOK_URL=https://h.example/${TITLE}\nTITLE=x\n",
+    );
+    let config = resolve(layers).unwrap();
+    assert_eq!(config.directory_title, "Acme phones");
+    assert_eq!(config.google_client_secret.as_ref().unwrap().expose_secret(), "pa${COMPANY}");
+    assert_eq!(config.public_url.as_deref(), Some("http://ab"));
+    assert_eq!(config.timezone.iana_name(), Some("Europe/Berlin"));
+    let line = config.report().into_iter().find(|it| it.key == "DATABASE_URL").unwrap();
+    assert_eq!(line.value, "sqlite:////srv/x.db");
+    let told: Vec<&str> = config.notes().iter().map(|it| it.text.as_str()).collect();
+    for (key, words) in [
+        ("PUBLIC_URL", ".env line 6: PUBLIC_URL names ${MISSING}"),
+        ("ALERT_WEBHOOK_URL", ".env line 7: ALERT_WEBHOOK_URL names ${…}"),
+        ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_SECRET has ${…} in single quotes"),
+    ] {
+        let of = |it: &&ConfigNote| it.key == key && it.text.contains(words);
+        assert_eq!(config.notes().iter().filter(of).count(), 1, "{key}: {told:?}");
+    }
+}
+
+#[test]
+fn a_small_dotenv_file_does_not_fill_the_memory() {
+    let doubling: String =
+        (1..64).map(|at| format!("A{at}=${{A{}}}${{A{}}}\n", at - 1, at - 1)).collect();
+    let many: String = (0..200).map(|at| format!("B{at}=${{LARGE}}\n")).collect();
+    let large = "x".repeat(40 << 10);
+    for text in [format!("A0=xx\n{doubling}"), format!("LARGE={large}\n{many}")] {
+        assert!(errors(dotenv(&text)).contains("far too long once the names in it are replaced"));
+    }
+}
+
+#[test]
+fn a_name_alone_in_a_dotenv_file_stops_nothing_unless_it_is_ours() {
+    assert_eq!(
+        notes(dotenv("DEBUG\nexport FLASK_ENV # old\nPORT=9000\n")),
+        ".env: not used, since Ringbook has no such settings: DEBUG (line 1), FLASK_ENV (line 2)\n"
+    );
+    for (text, key) in [("PORT", "PORT"), ("timezone", "TIMEZONE"), ("SYNC_INTERVAL_MINUTE", "")] {
+        let told = errors(dotenv(text));
+        assert!(told.contains(key) && told.contains(".env line 1): is a name without"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_more_than_can_be_used_is_cut_and_told() {
+    let long = "The telephones of Example & Daughters";
+    for (key, value, used) in [
+        ("DIRECTORY_TITLE", long, "The telephones of Example & Daug"),
+        (
+            "DIRECTORY_TITLE",
+            "Telephones of the whole company  & more",
+            "Telephones of the whole company",
+        ),
+        // Not half of a letter.
+        (
+            "DIRECTORY_TITLE",
+            "1234567890123456789012345678901e\u{301}x",
+            "1234567890123456789012345678901",
+        ),
+        ("SEARCH_RESULTS_LIMIT", "1000", "500"),
+        ("DIRECTORY_MAX_ENTRIES_PER_PAGE", "64", "32"),
+    ] {
+        let config = resolve(env(&[(key, value)])).unwrap();
+        let line = config.report().into_iter().find(|it| it.key == key).unwrap();
+        assert_eq!(line.value, used, "{key}");
+        let told = format!("{key} (environment): ");
+        assert!(line.note.unwrap().starts_with(&told), "{key}");
+        match key {
+            "DIRECTORY_TITLE" => assert_eq!(config.directory_title, used),
+            "SEARCH_RESULTS_LIMIT" => assert_eq!(config.search_results_limit, 500),
+            _ => assert_eq!(config.directory_max_entries_per_page, 32),
+        }
+    }
+    for (key, value) in [("SEARCH_RESULTS_LIMIT", "0"), ("SEARCH_RESULTS_LIMIT", "many")] {
+        assert!(errors(env(&[(key, value)])).contains("above 500 it counts as 500"), "{value}");
+    }
+    assert!(errors(env(&[("DIRECTORY_TITLE", "a\u{7}b")])).contains("DIRECTORY_TITLE"));
+    let exact = resolve(env(&[("DIRECTORY_TITLE", &long[..32])])).unwrap();
+    assert!(exact.notes().is_empty());
+}
+
+#[test]
 fn mistakes_in_a_dotenv_file_are_named_by_line_and_key() {
     let told = errors(dotenv(
         "\u{feff}# an old file\r\nPORT=0\r\nexport TIMEZONE=Mars\r\nGOOGLE_CLIENT_SECRET='hunter2\r\n",
@@ -565,27 +652,6 @@ fn a_language_that_is_not_known_is_refused() {
     }
 }
 
-#[test]
-fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
-    for (set, words) in [
-        (
-            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "0.0.0.0/0")],
-            "could say that they are an administrator",
-        ),
-        (
-            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "127.0.0.1, ::/0")],
-            "could say that they are an administrator",
-        ),
-        (vec![("GOOGLE_TOKEN_URL", "http://oauth2.googleapis.com/token")], "begins with https://"),
-        (vec![("GOOGLE_API_BASE_URL", "http://10.0.0.5:9000")], "begins with https://"),
-        (vec![("GOOGLE_REVOKE_URL", "http://google.example/revoke")], "begins with https://"),
-        (vec![("ALLOWED_HOSTS", "*")], "not `*` alone"),
-    ] {
-        let problem = Config::of(&set).unwrap_err().to_string();
-        assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");
-    }
-    Config::of(&[("GOOGLE_TOKEN_URL", "http://127.0.0.1:9000/token")]).unwrap();
-}
 /// A private network is as full of phones and PCs as any other: who is in it can send the header, too.
 #[test]
 fn a_proxy_that_signs_people_in_is_an_address_and_not_a_large_network() {
@@ -617,3 +683,24 @@ fn a_proxy_that_signs_people_in_is_an_address_and_not_a_large_network() {
     assert!(Config::of(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).unwrap().notes().is_empty());
 }
 
+#[test]
+fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
+    for (set, words) in [
+        (
+            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "0.0.0.0/0")],
+            "could say that they are an administrator",
+        ),
+        (
+            vec![("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "127.0.0.1, ::/0")],
+            "could say that they are an administrator",
+        ),
+        (vec![("GOOGLE_TOKEN_URL", "http://oauth2.googleapis.com/token")], "begins with https://"),
+        (vec![("GOOGLE_API_BASE_URL", "http://10.0.0.5:9000")], "begins with https://"),
+        (vec![("GOOGLE_REVOKE_URL", "http://google.example/revoke")], "begins with https://"),
+        (vec![("ALLOWED_HOSTS", "*")], "not `*` alone"),
+    ] {
+        let problem = Config::of(&set).unwrap_err().to_string();
+        assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");
+    }
+    Config::of(&[("GOOGLE_TOKEN_URL", "http://127.0.0.1:9000/token")]).unwrap();
+}

@@ -1,4 +1,4 @@
-//! `import-from`: takes over what can be taken over from the app before. Its files are only read.
+//! `import-from`: takes over what can be taken over from the previous app. Its files are only read.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::{Desk, account, whoami};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{ConnectProblem, TokenFile};
-use crate::store::{Account, AppBefore, Target, read_app_before};
+use crate::store::{Account, ImportedApp, Target, read_previous_app};
 use crate::sync::AccountId;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The database of the app before, such as data/contacts.db
+    /// The database of the previous app, such as data/contacts.db
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Its token file; unless given, token.json beside the database, if there is one
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 struct Report {
     file: String,
     dry_run: bool,
-    /// Of the app before. They are not copied: the first sync fetches them from Google.
+    /// Of the previous app. They are not copied: the first sync fetches them from Google.
     contacts: u64,
     phone_numbers: u64,
     history: History,
@@ -65,7 +65,7 @@ struct Permission {
 }
 
 pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble> {
-    let before = read_app_before(&args.file);
+    let before = read_previous_app(&args.file);
     let before = before.map_err(|error| Trouble::usage(error.to_string()))?;
     let config = desk.config()?;
     refuse_own(&config, &args.file)?;
@@ -109,7 +109,7 @@ pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble>
     Ok(Exit::Ok)
 }
 
-/// What is in force must not be the file of the app before: that one stays as it is.
+/// What is in force must not be the file of the previous app: that one stays as it is.
 fn refuse_own(config: &Config, file: &Path) -> Result<(), Trouble> {
     let DatabaseUrl::Sqlite { path } = &config.database_url else { return Ok(()) };
     let same = match (path.canonicalize(), file.canonicalize()) {
@@ -195,7 +195,7 @@ async fn take_history(
     args: &Args,
     chosen: Option<&Account>,
     target: Option<AccountId>,
-    before: &AppBefore,
+    before: &ImportedApp,
     report: &mut Report,
 ) -> Result<Option<AccountId>, Trouble> {
     let history = &mut report.history;
@@ -230,7 +230,7 @@ fn dial_plus(config: &Config) -> String {
 }
 
 impl Report {
-    fn of(args: &Args, config: &Config, before: &AppBefore, token: Option<PathBuf>) -> Report {
+    fn of(args: &Args, config: &Config, before: &ImportedApp, token: Option<PathBuf>) -> Report {
         let name = |path: &Path| path.display().to_string();
         Report {
             file: name(&args.file),
@@ -299,7 +299,7 @@ impl Report {
         if let Some(account) = &self.account {
             facts.push(("Account", account.clone()));
         }
-        desk.screen.say(format!("{} is a database of the app before.", self.file))?;
+        desk.screen.say(format!("{} is a database of the previous app.", self.file))?;
         desk.screen.facts(&facts)?;
         let unchanged =
             if self.dry_run { "Nothing was changed." } else { "The file was not changed." };

@@ -1,4 +1,4 @@
-//! Takes over the permission that a person gave to the app before: the file in which Google's Python
+//! Takes over the permission that a person gave to the previous app: the file in which Google's Python
 //! library keeps it.
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::google::SCOPE;
 use crate::store::{ConnectError, NewTokens, Target};
 use crate::sync::AccountId;
 
-/// It allows more than is needed here, and the app before could be set to ask for it.
+/// It allows more than is needed here, and the previous app could be set to ask for it.
 const SCOPE_WRITE: &str = "https://www.googleapis.com/auth/contacts";
 
 /// A token file: a grant, and the OAuth client that it was given to.
@@ -28,7 +28,7 @@ pub struct TokenFile {
 /// Why a token file is of no use. Nothing of what it holds is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotATokenFile {
-    #[error("it is no token file of the app before")]
+    #[error("it is no token file of the previous app")]
     Shape,
     #[error("it holds no refresh token, and the access token in it lasts for an hour at most")]
     NoRefreshToken,

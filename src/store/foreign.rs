@@ -4,6 +4,9 @@
 //! That is a Python app (FastAPI, SQLAlchemy) that keeps Google contacts for Cisco phones in SQLite. Its
 //! files are only ever opened to be read.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -11,27 +14,27 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags, Row};
 
-/// What the app before keeps in every version. `email_addresses` and `alembic_version` came later.
-const TABLES_OF_APP_BEFORE: [&str; 3] = ["contacts", "phone_numbers", "sync_states"];
+/// What the previous app keeps in every version. `email_addresses` and `alembic_version` came later.
+const TABLES_OF_PREVIOUS_APP: [&str; 3] = ["contacts", "phone_numbers", "sync_states"];
 
-/// What the database of the app before holds, as far as it matters here.
+/// What the database of the previous app holds, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AppBefore {
+pub struct ImportedApp {
     /// Contacts that are not marked as deleted.
     pub contacts: u64,
     pub phone_numbers: u64,
     /// Its syncs, oldest first.
-    pub syncs: Vec<SyncBefore>,
+    pub syncs: Vec<ImportedSync>,
     /// Rows of its history that cannot be read: without a time, or with a state that it does not know.
     pub unreadable: u64,
 }
 
-/// One sync of the app before.
+/// One sync of the previous app.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SyncBefore {
+pub struct ImportedSync {
     /// When it was last written to: at its end, or at its start if it never ended.
     pub at: Timestamp,
-    pub state: StateBefore,
+    pub state: ImportedState,
     /// Whether the app chose the changes only, as it does where it has a sync token.
     pub incremental: bool,
     /// Its first line; the others may name contacts.
@@ -39,7 +42,7 @@ pub struct SyncBefore {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateBefore {
+pub enum ImportedState {
     Succeeded,
     Failed,
     /// It still says that it is syncing.
@@ -60,18 +63,22 @@ pub enum ForeignError {
     Unknown { path: String, missing: String, found: String },
 }
 
-/// Whether a file is a database of the app before. A file that is not there, is empty or is no database
-/// is none.
-pub(crate) fn is_of_app_before(path: &Path) -> bool {
-    let Ok(connection) = open(path) else { return false };
-    tables(&connection).is_ok_and(|tables| missing(&tables).is_empty())
+/// The tables of a SQLite file, without changing anything about it. None where it is not there, is empty, or cannot be
+/// read: opening it says why.
+pub(super) fn tables_of(path: &Path) -> Vec<String> {
+    open(path).and_then(|it| tables(&it)).unwrap_or_default()
 }
 
-/// Reads a database of the app before, and writes nothing to it or beside it.
+/// Whether these are the tables of a database of the previous app.
+pub(super) fn is_of_previous_app(tables: &[String]) -> bool {
+    missing(tables).is_empty()
+}
+
+/// Reads a database of the previous app, and writes nothing to it or beside it.
 ///
 /// # Errors
 /// When it cannot be read, or is another program's.
-pub fn read_app_before(path: &Path) -> Result<AppBefore, ForeignError> {
+pub fn read_previous_app(path: &Path) -> Result<ImportedApp, ForeignError> {
     let shown = path.display().to_string();
     if let Err(error) = std::fs::File::open(path) {
         return Err(ForeignError::Unreadable { path: shown, problem: error.to_string() });
@@ -94,31 +101,65 @@ pub fn read_app_before(path: &Path) -> Result<AppBefore, ForeignError> {
     read(&connection).map_err(|error| unreadable(&error))
 }
 
+/// Every table that somebody made.
+pub(super) const TABLES: &str = "select name from sqlite_master
+    where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name";
+
+/// Opens a file to read it, and makes nothing beside it where its program was stopped cleanly.
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if is_at_rest(path)
+        && let Some(uri) = immutable(path)
+    {
+        return Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI);
+    }
     let connection = Connection::open_with_flags(path, flags)?;
     // The app may be running still.
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     Ok(connection)
 }
 
+/// Whether a database is in WAL mode and has no journal, as when no program has it open. To read such a one, SQLite would
+/// make `-wal` and `-shm` beside it, which a connection that only reads cannot remove, nor make in a folder that cannot be
+/// written. In any other mode nothing is made, and the locks of a program that writes count.
+fn is_at_rest(path: &Path) -> bool {
+    // The versions for writing and for reading (https://sqlite.org/fileformat.html, 1.3.3): 2 is WAL.
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-wal");
+    read.is_ok() && header[18..] == [2, 2] && !Path::new(&journal).exists()
+}
+
+/// The address by which SQLite reads a file that nobody changes meanwhile (https://sqlite.org/uri.html).
+fn immutable(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let bytes = path.as_os_str().as_bytes().iter();
+    let escaped: String = bytes
+        .map(|byte| match byte {
+            b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                char::from(*byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect();
+    Some(format!("file://{escaped}?immutable=1"))
+}
+
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    const TABLES: &str =
-        "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\'
-        order by name";
     connection.prepare(TABLES)?.query_map([], |row| row.get(0))?.collect()
 }
 
 fn missing(tables: &[String]) -> Vec<String> {
     let lacks = |name: &&&str| !tables.iter().any(|it| it == **name);
-    TABLES_OF_APP_BEFORE.iter().filter(lacks).map(ToString::to_string).collect()
+    TABLES_OF_PREVIOUS_APP.iter().filter(lacks).map(ToString::to_string).collect()
 }
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn read(connection: &Connection) -> rusqlite::Result<AppBefore> {
+fn read(connection: &Connection) -> rusqlite::Result<ImportedApp> {
     const CONTACTS: &str = "select count(*) from contacts where not coalesce(deleted, 0)";
     const PHONES: &str = "select count(*) from phone_numbers";
     // As the app does: by time, in which it writes one row a sync. `id` is random.
@@ -129,10 +170,10 @@ fn read(connection: &Connection) -> rusqlite::Result<AppBefore> {
         let counted = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         counted.map(i64::unsigned_abs)
     };
-    let mut before = AppBefore {
+    let mut before = ImportedApp {
         contacts: count(CONTACTS)?,
         phone_numbers: count(PHONES)?,
-        ..AppBefore::default()
+        ..ImportedApp::default()
     };
     let mut has_token = false;
     let mut syncs = connection.prepare(SYNCS)?;
@@ -147,16 +188,16 @@ fn read(connection: &Connection) -> rusqlite::Result<AppBefore> {
     Ok(before)
 }
 
-fn sync(row: &Row<'_>, incremental: bool) -> Option<SyncBefore> {
+fn sync(row: &Row<'_>, incremental: bool) -> Option<ImportedSync> {
     let at: String = row.get("last_sync_at").ok()?;
     let state: String = row.get("sync_status").ok()?;
     let error: Option<String> = row.get("error_message").ok()?;
-    Some(SyncBefore {
+    Some(ImportedSync {
         at: time(&at)?,
         state: match state.to_ascii_lowercase().as_str() {
-            "idle" => StateBefore::Succeeded,
-            "error" => StateBefore::Failed,
-            "syncing" => StateBefore::Unfinished,
+            "idle" => ImportedState::Succeeded,
+            "error" => ImportedState::Failed,
+            "syncing" => ImportedState::Unfinished,
             _ => return None,
         },
         incremental,

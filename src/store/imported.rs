@@ -1,15 +1,15 @@
-//! The history of the app before, as the first runs of an account.
+//! The history of the previous app, as the first runs of an account.
 
 use crate::store::Store;
 use crate::store::db::{DbError, int};
-use crate::store::foreign::{StateBefore, SyncBefore};
+use crate::store::foreign::{ImportedState, ImportedSync};
 use crate::sync::{AccountId, Kind, Outcome, Phase, RunId, Trigger};
 
 /// Who held the runs that were taken over.
-const HOLDER: &str = "the app before";
+const HOLDER: &str = "the previous app";
 
 impl Store {
-    /// Makes the syncs of the app before the history of an account. They count no contacts: what that app
+    /// Makes the syncs of the previous app the history of an account. They count no contacts: what that app
     /// counted it did not keep. Returns how many were taken over; none when the account has a history.
     ///
     /// # Errors
@@ -17,7 +17,7 @@ impl Store {
     pub async fn import_history(
         &self,
         account: AccountId,
-        syncs: &[SyncBefore],
+        syncs: &[ImportedSync],
         asked_by: &str,
     ) -> Result<u64, DbError> {
         const NEWEST: &str = "select max(id) from run where account = $1";
@@ -40,9 +40,9 @@ impl Store {
         for (number, sync) in (1..).zip(syncs) {
             let kind = if sync.incremental { Kind::Incremental } else { Kind::Full };
             let outcome = match sync.state {
-                StateBefore::Succeeded => Outcome::Succeeded,
-                StateBefore::Failed => Outcome::Failed,
-                StateBefore::Unfinished => Outcome::Interrupted,
+                ImportedState::Succeeded => Outcome::Succeeded,
+                ImportedState::Failed => Outcome::Failed,
+                ImportedState::Unfinished => Outcome::Interrupted,
             };
             tx.exec(
                 RUN,

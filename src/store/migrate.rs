@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::store::db::{Arg, Db, DbError};
-use crate::store::reform;
+use crate::store::{foreign, reform};
 
 /// The migrations, oldest first: their text for SQLite and for PostgreSQL. Only ever add to the end.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -86,7 +86,7 @@ pub enum OpenError {
          as DATABASE_URL=sqlite:///./data/ringbook.db, and run `ringbook import-from {path}`, which takes \
          over its history and its permission at Google"
     )]
-    AppBefore { path: String },
+    PreviousApp { path: String },
     #[error("cannot use the database: {0}")]
     Closed(String),
     #[error("cannot create the folder `{path}`: {source}")]
@@ -157,8 +157,6 @@ const OURS: [&str; 2] = ["schema_version", "install"];
 /// # Errors
 /// When it is another program's.
 async fn is_ours(db: &Db) -> Result<bool, OpenError> {
-    const SQLITE: &str = "select name from sqlite_master
-        where type = 'table' and name not like 'sqlite_%' order by name";
     // What an extension brings along is nobody's.
     const POSTGRES: &str = "
         select cast(c.relname as text) from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -166,7 +164,7 @@ async fn is_ours(db: &Db) -> Result<bool, OpenError> {
             and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
         order by c.relname";
     let sqlite = db.dialect() == "sqlite";
-    let rows = db.rows(if sqlite { SQLITE } else { POSTGRES }, &[]).await?;
+    let rows = db.rows(if sqlite { foreign::TABLES } else { POSTGRES }, &[]).await?;
     let tables: Vec<&str> = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
     let whose = match db.path() {
         Some(path) => format!("`{}`", path.display()),

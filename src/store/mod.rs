@@ -27,6 +27,7 @@ mod kept;
 mod migrate;
 mod page;
 mod phases;
+mod private;
 mod proxies;
 mod prune;
 mod reform;
@@ -54,7 +55,7 @@ pub(crate) use db::blocking;
 pub use db::{DatabaseFacts, DbError, Trouble};
 pub use decide::DecisionError;
 pub use erase::{Erasing, Erasure};
-pub use foreign::{AppBefore, ForeignError, StateBefore, SyncBefore, read_app_before};
+pub use foreign::{ForeignError, ImportedApp, ImportedState, ImportedSync, read_previous_app};
 pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use grants::{
     ConnectError, GrantFacts, GrantRow, NewTokens, Notice, Service, ServiceFacts, Target,
@@ -133,26 +134,20 @@ impl Store {
         };
         let shown = |path: &Path| path.display().to_string();
         // Before anything is written to it, as opening it for ourselves does already.
-        if foreign::is_of_app_before(path) {
-            return Err(OpenError::AppBefore { path: shown(path) });
+        let tables = foreign::tables_of(path);
+        if foreign::is_of_previous_app(&tables) {
+            return Err(OpenError::PreviousApp { path: shown(path) });
         }
         if let Some(why) = files::closed_database(path) {
             return Err(OpenError::Closed(why));
         }
         // Before anything is changed, such as its mode.
-        let tables = db::tables_of(path);
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
         migrate::judge(&format!("`{}`", shown(path)), &tables)?;
-        if let Some(mode) = files::tighten_database(path) {
-            tracing::warn!(
-                "{} could be read by every user of this machine (mode {mode:o}); it is its owner's alone now",
-                path.display()
-            );
-        }
-        private_folder(folder)
+        private::folder(folder)
             .map_err(|source| OpenError::Folder { path: shown(folder), source })?;
-        private_file(path);
-        tighten(path);
+        private::file(path);
+        private::tighten(path);
         let db = Db::sqlite(path, clock.clone())
             .await
             .map_err(|source| OpenError::Open { path: shown(path), source })?;
@@ -317,47 +312,4 @@ impl Store {
     pub async fn relax(&self) {
         self.db.relax().await;
     }
-}
-
-/// A database file that others may read or write, as one that was copied here or made by hand, becomes its owner's
-/// alone, with the files beside it.
-#[cfg(unix)]
-fn tighten(path: &Path) {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    for ending in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        let Ok(found) = std::fs::metadata(&name) else { continue };
-        let mode = found.mode() & 0o7777;
-        if mode & 0o077 == 0 || !found.is_file() {
-            continue;
-        }
-        let own = std::fs::Permissions::from_mode(mode & 0o700);
-        match std::fs::set_permissions(&name, own) {
-            Ok(()) => tracing::warn!(
-                "others could read {} (mode {mode:04o}); now only its owner can",
-                name.to_string_lossy()
-            ),
-            // `ringbook doctor` says so, too.
-            Err(problem) => tracing::warn!(
-                %problem,
-                "others can read {} (mode {mode:04o}), and that cannot be changed by this user",
-                name.to_string_lossy()
-            ),
-        }
-    }
-}
-
-/// Contact data is nobody else's business, so new folders and files are the owner's alone.
-#[cfg(unix)]
-fn private_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-#[cfg(unix)]
-fn private_file(path: &Path) {
-    use std::os::unix::fs::OpenOptionsExt;
-    // If this fails, opening the database says why.
-    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }

@@ -305,6 +305,41 @@ async fn another_file_is_refused_by_what_it_is() {
     }
 }
 
+/// To read such a file SQLite would make two beside it, and could not remove them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_wal_mode_is_read_without_a_file_beside_it() {
+    let mut fresh = Fresh::new(Database::Sqlite, 0).await;
+    for name in ["contacts.db", "odd ?mode=rw#%41 ü.db"] {
+        let before = AppBefore::new(SYNCS);
+        let file = before.folder.path().join(name);
+        let connection = rusqlite::Connection::open(before.database()).unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+        connection.close().unwrap();
+        std::fs::rename(before.database(), &file).unwrap();
+        let untouched = before.state();
+        assert_eq!(untouched.len(), 1, "the app was stopped cleanly");
+        fresh.import(&file, &["--dry-run"]).await.assert(0, &["4 syncs", "Nothing was changed"]);
+        assert!(before.state() == untouched, "{name}");
+        let url = fresh.settings.iter().find(|it| it.0 == "DATABASE_URL").unwrap().1.clone();
+        fresh.set(
+            "DATABASE_URL",
+            &format!("sqlite:///{}", before.folder.path().join("contacts.db").display()),
+        );
+        if name == "contacts.db" {
+            let refused = fresh.run(&["status"]).await;
+            assert!(refused.err.contains("ringbook import-from"), "{refused:?}");
+            assert!(before.state() == untouched, "{name}");
+        }
+        fresh.set("DATABASE_URL", &url);
+    }
+    // While the app runs, what it has written last counts.
+    let before = AppBefore::new(SYNCS);
+    let running = rusqlite::Connection::open(before.database()).unwrap();
+    running.pragma_update(None, "journal_mode", "wal").unwrap();
+    running.execute("delete from sync_states where sync_status = 'ERROR'", []).unwrap();
+    fresh.import(&before.database(), &["--dry-run"]).await.assert(0, &["3 syncs"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn its_database_in_database_url_is_refused_untouched_by_every_command_and_the_move_is_named()
 {

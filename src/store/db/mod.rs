@@ -589,20 +589,6 @@ impl Sqlite {
     }
 }
 
-/// The tables of a SQLite file, without changing anything about it. None where it is not there, or cannot be
-/// read: opening it says why.
-pub(super) fn tables_of(path: &Path) -> Vec<String> {
-    const TABLES: &str = "select name from sqlite_master
-        where type = 'table' and name not like 'sqlite_%' order by name";
-    let read = || -> rusqlite::Result<Vec<String>> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(SQLITE_READ_BUSY)?;
-        connection.prepare(TABLES)?.query_map([], |row| row.get(0))?.collect()
-    };
-    read().unwrap_or_default()
-}
-
 fn connect(
     path: &Path,
     cache_kib: i64,

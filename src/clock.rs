@@ -51,6 +51,16 @@ pub fn after(at: Timestamp, wait: Duration) -> Timestamp {
     at.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// `at` moved back by a duration, kept within what a timestamp can hold.
+pub fn before(at: Timestamp, span: Duration) -> Timestamp {
+    at.saturating_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether a moment is less than so long ago. One to come is not: then a clock was set back.
+pub fn is_recent(at: Timestamp, now: Timestamp, age: Duration) -> bool {
+    at <= now && between(at, now) < age
+}
+
 /// How long it is from `earlier` to `later`; zero when they are the other way round.
 pub fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     let micros = later.as_microsecond() - earlier.as_microsecond();

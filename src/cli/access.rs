@@ -14,7 +14,7 @@ use crate::cli::{Desk, Times, url_at, whoami};
 use crate::clock::after;
 use crate::doorkeeper::{self, SignInError};
 use crate::snippet;
-use crate::store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken, TokenRow};
+use crate::store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken};
 use crate::web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
@@ -129,7 +129,7 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
             let is_first = !app.store.has_people().await?;
             app.store.add_person(&name, &hash, false).await?;
             note(&app, "admins add", &name).await;
-            let before = if is_first { in_use(&app).await? } else { Vec::new() };
+            let before = if is_first { app.access.tokens_in_use().await? } else { Vec::new() };
             let before = match before.is_empty() {
                 true => String::new(),
                 false => format!(
@@ -151,7 +151,7 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
                 let revoked = app.store.revoke_tokens_of(&person.id).await?;
                 told_revoked(&app, revoked).await
             } else {
-                let mut made = in_use(&app).await?;
+                let mut made = app.access.tokens_in_use().await?;
                 made.retain(|it| it.person.as_ref() == Some(&person.id));
                 match made.is_empty() {
                     true => String::new(),
@@ -193,14 +193,6 @@ async fn hash(screen: Screen) -> Result<Exit, Trouble> {
         screen.remark("In a Docker Compose file, write each $ twice.")?;
     }
     Ok(Exit::Ok)
-}
-
-/// The tokens that open something now.
-async fn in_use(app: &App) -> Result<Vec<TokenRow>, Trouble> {
-    let now = app.clock.now();
-    let mut tokens = app.store.tokens().await?;
-    tokens.retain(|it| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at));
-    Ok(tokens)
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -287,7 +279,11 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
             }
             let times = Times::of(&app);
             for row in rows {
+                let is_in_use = app.access.is_in_use(&row);
                 let state = match (row.revoked_at, row.expires_at) {
+                    (None, _) if row.is_good(app.clock.now()) && !is_in_use => {
+                        "refused: who made it is not in AUTH_PROXY_ADMINS".to_owned()
+                    }
                     (Some(at), _) => format!("revoked {}", times.say(at)),
                     (None, Some(at)) if at <= app.clock.now() => {
                         format!("expired {}", times.say(at))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::between;
+use crate::clock::is_recent;
 
 /// The least time between two lines.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ impl Seldom {
     pub(super) fn due(&self, now: Timestamp) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *last {
-            Some((at, count)) if *at <= now && between(*at, now) < PAUSE => {
+            Some((at, count)) if is_recent(*at, now, PAUSE) => {
                 *count = count.saturating_add(1);
                 None
             }

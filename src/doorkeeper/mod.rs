@@ -1,4 +1,4 @@
-//! The doorkeeper: knows who there is, who has guessed wrong and who asks how often.
+//! Checks who may sign in, and limits guesses and requests.
 //!
 //! `access` decides and `store` remembers; this is where they meet.
 
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::access::{
     PasswordError, Passwords, Rates, Secret, SecretHash, SetupCode, TOKEN_PREFIX, Throttle,
 };
-use crate::clock::{Clock, between};
+use crate::clock::{Clock, before, between, is_recent};
 use crate::config::{Config, FirstAdmin, FirstProof};
 use crate::contact::clean;
 use crate::store::{Act, DbError, DeviceRow, PeopleError, PersonRow, SessionRow, Store, TokenRow};
@@ -59,10 +59,7 @@ pub struct Access {
     throttle: Throttle,
     /// By device, or by address.
     pub rates: Rates<String>,
-    /// A proxy says who somebody is.
-    has_proxy: bool,
-    session_idle: Duration,
-    session_max: Duration,
+    config: Config,
     setup: Mutex<Option<SetupCode>>,
     state: Mutex<State>,
 }
@@ -119,7 +116,7 @@ pub enum SignInError {
     #[error("that is not the code that was printed when this server started")]
     WrongCode,
     #[error(
-        "too many wrong guesses; wait {} s, or use a browser that has signed in here before: it need not wait",
+        "too many wrong guesses; wait {} s, or use a browser that has signed in here before",
         .0.as_secs().max(1)
     )]
     Wait(Duration),
@@ -162,9 +159,7 @@ impl Access {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             rates: Rates::new(config.phone_rate),
-            has_proxy: config.auth_proxy_header.is_some(),
-            session_idle: config.session_idle,
-            session_max: config.session_max,
+            config: config.clone(),
             setup: Mutex::default(),
             state: Mutex::default(),
         }
@@ -179,14 +174,13 @@ impl Access {
     /// # Errors
     /// When the database fails.
     pub async fn has_admin(&self) -> Result<bool, DbError> {
-        if self.has_proxy {
+        if self.config.auth_proxy_header.is_some() {
             return Ok(true);
         }
         let now = self.clock.now();
         let known = self.state().people;
         if let Some((at, has)) = known
-            && at <= now
-            && between(at, now) < GOOD_FOR
+            && is_recent(at, now, GOOD_FOR)
         {
             return Ok(has);
         }
@@ -412,12 +406,11 @@ impl Access {
     /// When a session must have been used last, and have begun, to be good now.
     pub fn since(&self) -> (Timestamp, Timestamp) {
         let now = self.clock.now();
-        let before = |span| now.saturating_sub(span).unwrap_or(Timestamp::MIN);
-        (before(self.session_idle), before(self.session_max))
+        (before(now, self.config.session_idle), before(now, self.config.session_max))
     }
 
     pub fn session_max(&self) -> Duration {
-        self.session_max
+        self.config.session_max
     }
 
     /// The session that a browser shows. It lasts longer only if a person asks: a page that is left open asks
@@ -467,9 +460,7 @@ impl Access {
             }
             Err(problem) => Some(remembered(known, now).ok_or(problem)?),
         };
-        let good =
-            |it: &TokenRow| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at);
-        let token = token.filter(good);
+        let token = token.filter(|it| self.is_in_use(it));
         if let Some(token) = &token
             && let Some(now) = self.is_news(&token.id)
         {
@@ -480,6 +471,23 @@ impl Access {
             );
         }
         Ok(token)
+    }
+
+    /// Whether a token grants access now: it is good, and who made it through a proxy may still administer.
+    pub fn is_in_use(&self, token: &TokenRow) -> bool {
+        let made_by = token.proxy_name.as_deref();
+        token.is_good(self.clock.now())
+            && made_by.is_none_or(|name| self.config.may_administer_by_proxy(name))
+    }
+
+    /// The tokens that grant access now, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens_in_use(&self) -> Result<Vec<TokenRow>, DbError> {
+        let mut tokens = self.store.tokens().await?;
+        tokens.retain(|it| self.is_in_use(it));
+        Ok(tokens)
     }
 
     /// The phone whose token stands in the address, if it is good.
@@ -495,7 +503,7 @@ impl Access {
         let hash = SecretHash::of(shown);
         let now = self.clock.now();
         let known = self.state().devices.get(&hash).cloned();
-        let fresh = known.as_ref().is_some_and(|it| it.0 <= now && between(it.0, now) < GOOD_FOR);
+        let fresh = known.as_ref().is_some_and(|it| is_recent(it.0, now, GOOD_FOR));
         let device = match known {
             Some((_, device)) if fresh => Some(device),
             known => match self.ask(known.is_some(), self.store.device(hash)).await {
@@ -524,8 +532,7 @@ impl Access {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(noted) = state.noted.get(id)
-            && *noted <= now
-            && between(*noted, now) < NOTED_EVERY
+            && is_recent(*noted, now, NOTED_EVERY)
         {
             return None;
         }
@@ -559,9 +566,10 @@ impl Access {
         let what = format!("{act} in vain {from}");
         let is_told = {
             let mut state = self.state();
-            let is_known = state.noted.get(&what).is_some_and(|at| is_fresh(*at, now, NOTED_EVERY));
+            let is_known =
+                state.noted.get(&what).is_some_and(|at| is_recent(*at, now, NOTED_EVERY));
             let (since, told) = match state.refusals {
-                Some((since, told)) if is_fresh(since, now, NOTED_EVERY) => (since, told),
+                Some((since, told)) if is_recent(since, now, NOTED_EVERY) => (since, told),
                 _ => (now, 0),
             };
             let is_new = !is_known && told < REFUSALS_TOLD;
@@ -606,8 +614,7 @@ impl Access {
         let known = {
             let mut state = self.state();
             let known = state.proxies.get(&address).copied();
-            let is_noted =
-                known.is_some_and(|at| at <= now && between(at, now) < PROXY_NOTED_EVERY);
+            let is_noted = known.is_some_and(|at| is_recent(at, now, PROXY_NOTED_EVERY));
             if is_noted || (known.is_none() && state.proxies.len() >= PROXIES_KNOWN) {
                 return;
             }
@@ -617,8 +624,8 @@ impl Access {
         if known.is_none() {
             tracing::warn!(
                 proxy = %address,
-                "a proxy at {address} passes requests on and is not in TRUSTED_PROXIES, so whoever asks through it is \
-                 a stranger, phones included. If it is yours: TRUSTED_PROXIES={address}"
+                "{address} forwarded requests as a proxy but is not in TRUSTED_PROXIES, so its clients have no rights, phones \
+                 included. If it is yours: TRUSTED_PROXIES={address}"
             );
         }
         let store = self.store.clone();
@@ -664,11 +671,6 @@ impl Access {
             tracing::error!(%problem, act = act.act, "an act could not be noted");
         }
     }
-}
-
-/// Whether a moment is less than so long ago. One to come is not: then a clock was set back.
-fn is_fresh(at: Timestamp, now: Timestamp, age: Duration) -> bool {
-    at <= now && between(at, now) < age
 }
 
 /// What is good enough while the database does not answer.

@@ -39,6 +39,8 @@ pub struct TokenRow {
     pub created_by: String,
     /// The id of the person who made it, or whose token it was made with; it ends with them.
     pub person: Option<String>,
+    /// Whom a proxy had signed in who made it, or whose token it was made with; it is good while they may administer.
+    pub proxy_name: Option<String>,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub used_at: Option<Timestamp>,
@@ -58,17 +60,26 @@ pub struct DeviceRow {
     pub model: Option<String>,
 }
 
+impl TokenRow {
+    /// Whether it was neither revoked nor has expired.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
 /// Who makes a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Maker<'a> {
     pub name: &'a str,
     /// The id of the person whom it belongs to, if it is one of ours.
     pub person: Option<&'a str>,
+    /// The name by which a proxy signed them in, if one did.
+    pub proxy_name: Option<&'a str>,
 }
 
 impl<'a> From<&'a str> for Maker<'a> {
     fn from(name: &'a str) -> Maker<'a> {
-        Maker { name, person: None }
+        Maker { name, person: None, proxy_name: None }
     }
 }
 
@@ -298,8 +309,9 @@ impl Store {
         expires_at: Option<Timestamp>,
     ) -> Result<TokenRow, DbError> {
         const ADD: &str = "
-            insert into api_token (id, name, hash, scope, created_at, created_by, expires_at, person)
-            values ($1, $2, $3, $4, $5, $6, $7, $8)";
+            insert into api_token (id, name, hash, scope, created_at, created_by, expires_at, person,
+                proxy_name)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let by = by.into();
         let id = random_id()?;
         let tx = self.db.begin_durable().await?;
@@ -315,12 +327,14 @@ impl Store {
                 by.name.into(),
                 expires_at.into(),
                 by.person.into(),
+                by.proxy_name.into(),
             ],
         )
         .await?;
         tx.commit().await?;
         let (name, created_by) = (name.to_owned(), by.name.to_owned());
         let person = by.person.map(str::to_owned);
+        let proxy_name = by.proxy_name.map(str::to_owned);
         let (revoked_at, used_at, used_from) = (None, None, None);
         Ok(TokenRow {
             id,
@@ -329,6 +343,7 @@ impl Store {
             created_at,
             created_by,
             person,
+            proxy_name,
             expires_at,
             revoked_at,
             used_at,
@@ -447,7 +462,7 @@ impl Store {
 
 const TOKENS: &str =
     "select id, name, scope, created_at, created_by, expires_at, revoked_at, used_at,
-    used_from, person from api_token";
+    used_from, person, proxy_name from api_token";
 const DEVICES: &str =
     "select id, name, created_at, created_by, revoked_at, seen_at, seen_from, model
     from device";
@@ -516,6 +531,7 @@ fn token(row: &Row) -> Result<TokenRow, DbError> {
         used_at: row.opt_time(7)?,
         used_from: row.opt_text(8)?.map(str::to_owned),
         person: row.opt_text(9)?.map(str::to_owned),
+        proxy_name: row.opt_text(10)?.map(str::to_owned),
     })
 }
 

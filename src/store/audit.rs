@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::before;
 use crate::store::Store;
 use crate::store::db::{Arg, DbError, Row, Tx};
 
@@ -156,7 +157,7 @@ async fn prune(tx: &Tx, done_max: u32, refused_max: u32, now: Timestamp) -> Resu
     const MANY: &str = "
         delete from audit where refused = $1 and id <= (
             select id from audit where refused = $1 order by id desc limit 1 offset $2)";
-    let old = now.saturating_sub(AUDIT_AGE).unwrap_or(Timestamp::MIN);
+    let old = before(now, AUDIT_AGE);
     tx.exec(OLD, &[old.into()]).await?;
     for (refused, most) in [(false, done_max), (true, refused_max)] {
         tx.exec(MANY, &[refused.into(), i64::from(most).into()]).await?;

@@ -61,5 +61,5 @@ impl Store {
 }
 
 fn before(now: Timestamp) -> Timestamp {
-    now.saturating_sub(BROWSER_KEPT).unwrap_or(Timestamp::MIN)
+    crate::clock::before(now, BROWSER_KEPT)
 }

@@ -70,6 +70,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("migrations/sqlite/0016_unauthorized_since.sql"),
         include_str!("migrations/postgres/0016_unauthorized_since.sql"),
     ),
+    (
+        include_str!("migrations/sqlite/0017_proxy_tokens.sql"),
+        include_str!("migrations/postgres/0017_proxy_tokens.sql"),
+    ),
 ];
 
 /// Why a database cannot be used.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::before;
 use crate::store::{DbError, Store};
 
 /// A proxy that has passed nothing on for so long is forgotten.
@@ -21,7 +22,7 @@ impl Store {
         const FORGET: &str = "delete from strange_proxy where seen_at < $1";
         let tx = self.db.begin().await?;
         let now = tx.now(&*self.clock).await?;
-        let old = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let old = before(now, KEPT);
         tx.exec(FORGET, &[old.into()]).await?;
         tx.exec(NOTE, &[address.into(), now.into()]).await?;
         tx.commit().await
@@ -35,7 +36,7 @@ impl Store {
         const LIST: &str = "
             select address, seen_at from strange_proxy where seen_at >= $1
             order by seen_at desc, address limit 16";
-        let old = self.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let old = before(self.clock.now(), KEPT);
         let rows = self.db.rows(LIST, &[old.into()]).await?;
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.time(1)?))).collect()
     }

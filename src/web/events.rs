@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::access::Right;
-use crate::clock::{after, between};
+use crate::clock::{after, is_recent};
 use crate::store::{DbError, RunRow};
 use crate::sync::{AccountId, Outcome, RunId};
 use crate::web::entrance::{Guest, actor, still_may};
@@ -170,7 +170,7 @@ impl Feed {
     /// Whether whoever follows may still see this.
     async fn may_go_on(&mut self) -> bool {
         let now = self.web.now();
-        if self.checked_at.is_some_and(|at| at <= now && between(at, now) < CHECK) {
+        if self.checked_at.is_some_and(|at| is_recent(at, now, CHECK)) {
             return true;
         }
         self.checked_at = Some(now);

@@ -512,6 +512,51 @@ async fn before_there_is_an_administrator_only_this_machine_administers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_refused_when_the_proxys_administrator_who_made_it_is_one_no_more() {
+    let proxy = [("TRUSTED_PROXIES", "127.0.0.1"), ("AUTH_PROXY_HEADER", "Remote-User")];
+    let app = TestApp::with(0, &[proxy[0], proxy[1], ("AUTH_PROXY_ADMINS", "Grace, bob")]).await;
+    let make = async |name: &str, by: (&str, &str)| {
+        let json = ("content-type", "application/json");
+        let headers = [json, ("x-forwarded-for", "192.0.2.7"), by];
+        let body = format!(r#"{{"name":"{name}","scope":"admin"}}"#);
+        let made = app.send(Method::POST, "/api/tokens", &headers, Some(&body)).await.is(201);
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let hers = make("hers", ("remote-user", "grace")).await;
+    let bearer = format!("Bearer {hers}");
+    let with_hers = make("made with hers", ("authorization", &bearer)).await;
+    let his = make("his", ("remote-user", "bob")).await;
+    let store = &app.world.app.store;
+    let machine = Secret::for_program().unwrap();
+    store.add_token(machine.hash(), "of the machine", Scope::Admin, "grace", None).await.unwrap();
+    for (settings, hers_are_good, his_is_good) in [
+        (vec![proxy[0], proxy[1], ("AUTH_PROXY_ADMINS", "Grace, bob")], true, true),
+        (vec![proxy[0], proxy[1], ("AUTH_PROXY_ADMINS", "GRACE")], true, false),
+        (vec![proxy[0], proxy[1], ("AUTH_PROXY_ADMINS", "bob")], false, true),
+        (vec![proxy[0], proxy[1], ("AUTH_PROXY_ADMINS", "gracey")], false, false),
+        // Everybody whom the proxy lets through may administer.
+        (vec![proxy[0], proxy[1]], true, true),
+        // No proxy signs anybody in.
+        (vec![proxy[0]], false, false),
+        (vec![], false, false),
+    ] {
+        let access = Access::new(store.clone(), &Config::of(&settings).unwrap());
+        for (token, is_good) in [
+            (hers.as_str(), hers_are_good),
+            (&with_hers, hers_are_good),
+            (&his, his_is_good),
+            (machine.expose(), true),
+        ] {
+            let found = access.program(token, "192.0.2.7").await.unwrap();
+            assert_eq!(found.is_some(), is_good, "{settings:?} {found:?}");
+        }
+        let in_use = access.tokens_in_use().await.unwrap().len();
+        let wanted = 1 + 2 * usize::from(hers_are_good) + usize::from(his_is_good);
+        assert_eq!(in_use, wanted, "{settings:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
     let settings =
         [("PHONE_NETWORKS", "127.0.0.1"), ("ALLOWED_HOSTS", "phones.example, *.office.example")];
@@ -533,6 +578,11 @@ async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
             assert_eq!(lookup.status, 421);
             assert_eq!(lookup.header("content-type"), "text/plain; charset=utf-8");
             assert_eq!(lookup.text, "", "a switchboard would take it for the caller's name");
+            let program = app.client.get(format!("http://{at}/lookup?number=1"));
+            let program = program.header("host", "evil.example").header("user-agent", agent);
+            let told = program.header("accept", "application/json").send().await.unwrap();
+            let told = Answer::of(told).await;
+            assert!(told.status == 421 && told.detail().contains("ALLOWED_HOSTS"), "{told:?}");
             for host in ["10.0.0.5:8080", "phones.example", "a.office.example", "localhost"] {
                 let screen = ask("/directory", agent, host).await.text;
                 assert!(!screen.contains("Not allowed"), "{host}: {screen}");
@@ -1239,7 +1289,7 @@ on_both! {
         store.add_person("eve", "$one", false).await.unwrap();
         let make = async |name: &str, person: Option<&str>| {
             let secret = Secret::for_program().unwrap();
-            let by = Maker { name: "ada", person };
+            let by = Maker { name: "ada", person, proxy_name: None };
             store.add_token(secret.hash(), name, Scope::Admin, by, None).await.unwrap();
         };
         make("hers", Some(&ada)).await;
@@ -1263,6 +1313,18 @@ on_both! {
         let kept = store.remove_person(&bob, false, MadeTokens::Keep).await.unwrap().unwrap();
         assert!(kept.is_empty());
         assert_eq!(live().await, ["his", "of the machine"]);
+    }
+
+    async fn a_token_made_through_a_proxy_is_known_as_that_persons(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let secret = Secret::for_program().unwrap();
+        let by = Maker { name: "grace", person: None, proxy_name: Some("grace") };
+        let made = store.add_token(secret.hash(), "x", Scope::Read, by, None).await.unwrap();
+        let found = store.token(secret.hash()).await.unwrap().unwrap();
+        for row in [&made, &found, &store.tokens().await.unwrap()[0]] {
+            assert_eq!((row.proxy_name.as_deref(), &row.person), (Some("grace"), &None));
+        }
     }
 
     async fn a_browser_is_known_by_its_secret_for_its_owner_alone(database) {

@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
 use super::DbError;
-use crate::clock::{Clock, between};
+use crate::clock::{Clock, is_recent};
 
 /// Why nothing can be written, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Condition {
     /// Whether a question was left unanswered just now.
     pub(crate) fn is_away(&self) -> bool {
         let now = self.clock.now();
-        self.state().unanswered_at.is_some_and(|at| at <= now && between(at, now) < AWAY)
+        self.state().unanswered_at.is_some_and(|at| is_recent(at, now, AWAY))
     }
 
     pub(crate) fn answered(&self, yes: bool) {

@@ -236,7 +236,7 @@ pub(crate) async fn known(web: &Web, id: &str) -> Result<Option<DeviceRow>, Prob
     delete, path = "/api/devices/{id}", tag = "access", operation_id = "revoke_device",
     params(("id" = String, Path, format = "uuid")),
     responses(
-        (status = 204, description = "It opens nothing any more"),
+        (status = 204, description = "Revoked"),
         (status = 404, body = ProblemBody),
     ),
 )]

@@ -51,6 +51,9 @@ pub(crate) struct Guest {
     pub(crate) owes_proof: bool,
     /// The id of the person who asks, or whose token does: what they make ends with them.
     pub(crate) person: Option<String>,
+    /// The name by which a proxy has signed in who asks, or who made their token: what they make is good while they
+    /// may administer.
+    pub(crate) proxy_name: Option<String>,
     /// They are at this machine, as far as can be told.
     pub(crate) is_here: bool,
     /// Why somebody in the phones' networks is a stranger all the same.
@@ -90,6 +93,7 @@ impl Guest {
             session: None,
             owes_proof: false,
             person: None,
+            proxy_name: None,
             is_here: false,
             why: None,
             refused: None,
@@ -116,7 +120,7 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
 const COOKIE: &str = "ringbook";
 const COOKIE_SECURE: &str = "__Host-ringbook";
-/// Where a browser keeps that somebody has signed in with it before. It opens nothing.
+/// Where a browser keeps that somebody has signed in with it before. It grants no access.
 const KNOWN: &str = "ringbook_browser";
 const KNOWN_SECURE: &str = "__Host-ringbook_browser";
 /// Answers within three seconds, whoever asks: this is the entrance's part of them.
@@ -366,6 +370,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         return match access.program(token.trim(), &address).await? {
             Some(token) => Ok(Found::Guest(Guest {
                 person: token.person,
+                proxy_name: token.proxy_name,
                 ..guest(Who::Program { name: token.name, scope: token.scope })
             })),
             None => Ok(Found::Bad(BAD_TOKEN)),
@@ -382,7 +387,8 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
         }));
     }
     if let Named::Admin(name) = named_by_proxy(web, parts) {
-        return found(Who::Person { name });
+        let proxy_name = Some(name.clone());
+        return Ok(Found::Guest(Guest { proxy_name, ..guest(Who::Person { name }) }));
     }
     let admin = match is_local {
         true => access.has_admin().await.map(Some),
@@ -468,10 +474,9 @@ fn named_by_proxy(web: &Web, parts: &Parts) -> Named {
     // Two are one of the proxy's and one of somebody who hopes that the proxy leaves it in.
     let (Some(only), None) = (values.next(), values.next()) else { return Named::Nobody };
     let name = crate::contact::clean(&String::from_utf8_lossy(only.as_bytes()), 100);
-    let admins = &config.auth_proxy_admins;
     if name.is_empty() {
         Named::Nobody
-    } else if admins.is_empty() || admins.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
+    } else if config.may_administer_by_proxy(&name) {
         Named::Admin(name)
     } else {
         Named::Another
@@ -604,7 +609,7 @@ fn too_often(parts: &Parts) -> Response {
 
 fn is_screen(parts: &Parts) -> bool {
     let path = parts.uri.path();
-    is_for_phones(path) && !path.ends_with("/lookup")
+    is_for_phones(path) && !phones::is_lookup(path)
 }
 
 /// Says no, in the language of whoever asks: a screen, a page to sign in at, or JSON.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::access::{PasswordError, Right, Secret, SecretHash, Who, household};
 use crate::doorkeeper::{self, Origin, SignInError, SignedIn};
-use crate::store::{Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow};
+use crate::store::{Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow};
 use crate::web::Web;
 use crate::web::entrance::tokens::Token;
 use crate::web::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
@@ -272,14 +272,6 @@ async fn welcome(
     Ok(response)
 }
 
-/// The tokens that open something now.
-pub(crate) async fn tokens_in_use(web: &Web) -> Result<Vec<TokenRow>, Problem> {
-    let now = web.now();
-    let mut tokens = web.app.store.tokens().await?;
-    tokens.retain(|it| it.revoked_at.is_none() && it.expires_at.is_none_or(|at| now < at));
-    Ok(tokens)
-}
-
 /// Signs a browser in, and has it remember that it was here.
 pub(crate) fn set_cookies(
     response: &mut Response,
@@ -373,7 +365,7 @@ pub(crate) async fn set_up(
     let (code, name) = (field(&body, "code")?, field(&body, "name")?);
     let password = SecretString::from(field(&body, "password")?);
     let signed_in = found(&web, &guest, &headers, &code, &name, &password).await?;
-    let before = tokens_in_use(&web).await?;
+    let before = web.app.access.tokens_in_use().await?;
     let before = before.into_iter().map(|it| Token::of(&web.out, it)).collect();
     welcome(&web, guest, secure, signed_in, Some(before)).await
 }
@@ -650,8 +642,8 @@ pub(crate) async fn prove_again(
 ) -> Result<(), Problem> {
     let (Some(session), Some(name)) = (&guest.session, guest.who.name()) else { return Ok(()) };
     let Some(current) = current.filter(|it| !it.is_empty()) else {
-        let detail = "`current` is missing: your own password, once more; a session alone does not make \
-                      administrators, change passwords or make tokens that may do everything";
+        let detail = "`current` is missing: enter your own password again; a session alone cannot create \
+                      administrators, change passwords or create unrestricted tokens";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     };
     let asked = Asked::of(headers);
@@ -684,6 +676,8 @@ pub(crate) async fn change_password(
         return Ok(Vec::new());
     }
     let revoked = web.app.store.revoke_tokens_of(&person.id).await?;
+    // A request meanwhile may have remembered one that was good then.
+    web.app.access.forget();
     note_revoked(web, guest, &revoked).await;
     Ok(revoked)
 }

@@ -159,7 +159,8 @@ pub(crate) async fn make(
     let secret = Secret::for_program().map_err(SignInError::from)?;
     let store = &web.app.store;
     let by = actor(guest);
-    let by = Maker { name: &by, person: guest.person.as_deref() };
+    let (person, proxy_name) = (guest.person.as_deref(), guest.proxy_name.as_deref());
+    let by = Maker { name: &by, person, proxy_name };
     let row = store.add_token(secret.hash(), &name, scope, by, expires_at).await?;
     Ok((secret, row))
 }
@@ -169,7 +170,7 @@ pub(crate) async fn make(
     delete, path = "/api/tokens/{id}", tag = "access", operation_id = "revoke_token",
     params(("id" = String, Path, format = "uuid")),
     responses(
-        (status = 204, description = "It opens nothing any more"),
+        (status = 204, description = "Revoked"),
         (status = 404, body = ProblemBody),
     ),
 )]

@@ -10,7 +10,7 @@ use crate::access::PASSWORD_LEN_MIN;
 use crate::doorkeeper::SignInError;
 use crate::web::Web;
 use crate::web::entrance::Guest;
-use crate::web::entrance::people::{enter, found, leave, set_cookie, set_cookies, tokens_in_use};
+use crate::web::entrance::people::{enter, found, leave, set_cookie, set_cookies};
 use crate::web::input::{Form, Query, Secured};
 use crate::web::pages::access::AFTER_SETUP;
 use crate::web::pages::acts::place;
@@ -111,7 +111,8 @@ pub(crate) async fn set_up(
     match found(&web, &guest, &headers, &code, &name, &password).await {
         Ok(it) => {
             // Whoever was at this machine before may have made some.
-            let place = if tokens_in_use(&web).await?.is_empty() { "/" } else { AFTER_SETUP };
+            let place =
+                if web.app.access.tokens_in_use().await?.is_empty() { "/" } else { AFTER_SETUP };
             let mut response = Redirect::to(place).into_response();
             set_cookies(&mut response, &web, secure, &it.secret, it.browser.as_ref());
             Ok(response)

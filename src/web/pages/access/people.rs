@@ -180,7 +180,7 @@ async fn show_one(
     let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
     let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
     let is_own = api::is_own(guest, &row.name);
-    let made = api::tokens_in_use(web).await.map(|mut tokens| {
+    let made = web.app.access.tokens_in_use().await.map_err(Problem::from).map(|mut tokens| {
         tokens.retain(|it| it.person.as_ref() == Some(&row.id));
         tokens.into_iter().map(|it| it.name).collect()
     });

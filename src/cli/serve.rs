@@ -282,7 +282,7 @@ async fn greet(app: &App, greeter: &Greeter) -> Result<(), Trouble> {
     }
     if let Some(phones) = doctor::phones(&app.config) {
         let way_out = phones.way_out.unwrap_or_default();
-        screen.say(format!("{}: {}; {way_out}", screen.paint.bad("Phones"), phones.message))?;
+        greeter.say(format!("{}: {}; {way_out}", screen.paint.bad("Phones"), phones.message));
     }
     let keys = doctor::keys(app).await;
     if keys.verdict != Verdict::Ok {

@@ -121,7 +121,15 @@ async fn a_failed_sign_in_is_a_line_with_its_address_and_no_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_output_nobody_takes_serves_on() {
-    for output in ["/dev/full", "closed"] {
+    // With something to say at the start, in each form of it.
+    let (proxies, phones) = (("TRUSTED_PROXIES", "*"), ("PHONE_NETWORKS", "127.0.0.1"));
+    for (output, more) in [
+        ("/dev/full", vec![]),
+        ("closed", vec![]),
+        ("/dev/full", vec![proxies]),
+        ("closed", vec![proxies]),
+        ("/dev/full", vec![phones, ("LOG_FORMAT", "json")]),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let redirected = match output {
@@ -132,7 +140,7 @@ async fn a_server_whose_output_nobody_takes_serves_on() {
             .args(["-c", &redirected, env!("CARGO_BIN_EXE_ringbook")])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .envs(settings(folder.path(), &port, &[]))
+            .envs(settings(folder.path(), &port, &more))
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .spawn()

@@ -86,7 +86,7 @@ fn refuse(web: &Web, parts: &Parts, host: &Host) -> Response {
         );
     }
     let path = parts.uri.path();
-    if is_for_phones(path) && !path.ends_with("/lookup") {
+    if is_for_phones(path) && !phones::is_lookup(path) {
         let text = format!(
             "This phone asks for \"{host}\", which is not a name of this server that Ringbook knows. Please tell \
              whoever looks after the phones: add it to ALLOWED_HOSTS, or enter the server's address in the phone."
@@ -98,8 +98,5 @@ fn refuse(web: &Web, parts: &Parts, host: &Host) -> Response {
          name, and the names in PUBLIC_URL and ALLOWED_HOSTS; if `{host}` is one of its names, add it to \
          ALLOWED_HOSTS"
     );
-    if path.ends_with("/lookup") {
-        return (StatusCode::MISDIRECTED_REQUEST, detail).into_response();
-    }
     Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
 }

@@ -82,7 +82,7 @@ pub(crate) async fn screen_for(web: &Web, parts: &Parts, device: String) -> Resp
 /// Whatever goes wrong around the screens, such as a path too long, is a screen as well.
 pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if !is_for_phones(path) || path.ends_with("/lookup") {
+    if !is_for_phones(path) || is_lookup(path) {
         return next.run(request).await;
     }
     let asked = request.headers();
@@ -135,7 +135,8 @@ pub(crate) async fn always_a_name(request: Request, next: Next) -> Response {
     nothing
 }
 
-fn is_lookup(path: &str) -> bool {
+/// Whether a switchboard asks for a name.
+pub(crate) fn is_lookup(path: &str) -> bool {
     is_for_phones(path) && path.ends_with("/lookup")
 }
 

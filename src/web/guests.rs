@@ -1,6 +1,6 @@
 //! Who is connected at one listener: so many of each address, and who has to go when it is full.
 //!
-//! Else a few clients, hostile or broken, could take all seats, and the phones would ring for nobody.
+//! Else a few clients, hostile or broken, could take all seats, and phones would get no connection.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -130,7 +130,9 @@ impl Guests {
         };
         let mut count: HashMap<IpAddr, usize> = HashMap::new();
         for (_, (household, _)) in waiting() {
-            *household.map(|it| count.entry(it).or_default()).unwrap_or(&mut 0) += 1;
+            if let Some(household) = household {
+                *count.entry(*household).or_default() += 1;
+            }
         }
         let most = |household: &Option<IpAddr>| household.and_then(|it| count.get(&it)).copied();
         let first = waiting().max_by_key(|(number, (household, _))| {

@@ -117,7 +117,7 @@ pub async fn serve(
         .fallback(layers::speak_https)
         .layer(from_fn_with_state(web.clone(), hosts::judge));
     let router = assemble(web.clone());
-    let house = Arc::new(House { clock, seats_max, patience, trusted_proxies, closing, greeter });
+    let server = Arc::new(Server { clock, seats_max, patience, trusted_proxies, closing, greeter });
     let mut keepers = JoinSet::new();
     for door in doors {
         let router = match door.rooms {
@@ -126,16 +126,18 @@ pub async fn serve(
         };
         let router = below(&web, router);
         if let Some(tls) = &door.tls {
-            let (tls, house) = (tls.clone(), house.clone());
+            let (tls, server) = (tls.clone(), server.clone());
             keepers.spawn(tasks::watched("looking after the certificate", async move {
-                while !house.is_closing() {
-                    let looking = house.look_after(&tls);
+                while !server.is_closing() {
+                    let looking = server.look_after(&tls);
                     tasks::attempt("looking after the certificate", looking).await;
                 }
             }));
         }
-        let house = house.clone();
-        keepers.spawn(tasks::watched("a door", async move { house.keep_open(door, router).await }));
+        let server = server.clone();
+        keepers.spawn(tasks::watched("a listener", async move {
+            server.accept_until_shutdown(door, router).await
+        }));
     }
     shutdown.await;
     close.send_replace(true);
@@ -147,7 +149,7 @@ pub async fn serve(
 }
 
 /// What all doors share.
-struct House {
+struct Server {
     clock: Arc<dyn Clock>,
     /// Of each door.
     seats_max: usize,
@@ -158,10 +160,10 @@ struct House {
     greeter: Router,
 }
 
-impl House {
-    /// Keeps a door open until the house closes, also if accepting at it fails: nothing else would tell that
+impl Server {
+    /// Accepts connections until shutdown, and goes on when accepting fails: nothing else would tell that
     /// the server does not answer any more.
-    async fn keep_open(self: Arc<House>, door: Door, router: Router) {
+    async fn accept_until_shutdown(self: Arc<Server>, door: Door, router: Router) {
         while !self.is_closing() {
             let accepting = self.clone().accept(&door, &router);
             if let Some(mut open) = tasks::attempt("accepting connections", accepting).await {
@@ -178,8 +180,8 @@ impl House {
         *self.closing.borrow()
     }
 
-    /// Accepts connections until the house closes. Returns those that are open then.
-    async fn accept(self: Arc<House>, door: &Door, router: &Router) -> JoinSet<()> {
+    /// Accepts connections until shutdown. Returns those that are open then.
+    async fn accept(self: Arc<Server>, door: &Door, router: &Router) -> JoinSet<()> {
         let mut closing = self.closing.clone();
         let mut connections = JoinSet::new();
         let for_phones = door.rooms == Rooms::Phones;
@@ -207,13 +209,13 @@ impl House {
                         );
                         continue;
                     };
-                    let (house, tls, router) = (self.clone(), door.tls.clone(), router.clone());
+                    let (server, tls, router) = (self.clone(), door.tls.clone(), router.clone());
                     let local = stream.local_addr().ok().map(|it| it.ip().to_canonical());
                     let from = (Peer(peer), Arrival { local, for_phones });
                     connections.spawn(tasks::watched("a connection", async move {
                         let waiting = guest.waiting.clone();
                         tokio::select! {
-                            () = house.receive(stream, from, tls, router, &waiting) => {}
+                            () = server.receive(stream, from, tls, router, &waiting) => {}
                             () = waiting.told_to_leave() => {}
                         }
                         drop((seat, guest));

@@ -297,6 +297,11 @@ async fn greet(app: &App, greeter: &Greeter) -> Result<(), Trouble> {
             "First: make an administrator at {link} with the code {}",
             screen.paint.bold(&code)
         ));
+        greeter.say(
+            "Until then everybody who reaches this address as localhost may do everything, also through a reverse \
+             proxy on this machine that sends neither the name it was asked by nor X-Forwarded-For: make one before \
+             you put a proxy in front.",
+        );
     }
     let connected = app.store.accounts().await?.iter().any(|it| it.grant.is_some());
     if !app.connector.is_configured().await {

@@ -54,7 +54,8 @@ pub(super) async fn administrators(app: &App) -> Result<Option<Finding>, DbError
     }
     let way_out = "ringbook admins add NAME";
     if app.config.host.to_canonical().is_loopback() {
-        let message = "there is none, so everybody at this machine may do everything";
+        let message = "there is none, so everybody at this machine may do everything, and so may everybody behind a reverse \
+             proxy on it that sends neither the name it was asked by nor X-Forwarded-For";
         return Ok(Some(warn(CHECK, message, way_out).at(PAGE)));
     }
     let message = format!("there is none, so `ringbook serve` refuses HOST={}", app.config.host);

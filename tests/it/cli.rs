@@ -242,7 +242,10 @@ async fn administration_is_not_opened_to_a_network_without_an_administrator() {
     let mut server = place.start(&["serve", "--port", &free_port(), "--set", &phones]);
     server.says("Phones find their directory at").await;
     server.signal("-TERM");
-    server.ended().await.assert(0, &["make an administrator at"]);
+    let bare_proxy = "before you put a proxy in front";
+    server.ended().await.assert(0, &["make an administrator at", bare_proxy]);
+    let doctor = place.run(&["doctor"]).await;
+    assert!(doctor.out.contains("everybody behind a reverse proxy on it"), "{doctor:?}");
 
     let weak = place.run_typing(&["admins", "add", "ada"], "short\n").await;
     weak.assert(2, &["at least 10 characters"]);
@@ -264,7 +267,7 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     let listed = place.run(&["tokens", "--json"]).await.json();
     assert_eq!(listed["tokens"][0]["scope"], "sync");
     assert!(!listed.to_string().contains(&token));
-    place.run(&["tokens", "revoke", "metrics"]).await.assert(0, &["opens nothing any more"]);
+    place.run(&["tokens", "revoke", "metrics"]).await.assert(0, &["is revoked"]);
     place.run(&["tokens", "revoke", "metrics"]).await.assert(2, &["no token `metrics` in use"]);
 
     let url = "http://10.0.0.5:8080";
@@ -285,7 +288,7 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     let renamed = place.run(&["phones", "rename", "Reception", "Front desk"]).await;
     renamed.assert(0, &["`Reception` is called `Front desk` now"]);
     place.run(&["phones", "rename", "Reception", "x"]).await.assert(2, &["no phone `Reception`"]);
-    place.run(&["phones", "revoke", "Front desk"]).await.assert(0, &["opens nothing any more"]);
+    place.run(&["phones", "revoke", "Front desk"]).await.assert(0, &["is revoked"]);
     place.run(&["phones", "list"]).await.assert(0, &["revoked", "Front desk"]);
     // What is renewed opens again, and says so.
     let renewed = place.run(&["phones", "renew", "Front desk", "--json"]).await.json();

@@ -55,7 +55,7 @@ pub(crate) enum TokensCommand {
         /// How far it reaches; each scope has what the ones before it have
         #[arg(long, value_enum, default_value_t = ScopeArg::Read)]
         scope: ScopeArg,
-        /// Days after which it opens nothing any more; never unless given
+        /// Days until it expires; never unless given
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3650))]
         expires_in_days: Option<u64>,
     },
@@ -341,7 +341,7 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
             };
             app.store.revoke_token(&only.id).await?;
             note(&app, "tokens revoke", &only.id).await;
-            done(screen, format!("The token `{}` opens nothing any more.", only.name))
+            done(screen, format!("The token `{}` is revoked.", only.name))
         }
     }
 }
@@ -395,7 +395,7 @@ fn line(times: &Times<'_>, row: AuditRow) -> String {
         (None, Some(subject)) => format!(" ({subject})"),
         (None, None) => String::new(),
     };
-    let failed = if row.succeeded { "" } else { ", in vain" };
+    let failed = if row.succeeded { "" } else { ", refused" };
     format!("{at}  {}{from}: {what}{about}{failed}", row.actor)
 }
 
@@ -500,7 +500,7 @@ pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Troub
     let row = phone_named(&app, phone).await?;
     app.store.revoke_device(&row.id).await?;
     note(&app, "phones revoke", &row.id).await;
-    done(desk.screen, format!("The token of `{}` opens nothing any more.", row.name))
+    done(desk.screen, format!("The token of `{}` is revoked.", row.name))
 }
 
 /// By its id, or by its name. One that was revoked is meant only if no other is called so.

@@ -156,7 +156,7 @@ async fn make_first_admin(app: &App) -> Result<(), Trouble> {
         Trouble::usage(format!("the first administrator, ADMIN_NAME: {problem}"))
     })?;
     if let Some(name) = made {
-        info!("{name} is the first administrator, as ADMIN_NAME says");
+        info!("the administrator named in ADMIN_NAME was created");
         app.access
             .note(Act {
                 actor: "ADMIN_NAME".to_owned(),

@@ -75,7 +75,7 @@ pub(super) async fn strange_proxies(app: &App) -> Result<Option<Finding>, DbErro
     }
     let addresses: Vec<&str> = seen.iter().map(|(address, _)| address.as_str()).collect();
     let message = format!(
-        "{} passed requests on as a proxy and is not in TRUSTED_PROXIES, so whoever asked through it was a stranger",
+        "{} forwarded requests as a proxy but is not in TRUSTED_PROXIES, so its clients have no rights",
         addresses.join(", ")
     );
     let all = app.config.trusted_proxies.iter().map(ToString::to_string);

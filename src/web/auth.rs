@@ -519,7 +519,7 @@ async fn connected_if(web: &Web, query: &Query) -> Result<Option<Account>, Probl
     Ok(meant(web, query).await?.filter(|it| it.grant.is_some()))
 }
 
-const NOTHING_CONNECTED: &str = "No Google account is connected, so there is nothing to give back";
+const NOTHING_CONNECTED: &str = "No Google account is connected; nothing was revoked";
 
 /// Ask Google who answers
 ///

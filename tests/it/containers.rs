@@ -315,7 +315,7 @@ async fn a_proxy_that_nobody_named_is_told_once_in_the_log_and_by_the_doctor() {
         loop {
             let url = format!("http://127.0.0.1:{port}/api/doctor");
             let told = client.get(url).send().await.unwrap().text().await.unwrap();
-            if told.contains("passed requests on") {
+            if told.contains("forwarded requests as a proxy") {
                 break;
             }
         }
@@ -324,10 +324,10 @@ async fn a_proxy_that_nobody_named_is_told_once_in_the_log_and_by_the_doctor() {
     server.signal("-TERM");
     let ended = server.ended().await;
     let said = format!("{}{}", ended.out, ended.err);
-    assert_eq!(said.matches("a proxy at 127.0.0.1").count(), 1, "{said}");
+    assert_eq!(said.matches("127.0.0.1 forwarded requests as a proxy").count(), 1, "{said}");
     let doctor = run(folder.path(), &pairs, &["doctor"]).await;
-    doctor.assert(1, &["127.0.0.1 passed requests on", "TRUSTED_PROXIES=127.0.0.1"]);
+    doctor.assert(1, &["127.0.0.1 forwarded requests as a proxy", "TRUSTED_PROXIES=127.0.0.1"]);
     let pairs = [("PORT", port.as_str()), google, ("TRUSTED_PROXIES", "127.0.0.0/8")];
     let doctor = run(folder.path(), &pairs, &["doctor"]).await;
-    assert!(!doctor.out.contains("passed requests on"), "{doctor:?}");
+    assert!(!doctor.out.contains("forwarded requests as a proxy"), "{doctor:?}");
 }

@@ -58,7 +58,8 @@ pub(super) fn believed(
     // Within the country digits may stand before and in the number that are not part of it abroad (Argentina's
     // `011 15 …`). Two numbers may end alike, so that says nothing where there can be another one.
     let one = !several && !typed.plus;
-    if !whole && !(one && common_end(digits, canonical.digits()) >= COMMON_MIN) {
+    let fits = whole || (one && common_end(digits, canonical.digits()) >= COMMON_MIN);
+    if !fits {
         return None;
     }
     let trunk = trunk_prefix_of(code);

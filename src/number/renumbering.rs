@@ -166,7 +166,7 @@ pub(super) fn without_former_trunk(digits: &str, region: Region) -> Cow<'_, str>
     let trunk = FORMER_TRUNKS.iter().find(|it| it.region == region.code());
     let found = trunk.and_then(|trunk| {
         let behind = |it: &&str| digits.strip_prefix(*it).filter(|it| it.len() == trunk.len);
-        Some((trunk.today, trunk.former.iter().find_map(|it| behind(&it))?))
+        Some((trunk.today, trunk.former.iter().find_map(behind)?))
     });
     match found {
         Some(("", rest)) => Cow::Borrowed(rest),

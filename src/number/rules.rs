@@ -114,7 +114,11 @@ impl DialRules {
             steps.push(Step::Prefix(number.prefix.clone()));
         }
         let main = match &*self.kind(number) {
-            Kind::International { number, .. } => self.international(number, &mut steps),
+            Kind::International { number: it, .. } => {
+                // Behind a code of digits there is no plus.
+                let bare = number.prefix.ends_with(|c: char| c.is_ascii_digit());
+                self.international(it, bare && self.settings.plus == Plus::Keep, &mut steps)
+            }
             Kind::Local(digits) | Kind::Code(digits) => self.local(digits, &mut steps),
         };
         let main = match DialString::parse(&format!("{}{main}", number.prefix)) {
@@ -137,7 +141,8 @@ impl DialRules {
         }
     }
 
-    fn international(&self, number: &E164, steps: &mut Vec<Step>) -> String {
+    /// With `bare`, in digits alone, whatever is done with a `+` otherwise.
+    fn international(&self, number: &E164, bare: bool, steps: &mut Vec<Step>) -> String {
         steps.push(Step::Read(number.clone()));
         if let Some(extension) = self.settings.own_numbers.extension_of(number) {
             steps.push(Step::OwnNumber(extension.to_owned()));
@@ -145,7 +150,8 @@ impl DialRules {
         }
         let code = number.calling_code();
         let own = self.settings.region.filter(|it| Some(it.calling_code()) == code);
-        let digits = match (own, self.settings.national) {
+        let national = if bare { National::Trunk } else { self.settings.national };
+        let digits = match (own, national) {
             (Some(region), National::Trunk) => {
                 let digits = dialled_at_home(number, region);
                 steps.push(match digits.strip_suffix(number.national()) {
@@ -166,13 +172,16 @@ impl DialRules {
                 steps.push(Step::OnlyAtHome(digits.clone()));
                 digits
             }
-            _ => self.abroad(number, own.is_some(), steps),
+            _ => {
+                let plus = if bare { Plus::Prefix } else { self.settings.plus };
+                self.abroad(number, plus, own.is_some(), steps)
+            }
         };
         self.outside(digits, steps)
     }
 
-    fn abroad(&self, number: &E164, own: bool, steps: &mut Vec<Step>) -> String {
-        match self.settings.plus {
+    fn abroad(&self, number: &E164, plus: Plus, own: bool, steps: &mut Vec<Step>) -> String {
+        match plus {
             Plus::Keep => {
                 steps.push(Step::PlusKept);
                 number.to_string()
@@ -352,6 +361,24 @@ mod tests {
             let by = |national| dial(of(region, Plus::Prefix, national), value);
             assert_eq!(by(National::Trunk), trunk, "{region} {value}");
             assert_eq!(by(National::Bare), bare, "{region} {value}");
+        }
+    }
+
+    #[test]
+    fn behind_a_code_of_digits_there_is_no_plus() {
+        for (region, typed, dialled) in [
+            ("GB", "141 020 7946 0958", "14102079460958"),
+            ("GB", "14102079460958", "14102079460958"),
+            ("FR", "3651 01 40 00 11 22", "36510140001122"),
+            ("FR", "3651 0043 660 1234567", "365100436601234567"),
+            ("ES", "067912345678", "067912345678"),
+            ("GB", "*31#020 7946 0958", "*31#+442079460958"),
+        ] {
+            let region = Region::parse(region);
+            let rules = DialRules::new(DialSettings { region, ..DialSettings::default() }).unwrap();
+            let dial = rules.dial_all(Field::from(typed)).remove(0).dial;
+            let string = dial.string.as_ref().map(DialString::as_str);
+            assert_eq!(string, Some(dialled), "{typed} in {region:?}");
         }
     }
 

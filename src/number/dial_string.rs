@@ -12,7 +12,7 @@ impl DialString {
     /// In characters: the limit of `Telephone` in Cisco's schema of the XML objects.
     pub const LEN_MAX: usize = 32;
 
-    /// Takes only what can be dialled as it stands; nothing is fixed here.
+    /// Takes only what can be dialled as it stands; nothing is repaired here.
     ///
     /// # Errors
     /// Says what is in the way.

@@ -387,7 +387,7 @@ fn the_number_of_open_files_is_raised_at_the_start() {
 }
 
 impl Answer {
-    fn detail(&self) -> &str {
+    pub(super) fn detail(&self) -> &str {
         self.json["detail"].as_str().unwrap_or_default()
     }
 }

@@ -104,6 +104,8 @@ pub struct Diagnosis {
 
 /// What it means for the contacts. While it lasts nothing is deleted, and phones are served from here.
 const KEPT: &str = "contacts already here are kept and served, but not updated until this is fixed";
+/// The same, in messages that are stored since before it was said so.
+const KEPT_BEFORE: &str = "the contacts here are kept and served, and not updated until then";
 const DO: &str = ". To fix it: ";
 const WAIT: &str = ". Ringbook tries again by itself; if it lasts: ";
 const DETAILS: &str = ". Details: ";
@@ -158,7 +160,8 @@ impl Diagnosis {
             (None, Some((what, remedy))) => (what, Remedy::Wait(own(remedy))),
             (None, None) => return None,
         };
-        let what = what.strip_suffix(KEPT).and_then(|it| it.strip_suffix("; ")).unwrap_or(what);
+        let meant = [KEPT, KEPT_BEFORE].into_iter().find_map(|it| what.strip_suffix(it));
+        let what = meant.and_then(|it| it.strip_suffix("; ")).unwrap_or(what);
         Some(Diagnosis { cause, what: what.to_owned(), remedy, details })
     }
 
@@ -265,10 +268,15 @@ mod tests {
         {
             assert_eq!(Diagnosis::read(text), None, "{text}");
         }
-        let wrapped = "gave up after 8 tries: it is slow; the contacts here are kept and served, and not \
-             updated until then. Ringbook tries again by itself; if it lasts: wait. [timed_out]";
-        let read = Diagnosis::read(wrapped).map(|it| (it.what.clone(), it.remedy().to_owned()));
-        assert_eq!(read, Some(("gave up after 8 tries: it is slow".into(), "wait".into())));
+        for kept in [KEPT, KEPT_BEFORE] {
+            let wrapped = format!(
+                "gave up after 8 tries: it is slow; {kept}. Ringbook tries again by itself; if it lasts: wait. \
+                 [timed_out]"
+            );
+            let read =
+                Diagnosis::read(&wrapped).map(|it| (it.what.clone(), it.remedy().to_owned()));
+            assert_eq!(read, Some(("gave up after 8 tries: it is slow".into(), "wait".into())));
+        }
     }
 
     proptest! {

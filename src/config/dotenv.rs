@@ -34,10 +34,15 @@ pub(super) struct Filled {
     pub(super) is_too_long: bool,
 }
 
-/// Longer than any value: a few lines that double each other would fill the memory.
-const FILLED_MAX: usize = 64 << 10;
+/// Longer than any value with names in it.
+const FILLED_MAX: usize = 16 << 10;
 
 impl Value {
+    /// In bytes, before anything is replaced.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The value with what `look` knows in place of each name; a name that it does not know, and that has no default,
     /// counts as empty.
     pub(super) fn filled(&self, look: impl Fn(&str) -> Option<String>) -> Filled {
@@ -329,8 +334,8 @@ mod tests {
     fn values_that_double_each_other_stop_before_they_fill_the_memory() {
         let read = read("A=${B}${B}${B}${B}");
         let value = read[0].as_ref().unwrap().value.as_ref().unwrap();
-        assert!(!value.filled(|_| Some("x".repeat(10 << 10))).is_too_long);
-        let long = value.filled(|_| Some("x".repeat(60 << 10)));
+        assert!(!value.filled(|_| Some("x".repeat(4 << 10))).is_too_long);
+        let long = value.filled(|_| Some("x".repeat(8 << 10)));
         assert!(long.is_too_long && long.text.is_empty());
     }
 

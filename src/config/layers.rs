@@ -88,8 +88,9 @@ pub(super) struct Layers {
 }
 
 const DOTENV: &str = ".env";
-/// All values of it together, in bytes: names in them can make a small file large.
-const DOTENV_MAX: usize = 4 << 20;
+/// The bytes by which names make its values longer, all together: a few lines that double each other would else fill the
+/// memory.
+const GROWTH_MAX: usize = 64 << 10;
 const TOML: &str = "ringbook.toml";
 /// Files in systemd's `$CREDENTIALS_DIRECTORY`, and the settings that they are.
 const CREDENTIALS: &[(&str, &str)] = &[("ringbook-key", "SECRET_KEY")];
@@ -198,7 +199,8 @@ impl Layers {
         let mut unused = Vec::new();
         // Every name of the file, ours or not: a later line may say it.
         let mut above: BTreeMap<String, String> = BTreeMap::new();
-        let mut length = 0;
+        let mut growth = 0;
+        let has_names = text.contains("${");
         for item in dotenv::read(text) {
             let entry = match item {
                 Ok(entry) => entry,
@@ -213,7 +215,7 @@ impl Layers {
             // Tools that ignore the case of names have been fed by such files.
             let upper = entry.key.to_ascii_uppercase();
             let known = table::find(&upper).or_else(|| table::read_from_file(&upper));
-            let named = entry.key.clone();
+            let named = if has_names { entry.key.clone() } else { String::new() };
             let key = if known.is_some() { upper } else { entry.key };
             let Some(value) = entry.value else {
                 // Docker takes its value from the environment, and python-dotenv has none for it: so has it here.
@@ -232,8 +234,8 @@ impl Layers {
                 let outside = || self.values.iter().find(in_environment).map(|it| it.value.clone());
                 above.get(name).cloned().or_else(outside)
             });
-            length += filled.text.len();
-            if filled.is_too_long || length > DOTENV_MAX {
+            growth += filled.text.len().saturating_sub(value.len());
+            if filled.is_too_long || growth > GROWTH_MAX {
                 let problem = "is far too long once the names in it are replaced".to_owned();
                 self.fail(Source::DotEnv(line), &key, problem);
                 return;
@@ -266,7 +268,9 @@ impl Layers {
                 }
             }
             let value = filled.text;
-            above.insert(named, value.clone());
+            if has_names {
+                above.insert(named, value.clone());
+            }
             match known {
                 Some(setting) if entry.has_bare_blanks && !value.starts_with('[') => self.note(
                     setting.key,

@@ -269,8 +269,9 @@ pub(super) fn read_from_file(key: &str) -> Option<&'static Setting> {
 pub(super) fn is_a_slip(name: &str) -> bool {
     // HOME is as near to HOST as a slip of the finger: short names are only compared in full.
     let name = name.to_ascii_uppercase();
-    let near =
-        |s: &Setting| s.key.len() >= 8 && (s.key.starts_with(&name) || distance(s.key, &name) <= 2);
+    // Words whose lengths differ by more are farther apart.
+    let alike = |key: &str| key.len().abs_diff(name.len()) <= 2 && distance(key, &name) <= 2;
+    let near = |s: &Setting| s.key.len() >= 8 && (s.key.starts_with(&name) || alike(s.key));
     let of_a_file = |s: &Setting| s.key.len() >= 8 && name.strip_suffix("_FILE") == Some(s.key);
     (8..100).contains(&name.len()) && SETTINGS.iter().any(|s| near(s) || of_a_file(s))
 }

@@ -582,7 +582,8 @@ async fn a_page_whose_name_was_pointed_here_does_not_read_the_directory() {
             let program = program.header("host", "evil.example").header("user-agent", agent);
             let told = program.header("accept", "application/json").send().await.unwrap();
             let told = Answer::of(told).await;
-            assert!(told.status == 421 && told.detail().contains("ALLOWED_HOSTS"), "{told:?}");
+            assert_eq!(told.header("content-type"), "application/json");
+            assert!(told.status == 421 && told.text.contains("ALLOWED_HOSTS"), "{told:?}");
             for host in ["10.0.0.5:8080", "phones.example", "a.office.example", "localhost"] {
                 let screen = ask("/directory", agent, host).await.text;
                 assert!(!screen.contains("Not allowed"), "{host}: {screen}");

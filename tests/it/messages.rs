@@ -46,7 +46,7 @@ fn check(what: &str, result: Result<(), FetchError>, row: &(&str, &str, &[&str],
     assert_eq!(word(&Err(error)), *wanted, "{what}: {text}");
     let read = Diagnosis::read(&text).unwrap_or_else(|| panic!("{what}: {text}"));
     assert_eq!(read.cause.as_str(), *cause, "{what}: {text}");
-    assert!(text.contains("the contacts here are kept and served"), "{what}: {text}");
+    assert!(text.contains("contacts already here are kept and served"), "{what}: {text}");
     assert!(!read.remedy().is_empty() && !text.contains("&#39;") && text.len() < 1500, "{what}");
     for words in *says {
         assert!(text.contains(words), "{what}: lacks `{words}`: {text}");

@@ -2,6 +2,7 @@
 //!
 //! [`Layers::read`] is the only code that reads the environment. [`resolve`] is pure.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -199,6 +200,7 @@ impl Layers {
         let mut unused = Vec::new();
         // Every name of the file, ours or not: a later line may say it.
         let mut above: BTreeMap<String, String> = BTreeMap::new();
+        let named_by_others = RefCell::new(BTreeSet::new());
         let mut growth = 0;
         let has_names = text.contains("${");
         for item in dotenv::read(text) {
@@ -225,11 +227,12 @@ impl Layers {
                         &key,
                         "is a name without a value; allowed is KEY=value".to_owned(),
                     ),
-                    false => unused.push(format!("{key} (line {line})")),
+                    false => unused.push((key, line)),
                 }
                 continue;
             };
             let filled = value.filled(|name| {
+                named_by_others.borrow_mut().insert(name.to_owned());
                 let in_environment = |it: &&Raw| it.source == Source::Environment && it.key == name;
                 let outside = || self.values.iter().find(in_environment).map(|it| it.value.clone());
                 above.get(name).cloned().or_else(outside)
@@ -280,15 +283,19 @@ impl Layers {
                     ),
                 ),
                 None if !table::is_a_slip(&key) && !value.is_empty() => {
-                    unused.push(format!("{key} (line {line})"));
+                    unused.push((key, line));
                     continue;
                 }
                 _ => {}
             }
             self.put(Source::DotEnv(line), key, value);
         }
+        let named_by_others = named_by_others.into_inner();
+        unused.retain(|(key, _)| !named_by_others.contains(key));
         if !unused.is_empty() {
-            let names = unused.join(", ");
+            let names: Vec<String> =
+                unused.iter().map(|(key, line)| format!("{key} (line {line})")).collect();
+            let names = names.join(", ");
             self.note("", format!(".env: not used, since Ringbook has no such settings: {names}"));
         }
     }

@@ -131,7 +131,7 @@ fn is_at_rest(path: &Path) -> bool {
     read.is_ok() && header[18..] == [2, 2] && !Path::new(&journal).exists()
 }
 
-/// The address by which SQLite reads a file that nobody changes meanwhile (https://sqlite.org/uri.html).
+/// The address by which SQLite reads a file that nobody changes meanwhile (<https://sqlite.org/uri.html>).
 fn immutable(path: &Path) -> Option<String> {
     let path = std::path::absolute(path).ok()?;
     let bytes = path.as_os_str().as_bytes().iter();

@@ -418,6 +418,16 @@ impl Fleet {
             assert!(status == StatusCode::CONFLICT && SystemClock.now() < end_at, "{text}");
             nap(Duration::from_millis(50)).await;
         }
+        // A run that takes up the listing of a killed one leaves what has changed since to its follow-up.
+        let end_at = after(SystemClock.now(), PATIENCE);
+        loop {
+            self.end_of_run().await;
+            if self.world.status().await.standing.follow_up_at.is_none() {
+                break;
+            }
+            assert!(SystemClock.now() < end_at, "the follow-up never came");
+            nap(Duration::from_millis(50)).await;
+        }
         self.end_of_run().await;
         self.world.assert_equal().await;
         self.assert_history(5_000).await;

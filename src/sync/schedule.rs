@@ -160,7 +160,10 @@ pub fn next(plan: &Plan, standing: &Standing, account: AccountId, now: Timestamp
     } else if standing.failures > 0 && !standing.cancelled {
         let wait = RETRY_BASE.saturating_mul(1 << (standing.failures - 1).min(16)).min(RETRY_MAX);
         let wait = wait + jitter(account, wait / 10);
-        Due { at: after(last_ended.unwrap_or(now), wait), trigger: Trigger::Schedule }
+        // A clock that was set back during the run noted its end before the due time that it served, which is
+        // served once. One that was far ahead noted nothing that can be waited from.
+        let at = last_ended.max(last_slot).map_or(now, |it| after(it, wait));
+        Due { at, trigger: Trigger::Schedule }
     } else {
         let at = match since {
             Some(since) => slot(&plan.cadence, since, account, now)?,
@@ -524,6 +527,31 @@ mod tests {
         let due = next(&every(60), &served(future), ACCOUNT, now).unwrap();
         assert!(between(now, due.at) <= Duration::from_secs(3600));
         assert!(fires(Some(future), due.at, now));
+    }
+
+    #[test]
+    fn whatever_the_clock_did_during_a_run_that_failed_it_is_tried_again_soon() {
+        let now = at("2026-03-01T00:00:00Z");
+        let plan = every(1440);
+        for (slot, ended) in [
+            ("2026-03-01T00:00:00Z", "2026-02-28T07:38:00Z"),
+            ("2026-02-28T22:00:00Z", "2026-03-01T00:00:00Z"),
+            ("2026-03-01T00:30:00Z", "2026-02-01T00:00:00Z"),
+            ("2027-03-01T00:00:00Z", "2026-02-28T23:00:00Z"),
+            ("2026-02-28T23:00:00Z", "2027-03-01T00:00:00Z"),
+            ("2027-03-01T00:00:00Z", "2027-03-01T00:00:00Z"),
+        ] {
+            let (slot, ended) = (Some(at(slot)), Some(at(ended)));
+            let standing =
+                Standing { failures: 1, last_slot: slot, last_ended: ended, ..Standing::default() };
+            // As the supervisor looks: now and again.
+            let begins = |it: &Timestamp| {
+                let due = next(&plan, &standing, ACCOUNT, *it).unwrap().at;
+                due <= *it && fires(slot, due, *it)
+            };
+            let looks = (0..120).map(|minute| after(now, Duration::from_secs(60 * minute)));
+            assert!(looks.into_iter().any(|it| begins(&it)), "{slot:?} {ended:?}");
+        }
     }
 
     #[test]

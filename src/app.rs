@@ -1,6 +1,7 @@
 //! Puts the parts together: the same for the server, the commands and the tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::alarms::Alarms;
-use crate::clock::{Clock, SystemClock, between};
+use crate::clock::{Clock, SystemClock, after, between};
 use crate::config::{Config, DatabaseUrl};
 use crate::connect::{AtGoogle, ConnectProblem, Connector, LazyPeople};
 use crate::directory::{Directory, Naming, Rules};
@@ -31,6 +32,11 @@ use crate::sync::{AccountId, Trigger};
 use crate::tasks::Keeper;
 use crate::telemetry::Metrics;
 use crate::vault::{Vault, VaultError};
+
+/// How often the directory follows the database where no phone asks.
+const DIRECTORY_READ_EVERY: Duration = Duration::from_secs(30);
+/// After how long it is read again when the database did not answer.
+const DIRECTORY_READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// Everything that the faces need. Cheap to clone.
 #[derive(Clone)]
@@ -142,6 +148,20 @@ impl App {
         keeper.keep("looking after the database", move || {
             let store = store.clone();
             async move { store.look_after().await }
+        });
+        // A phone that asks for the first time may do so while the database is away.
+        let (directory, clock) = (self.directory.clone(), self.clock.clone());
+        keeper.keep("reading the directory", move || {
+            let (directory, clock) = (directory.clone(), clock.clone());
+            async move {
+                loop {
+                    let wait = match directory.view().await {
+                        Ok(_) => DIRECTORY_READ_EVERY,
+                        Err(_) => DIRECTORY_READ_AGAIN,
+                    };
+                    clock.sleep_until(after(clock.now(), wait)).await;
+                }
+            }
         });
         let alarms = self.alarms.clone();
         keeper.keep("the alarms", move || {

@@ -27,6 +27,8 @@ impl DialRules {
             Kind::International { number, .. } => {
                 lines.extend(renumbering::line(number).map(|it| international(&it)));
                 lines.push(international(number.digits()));
+                let today = renumbering::today(number);
+                let number = today.as_ref().unwrap_or(number);
                 lines.extend(self.settings.own_numbers.extension_of(number).map(local));
             }
             Kind::Local(digits) => {

@@ -161,6 +161,14 @@ const FORMER_TRUNKS: &[Trunk] = &[
     Trunk { region: "UA", len: 9, former: &["80"], today: "0" },
 ];
 
+/// The region with former trunk prefixes that stand behind this calling code, too, where nothing is dialled today.
+pub(super) fn region_of_trunk(code: u16) -> Option<&'static str> {
+    let is_it = |it: &&Trunk| {
+        it.today.is_empty() && Region::parse(it.region).is_some_and(|it| it.calling_code() == code)
+    };
+    FORMER_TRUNKS.iter().find(is_it).map(|it| it.region)
+}
+
 /// The digits with what is dialled today in front of them.
 pub(super) fn without_former_trunk(digits: &str, region: Region) -> Cow<'_, str> {
     let trunk = FORMER_TRUNKS.iter().find(|it| it.region == region.code());
@@ -173,6 +181,23 @@ pub(super) fn without_former_trunk(digits: &str, region: Region) -> Cow<'_, str>
         Some((today, rest)) => Cow::Owned(format!("{today}{rest}")),
         None => Cow::Borrowed(digits),
     }
+}
+
+/// A number of before a country changed its numbers, as it is dialled since.
+pub(super) fn today(number: &E164) -> Option<E164> {
+    let code = number.calling_code()?;
+    let national = number.national();
+    let changed = match code {
+        225 if national.len() == 8 => format!("{}{national}", operator_in_ivory_coast(national)?),
+        _ => changed(code, national)?,
+    };
+    E164::parse(&format!("+{code}{changed}"))
+}
+
+fn changed(code: u16, national: &str) -> Option<String> {
+    let rule = RULES.iter().find(|rule| rule.code == code && rule.len == national.len())?;
+    let (old, new) = rule.changes.iter().find(|(old, _)| national.starts_with(old))?;
+    Some(format!("{new}{}", &national[old.len()..]))
 }
 
 /// The digits by which two numbers of one line are the same.
@@ -188,15 +213,7 @@ pub(super) fn line(number: &E164) -> Option<String> {
             let rest = &national[3..];
             rest.starts_with(['6', '7', '8', '9']).then(|| format!("{}{rest}", &national[..2]))
         }
-        225 if national.len() == 8 => {
-            Some(format!("{}{national}", operator_in_ivory_coast(national)?))
-        }
-        _ => RULES.iter().find(|rule| rule.code == code && rule.len == national.len()).and_then(
-            |rule| {
-                let (old, new) = rule.changes.iter().find(|(old, _)| national.starts_with(old))?;
-                Some(format!("{new}{}", &national[old.len()..]))
-            },
-        ),
+        _ => return today(number).map(|it| it.digits().to_owned()),
     };
     changed.map(|national| format!("{code}{national}"))
 }

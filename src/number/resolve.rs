@@ -83,6 +83,9 @@ fn here(typed: Typed, place: &Place) -> Number {
         return Number { prefix: code, ..number };
     }
     let found = place.region.and_then(|region| {
+        if let Some(former) = former(&digits, region) {
+            return Some(former);
+        }
         let digits = renumbering::without_former_trunk(&digits, region);
         national(&digits, typed.area, region)
             .or_else(|| in_area(&digits, region, place.area.as_deref()?))
@@ -97,6 +100,17 @@ fn here(typed: Typed, place: &Place) -> Number {
     match found {
         Some(number) => typed.number(Kind::International { number, typed: short }, then),
         None => typed.number(Kind::Local(digits), then),
+    }
+}
+
+/// `5215512345678` in Mexico: the calling code without its plus, and a number of before the country changed them.
+fn former(digits: &str, region: Region) -> Option<E164> {
+    let rest = digits.strip_prefix(&region.calling_code().to_string())?;
+    let trunk = renumbering::without_former_trunk(rest, region);
+    let number = E164::parse(&format!("+{}{trunk}", region.calling_code()))?;
+    match renumbering::today(&number) {
+        Some(today) => is_valid(&today).then_some(number),
+        None => (trunk != rest && is_valid(&number)).then_some(number),
     }
 }
 
@@ -149,6 +163,9 @@ fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
     {
         return Some(number);
     }
+    if let Some(number) = former_trunk_abroad(digits) {
+        return Some(number);
+    }
     let read = |digits: &str| PLANS.parse(format!("+{digits}"), None).ok();
     let parsed = read(digits);
     if let Some(number) = parsed.as_ref().filter(|it| PLANS.is_valid_number(it)) {
@@ -167,6 +184,16 @@ fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
     }
     let written = parsed.and_then(|it| e164(&it));
     written.or_else(|| E164::parse(&format!("+{digits}")))
+}
+
+/// `+52 01 55 …`: what was once dialled in front of an area, behind the calling code.
+fn former_trunk_abroad(digits: &str) -> Option<E164> {
+    let at = super::region::calling_code_len(digits)?;
+    let region = Region::parse(renumbering::region_of_trunk(digits[..at].parse().ok()?)?)?;
+    let rest = &digits[at..];
+    let without = renumbering::without_former_trunk(rest, region);
+    let number = E164::parse(&format!("+{}{without}", &digits[..at]))?;
+    (without != rest && is_valid(&number)).then_some(number)
 }
 
 /// With an international prefix: the one of the region (00, 011, …), or 00, which most people write

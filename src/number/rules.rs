@@ -6,7 +6,7 @@ use crate::number::resolve::{dialled_at_home, is_reached_from_abroad};
 use crate::number::step::{Step, Tail};
 use crate::number::{
     DialSettings, DialString, E164, Field, Kind, National, NotDialable, Number, Pauses, Place,
-    Plus, Region, RulesConflict, Then,
+    Plus, Region, RulesConflict, Then, renumbering,
 };
 
 /// How the phones of this installation dial.
@@ -144,6 +144,9 @@ impl DialRules {
     /// With `bare`, in digits alone, whatever is done with a `+` otherwise.
     fn international(&self, number: &E164, bare: bool, steps: &mut Vec<Step>) -> String {
         steps.push(Step::Read(number.clone()));
+        let today = renumbering::today(number);
+        steps.extend(today.clone().map(Step::Renumbered));
+        let number = today.as_ref().unwrap_or(number);
         if let Some(extension) = self.settings.own_numbers.extension_of(number) {
             steps.push(Step::OwnNumber(extension.to_owned()));
             return extension.to_owned();
@@ -361,6 +364,32 @@ mod tests {
             let by = |national| dial(of(region, Plus::Prefix, national), value);
             assert_eq!(by(National::Trunk), trunk, "{region} {value}");
             assert_eq!(by(National::Bare), bare, "{region} {value}");
+        }
+    }
+
+    #[test]
+    fn former_numbers_are_dialled_as_those_that_they_became() {
+        for (region, typed, dialled) in [
+            ("MX", "+52 1 55 1234 5678", "5512345678"),
+            ("MX", "5215512345678", "5512345678"),
+            ("MX", "52 1 55 1234 5678", "5512345678"),
+            ("MX", "+52 01 55 5208 1234", "5552081234"),
+            ("MX", "+52 044 55 1234 5678", "5512345678"),
+            ("MX", "52 01 55 5208 1234", "5552081234"),
+            ("MX", "+52 55 1234 5678", "5512345678"),
+            ("US", "+52 1 55 1234 5678", "+525512345678"),
+            ("US", "+52 01 55 5208 1234", "+525552081234"),
+            ("DE", "+229 97123456", "+2290197123456"),
+            ("DE", "+57 1 2345678", "+576012345678"),
+            ("VN", "84 162 123 4567", "0321234567"),
+        ] {
+            let region = Region::parse(region);
+            let national = National::Trunk;
+            let settings = DialSettings { region, national, ..DialSettings::default() };
+            let dial =
+                DialRules::new(settings).unwrap().dial_all(Field::from(typed)).remove(0).dial;
+            let string = dial.string.as_ref().map(DialString::as_str);
+            assert_eq!(string, Some(dialled), "{typed} in {region:?}");
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Step {
     },
     /// Within its country it is another number, not only one with another beginning.
     AtHome(String),
+    /// The country has changed its numbers: this is what it became.
+    Renumbered(E164),
     PlusKept,
     /// `own` tells that it is no foreign number, or that nobody knows.
     PlusReplaced {
@@ -97,6 +99,9 @@ impl fmt::Display for Step {
                 write!(f, "own country: `+{code}` becomes `{trunk}`")
             }
             Step::AtHome(digits) => write!(f, "own country: dialled there as {digits}"),
+            Step::Renumbered(number) => {
+                write!(f, "a former number, which is {} today", shown(number).0)
+            }
             Step::PlusKept => f.write_str("the `+` stays in front"),
             Step::PlusReplaced { prefix, own: true } => write!(f, "the `+` becomes `{prefix}`"),
             Step::PlusReplaced { prefix, own: false } => {

@@ -6,7 +6,7 @@
 use axum::http::HeaderMap;
 
 /// The beginnings of headers that a proxy adds.
-const BEGINNINGS: [&str; 24] = [
+const BEGINNINGS: [&str; 40] = [
     "x-forward",
     "forwarded",
     "x-original-",
@@ -31,6 +31,23 @@ const BEGINNINGS: [&str; 24] = [
     "x-vercel-",
     "x-nf-",
     "x-sucuri-",
+    // Of proxies that sign people in.
+    "remote-",
+    "x-remote-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-webauth-",
+    "x-authentik-",
+    "x-vouch-",
+    "x-goog-authenticated-",
+    "x-goog-iap-",
+    "x-ms-client-principal",
+    "x-pomerium-",
+    "x-amzn-oidc-",
+    "x-client-cert",
+    "do-connecting-",
+    "ngrok-",
+    "akamai-",
 ];
 
 /// Further headers of that kind.
@@ -87,6 +104,20 @@ mod tests {
             was_forwarded(&HeaderMap::from_iter([(name, "x".parse().unwrap())]))
         };
         for name in [
+            "Remote-User",
+            "Remote-Groups",
+            "X-Remote-User",
+            "X-Auth-Request-Email",
+            "X-Authenticated-User",
+            "X-WebAuth-User",
+            "X-authentik-username",
+            "X-Vouch-User",
+            "X-Goog-Authenticated-User-Email",
+            "X-MS-CLIENT-PRINCIPAL-NAME",
+            "X-Pomerium-Claim-Email",
+            "X-Amzn-Oidc-Identity",
+            "DO-Connecting-IP",
+            "Ngrok-Trace-Id",
             "Via",
             "Forwarded",
             "X-Forwarded",
@@ -152,7 +183,6 @@ mod tests {
             "Connection",
             "X-Part",
             "Prefer",
-            "Remote-User",
             "DNT",
             "X-Request-ID",
             "Traceparent",

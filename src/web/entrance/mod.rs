@@ -467,7 +467,8 @@ enum Named {
 fn named_by_proxy(web: &Web, parts: &Parts) -> Named {
     let config = &web.app.config;
     let Some(header) = config.auth_proxy_header.as_deref() else { return Named::Nobody };
-    if !from_trusted_proxy(parts, web) {
+    // One that does not say for whom it speaks passes on what anybody sends.
+    if !from_trusted_proxy(parts, web) || !parts.headers.contains_key("x-forwarded-for") {
         return Named::Nobody;
     }
     let mut values = parts.headers.get_all(header).iter();

@@ -135,8 +135,11 @@ impl Google {
         }
         let mut last = to >= length;
         let mut total = full.then(|| self.count(self.listings[listing].who));
+        // One that was listed before it was left out is counted: a total without it would hide that another is
+        // missing, which nobody could know.
         if let Some((who, false)) = left_out
             && self.listings[listing].people.contains(&who)
+            && !self.listings[listing].shown.contains(&who)
         {
             total = total.map(|it| it.saturating_sub(1));
         }

@@ -97,6 +97,7 @@ impl Laws {
             return Err(format!("the fence went back from {} to {}", before.fence, now.fence));
         }
         counters(db, now)?;
+        expired_tokens(db)?;
         self.runs(db, before, now, google)?;
         self.deletions(db, before, now, google)?;
         self.token(before, now, google)?;
@@ -315,6 +316,20 @@ impl Laws {
             }
         }
         Ok(())
+    }
+}
+
+/// A sync token that Google takes no more costs a listing, and never the run.
+fn expired_tokens(db: &Connection) -> Result<(), String> {
+    let ended = db
+        .prepare_cached(
+            "select id from run where outcome = 'failed' and error_message like '%the sync token is%'
+            limit 1",
+        )
+        .and_then(|mut it| it.query_row([], |row| row.get::<_, i64>(0)));
+    match ended {
+        Ok(run) => Err(format!("run {} ended for its sync token", RunId(run).fence())),
+        Err(_) => Ok(()),
     }
 }
 

@@ -136,7 +136,7 @@ impl Google {
         let mut last = to >= length;
         let mut total = full.then(|| self.count(self.listings[listing].who));
         // One that was listed before it was left out is counted: a total without it would hide that another is
-        // missing, which nobody could know.
+        // missing, which cannot be known.
         if let Some((who, false)) = left_out
             && self.listings[listing].people.contains(&who)
             && !self.listings[listing].shown.contains(&who)
@@ -161,6 +161,7 @@ impl Google {
             }
             Some(Lie::Empty) if full => {
                 entries.clear();
+                shown.clear();
                 self.listings[listing].truthful = false;
                 total = (chance.below(2) == 1).then_some(0);
                 last = true;

@@ -188,7 +188,10 @@ impl History {
         if !done && !held && !told {
             table.violate(format!("with {lasting:?} a run ended {outcome} without a reason"));
         }
-        if lasting.is_beside_the_point() && !done && !held {
+        // Whose contacts these are is known as long as Google said it under the same consent.
+        let identity = matches!(lasting, Lasting::Refused(Question::Identity, _));
+        let known = table.watcher.as_ref().is_some_and(|it| it.is_identified());
+        if (lasting.is_beside_the_point() || identity && known) && !done && !held {
             table.violate(format!("with {lasting:?} a run ended {outcome} ({code:?})"));
         }
         if *lasting == Lasting::NoToken && outcome != "partial" {

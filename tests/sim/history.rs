@@ -169,7 +169,7 @@ impl History {
         let changed = table.turns.as_mut().is_none_or(Turns::was_asked);
         if changed
             && let Some(watcher) = &mut table.watcher
-            && let Err(violation) = watcher.look(&mut table.google)
+            && let Err(violation) = watcher.look(&mut table.google, table.now)
         {
             table.violate(violation);
         }

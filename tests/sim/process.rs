@@ -17,6 +17,7 @@ use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor};
 use tokio::sync::watch;
 
 use crate::chance::mix;
+use crate::check::LEASE;
 use crate::life::{Body, Life, Stepped};
 use crate::table::{SimBook, SimClock, Table};
 
@@ -49,7 +50,7 @@ impl Setup {
         let plan = self.minutes.and_then(|it| Cadence::every(it).ok());
         Options {
             settings: Settings {
-                lease: Duration::from_secs(10),
+                lease: Duration::from_micros(LEASE.unsigned_abs()),
                 full_after: Duration::from_secs(u64::from(self.full_after_days) * 86_400),
                 policy,
             },

@@ -284,6 +284,11 @@ impl Watcher {
         Some((outcome?, code, told))
     }
 
+    /// Whether Google said under the present consent whose contacts these are.
+    pub(crate) fn is_identified(&self) -> bool {
+        one::<i64>(&self.db, "select coalesce(max(identified), 0) from oauth_grant") == 1
+    }
+
     /// Whether the account is paused, and whether it has a schedule of its own.
     pub(crate) fn schedule(&self) -> (bool, bool) {
         let asked = self
@@ -365,12 +370,16 @@ impl Watcher {
     }
 
     /// Looks at everything, if anything has changed.
-    pub(crate) fn look(&mut self, google: &mut Google) -> Result<(), String> {
+    pub(crate) fn look(&mut self, google: &mut Google, now: i64) -> Result<(), String> {
         let version = self.version();
         if version == self.seen {
             return Ok(());
         }
         self.seen = version;
+        let (_, expires_at) = self.holder();
+        if self.laws.clocks_agree && expires_at > now + LEASE {
+            return Err("a lease is longer than it may be".to_owned());
+        }
         let now = Snapshot::read(&self.db)
             .map_err(|error| format!("the watcher cannot read: {error}"))?;
         let before = std::mem::take(&mut self.before);
@@ -379,5 +388,8 @@ impl Watcher {
         checked
     }
 }
+
+/// Microseconds for which a process may hold an account without a word.
+pub(crate) const LEASE: i64 = 10_000_000;
 
 pub(crate) const ACCOUNT: AccountId = AccountId(1);

@@ -120,6 +120,10 @@ impl Route {
                 self.proxy_sign_in()
             }
             (Some(proxy), _) if facts.tunnel_refused => self.tunnel_refused(proxy),
+            // SOCKS leaves the name to this machine, unless it is `socks5h`; an address has none to resolve.
+            (Some(proxy), _) if error.is_dns() && proxy.is_an_address() => {
+                self.direct(&facts, error)
+            }
             (Some(proxy), _) if error.is_connect() => self.proxy_unreachable(proxy, &facts, error),
             _ => self.direct(&facts, error),
         };

@@ -15,6 +15,14 @@ pub(super) struct Proxy {
     pub(super) address: String,
 }
 
+impl Proxy {
+    /// Whether it is named by its IP address.
+    pub(super) fn is_an_address(&self) -> bool {
+        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+        host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+    }
+}
+
 impl std::fmt::Display for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the proxy {} ({})", self.address, self.variable)

@@ -2,11 +2,12 @@
 //! its user sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{CertificateParams, KeyPair};
 use ringbook::sync::diagnosis::Diagnosis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -27,6 +28,37 @@ async fn answering(bytes: &'static str) -> u16 {
         }
     });
     port
+}
+
+/// A SOCKS 5 proxy (RFC 1928) that leads everywhere to this machine. Gives its port, and counts what it connected.
+async fn socks() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connected = Arc::new(AtomicUsize::new(0));
+    let count = connected.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let count = count.clone();
+            tokio::spawn(async move {
+                let (mut greeting, mut request) = ([0; 2], [0; 4]);
+                near.read_exact(&mut greeting).await?;
+                near.read_exact(&mut vec![0; usize::from(greeting[1])]).await?;
+                near.write_all(&[5, 0]).await?;
+                near.read_exact(&mut request).await?;
+                let host = match request[3] {
+                    1 => 4,
+                    3 => usize::from(near.read_u8().await?),
+                    _ => 16,
+                };
+                near.read_exact(&mut vec![0; host]).await?;
+                let mut far = TcpStream::connect(("127.0.0.1", near.read_u16().await?)).await?;
+                near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    (port, connected)
 }
 
 /// A port that nothing listens at.
@@ -103,6 +135,9 @@ async fn what_is_in_the_way_to_google_is_named_and_its_password_is_not() {
     let (early, early_pem) = with_certificate("localhost", (2090, 2091)).await;
     let (other, other_pem) = with_certificate("login.hotel.example", (2020, 2100)).await;
     let (good, good_pem) = with_certificate("localhost", (2020, 2100)).await;
+    let (socks, connected) = socks().await;
+    let (here, there) =
+        (format!("socks5://127.0.0.1:{socks}"), format!("socks5h://127.0.0.1:{socks}"));
     let proxy = |port: u16| format!("http://ada:s3cret-word@127.0.0.1:{port}");
     let at = |port: u16| format!("https://localhost:{port}");
     let named = |port: u16| format!("the proxy 127.0.0.1:{port} (HTTPS_PROXY)");
@@ -190,6 +225,25 @@ async fn what_is_in_the_way_to_google_is_named_and_its_password_is_not() {
             &["its certificate is for another name", "sign-in page"],
         ),
         row(&at(plain), &[], "tls_failed", &["TLS"]),
+        row(
+            &at(good),
+            &[("ALL_PROXY", &here), ("SSL_CERT_FILE", &good_pem)],
+            "google_failing",
+            &["503"],
+        ),
+        row(
+            &at(good),
+            &[("HTTPS_PROXY", &there), ("SSL_CERT_FILE", &good_pem)],
+            "google_failing",
+            &["503"],
+        ),
+        // The proxy is not blamed for a name that it was not asked for.
+        row(
+            "https://google.invalid",
+            &[("ALL_PROXY", &here)],
+            "name_unresolved",
+            &["google.invalid"],
+        ),
         // The way out that is named is one.
         row(&at(good), &[("SSL_CERT_FILE", &good_pem)], "google_failing", &["503"]),
     ];
@@ -217,4 +271,5 @@ async fn what_is_in_the_way_to_google_is_named_and_its_password_is_not() {
             assert!(!text.contains("s3cret-word"), "{api}: {text}");
         }
     }
+    assert!(connected.load(Ordering::SeqCst) >= 2, "the SOCKS proxy was gone round");
 }

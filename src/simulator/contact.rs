@@ -91,6 +91,7 @@ pub struct Truth {
     pub given_name: Option<String>,
     pub family_name: Option<String>,
     pub nicknames: Vec<String>,
+    /// In their order: the first is the primary one.
     pub organizations: Vec<Organization>,
     pub phone_numbers: Vec<PhoneNumber>,
     pub email_addresses: Vec<EmailAddress>,
@@ -174,7 +175,7 @@ impl Truth {
             given_name: name.as_ref().and_then(|name| text(&name.given)),
             family_name: name.as_ref().and_then(|name| text(&name.family)),
             nicknames: sorted(nicknames),
-            organizations: sorted(organizations),
+            organizations,
             phone_numbers: sorted(phone_numbers),
             email_addresses: sorted(email_addresses),
             groups: sorted(groups),

@@ -2,7 +2,7 @@
 
 use crate::number::{DialRules, Kind, Number, renumbering};
 
-/// Digits by which a number is found, whoever wrote it.
+/// Digits by which a number is found, in whatever notation it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Of a code also `*` and `#`.
@@ -27,9 +27,8 @@ impl DialRules {
             Kind::International { number, .. } => {
                 lines.extend(renumbering::line(number).map(|it| international(&it)));
                 lines.push(international(number.digits()));
-                let today = renumbering::today(number);
-                let number = today.as_ref().unwrap_or(number);
-                lines.extend(self.settings.own_numbers.extension_of(number).map(local));
+                let extension = self.settings.own_numbers.extension_of(number);
+                lines.extend(extension.map(|it| local(&it)));
             }
             Kind::Local(digits) => {
                 let abroad = digits.strip_prefix("00").filter(|it| it.len() >= ABROAD_MIN);

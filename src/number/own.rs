@@ -1,6 +1,6 @@
 //! Numbers of the installation itself, and short numbers outside of it.
 
-use crate::number::E164;
+use crate::number::{E164, renumbering};
 
 /// Blocks of numbers that lead to the extensions of the PBX (direct inward dialling): `+43 1 2345-0..99`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,11 +26,17 @@ impl OwnNumbers {
         blocks.map(OwnNumbers)
     }
 
-    /// The extension that a number of the installation leads to.
-    pub fn extension_of<'a>(&self, number: &'a E164) -> Option<&'a str> {
+    /// The extension that a number of the installation leads to, also where it is written as it was before its
+    /// country changed its numbers.
+    pub fn extension_of(&self, number: &E164) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let today = renumbering::today(number);
+        let digits = today.as_ref().unwrap_or(number).digits();
         self.0.iter().find_map(|block| {
-            let extension = number.digits().strip_prefix(block.head.as_str())?;
-            block.has(extension).then_some(extension)
+            let extension = digits.strip_prefix(block.head.as_str())?;
+            block.has(extension).then(|| extension.to_owned())
         })
     }
 
@@ -120,7 +126,7 @@ mod tests {
         ] {
             let own = OwnNumbers::parse(blocks).unwrap();
             let number = E164::parse(number).unwrap();
-            assert_eq!(own.extension_of(&number), extension, "{blocks} {number}");
+            assert_eq!(own.extension_of(&number).as_deref(), extension, "{blocks} {number}");
             if let Some(extension) = extension {
                 assert_eq!(own.number_of(extension), Some(number), "{blocks}");
             }

@@ -148,8 +148,8 @@ impl DialRules {
         steps.extend(today.clone().map(Step::Renumbered));
         let number = today.as_ref().unwrap_or(number);
         if let Some(extension) = self.settings.own_numbers.extension_of(number) {
-            steps.push(Step::OwnNumber(extension.to_owned()));
-            return extension.to_owned();
+            steps.push(Step::OwnNumber(extension.clone()));
+            return extension;
         }
         let code = number.calling_code();
         let own = self.settings.region.filter(|it| Some(it.calling_code()) == code);

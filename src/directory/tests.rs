@@ -9,7 +9,7 @@ use crate::directory::asked::Asked;
 use crate::directory::digits::Digits;
 use crate::directory::search::{Fit, Hit, Scope};
 use crate::directory::snapshot::{Record, Snapshot};
-use crate::number::DialRules;
+use crate::number::{DialRules, Region};
 
 /// Few words, so that they meet often.
 fn text() -> impl Strategy<Value = String> {
@@ -147,16 +147,37 @@ fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
     kinds.into_iter().find(|(_, fits)| *fits).map(|(fit, _)| fit)
 }
 
+/// The digits of a number abroad without what is dialled in front of an area within its country.
+fn without_trunk(digits: &str) -> Option<String> {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let regions: Vec<Region> = letters()
+        .flat_map(|a| letters().map(move |b| format!("{a}{b}")))
+        .filter_map(|it| Region::parse(&it))
+        .collect();
+    (1..=3.min(digits.len())).find_map(|len| {
+        let (code, rest) = digits.split_at(len);
+        let region = regions.iter().find(|it| it.calling_code().to_string() == code)?;
+        let trunk = region.trunk_prefix();
+        let rest = rest.strip_prefix(trunk).filter(|it| !trunk.is_empty() && !it.is_empty())?;
+        Some(format!("{code}{rest}"))
+    })
+}
+
 fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
-    // What a text may be a piece of has tests of its own; here each number is held against each piece.
-    let pieces = DialRules::default().pieces(asked);
-    let fits = record.numbers.iter().any(|number| {
-        let text = number.text();
-        pieces.iter().any(|it| match it.international {
-            true => text.starts_with(&*it.digits),
-            false => text.contains(&*it.digits),
-        })
-    });
+    let numbers = || record.numbers.iter().map(|it| it.text());
+    let abroad = || asked.strip_prefix("00").filter(|it| it.len() >= 2);
+    let fits = match asked.strip_prefix('+').or_else(abroad) {
+        Some(digits) => {
+            let bare = without_trunk(digits);
+            numbers().any(|it| {
+                it.starts_with(digits) || bare.as_ref().is_some_and(|bare| it.starts_with(&**bare))
+            })
+        }
+        None => {
+            let bare = asked.strip_prefix('0').filter(|it| it.len() >= 3).unwrap_or(asked);
+            asked.len() >= 3 && numbers().any(|it| it.contains(bare))
+        }
+    };
     fits.then_some(Fit::Number)
 }
 

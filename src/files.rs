@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::{getegid, geteuid};
 
-/// UTF-8 for U+FEFF.
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
-
 /// Settings, keys and secrets are far smaller.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 
@@ -39,10 +36,9 @@ pub fn read_text(path: &Path) -> Result<Option<(String, Metadata)>, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("is encoded in UTF-16; save it as UTF-8".to_owned());
     }
-    // Editors on Windows write it in front; it is no part of the text.
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).map(<[u8]>::to_vec).unwrap_or(bytes);
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some((text, meta))),
+        // Editors on Windows write a byte order mark in front; it is no part of the text.
+        Ok(text) => Ok(Some((text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned(), meta))),
         Err(_) => Err("is not UTF-8 text; save it as UTF-8".to_owned()),
     }
 }

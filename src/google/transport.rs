@@ -18,9 +18,6 @@ use crate::sync::Delay;
 use crate::sync::book::FetchError;
 use crate::sync::diagnosis::{Cause, Diagnosis};
 
-/// UTF-8 for U+FEFF.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// How much of Google's time and ours one answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -172,7 +169,7 @@ async fn bounded(
     let packed = collect(&mut response, limits, route).await;
     let body = packed.and_then(|packed| unpack(packed, limits.body_max));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
-    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
+    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&body);
     let is_page = text.trim_ascii_start().starts_with(b"<");
     if let Some(diagnosis) = stranger(&url, status, location.as_deref()) {
         let delay = if status == 407 { Delay::Network } else { Delay::Malformed };

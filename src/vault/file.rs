@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path) -> Result<Option<(KeyRing, Stamp)>, VaultError> 
     // No key file is nearly as large.
     let read = Read::by_ref(&mut file).take(64 << 10).read_to_string(&mut text);
     read.map_err(|error| problem(format!("cannot be read: {error}")))?;
-    let text = SecretString::from(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text));
+    let text = SecretString::from(text);
     let ring = KeyRing::parse(text.expose_secret()).map_err(|why| problem(why.to_string()))?;
     Ok(Some((ring, stamp_of(&meta))))
 }

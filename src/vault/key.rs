@@ -87,6 +87,8 @@ impl KeyRing {
 
     /// Keys with white space or commas between them; what follows a `#` on a line is a comment.
     pub fn parse(text: &str) -> Result<KeyRing, NotKeys> {
+        // Editors on Windows write a byte order mark in front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
         let words =
             lines.flat_map(|line| line.split([' ', '\t', '\r', ','])).filter(|it| !it.is_empty());

@@ -288,7 +288,8 @@ impl Directory {
         }
     }
 
-    fn last(&self) -> Option<Arc<View>> {
+    /// The view that was made last, if any, however old it is.
+    pub fn last(&self) -> Option<Arc<View>> {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -12,9 +12,11 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
 use ringbook::alarms::Alarms;
-use ringbook::clock::{Clock, SystemClock};
+use ringbook::clock::{Clock, SystemClock, after};
+use ringbook::tasks::Keeper;
 use ringbook::web::{Door, Patience};
 
+use super::support::PATIENCE;
 use super::support::app::{Answer, TestApp};
 use super::support::clock::ManualClock;
 use super::support::postgres;
@@ -161,6 +163,31 @@ async fn phones_and_switchboards_do_not_notice_that_postgresql_hangs_or_is_gone(
         proxy.is(Way::Open);
         until_health(&app, "healthy").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_no_phone_has_asked_yet_answers_from_memory_too() {
+    let proxy = Proxy::open().await;
+    let url = proxy.url();
+    // Whether this machine's own programs are phones depends on the administrators, which were not asked for yet.
+    let settings = [("DATABASE_URL", url.as_str()), ("PHONE_NETWORKS", "127.0.0.0/8")];
+    let world = World::with(Database::Postgres, 12, &settings).await;
+    world.converge(None).await;
+    let on_phones = world.mirror().await.into_values().find(|it| !it.1.phones.is_empty()).unwrap();
+    let keeper = Keeper::new(world.app.clock.clone());
+    world.app.keep(&keeper);
+    let end_at = after(SystemClock.now(), PATIENCE);
+    while world.app.directory.last().is_none() {
+        assert!(SystemClock.now() < end_at, "the directory was never read");
+        world.status().await;
+    }
+    let app = serve(world).await;
+    proxy.is(Way::Hanging);
+    let menu = soon(app.get("/directory")).await;
+    assert!(menu.text.contains("/directory/groups/"), "{}", menu.text);
+    let card = soon(app.get(&format!("/directory/contacts/{}", on_phones.0.0))).await;
+    assert!(card.text.contains("<Telephone>"), "{}", card.text);
+    keeper.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

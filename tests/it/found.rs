@@ -72,6 +72,10 @@ fn complete(hold: bool, renamed: Vec<(ResourceName, ResourceName)>) -> Ending {
     }
 }
 
+fn failed(code: FailureCode) -> Ending {
+    Ending::Failed { code, message: "trouble".to_owned(), not_before: None }
+}
+
 const NORMAL: fn() -> Settings = Settings::default;
 
 fn tools(store: &Store, book: Book) -> Tools<Book> {
@@ -130,6 +134,51 @@ on_both! {
         assert_eq!(row.outcome, Some(Outcome::Interrupted));
         assert!(row.error_message.unwrap().contains("connected"));
         begin(&world, None).await;
+    }
+
+    async fn a_run_condemns_only_the_tokens_with_which_it_began(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        for renewed in [true, false] {
+            let run = begin(&world, None).await;
+            let grant = store.grant(world.account).await.unwrap().unwrap();
+            if renewed {
+                let fresh = NewTokens {
+                    access_token: "fresh".to_owned().into(),
+                    expires_at: grant.expires_at,
+                    refresh_token: Some("next".to_owned().into()),
+                    refresh_expires_at: None,
+                    scopes: grant.scopes.clone(),
+                };
+                assert!(store.save_tokens(world.account, grant.generation, &fresh).await.unwrap());
+            }
+            finish(&world, &run, Kind::Full, &failed(FailureCode::NeedsReauth)).await;
+            assert_eq!(world.status().await.needs_reauth.is_none(), renewed);
+        }
+    }
+
+    async fn only_refused_tokens_count_toward_the_day_after_which_a_person_is_asked(database) {
+        let world = World::new(database, 0).await;
+        let store = &world.app.store;
+        let asked = request(world.account, Some(Kind::Full));
+        let mut ended = Vec::new();
+        for (code, first) in [
+            (FailureCode::Unavailable, None),
+            (FailureCode::Unauthorized, Some(1)),
+            (FailureCode::NotPermitted, Some(1)),
+            (FailureCode::Unauthorized, Some(1)),
+            (FailureCode::Unavailable, None),
+            (FailureCode::NotPermitted, None),
+            (FailureCode::Unauthorized, Some(6)),
+        ] {
+            let run = begin(&world, Some(Kind::Full)).await;
+            finish(&world, &run, Kind::Full, &failed(code)).await;
+            ended.push(store.run(run.lease.run).await.unwrap().unwrap().ended_at);
+            let next = store.begin_run(&asked, &NORMAL()).await.unwrap();
+            let since = first.and_then(|at: usize| ended[at]);
+            assert_eq!(next.orders.unauthorized_since, since, "{code:?} after {}", ended.len());
+            finish(&world, &next, Kind::Full, &Ending::Interrupted).await;
+        }
     }
 
     async fn a_due_time_is_void_when_another_run_came_between(database) {

@@ -16,7 +16,7 @@ pub(crate) fn settings(bytes: &[u8]) {
     let said = dotenv.len() + toml.len() + flags.len();
     let mut layers = Layers::default();
     if [&dotenv, &toml, &flags].iter().any(|text| text.contains(SECRET))
-        // Whoever puts a secret into another setting by its name wants it there.
+        // A secret that is put into another setting by its name is wanted there.
         || dotenv.contains("${GOOGLE_CLIENT_SECRET")
     {
         return;

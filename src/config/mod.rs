@@ -225,7 +225,7 @@ impl Config {
         self.report.iter().any(|line| line.key == "TIMEZONE" && line.source != default)
     }
 
-    /// Whether somebody whom a proxy signs in by this name may administer.
+    /// Whether a person whom a proxy signs in by this name may administer.
     pub fn may_administer_by_proxy(&self, name: &str) -> bool {
         let admins = &self.auth_proxy_admins;
         self.auth_proxy_header.is_some()

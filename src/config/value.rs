@@ -90,7 +90,7 @@ impl Network {
         self.prefix < most && !is_private
     }
 
-    /// Whether more machines can be in it than in one network that somebody looks after, private or not: more than
+    /// Whether more machines can be in it than in one network with one administrator, private or not: more than
     /// 2^16 addresses, and of IPv6 more than a /64.
     pub fn is_wide(&self) -> bool {
         self.prefix < if self.address.is_ipv4() { 16 } else { 64 } && !self.is_this_machine()

@@ -123,7 +123,7 @@ fn is_withheld(number: &str) -> bool {
     plain && WITHHELD.contains(&word.as_str())
 }
 
-/// `-1` of `"Somebody" <sip:-1@pbx;user=phone>`: what a caller's address says instead of a number.
+/// `-1` of `"Anonymous" <sip:-1@pbx;user=phone>`: what a caller's address says instead of a number.
 fn user_of(text: &str) -> &str {
     let address = text.rsplit_once('<').map_or(text, |(_, it)| it.split('>').next().unwrap_or(it));
     let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '(' | ')');

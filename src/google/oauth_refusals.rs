@@ -1,8 +1,8 @@
 //! What each refusal of Google's consent page and token endpoint means, and who can do what about it.
 //!
 //! The codes are those of RFC 6749 and of developers.google.com/identity/protocols/oauth2, and some that people
-//! report. Only `invalid_grant`, and the answers that Google wants to see the person again, end a permission; a rule of somebody's that forbids it may be lifted, and then it
-//! works on.
+//! report. Only `invalid_grant`, and the answers that Google wants to see the person again, end a permission; an
+//! administrator's rule that forbids it may be lifted, and then it works on.
 
 use serde_json::Value;
 

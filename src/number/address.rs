@@ -126,7 +126,7 @@ fn read(chunk: &str, is_extension: &impl Fn(&str) -> bool) -> Chunk {
         return of_scheme(scheme, rest, is_extension);
     }
     if let Some((before, behind)) = lower.split_once('@') {
-        // `@tom9` and `tom9@` are somebody's names at a messenger.
+        // `@tom9` and `tom9@` are names at a messenger.
         let name = if before.is_empty() { behind } else { before };
         let is_half = before.is_empty() || behind.is_empty();
         return match of_user(lower) {

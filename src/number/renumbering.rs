@@ -295,7 +295,7 @@ mod tests {
                 assert_eq!(line(&before).as_deref(), Some(today.digits()), "{before}");
                 // Gabon's are still in the plan in their former form, and Colombia's and Mexico's are not asked.
                 if rule.code == 84 {
-                    assert!(!resolve::is_valid(&before), "{before} is somebody else's");
+                    assert!(!resolve::is_valid(&before), "{before} is another number today");
                 }
             }
         }

@@ -162,7 +162,7 @@ impl<'a> Scan<'a> {
             ':' | '=' | '|' | '&' | '<' | '>' | '"' => self.close(),
             '-' | '.' => self.dash(),
             ' ' | ')' | ']' => {}
-            // Brackets, bullets, and what nobody can know.
+            // Brackets, bullets, and marks without a known meaning.
             _ => self.between(),
         }
     }

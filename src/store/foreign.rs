@@ -101,7 +101,7 @@ pub fn read_previous_app(path: &Path) -> Result<ImportedApp, ForeignError> {
     read(&connection).map_err(|error| unreadable(&error))
 }
 
-/// Every table that somebody made.
+/// Every table but SQLite's own.
 pub(super) const TABLES: &str = "select name from sqlite_master
     where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name";
 
@@ -131,7 +131,7 @@ fn is_at_rest(path: &Path) -> bool {
     read.is_ok() && header[18..] == [2, 2] && !Path::new(&journal).exists()
 }
 
-/// The address by which SQLite reads a file that nobody changes meanwhile (<https://sqlite.org/uri.html>).
+/// The address by which SQLite reads a file that does not change meanwhile (<https://sqlite.org/uri.html>).
 fn immutable(path: &Path) -> Option<String> {
     let path = std::path::absolute(path).ok()?;
     let bytes = path.as_os_str().as_bytes().iter();

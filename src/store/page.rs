@@ -514,7 +514,7 @@ async fn gather(
             let named = tx.each(SEEN, &rows).await?;
             seen += named;
             let rows: Vec<_> = rowless.nameless.iter().map(number).collect();
-            // Either may be somebody whom the mirror has under another name.
+            // Either may be in the mirror under another name.
             let nameless = named + tx.each(SEEN, &rows).await?;
             Ok(Gathered { seen, nameless })
         }

@@ -1,4 +1,4 @@
-//! Contact data is nobody else's business: the folder and the files of a database are their owner's alone.
+//! Contact data is private: the folder and the files of a database are their owner's alone.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io;

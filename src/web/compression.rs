@@ -1,7 +1,7 @@
 //! Answers in fewer bytes, for those who ask for it, and only where their length gives nothing away.
 //!
 //! Who compresses a secret together with something that a stranger chose lets the stranger guess the secret by
-//! the length of the answer (BREACH). A page for somebody who is signed in holds the secret of its forms and
+//! the length of the answer (BREACH). A page for a signed-in person holds the secret of its forms and
 //! what was searched for; an answer of the API holds contacts and what was searched for. So nothing is
 //! compressed that was asked for with something a browser adds by itself, be it a cookie or the name that a
 //! proxy vouches for. Programs show a token, which no other site can make a browser send; and the files of the

@@ -55,7 +55,7 @@ async fn answers_are_compressed_where_their_length_gives_nothing_away() {
         let for_everybody = path.starts_with("/assets/") || path == "/api/openapi.json";
         assert_eq!(encoding, if for_everybody { "gzip" } else { "" }, "{path}");
     }
-    // Nobody who cannot read it gets it, and nobody is turned away for it.
+    // Clients that do not accept it get the plain answer, never a refusal.
     for asked in ["gzip;q=0", "gzip;q=0, identity;q=0", "*;q=0", "br", "identity;q=0", ""] {
         let (bytes, encoding, _) =
             raw(&app, "/api/contacts?limit=60", &[("accept-encoding", asked)]).await;

@@ -182,7 +182,7 @@ on_both! {
         let world = World::new(database, 30).await;
         world.converge(None).await;
         for defect in [Defect::NamesIsAString, Defect::ResourceNameMissing] {
-            // Somebody without a name makes the run list everything twice.
+            // A person without a name makes the run list everything twice.
             let bad = Action::BadPerson { defect, index: 3, count: 1 };
             world.google.add_fault(forever(on_page(2, bad)));
             let run = world.sync(Some(Kind::Full)).await;

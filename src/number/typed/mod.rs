@@ -75,7 +75,7 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
         && !found.first().is_some_and(whole)
         && !(word.loose && found.len() > 1)
     {
-        // A word on the keys and no digit beside it is only read if somebody else knows that it is one.
+        // A word on the keys and no digit beside it is only read if Google says that it is one.
         found.truncate(1);
         let digits = found.pop().unwrap_or_default();
         found.push(Typed { spelled: Some(word), ..digits });

@@ -156,10 +156,10 @@ pub(super) fn sqlite(error: &rusqlite::Error) -> Option<&'static str> {
     })
 }
 
-/// Every refusal but one of the data itself: those come of a mistake of ours or of two writers at once, and pass.
+/// Every refusal but those of one statement's data, which come of a mistake of ours or of two writers at once, and
+/// pass: classes 22 (data), 23 (integrity) and 40 (transaction rollback) of PostgreSQL's appendix A.
 fn refused_by_postgres(refusal: &tokio_postgres::error::DbError) -> Option<String> {
     let code = refusal.code();
-    // Classes 22 (data), 23 (integrity), 25 and 40 (transactions), 42 (statements) of PostgreSQL's appendix A.
     let of_data = ["22", "23", "40"].iter().any(|class| code.code().starts_with(class));
     match postgres(code) {
         Some(what) => Some(what.to_owned()),

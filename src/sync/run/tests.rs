@@ -364,7 +364,7 @@ fn a_look_up_that_keeps_failing_puts_the_absent_on_hold() {
 }
 
 #[test]
-fn whoever_a_look_up_does_not_answer_for_is_not_deleted() {
+fn contacts_that_a_look_up_does_not_answer_for_are_not_deleted() {
     let (gone, unknown) = (Verdict::Gone, Verdict::Unknown);
     for (verdicts, held) in [
         (vec![gone.clone(), gone.clone()], false),

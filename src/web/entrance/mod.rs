@@ -120,7 +120,7 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where browsers keep who is signed in. The prefix binds it to this host and to HTTPS (RFC 6265bis).
 const COOKIE: &str = "ringbook";
 const COOKIE_SECURE: &str = "__Host-ringbook";
-/// Where a browser keeps that somebody has signed in with it before. It grants no access.
+/// The cookie of a browser in which a person has signed in before. It grants no access.
 const KNOWN: &str = "ringbook_browser";
 const KNOWN_SECURE: &str = "__Host-ringbook_browser";
 /// Answers within three seconds, whoever asks: this is the entrance's part of them.
@@ -404,7 +404,7 @@ async fn find_out(web: &Web, parts: &Parts) -> Result<Found, DbError> {
     let networks = &web.app.config.phone_networks;
     if from.is_some_and(|ip| networks.iter().any(|it| it.contains(ip))) {
         if !web.app.config.phone_networks_chosen && came_from_this_machine(parts, from) {
-            // Where that is not known nobody gets in by it, and whoever may is not told that they may not.
+            // While it is not known whether there is an administrator the request fails, instead of being refused.
             admin?;
             return Ok(Found::Guest(Guest { why: Some(THIS_MACHINE), ..guest(Who::Stranger) }));
         }

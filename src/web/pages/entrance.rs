@@ -139,7 +139,7 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-/// What is said to whoever typed, and the status that goes with it. A broken database is not theirs to fix.
+/// The message for the person who typed, and the status that goes with it. A broken database is not theirs to fix.
 fn told(problem: SignInError) -> Result<(String, Problem), Problem> {
     let said = problem.to_string();
     let problem = Problem::from(problem);

@@ -96,7 +96,14 @@ pub(super) fn without_addresses(text: &str, is_extension: impl Fn(&str) -> bool)
             Some(end) => (&chunk[..chunk.len() - end.len_utf8()], Some(end)),
             None => (chunk, None),
         };
-        match read(chunk, &is_extension) {
+        // `01 800 FLORES1`: digits behind the letters are those of a word on the keys.
+        let behind_digits = kept.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let is_on_keys = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
+        let chunk_read = match behind_digits && chunk.chars().all(is_on_keys) {
+            true => Chunk::Plain,
+            false => read(chunk, &is_extension),
+        };
+        match chunk_read {
             Chunk::Plain => kept.push_str(chunk),
             Chunk::Number(number) => kept.push_str(&number),
             Chunk::Address => found = true,

@@ -28,7 +28,7 @@ mod tests {
                 ..Phone::default()
             };
             for region in ["AT", "US", "IT"] {
-                let place = Place { region: Region::parse(region), area: None };
+                let place = Place { region: Region::parse(region), ..Place::default() };
                 let is_read = place.read(field_of(&phone)).is_ok();
                 let content = Content { phones: vec![phone.clone()], ..Content::default() };
                 assert_eq!(number_count(&content), u64::from(is_read), "{value} in {region}");

@@ -5,11 +5,13 @@ use crate::number::NotDialable;
 
 /// Signs and words of money, and codes of ISO 4217, some of which are also words (`try`, `rub`).
 const MONEY: &[&str] = &["€", "$", "£", "¥", "₹", "₽", "₺", "zł"];
-const MONEY_WORDS: &[&str] = &["eur", "euro", "euros", "dollar", "dollars", "sfr", "usd", "chf"];
+const MONEY_WORDS: &[&str] =
+    &["eur", "euro", "euros", "dollar", "dollars", "sfr", "usd", "chf", "ct", "cent"];
 const CURRENCIES: &[&str] = &[
     "EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "INR",
     "RUB", "TRY", "AUD", "CAD",
 ];
+const ROUND_THE_CLOCK: &[&str] = &["24/7", "24/24", "7/7", "24x7"];
 /// An amount of money with more digits has marks between its thousands, or decimals.
 const AMOUNT_MAX: usize = 6;
 /// So many digits in one word, or in all, are a whole number, if the last of them stand together.
@@ -56,8 +58,8 @@ pub(super) fn without_lookalikes(text: &str) -> (String, Option<NotDialable>) {
     let mut found = None;
     for (at, word) in words.iter().enumerate() {
         let bare = word.trim_matches(['(', ')', '[', ']', ',', ';', '"', '\'']);
-        let next =
-            words.get(at + 1).copied().unwrap_or_default().trim_matches(['.', ',', ';', ')']);
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        let next = next.trim_matches(['.', ',', ';', ')']);
         let before =
             at.checked_sub(1).map(|at| words[at]).unwrap_or_default().trim_matches(['.', ',', '(']);
         let why = if is_date(bare) {
@@ -144,8 +146,11 @@ fn is_date(text: &str) -> bool {
             && (1..=31).contains(&three))
 }
 
-/// `12:30`, `9:00-17:00`, `08:15:00`.
+/// `12:30`, `9:00-17:00`, `08:15:00`, `24/7`.
 fn is_time(text: &str) -> bool {
+    if ROUND_THE_CLOCK.contains(&text) {
+        return true;
+    }
     let text = text.trim_end_matches(['h', 'H', 'Z']);
     text.contains(':')
         && text.split('-').all(|part| {
@@ -197,6 +202,8 @@ fn is_begun(words: &[&str]) -> bool {
 
 /// `12,50 EUR`, `€ 1.200`, `CHF 50.-`; without decimals no digits of a number that has `begun`.
 fn is_price(text: &str, before: &str, next: &str, begun: impl Fn() -> bool) -> bool {
+    // `1,99€/min`, `0.20 €/Anruf`.
+    let (text, next) = (without_unit(text), without_unit(next));
     let bare = MONEY.iter().find_map(|it| text.strip_prefix(it).or_else(|| text.strip_suffix(it)));
     if let Some(amount) = bare {
         return Amount::parse(amount).is_some();
@@ -209,6 +216,12 @@ fn is_price(text: &str, before: &str, next: &str, begun: impl Fn() -> bool) -> b
             || (amount.exact && CURRENCIES.contains(&word.to_ascii_uppercase().as_str()))
     };
     (money(before) || money(next)) && (amount.exact || !begun())
+}
+
+/// Without what an amount is paid for.
+fn without_unit(text: &str) -> &str {
+    let is_unit = |unit: &str| !unit.is_empty() && unit.chars().all(char::is_alphabetic);
+    text.split_once('/').filter(|(_, unit)| is_unit(unit)).map_or(text, |(amount, _)| amount)
 }
 
 /// A number of money.

@@ -50,6 +50,8 @@ pub struct Place {
     pub region: Option<Region>,
     /// The area code of the installation, without a trunk prefix: numbers within a town are of it.
     pub area: Option<String>,
+    /// What is dialled for an outside line; may be empty.
+    pub outside: String,
 }
 
 /// A text that is meant to be a number, and what Google says of it.

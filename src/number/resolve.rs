@@ -12,6 +12,7 @@ use rlibphonenumber::{
 use crate::number::canonical::believed;
 use crate::number::keypad::Spelled;
 use crate::number::lengths::is_possible;
+use crate::number::region::calling_code_len;
 use crate::number::typed::Typed;
 use crate::number::{E164, Kind, NotDialable, Number, Place, Region, SHORT_MAX};
 use crate::number::{prefix_code, renumbering};
@@ -23,6 +24,8 @@ const LOCAL_MAX: usize = 5;
 const DIGITS_MAX: usize = 32;
 /// A word may be so much longer than the number that it stands for.
 const LETTERS_CUT_MAX: usize = 6;
+/// So many digits at most tell where a range of numbers ends.
+const RANGE_MAX: usize = 4;
 /// No number within a town has so many digits.
 const ABROAD_MIN: usize = 10;
 
@@ -74,6 +77,16 @@ fn here(typed: Typed, place: &Place) -> Number {
     if digits.len() <= LOCAL_MAX {
         return typed.number(Kind::Local(digits), then);
     }
+    if let Some(typed) = without_outside(&typed, place).or_else(|| without_range(&typed, place)) {
+        return here(typed, place);
+    }
+    let zero = typed.bracketed_zero.filter(|at| calling_code_len(&digits) == Some(*at));
+    if zero.is_some()
+        && let Some(number) = abroad(&digits, zero).filter(is_valid)
+    {
+        // `49 (0)221 …`: only a calling code has that zero behind it.
+        return typed.number(Kind::International { number, typed: None }, then);
+    }
     if let Some(number) = with_prefix(&typed, place.region) {
         return typed.number(Kind::International { number, typed: None }, then);
     }
@@ -101,6 +114,40 @@ fn here(typed: Typed, place: &Place) -> Number {
         Some(number) => typed.number(Kind::International { number, typed: short }, then),
         None => typed.number(Kind::Local(digits), then),
     }
+}
+
+/// `212 555 0133-35`, where a number with the last digits would be too long: they are other endings of it.
+fn without_range(typed: &Typed, place: &Place) -> Option<Typed> {
+    let region = place.region.filter(|_| typed.dashed)?;
+    let [.., before, last] = typed.groups.as_slice() else { return None };
+    if last > before || *last > RANGE_MAX {
+        return None;
+    }
+    let digits = typed.digits.get(..typed.digits.len() - last)?;
+    if is_of(region, &typed.digits, typed.area) || !is_of(region, digits, typed.area) {
+        return None;
+    }
+    Some(Typed { digits: digits.to_owned(), dashed: false, ..typed.clone() })
+}
+
+/// `9 212 555 0133`, where 9 is dialled for an outside line, and is not the beginning of the number.
+fn without_outside(typed: &Typed, place: &Place) -> Option<Typed> {
+    let region = place.region.filter(|_| !place.outside.is_empty())?;
+    let digits = typed.digits.strip_prefix(&place.outside)?;
+    if is_of(region, &typed.digits, typed.area) || !is_of(region, digits, false) {
+        return None;
+    }
+    let abroad = with_prefix(typed, Some(region)).is_some_and(|it| is_valid(&it));
+    let digits = digits.to_owned();
+    let groups = Vec::new();
+    (!abroad).then(|| Typed { digits, groups, area: false, ..typed.clone() })
+}
+
+/// Whether digits are a number of the region, with its area.
+fn is_of(region: Region, digits: &str, area: bool) -> bool {
+    let digits = renumbering::without_former_trunk(digits, region);
+    let number = national(&digits, area, region);
+    number.is_some_and(|it| it.calling_code() == Some(region.calling_code()) && is_valid(&it))
 }
 
 /// `5215512345678` in Mexico: the calling code without its plus, and a number of before the country changed them.
@@ -171,7 +218,7 @@ fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
     if let Some(number) = parsed.as_ref().filter(|it| PLANS.is_valid_number(it)) {
         return e164(number);
     }
-    let code = super::region::calling_code_len(digits);
+    let code = calling_code_len(digits);
     let zero = bracketed_zero.or(code.filter(|at| digits[*at..].starts_with('0')));
     if let Some(at) = zero.filter(|at| digits.get(*at..).is_some_and(|it| it.starts_with('0'))) {
         let without = format!("{}{}", &digits[..at], &digits[at + 1..]);
@@ -188,7 +235,7 @@ fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
 
 /// `+52 01 55 …`: what was once dialled in front of an area, behind the calling code.
 fn former_trunk_abroad(digits: &str) -> Option<E164> {
-    let at = super::region::calling_code_len(digits)?;
+    let at = calling_code_len(digits)?;
     let region = Region::parse(renumbering::region_of_trunk(digits[..at].parse().ok()?)?)?;
     let rest = &digits[at..];
     let without = renumbering::without_former_trunk(rest, region);
@@ -326,7 +373,10 @@ fn spelled(word: &Spelled, typed: &Typed, region: Option<Region>) -> Option<Kind
             if taken { e164(&number) } else { None }
         })
     };
-    let here = |digits: &str| parse(digits, region?);
+    let here = |digits: &str| {
+        let region = region?;
+        parse(&renumbering::without_former_trunk(digits, region), region)
+    };
     let anywhere = |digits: &str| PLANS.parse(format!("+{digits}"), None).ok();
     let number = if typed.plus {
         first(&anywhere, is_advertised)

@@ -63,7 +63,11 @@ impl DialRules {
             return Err(RulesConflict::NoInternationalPrefix(settings.region));
         }
         let international_prefix = prefix.unwrap_or_default().to_owned();
-        let place = Place { region: settings.region, area: settings.area.clone() };
+        let place = Place {
+            region: settings.region,
+            area: settings.area.clone(),
+            outside: settings.outside_prefix.clone(),
+        };
         Ok(DialRules { settings, place, international_prefix })
     }
 

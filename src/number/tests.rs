@@ -4,7 +4,7 @@ use super::*;
 
 /// As `+49301234567 (GB)`: the number, and what follows.
 fn read(value: &str, canonical: Option<&str>, region: &str) -> String {
-    let place = Place { region: Region::parse(region), area: None };
+    let place = Place { region: Region::parse(region), ..Place::default() };
     let one = |it: Number| {
         let extension = it.then.extension.as_ref().map(|it| format!(" x{it}")).unwrap_or_default();
         format!("{}{it}{extension}{}", it.prefix, it.then.tones)
@@ -330,7 +330,8 @@ fn each_number_of_a_field_has_the_part_of_the_text_that_it_stands_in() {
 
 #[test]
 fn numbers_within_the_own_town_get_its_area() {
-    let place = Place { region: Region::parse("DE"), area: Some("221".to_owned()) };
+    let area = Some("221".to_owned());
+    let place = Place { region: Region::parse("DE"), area, ..Place::default() };
     for (value, wanted) in [
         ("7654321", "+492217654321"),
         ("030 1234567", "+49301234567"),
@@ -436,5 +437,68 @@ proptest::proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_end_of_a_range_is_no_part_of_the_number_before_it() {
+    all(
+        "MX",
+        &[
+            ("55 5208 1234-36", "+525552081234"),
+            ("55 5208-1234-36", "+525552081234"),
+            ("56 1234 5678-80", "+525612345678"),
+            ("01 55 5208 1234-36", "+525552081234"),
+        ],
+    );
+    all("US", &[("212 555 0133-35", "+12125550133"), ("(212) 555-0133-0135", "+12125550133")]);
+    all("FR", &[("01 40 00 11 22-24", "+33140001122")]);
+    // There it may be an extension behind a PBX's own number.
+    all("DE", &[("0221 765432-17", "+4922176543217")]);
+    all("AT", &[("01 2345-67", "+431234567"), ("01 58858-0", "+431588580")]);
+}
+
+#[test]
+fn a_calling_code_with_a_zero_in_brackets_behind_it_needs_no_plus() {
+    for region in ["", "DE", "US", "AT"] {
+        all(
+            region,
+            &[
+                ("49 (0)171 1234567", "+491711234567"),
+                ("49(0)30 1234567", "+49301234567"),
+                ("44 (0)20 7946 0018", "+442079460018"),
+                ("43 (0) 660 1234567", "+436601234567"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_word_behind_a_former_trunk_prefix_is_a_number() {
+    all(
+        "MX",
+        &[
+            ("01 800 FLORES1", "+528003567371"),
+            ("01-800-CALL-NOW", "+528002255669"),
+            ("+52 800 CALL4ME", "+528002255463"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_dialled_for_an_outside_line_is_no_part_of_the_number() {
+    for (region, outside, value, number) in [
+        ("MX", "9", "9 55 5208 1234", "+525552081234"),
+        ("US", "9", "9 212 555 0133", "+12125550133"),
+        ("US", "9", "9-1-212-555-0133", "+12125550133"),
+        ("DE", "0", "0 0221 7654321", "+492217654321"),
+        ("DE", "0", "0221 7654321", "+492217654321"),
+        ("DE", "0", "0049 221 7654321", "+492217654321"),
+        ("DE", "0", "030 1234567", "+49301234567"),
+    ] {
+        let outside = outside.to_owned();
+        let place = Place { region: Region::parse(region), area: None, outside };
+        let read = place.read(Field::from(value)).unwrap();
+        assert_eq!(read[0].to_string(), number, "{value} in {region}");
     }
 }

@@ -67,6 +67,12 @@ pub(super) enum Token<'a> {
     Mark(char),
 }
 
+impl<'a> Token<'a> {
+    pub(super) fn digits(&self) -> Option<&'a str> {
+        if let Token::Digits(digits) = self { Some(digits) } else { None }
+    }
+}
+
 impl fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

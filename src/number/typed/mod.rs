@@ -20,6 +20,8 @@ pub(super) struct Typed {
     pub(super) digits: String,
     /// How many digits stand together, from the first.
     pub(super) groups: Vec<usize>,
+    /// A dash stands before the last of them.
+    pub(super) dashed: bool,
     /// It is a code by its `*` and `#`, and dialled as it stands.
     pub(super) code: bool,
     /// Where in the digits the zero of a `(0)` stands that is only dialled within the country.
@@ -185,12 +187,16 @@ fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
             || extension::digits_at(tokens, at, 0).is_some()
     };
     let end = (0..tokens.len()).find(|at| is_end(*at)).unwrap_or(tokens.len());
-    let letters = tokens[..end].iter().position(|it| matches!(it, Token::Word(_)))?;
+    // `Service 0800-REIMANN`: words in front are no part of it.
+    let is_begin = |it: &Token<'_>| matches!(it, Token::Digits(_) | Token::Mark('+' | '('));
+    let begin = tokens[..end].iter().position(is_begin)?;
+    let is_word = |it: &Token<'_>| matches!(it, Token::Word(_));
+    let letters = begin + tokens[begin..end].iter().position(is_word)?;
     // A remark may stand behind the word, in brackets or not.
     let is_remark = |it: &Token<'_>| matches!(it, Token::Mark(' ' | '('));
     let remark = tokens[letters..end].iter().position(is_remark).map(|at| letters + at);
     let read = |end: usize| {
-        let text: String = tokens[..end].iter().map(ToString::to_string).collect();
+        let text: String = tokens[begin..end].iter().map(ToString::to_string).collect();
         spelled(&text)
     };
     let whole = read(end);

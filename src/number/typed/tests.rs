@@ -427,3 +427,90 @@ fn a_name_with_digits_in_it_is_an_address() {
     let word = |value: &str| scan(value).unwrap()[0].spelled.clone().map(|it| it.digits);
     assert_eq!(word("tel:1-800-FLOWERS").as_deref(), Some("18003569377"));
 }
+
+#[test]
+fn remarks_behind_a_number_and_labels_in_front_of_it_are_no_part_of_it() {
+    for remark in [
+        " (24/7)",
+        " 24/7",
+        " (2. OG)",
+        " (2)",
+        " (2024)",
+        " (Zi. 12)",
+        " (2nd floor)",
+        ", 10115 Berlin",
+        ", 1010 Wien",
+        ", 2. Stock",
+        " (1,99€/min)",
+        " 1,99 €/Min.",
+        " (14 ct/min)",
+        " (0)",
+        " (7/7)",
+        " (Mo-Fr 9-17)",
+        " (ab 18 Uhr)",
+    ] {
+        assert_eq!(read(&format!("0221 7654321{remark}")), "02217654321", "{remark}");
+        assert_eq!(read(&format!("+49 221 7654321{remark}")), "+492217654321", "{remark}");
+        let two = format!("0221 7654321{remark}, 0160 1234567");
+        assert_eq!(read(&two), "02217654321 & 01601234567", "{two}");
+    }
+    for label in [
+        "1) ",
+        "12) ",
+        "2. ",
+        "Handy2 ",
+        "Handy2: ",
+        "Tel. 2: ",
+        "Büro 2 ",
+        "Büro 2 - ",
+        "Kd-Nr. 4711 ",
+        "Kundennr: 123456 ",
+        "Hauptstr. 5, ",
+        "Zi. 12, ",
+        "PLZ 50667, ",
+        "24/7 ",
+        "Tel1 ",
+    ] {
+        assert_eq!(read(&format!("{label}0221 7654321")), "02217654321", "{label}");
+        assert_eq!(read(&format!("{label}(0221) 7654321")), "02217654321", "{label}");
+        assert_eq!(read(&format!("{label}+49 221 7654321")), "+492217654321", "{label}");
+    }
+    all(&[
+        ("Handy2 212 555 0133", "2125550133"),
+        ("M2 2125550133", "2125550133"),
+        // These are parts of it.
+        ("+44 20 7946 (0958)", "+442079460958"),
+        ("+49 221 76543 (21)", "+492217654321"),
+        ("Tel 1 800 555 0133", "18005550133"),
+        ("Tel1 800 555 0133", "18005550133"),
+        ("тел. 8 029 123-45-67", "80291234567"),
+        ("Tel. 06 12 34 56 78", "0612345678"),
+        ("Tel 6 12 34 56 78", "612345678"),
+        ("(1) 212 555 0133", "12125550133"),
+        ("1. 212 555 0133", "12125550133"),
+        ("21)8939845", "218939845"),
+        ("21) 8939845", "218939845"),
+        ("1) 8939845", "8939845"),
+        ("2 03 04 05 06", "203040506"),
+        ("+1 800 555 0123, 12345#", "+18005550123 ,12345#"),
+        ("+1 800 555 0123, 2 for sales", "+18005550123 ,2"),
+        ("0221 7654321 App. 67", "02217654321 x67"),
+        ("0221 7654321 Durchw. 67", "02217654321 x67"),
+        ("0221 7654321 Nebenst. 67", "02217654321 x67"),
+        ("24/7", "Time"),
+        ("0,20€/min", "Price"),
+    ]);
+    let word = |value: &str| {
+        let word = scan(value).unwrap().remove(0).spelled;
+        word.filter(|it| !it.loose).map(|it| it.digits)
+    };
+    for (value, digits) in [
+        ("oder 0800-TELEKOM", "08008353566"),
+        ("Service: 0800 REIMANN", "08007346266"),
+        ("01 800 FLORES1", "018003567371"),
+        ("+52 800 CALL4ME", "528002255463"),
+        ("01-800-CALL-NOW", "018002255669"),
+    ] {
+        assert_eq!(word(value).as_deref(), Some(digits), "{value}");
+    }
+}

@@ -186,7 +186,7 @@ fn numbers_are_read_as_libphonenumber_reads_them_or_for_a_reason() {
 }
 
 fn read(case: &Case<'_>) -> Ours {
-    let place = Place { region: Region::parse(case.region), area: None };
+    let place = Place { region: Region::parse(case.region), ..Place::default() };
     let numbers = place.read(Field::from(case.text)).unwrap_or_default();
     let first = numbers.first();
     let is_code = |it: &Number| matches!(it.kind, Kind::Code(_)) || !it.prefix.is_empty();

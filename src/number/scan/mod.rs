@@ -1,5 +1,7 @@
 //! Goes through the tokens of a text once, and cuts it into numbers.
 
+mod remark;
+
 use crate::number::extension;
 use crate::number::region::calling_code_len;
 use crate::number::text::Token;
@@ -87,6 +89,9 @@ impl<'a> Scan<'a> {
             // `(24h)`, `2nd`: no more of the number.
             return self.close();
         }
+        if self.is_label(digits) {
+            return;
+        }
         if !self.begun() && self.part.prefix.is_empty() {
             self.part.from = self.at;
         }
@@ -96,6 +101,7 @@ impl<'a> Scan<'a> {
         if in_brackets && digits == "0" && self.begun() {
             self.part.bracketed_zero = Some(self.part.digits.len());
         }
+        self.part.dashed = self.at.checked_sub(1).is_some_and(|at| self.is_mark(at, '-'));
         self.part.digits.push_str(digits);
         self.part.groups.push(digits.len());
     }
@@ -162,6 +168,10 @@ impl<'a> Scan<'a> {
             ':' | '=' | '|' | '&' | '<' | '>' | '"' => self.close(),
             '-' | '.' => self.dash(),
             ' ' | ')' | ']' => {}
+            '(' if let Some(end) = self.remark_in_brackets() => {
+                self.close();
+                self.at = end;
+            }
             // Brackets, bullets, and marks without a known meaning.
             _ => self.between(),
         }
@@ -250,7 +260,7 @@ impl<'a> Scan<'a> {
             self.extended(at);
         } else if self.is_thousands() {
             // A spreadsheet's `436,601,234,567` is one number.
-        } else if self.is_listed() {
+        } else if self.is_listed() || self.remark_behind_comma() {
             self.close();
         } else if let Some((pauses, next)) = self.pause(self.at) {
             self.tones(pauses, next);

@@ -555,6 +555,8 @@ struct Facts {
     /// Google's last listing had no sync token at its end.
     tokenless: bool,
     failures: u64,
+    /// The last run was a full one because somebody asked for that, and a crash or a stop broke it off.
+    full_interrupted: bool,
 }
 
 impl Facts {
@@ -590,6 +592,9 @@ impl Facts {
         if asked.kind.is_none() && schedule::is_time_to_list_anew(self.failures) {
             reason = reason.or(Some(FullReason::ChangesFail));
         }
+        if asked.trigger == Trigger::Startup && self.full_interrupted {
+            reason = reason.or(Some(FullReason::Interrupted));
+        }
         // A person who asks for the changes gets them as long as there is a token to ask with. A follow-up
         // that comes days late renews the token, or it might die before anybody else does.
         let usable = match reason {
@@ -601,6 +606,7 @@ impl Facts {
                 | FullReason::ParametersChanged
                 | FullReason::Reconnected
                 | FullReason::ChangesFail
+                | FullReason::Interrupted
                 | FullReason::NotIncremental,
             ) => false,
         };
@@ -627,7 +633,10 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
             held.kind, a.sync_token, a.token_request, a.token_grant, a.token_full_at,
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
             a.listing_seen, a.erasing, a.source, g.identified, a.tokenless_at, a.failures,
-            a.unauthorized_since, g.generation
+            a.unauthorized_since, g.generation,
+            (select broken.kind_asked from run broken
+                where broken.id = (select max(id) from run where account = a.id)
+                and (broken.outcome is null or broken.outcome = 'interrupted'))
         from account a
         left join account giver on giver.id = a.grant_of
         left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
@@ -671,5 +680,6 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         generation: row.opt_int(23)?.unwrap_or(0),
         tokenless: row.opt_time(20)?.is_some(),
         failures: row.count(21)?,
+        full_interrupted: row.opt_text(24)? == Some(Kind::Full.as_str()),
     }))
 }

@@ -272,6 +272,7 @@ words! {
         HoldPending = "hold_pending",
         ChangesFail = "changes_keep_failing",
         NotIncremental = "source_not_incremental",
+        Interrupted = "full_sync_interrupted",
     }
 }
 
@@ -291,6 +292,7 @@ impl FullReason {
             FullReason::ChangesFail => {
                 "Syncs of the changes keep failing; a new listing needs no sync token"
             }
+            FullReason::Interrupted => "A full sync that was asked for was broken off",
             FullReason::NotIncremental => {
                 "Google does not say reliably what changed in a domain's directory, so it is always listed in full"
             }

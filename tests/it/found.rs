@@ -17,6 +17,7 @@ use ringbook::store::{
 use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken, Unreadable};
 use ringbook::sync::engine::{Engine, Finished, Tools};
 use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks, Stop};
+use ringbook::sync::schedule::FullReason;
 use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
 use ringbook::sync::{AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
@@ -154,6 +155,22 @@ on_both! {
             }
             finish(&world, &run, Kind::Full, &failed(FailureCode::NeedsReauth)).await;
             assert_eq!(world.status().await.needs_reauth.is_none(), renewed);
+        }
+    }
+
+    async fn a_full_sync_that_was_asked_for_and_broken_off_goes_on_as_a_full_one(database) {
+        let world = World::new(database, 0).await;
+        thirty(&world).await;
+        let store = &world.app.store;
+        let startup = Request { trigger: Trigger::Startup, ..request(world.account, None) };
+        for (asked, next) in [(Some(Kind::Full), Kind::Full), (None, Kind::Incremental)] {
+            let broken = begin(&world, asked).await;
+            finish(&world, &broken, Kind::Full, &Ending::Interrupted).await;
+            let run = store.begin_run(&startup, &NORMAL()).await.unwrap();
+            assert_eq!(run.orders.kind, next);
+            let reason = asked.map(|_| FullReason::Interrupted);
+            assert_eq!(run.full_reason, reason);
+            finish(&world, &run, next, &complete(false, Vec::new())).await;
         }
     }
 

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::cli::beside::Beside;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{Asked, Signals};
 use crate::cli::{Desk, local_url, url_at};
 use crate::clock::{Clock, SystemClock, after};
 use crate::config::{Config, LogFormat};
@@ -105,16 +105,30 @@ async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside), Tr
     let clock = SystemClock;
     let until = after(clock.now(), WAIT);
     loop {
-        let problem = match Beside::open(config.clone()).await {
+        // A database server that takes the connection and says nothing must not keep us from stopping.
+        let opened = tokio::select! {
+            opened = Beside::open(config.clone()) => opened,
+            asked = stop(signals) => {
+                return Err(Trouble::new(asked.exit(), "stopped while the database was being opened"));
+            }
+        };
+        let problem = match opened {
             Err(problem) if problem.exit == Exit::Unavailable && clock.now() < until => problem,
             opened => return opened,
         };
         warn!("{}; trying again", problem.message);
         tokio::select! {
             () = clock.sleep_until(after(clock.now(), WAIT_STEP)) => {}
-            asked = signals.next_or_reload() => if let Some(asked) = asked {
-                return Err(Trouble::new(asked.exit(), problem.message));
-            },
+            asked = stop(signals) => return Err(Trouble::new(asked.exit(), problem.message)),
+        }
+    }
+}
+
+/// Waits until somebody asks us to stop; there is nothing to reload yet.
+async fn stop(signals: &mut Signals) -> Asked {
+    loop {
+        if let Some(asked) = signals.next_or_reload().await {
+            return asked;
         }
     }
 }

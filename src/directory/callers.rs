@@ -10,7 +10,8 @@ use crate::number::{Number, plain};
 /// Whoever has the number of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// A person; of several of one organization that, else their names with commas.
+    /// A person; of several of one organization that, else their names with commas, or semicolons where
+    /// names have commas.
     pub name: String,
     /// Of all of them, in the order of the directory.
     pub places: Vec<u32>,
@@ -212,11 +213,13 @@ impl Snapshot {
         if !folded.is_empty() && rest.iter().all(shared) {
             return company.to_owned();
         }
+        // `Lovelace, Ada; Hopper, Grace`
+        let between = if name.contains(", ") { "; " } else { ", " };
         for other in others {
             if name.chars().count() + 2 + other.chars().count() > NAMES_MAX {
                 break;
             }
-            name.push_str(", ");
+            name.push_str(between);
             name.push_str(other);
         }
         name

@@ -470,7 +470,12 @@ impl Directory {
         let spelled = |text: &str| spellings(text, FIELD_MAX).join(SPELLINGS);
         let folded = |text: &str| Some(spelled(text)).filter(|it| !it.is_empty());
         // The name stands first even where it folds to nothing, such as a heart.
-        let mut fields = vec![spelled(&content.display_name())];
+        let name = content.display_name();
+        let mut texts = vec![&*name];
+        // With last names first it is also found as it is shown: the keys are typed through.
+        texts.extend(Some(&*named.shown).filter(|it| *it != name));
+        let texts: Vec<String> = texts.into_iter().filter_map(folded).collect();
+        let mut fields = vec![texts.join(SPELLINGS)];
         fields.extend(content.nicknames.iter().filter_map(|it| folded(it)));
         fields.extend(content.organization.iter().filter_map(|it| folded(&it.name)));
         let names = &content.names;

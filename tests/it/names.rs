@@ -293,6 +293,16 @@ async fn last_names_stand_under_the_letter_that_the_language_has_them_under() {
             1
         };
         assert_eq!(phone.names(), wanted[..on_two], "{locale} {particles}");
+        // As it is shown, as it is spoken, and by the name alone.
+        for keys in ["8670 7438", "8677438", "7438 0867", "867"] {
+            let keys: String = keys.chars().filter(char::is_ascii_digit).collect();
+            phone.open(&format!("{}?keys={keys}", app.url("/directory/search"))).await;
+            assert_eq!(phone.names(), ["Vos, Piet"], "{keys}");
+        }
+        for typed in ["Vos, Piet", "vos piet", "Piet Vos"] {
+            phone.open(&format!("{}?q={}", app.url("/directory/search"), encoded(typed))).await;
+            assert_eq!(phone.names(), ["Vos, Piet"], "{typed}");
+        }
         let api = app.get("/api/contacts").await.is(200);
         let families = texts(&api["contacts"], "family_name");
         assert_eq!(families, ["Adema", "van der Berg", "Vos"], "{locale} {particles}");

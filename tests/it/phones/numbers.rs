@@ -255,6 +255,10 @@ async fn a_number_of_several_is_the_organizations_or_else_all_theirs() {
         (Some("ACME"), 3)
     );
     assert_eq!(told["contact_id"], told["contact_ids"][0]);
+    // Where names have commas, semicolons are between them.
+    let shared = vec![person("Carl", "Berg", "+4315550188"), person("Dora", "Adam", "+4315550188")];
+    let office = Office::with(shared, &[("DIRECTORY_NAMES", "last-first")]).await;
+    assert_eq!(office.caller("+4315550188").await, "Adam, Dora; Berg, Carl");
 }
 
 #[tokio::test(flavor = "multi_thread")]

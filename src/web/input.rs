@@ -297,7 +297,10 @@ async fn whole_body(request: Request) -> Result<axum::body::Bytes, Problem> {
     let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
     match tokio::time::timeout(BODY_TIME, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(too_large()),
+        Ok(Err(error)) => match error.into_inner().is::<http_body_util::LengthLimitError>() {
+            true => Err(too_large()),
+            false => Err(Problem::unreadable("the body broke off, or its chunks cannot be read")),
+        },
         Err(_) => {
             let detail = "the body took too long to come";
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))

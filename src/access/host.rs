@@ -74,12 +74,42 @@ fn host_name(raw: &str) -> Option<String> {
 }
 
 /// A name, or all names below one (`*.office.example`), as a setting says it; a port behind it means nothing.
-/// `*` alone is none: it would let every page in.
+/// `*` and `*.com` are none: they would let strangers' pages in.
 pub fn parse_allowed(raw: &str) -> Option<String> {
     match raw.strip_prefix("*.") {
-        Some(rest) => host_name(rest).map(|name| format!("*.{name}")),
+        Some(rest) => {
+            host_name(rest).filter(|name| !is_top_level(name)).map(|it| format!("*.{it}"))
+        }
         None => Host::parse(raw).map(|host| host.to_string()),
     }
+}
+
+/// Ends of names that are on no public suffix list.
+const PRIVATE: [&str; 14] = [
+    "corp",
+    "domain",
+    "example",
+    "home",
+    "host",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "onion",
+    "private",
+    "test",
+];
+
+/// Whether this end of names is one network's own.
+pub fn is_private_end(end: &str) -> bool {
+    PRIVATE.contains(&end)
+}
+
+/// `com`, below which everybody may have a name.
+fn is_top_level(name: &str) -> bool {
+    !name.contains('.') && !is_private_end(name)
 }
 
 /// The names of this server.

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::sync::words;
 
-pub use host::{Host, HostNames, parse_allowed};
+pub use host::{Host, HostNames, is_private_end, parse_allowed};
 pub use password::{Lane, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
 pub use rate::Rates;
 pub use throttle::{Bucket, Guess, Throttle};

@@ -510,7 +510,7 @@ pub(super) fn shown(setting: &Setting, value: &str) -> String {
         Rule::Secret | Rule::PasswordHash | Rule::Keys if value.is_empty() => String::new(),
         Rule::Secret | Rule::PasswordHash | Rule::Keys => "***".to_owned(),
         Rule::SecretUrl => value::host_only(&value::masked(value)),
-        Rule::Database | Rule::Url => value::masked(value),
+        Rule::Database | Rule::Url | Rule::SecureUrl | Rule::PublicUrl => value::masked(value),
         _ => value.to_owned(),
     }
 }

@@ -698,6 +698,7 @@ fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
         (vec![("GOOGLE_API_BASE_URL", "http://10.0.0.5:9000")], "begins with https://"),
         (vec![("GOOGLE_REVOKE_URL", "http://google.example/revoke")], "begins with https://"),
         (vec![("ALLOWED_HOSTS", "*")], "not `*` alone"),
+        (vec![("ALLOWED_HOSTS", "*.com")], "not `*` alone"),
     ] {
         let problem = Config::of(&set).unwrap_err().to_string();
         assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");

@@ -10,7 +10,7 @@ use icu_locale_core::extensions::unicode::key;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
-use crate::access::{Host, host_of, parse_allowed};
+use crate::access::{Host, host_of, is_private_end, parse_allowed};
 
 /// Where the directory is kept.
 #[derive(Clone, Debug)]
@@ -493,31 +493,13 @@ pub(super) fn host(url: &str) -> Option<&str> {
     }
 }
 
-/// Ends of names that are on no public suffix list.
-const PRIVATE: [&str; 14] = [
-    "corp",
-    "domain",
-    "example",
-    "home",
-    "host",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localdomain",
-    "onion",
-    "private",
-    "test",
-];
-
 /// Whether a host is known by this name everywhere, so that Google takes it in a redirect URI.
 pub fn is_public_name(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let last = host.rsplit('.').next().unwrap_or_default();
     host.contains('.')
         && host.parse::<IpAddr>().is_err()
-        && !PRIVATE.contains(&last)
+        && !is_private_end(last)
         && !host.ends_with(".home.arpa")
 }
 

@@ -5,6 +5,7 @@
 //! and the kernel lets go of it when the process is gone, however it went.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -56,6 +57,7 @@ impl Instance {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(file(folder, &name))
             .ok()
             .filter(|file| file.try_lock().is_ok());

@@ -104,6 +104,7 @@ impl Reach {
                 "sslmode" => tls.mode = Some(mode(&value())?),
                 // As libpq reads a URI that was written for JDBC.
                 "ssl" if value() == "true" => tls.mode = Some(mode("require")?),
+                "ssl" if value() == "false" => tls.mode = Some(mode("disable")?),
                 "sslrootcert" => tls.root = Some(value()).filter(|it| !it.is_empty()),
                 "sslcert" => tls.cert = Some(value()).filter(|it| !it.is_empty()),
                 "sslkey" => tls.key = Some(value()).filter(|it| !it.is_empty()),
@@ -342,6 +343,8 @@ mod tests {
         for (query, mode) in [
             ("", SslMode::Prefer),
             ("?sslmode=disable", SslMode::Disable),
+            ("?ssl=true", SslMode::Require),
+            ("?ssl=false", SslMode::Disable),
             ("?sslmode=allow", SslMode::Allow),
             ("?application_name=x&sslmode=prefer", SslMode::Prefer),
             ("?sslmode=require&gssencmode=disable", SslMode::Require),

@@ -125,6 +125,8 @@ impl Inner {
 
 /// Simulated seconds within which a sync that a person asks for has come to its end.
 const BOUND: i64 = 600 * SECOND;
+/// And it follows no more empty pages, in all its tries.
+const EMPTY_PAGES_MAX: u64 = 2000;
 
 impl History {
     /// Nothing else goes wrong any more, but this does. What people are told must be true all the same.
@@ -135,12 +137,15 @@ impl History {
             let Some(newest) = self.table.lock().watcher.as_ref().map(|it| it.newest_run()) else {
                 return;
             };
-            let began = self.table.lock().now;
+            let (began, pages) = {
+                let table = self.table.lock();
+                (table.now, table.google.empty_pages())
+            };
             loop {
                 self.look();
                 self.settle().await;
                 self.connect_if_needed().await;
-                let (idle, ended, now, next) = {
+                let (idle, ended, now, next, pages_now) = {
                     let table = self.table.lock();
                     let watcher = table.watcher.as_ref();
                     let idle = watcher.is_none_or(|it| !it.anything_open());
@@ -148,12 +153,13 @@ impl History {
                     let words = watcher.and_then(|it| it.last_words());
                     let ended = watcher.is_some_and(|it| it.newest_run() > newest)
                         && words.is_some_and(|it| it.0 != "interrupted" && it.0 != "cancelled");
-                    (idle, ended, table.now, table.next_timer())
+                    let pages = table.google.empty_pages();
+                    (idle, ended, table.now, table.next_timer(), pages)
                 };
                 if idle && ended {
                     break;
                 }
-                if now > began + BOUND {
+                if now > began + BOUND || pages_now > pages + EMPTY_PAGES_MAX {
                     self.table.violate(format!("with {lasting:?}, a sync came to no end"));
                     return;
                 }

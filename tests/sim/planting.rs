@@ -23,6 +23,12 @@ struct Bug {
     file: String,
     find: String,
     replace: String,
+    #[serde(default = "first")]
+    from: u64,
+}
+
+fn first() -> u64 {
+    1
 }
 
 fn bugs() -> Vec<Bug> {
@@ -93,7 +99,7 @@ pub(crate) fn find_all(jobs: usize) -> bool {
     for (number, bug) in (1..).zip(bugs()) {
         switch_on(number);
         let began = SystemClock.now();
-        let found = first_violation(1..WITHIN + 1, jobs);
+        let found = first_violation(bug.from..bug.from + WITHIN, jobs);
         let took = between(began, SystemClock.now()).as_secs_f64();
         match found {
             Some((seed, violation)) => {

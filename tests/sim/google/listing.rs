@@ -69,6 +69,11 @@ impl Google {
         (kind == "s").then_some((version.parse().ok()?, full_at.parse().ok()?))
     }
 
+    /// How many empty pages with another one behind them were given out.
+    pub(crate) fn empty_pages(&self) -> u64 {
+        self.nonce
+    }
+
     /// The listing that gave out a sync token.
     pub(crate) fn listing_behind(token: &str) -> Option<usize> {
         token.split('.').nth(3)?.parse().ok()

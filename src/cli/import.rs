@@ -83,7 +83,8 @@ pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble>
     let mut target = chosen.as_ref().map(|it| it.id);
     match token {
         Ok(token) => {
-            let planned = adopt(app.as_ref(), chosen.as_ref(), &token, &mut report).await?;
+            let planned =
+                adopt(app.as_ref(), &config, chosen.as_ref(), &token, &mut report).await?;
             if let Some(app) = app.as_ref().filter(|_| planned && !args.dry_run) {
                 let new = || Target::New { name: args.account.clone() };
                 let meant = target.map_or_else(new, Target::Account);
@@ -164,6 +165,7 @@ async fn choose(app: &App, named: Option<&str>) -> Result<Option<Account>, Troub
 /// Whether the grant can be taken over, and notes what would come of it.
 async fn adopt(
     app: Option<&App>,
+    config: &Config,
     chosen: Option<&Account>,
     token: &TokenFile,
     report: &mut Report,
@@ -175,7 +177,7 @@ async fn adopt(
     }
     let lacks = match app {
         Some(app) => app.connector.lacks_client_of(token).await,
-        None => Ok(true),
+        None => token.lacks_client_in(config),
     };
     match lacks {
         Ok(lacks) => permission.client_entered = lacks,

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::connect::{ConnectProblem, Connector, NotAClient, OAuthClient};
+use crate::config::Config;
+use crate::connect::{ConnectProblem, Connector, NotAClient, OAuthClient, configured};
 use crate::google::SCOPE;
 use crate::store::{ConnectError, NewTokens, Target};
 use crate::sync::AccountId;
@@ -87,6 +88,26 @@ impl TokenFile {
         })
     }
 
+    /// The same where there is no database yet, whose client would be in force.
+    ///
+    /// # Errors
+    /// When the configuration has another client.
+    pub fn lacks_client_in(&self, config: &Config) -> Result<bool, ConnectProblem> {
+        self.lacks_client(configured(config).as_ref().map(|(client, _)| client))
+    }
+
+    fn lacks_client(&self, in_force: Option<&OAuthClient>) -> Result<bool, ConnectProblem> {
+        match in_force {
+            None => Ok(true),
+            Some(client) if client.id == self.client.id => Ok(false),
+            Some(client) => Err(ConnectProblem::Conflict(format!(
+                "it belongs to the OAuth client {}, and {} is in force here; configure that one, or \
+                 connect the account again with `ringbook auth`",
+                self.client.id, client.id
+            ))),
+        }
+    }
+
     fn tokens(&self) -> NewTokens {
         NewTokens {
             access_token: self.access.clone(),
@@ -112,15 +133,8 @@ impl Connector {
     /// # Errors
     /// When another client is in force: Google takes a grant only from the client that it was given to.
     pub async fn lacks_client_of(&self, file: &TokenFile) -> Result<bool, ConnectProblem> {
-        match self.client().await? {
-            None => Ok(true),
-            Some((client, _)) if client.id == file.client.id => Ok(false),
-            Some((client, _)) => Err(ConnectProblem::Conflict(format!(
-                "it belongs to the OAuth client {}, and {} is in force here; configure that one, or \
-                 connect the account again with `ringbook auth`",
-                file.client.id, client.id
-            ))),
-        }
+        let in_force = self.client().await?;
+        file.lacks_client(in_force.as_ref().map(|(client, _)| client))
     }
 
     /// Stores the grant of a token file, and its OAuth client if there is none yet. Google is not asked:

@@ -265,6 +265,15 @@ async fn what_cannot_be_read_is_counted_and_costs_nothing_else() {
         json!({ "found": 1, "unreadable": 2, "taken_over": 1, "reason": null })
     );
     assert!(!Path::new(&fresh.database_file()).exists(), "a rehearsal makes no database");
+    // It promises nothing that would then be refused.
+    before.connect(&fresh.world);
+    let mut other = Fresh::new(Database::Sqlite, 0).await;
+    other.set("GOOGLE_CLIENT_ID", "2-other.apps.googleusercontent.com");
+    for more in [&["--dry-run"][..], &[]] {
+        let told = other.import(&before.database(), more).await;
+        told.assert(0, &["belongs to the OAuth client", "2-other.apps.googleusercontent.com"]);
+    }
+    std::fs::remove_file(before.token_file()).unwrap();
     fresh
         .import(&before.database(), &[])
         .await

@@ -486,8 +486,9 @@ impl Directory {
         for phone in &content.phones {
             match self.rules.dial.read(field_of(phone)) {
                 Ok(read) => {
+                    let machine = is_machine(&phone.kind) || read.iter().all(|it| it.machine);
                     numbers.extend(read);
-                    first = first.or(Some(phone).filter(|it| !is_machine(&it.kind)));
+                    first = first.or(Some(phone).filter(|_| !machine));
                 }
                 // It is no number, and still what people see.
                 Err(_) => fields.extend(folded(&phone.value)),

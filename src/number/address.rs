@@ -130,7 +130,11 @@ fn read(chunk: &str, is_extension: &impl Fn(&str) -> bool) -> Chunk {
         && scheme.starts_with(char::is_alphabetic)
         && scheme.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.'))
     {
-        return of_scheme(scheme, rest, is_extension);
+        return match of_scheme(scheme, rest, is_extension) {
+            // The word tells what answers there.
+            Chunk::Number(number) if scheme == "fax" => Chunk::Number(format!("fax {number}")),
+            chunk => chunk,
+        };
     }
     if let Some((before, behind)) = lower.split_once('@') {
         // `@tom9` and `tom9@` are names at a messenger.

@@ -77,6 +77,8 @@ pub struct Number {
     pub then: Then,
     /// The part of the text that it stands in.
     pub text: String,
+    /// A word of the text says that a fax machine or a pager answers there.
+    pub machine: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -187,7 +187,7 @@ fn code(typed: Typed, place: &Place) -> Number {
 
 impl Typed {
     fn number(self, kind: Kind, then: super::Then) -> Number {
-        Number { prefix: self.prefix, kind, then, text: self.text }
+        Number { prefix: self.prefix, kind, then, text: self.text, machine: self.machine }
     }
 }
 

@@ -347,20 +347,24 @@ impl Visit<'_> {
     /// last, or not at all.
     fn numbers(&self, contents: &[&Content]) -> Vec<Number> {
         let hide = self.web.app.config.directory_fax_numbers == FaxNumbers::Hide;
-        let all = || contents.iter().flat_map(|it| &it.phones);
-        let people = all().filter(|it| !is_machine(&it.kind));
-        let machines = all().filter(|it| is_machine(&it.kind) && !hide);
         let rules = &self.web.app.config.dial;
         // One field may hold several numbers.
-        let numbers = |it: &PhoneNumber| -> Vec<Number> {
-            let number = |dialled: Dialled| Number {
-                label: label_in_words(&it.kind),
-                dial: dialled.dial.string.map(|it| it.as_str().to_owned()),
-                shown: dialled.text,
+        let numbers = |it: &PhoneNumber| -> Vec<(bool, Number)> {
+            let number = |dialled: Dialled| {
+                let machine = dialled.number.is_some_and(|it| it.machine);
+                let number = Number {
+                    label: label_in_words(&it.kind),
+                    dial: dialled.dial.string.map(|it| it.as_str().to_owned()),
+                    shown: dialled.text,
+                };
+                (machine || is_machine(&it.kind), number)
             };
             rules.dial_all(field_of(it)).into_iter().map(number).collect()
         };
-        people.chain(machines).flat_map(numbers).collect()
+        let all = contents.iter().flat_map(|it| &it.phones).flat_map(numbers);
+        let (machines, people): (Vec<_>, Vec<_>) = all.partition(|(machine, _)| *machine);
+        let machines = machines.into_iter().filter(|_| !hide);
+        people.into_iter().chain(machines).map(|(_, number)| number).collect()
     }
 
     fn search(&self, view: &View) -> Body {

@@ -248,7 +248,9 @@ async fn fax_machines_come_last_on_phones_or_not_at_all() {
             .collect();
         let mut fax = Contact::named("Fax", "Only", "");
         fax.phone_numbers = vec![number("106", "homeFax")];
-        vec![ada, fax]
+        let mut one = Contact::named("Grace", "Hopper", "");
+        one.phone_numbers = vec![number("Fax 0221 7654322, Tel. 0221 7654321", "work")];
+        vec![ada, fax, one]
     };
     for (setting, wanted) in
         [("last", vec!["103", "105", "101", "102", "104"]), ("hide", vec!["103", "105"])]
@@ -261,6 +263,10 @@ async fn fax_machines_come_last_on_phones_or_not_at_all() {
             (1..=wanted.len()).map(|at| phone.dials(at).to_owned()).collect();
         assert_eq!(dialled, wanted, "{setting}");
         assert_eq!(phone.entries().len(), wanted.len(), "{setting}");
+        phone.open(&format!("{}?q=hopper", app.url("/directory/search"))).await;
+        phone.select(1).await;
+        assert_eq!(phone.dials(1), "02217654321", "{setting}");
+        assert_eq!(phone.entries().len(), if setting == "hide" { 1 } else { 2 }, "{setting}");
     }
 }
 

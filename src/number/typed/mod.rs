@@ -1,6 +1,7 @@
 //! Takes apart what people type into the field for a number: which numbers are in it, and what is dialled
 //! before and after each. Knows nothing of countries.
 
+use crate::contact::is_machine;
 use crate::number::address::without_addresses;
 use crate::number::extension;
 use crate::number::keypad::{Spelled, spelled};
@@ -33,6 +34,8 @@ pub(super) struct Typed {
     pub(super) then: Then,
     /// The last digits of the number before it, written again: `0221 7654321 / 7654322`.
     pub(super) ending: bool,
+    /// A word beside it says that a fax machine or a pager answers there.
+    pub(super) machine: bool,
     /// The tokens of it.
     pub(super) from: usize,
     pub(super) to: usize,
@@ -98,6 +101,7 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
             it.text = text.to_owned();
         }
     }
+    note_machines(&mut found, &tokens);
     for it in &mut found {
         if !it.plus && !it.code && !it.context.is_empty() {
             it.digits.insert_str(0, &it.context);
@@ -109,6 +113,25 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
         return Err(lookalike.or(address).unwrap_or(NotDialable::NoDigits));
     }
     Ok(found)
+}
+
+/// Which numbers are of a fax machine: by the words in front of each, or behind each where the first has none in
+/// front.
+fn note_machines(found: &mut [Typed], tokens: &[Token<'_>]) {
+    let words = |from: usize, to: usize| -> String {
+        let tokens = tokens.get(from..to).unwrap_or_default();
+        tokens.iter().map(ToString::to_string).collect()
+    };
+    let is_labelled =
+        found.first().is_some_and(|it| words(0, it.from).contains(char::is_alphabetic));
+    let mut before = 0;
+    for at in 0..found.len() {
+        let behind = found.get(at + 1).map_or(tokens.len(), |it| it.from);
+        let (from, to) = (found[at].from, found[at].to);
+        let beside = if is_labelled { words(before, from) } else { words(to, behind) };
+        found[at].machine = is_machine(&beside);
+        before = to.max(before);
+    }
 }
 
 /// The parts that are numbers: all whole ones, or else the one that is likeliest.

@@ -514,3 +514,23 @@ fn remarks_behind_a_number_and_labels_in_front_of_it_are_no_part_of_it() {
         assert_eq!(word(value).as_deref(), Some(digits), "{value}");
     }
 }
+
+#[test]
+fn words_beside_a_number_tell_whether_a_fax_machine_answers() {
+    for (value, machines) in [
+        ("Tel. 0221 7654321, Fax 0221 7654322", vec![false, true]),
+        ("Fax 0221 7654322, Tel. 0221 7654321", vec![true, false]),
+        ("0221 7654321, 0221 7654322 (Fax)", vec![false, true]),
+        ("0221 7654322 (Fax) 0160 1234567 (mobil)", vec![true, false]),
+        ("Fax: 0221 7654322", vec![true]),
+        ("0221 7654322 fax", vec![true]),
+        ("fax:+492217654322", vec![true]),
+        ("Fax:0221/7654322", vec![true]),
+        ("0221 7654321 / 0221 7654322", vec![false, false]),
+        ("Halifax 0221 7654321", vec![false]),
+        ("тел. 0221 7654321 факс 0221 7654322", vec![false, true]),
+    ] {
+        let found = scan(value).unwrap();
+        assert_eq!(found.iter().map(|it| it.machine).collect::<Vec<_>>(), machines, "{value}");
+    }
+}

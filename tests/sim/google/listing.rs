@@ -200,6 +200,11 @@ impl Google {
             self.unheard_of.extend(omitted);
         }
         self.listings[listing].counted |= total.is_some();
+        if last && !self.listings[listing].counted {
+            // No page said how many there are.
+            let omitted = std::mem::take(&mut self.listings[listing].omitted);
+            self.unheard_of.extend(omitted);
+        }
         let named = self.listings[listing].people.clone();
         let it = &mut self.listings[listing];
         it.shown.extend(named.iter().filter(|at| shown.contains(at)));
@@ -239,11 +244,17 @@ impl Google {
         Ok(page)
     }
 
-    /// Who was left out of two listings in a row that are the same otherwise stays out: nobody can tell these from
-    /// right ones. Whom the mirror knows, it keeps as it was.
+    /// Who was left out of two listings in a row that are the same otherwise stays out: these cannot be told from
+    /// right ones. Contacts of the mirror are kept as they were.
     fn compare_with_the_last(&mut self, listing: usize) {
         let it = &self.listings[listing];
-        if !it.truthful && self.shown_last.as_ref() == Some(&it.shown) {
+        // One that cannot be read may be the one that was left out, under another name: so that is kept as it was.
+        let is_odd = |at: &usize| {
+            let states = &self.people[*at].states;
+            states.iter().any(|state| state.health != Health::Good)
+        };
+        let is_hidden = it.shown.iter().any(is_odd);
+        if !it.truthful && (is_hidden || self.shown_last.as_ref() == Some(&it.shown)) {
             let missing = it.people.iter().filter(|at| !it.shown.contains(at));
             let missing: Vec<usize> = missing.copied().collect();
             self.unheard_of.extend(&missing);

@@ -1,5 +1,7 @@
 //! Addresses among numbers: URIs, links of messengers, user names. Some hold a number, most do not.
 
+use crate::number::resolve::ADVERTISED;
+
 /// Schemes whose address is a number, or may be one.
 const SCHEMES: &[&str] = &[
     "tel",
@@ -97,9 +99,10 @@ pub(super) fn without_addresses(text: &str, is_extension: impl Fn(&str) -> bool)
             None => (chunk, None),
         };
         // `01 800 FLORES1`: digits behind the letters are those of a word on the keys.
-        let behind_digits = kept.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let before = kept.trim_end();
+        let is_free = ADVERTISED.iter().any(|it| before.ends_with(it));
         let is_on_keys = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
-        let chunk_read = match behind_digits && chunk.chars().all(is_on_keys) {
+        let chunk_read = match is_free && chunk.chars().all(is_on_keys) {
             true => Chunk::Plain,
             false => read(chunk, &is_extension),
         };

@@ -71,14 +71,17 @@ pub(super) fn digits_at(tokens: &[Token<'_>], at: usize, before: usize) -> Optio
         Some(Token::Word(word)) => is_word(word),
         _ => false,
     };
+    // `06 1234567, App. 12` is a flat, `0221 7654321 App. 12` an extension.
+    let is_flat = |at: usize| matches!(tokens.get(at), Some(Token::Word(word)) if word.eq_ignore_ascii_case("app"));
+    let is_behind_comma = |at: usize| is_word(at) && !is_flat(at);
     let is_mark = |at: usize, mark| tokens.get(at) == Some(&Token::Mark(mark));
     let (from, by_mark) = match tokens.get(at)? {
         Token::Word(_) if is_word(at) => (at + 1, false),
         Token::Mark('#') => (at + 1, true),
         Token::Mark('~') if before >= BEFORE_TILDE_MIN => (at + 1, true),
         // `;ext=12`, and `, ext. 12`, where the comma is no pause.
-        Token::Mark(',' | ';') if is_word(at + 1) => (at + 2, false),
-        Token::Mark(',') if is_mark(at + 1, ' ') && is_word(at + 2) => (at + 3, false),
+        Token::Mark(',' | ';') if is_behind_comma(at + 1) => (at + 2, false),
+        Token::Mark(',') if is_mark(at + 1, ' ') && is_behind_comma(at + 2) => (at + 3, false),
         _ => return None,
     };
     let skipped = |it: &usize| {

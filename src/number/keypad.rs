@@ -15,6 +15,9 @@ pub(super) struct Spelled {
     /// In small letters with a blank before them, as remarks are written: it must be a number that is
     /// advertised.
     pub(super) loose: bool,
+    /// Other words stand in front of the digits: it must be a number that callers do not pay for, since a
+    /// department may follow an extension (`Tel 4711 EINKAUF`).
+    pub(super) labelled: bool,
 }
 
 /// Reads the whole text as digits and letters of the keypad: mostly in capitals (`0800 REIMANN`), or with its
@@ -44,7 +47,7 @@ pub(super) fn spelled(text: &str) -> Option<Spelled> {
     }
     let before = before.filter(|before| *before >= 2)?;
     let (then, loose) = (Then::default(), !capitals && !tied);
-    (letters >= 3).then_some(Spelled { digits, before, after, then, loose })
+    (letters >= 3).then_some(Spelled { digits, before, after, then, loose, labelled: false })
 }
 
 /// ITU-T E.161.

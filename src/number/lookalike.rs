@@ -5,13 +5,14 @@ use crate::number::NotDialable;
 
 /// Signs and words of money, and codes of ISO 4217, some of which are also words (`try`, `rub`).
 const MONEY: &[&str] = &["€", "$", "£", "¥", "₹", "₽", "₺", "zł"];
-const MONEY_WORDS: &[&str] =
-    &["eur", "euro", "euros", "dollar", "dollars", "sfr", "usd", "chf", "ct", "cent"];
+const MONEY_WORDS: &[&str] = &["eur", "euro", "euros", "dollar", "dollars", "sfr", "usd", "chf"];
+/// Behind an amount alone: in front of digits they are a state or a street (`CT 203 …`).
+const SMALL_MONEY: &[&str] = &["ct", "cent", "cents"];
 const CURRENCIES: &[&str] = &[
     "EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "INR",
     "RUB", "TRY", "AUD", "CAD",
 ];
-const ROUND_THE_CLOCK: &[&str] = &["24/7", "24/24", "7/7", "24x7"];
+const ROUND_THE_CLOCK: &[&str] = &["24/7", "24/24", "7/7", "24x7", "24/7/365"];
 /// An amount of money with more digits has marks between its thousands, or decimals.
 const AMOUNT_MAX: usize = 6;
 /// So many digits in one word, or in all, are a whole number, if the last of them stand together.
@@ -215,12 +216,16 @@ fn is_price(text: &str, before: &str, next: &str, begun: impl Fn() -> bool) -> b
             || MONEY_WORDS.contains(&word.to_ascii_lowercase().as_str())
             || (amount.exact && CURRENCIES.contains(&word.to_ascii_uppercase().as_str()))
     };
-    (money(before) || money(next)) && (amount.exact || !begun())
+    let small = SMALL_MONEY.contains(&next) && text.len() <= 3;
+    (money(before) || money(next) || small) && (amount.exact || !begun())
 }
 
 /// Without what an amount is paid for.
 fn without_unit(text: &str) -> &str {
-    let is_unit = |unit: &str| !unit.is_empty() && unit.chars().all(char::is_alphabetic);
+    let is_unit = |unit: &str| {
+        let unit = unit.trim_end_matches('.');
+        !unit.is_empty() && unit.chars().all(char::is_alphabetic)
+    };
     text.split_once('/').filter(|(_, unit)| is_unit(unit)).map_or(text, |(amount, _)| amount)
 }
 

@@ -64,6 +64,13 @@ pub(super) fn resolve(
     }
     // `+030…`: somebody put a plus in front of a number that has no country.
     if typed.plus && !typed.digits.starts_with('0') {
+        let is_abroad = |digits: &str| {
+            let number = E164::parse(&format!("+{digits}"));
+            number.is_some_and(|it| it.is_plain() || is_valid(&it))
+        };
+        if let Some(shorter) = without_range(&typed, is_abroad, place) {
+            return resolve(shorter, None, several, place);
+        }
         let number = with_plus(&typed)?;
         return Ok(typed.number(Kind::International { number, typed: None }, then));
     }
@@ -77,7 +84,9 @@ fn here(typed: Typed, place: &Place) -> Number {
     if digits.len() <= LOCAL_MAX {
         return typed.number(Kind::Local(digits), then);
     }
-    if let Some(typed) = without_outside(&typed, place).or_else(|| without_range(&typed, place)) {
+    let is_here = |digits: &str| place.region.is_some_and(|it| is_of(it, digits, typed.area));
+    let shorter = without_outside(&typed, place).or_else(|| without_range(&typed, is_here, place));
+    if let Some(typed) = shorter {
         return here(typed, place);
     }
     let zero = typed.bracketed_zero.filter(|at| calling_code_len(&digits) == Some(*at));
@@ -116,31 +125,36 @@ fn here(typed: Typed, place: &Place) -> Number {
     }
 }
 
-/// `212 555 0133-35`, where a number with the last digits would be too long: they are other endings of it.
-fn without_range(typed: &Typed, place: &Place) -> Option<Typed> {
-    let region = place.region.filter(|_| typed.dashed)?;
+/// `212 555 0133-35`, where a number with the last digits would be too long: they are other endings of it, or in
+/// China an extension.
+fn without_range(typed: &Typed, is_number: impl Fn(&str) -> bool, place: &Place) -> Option<Typed> {
     let [.., before, last] = typed.groups.as_slice() else { return None };
-    if last > before || *last > RANGE_MAX {
+    if !typed.dashed || last > before || *last > RANGE_MAX || is_number(&typed.digits) {
         return None;
     }
-    let digits = typed.digits.get(..typed.digits.len() - last)?;
-    if is_of(region, &typed.digits, typed.area) || !is_of(region, digits, typed.area) {
+    let (digits, ending) = typed.digits.split_at_checked(typed.digits.len().checked_sub(*last)?)?;
+    if !is_number(digits) {
         return None;
     }
-    Some(Typed { digits: digits.to_owned(), dashed: false, ..typed.clone() })
+    let mut typed = Typed { dashed: false, ..typed.clone() };
+    if place.region.is_some_and(|it| it.code() == "CN") && typed.then.extension.is_none() {
+        typed.then.extension = Some(ending.to_owned());
+    }
+    typed.groups.pop();
+    typed.digits.truncate(digits.len());
+    Some(typed)
 }
 
 /// `9 212 555 0133`, where 9 is dialled for an outside line, and is not the beginning of the number.
 fn without_outside(typed: &Typed, place: &Place) -> Option<Typed> {
     let region = place.region.filter(|_| !place.outside.is_empty())?;
-    let digits = typed.digits.strip_prefix(&place.outside)?;
-    if is_of(region, &typed.digits, typed.area) || !is_of(region, digits, false) {
-        return None;
-    }
-    let abroad = with_prefix(typed, Some(region)).is_some_and(|it| is_valid(&it));
-    let digits = digits.to_owned();
-    let groups = Vec::new();
-    (!abroad).then(|| Typed { digits, groups, area: false, ..typed.clone() })
+    let digits = typed.digits.strip_prefix(&place.outside)?.to_owned();
+    let is_whole = |typed: &Typed, area: bool| {
+        is_of(region, &typed.digits, area)
+            || with_prefix(typed, Some(region)).is_some_and(|it| is_valid(&it))
+    };
+    let without = Typed { digits, groups: Vec::new(), area: false, ..typed.clone() };
+    (!is_whole(typed, typed.area) && is_whole(&without, false)).then_some(without)
 }
 
 /// Whether digits are a number of the region, with its area.
@@ -361,7 +375,7 @@ pub(super) fn may_lack_area(number: &E164) -> bool {
 /// A number with letters. A company's word stands for a number that callers do not pay in full, or in
 /// North America for any; what does not fit is somebody's remark.
 fn spelled(word: &Spelled, typed: &Typed, region: Option<Region>) -> Option<Kind> {
-    let Spelled { digits, before, after, loose, .. } = word;
+    let Spelled { digits, before, after, loose, labelled, .. } = word;
     if digits.len() > DIGITS_MAX {
         return None;
     }
@@ -386,19 +400,19 @@ fn spelled(word: &Spelled, typed: &Typed, region: Option<Region>) -> Option<Kind
         // none writes letters behind it.
         first(&here, is_free)
             .or_else(|| first(&anywhere, is_free).filter(|_| digits.starts_with("18")))
-            .or_else(|| first(&here, is_advertised))
+            .or_else(|| first(&here, is_advertised).filter(|_| !labelled))
     };
     if let Some(number) = number {
         return Some(Kind::International { number, typed: None });
     }
     let advertised = digits.get(..*before).is_some_and(|it| ADVERTISED.contains(&it));
-    let whole =
-        (advertised || (*before >= 4 && !loose)) && (9..=E164::LEN_MAX).contains(&digits.len());
+    let whole = (advertised || (*before >= 4 && !loose && !labelled))
+        && (9..=E164::LEN_MAX).contains(&digits.len());
     whole.then(|| Kind::Local(digits.clone()))
 }
 
 /// Behind these, letters are a part of the number everywhere.
-const ADVERTISED: &[&str] = &[
+pub(super) const ADVERTISED: &[&str] = &[
     "0800", "800", "1800", "1888", "1877", "1866", "1855", "1844", "1833", "1300", "0808", "1900",
     "0900",
 ];

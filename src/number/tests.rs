@@ -453,6 +453,18 @@ fn the_end_of_a_range_is_no_part_of_the_number_before_it() {
     );
     all("US", &[("212 555 0133-35", "+12125550133"), ("(212) 555-0133-0135", "+12125550133")]);
     all("FR", &[("01 40 00 11 22-24", "+33140001122")]);
+    for region in ["MX", "US", "DE"] {
+        all(
+            region,
+            &[
+                ("+52 55 5208 1234-36", "+525552081234"),
+                ("+1 212 555 0133-35", "+12125550133"),
+                ("+49 221 765432-17", "+4922176543217"),
+            ],
+        );
+    }
+    all("US", &[("212 555 0133 - 35", "+12125550133")]);
+    all("CN", &[("010-62345678-8001", "+861062345678 x8001")]);
     // There it may be an extension behind a PBX's own number.
     all("DE", &[("0221 765432-17", "+4922176543217")]);
     all("AT", &[("01 2345-67", "+431234567"), ("01 58858-0", "+431588580")]);
@@ -474,7 +486,21 @@ fn a_calling_code_with_a_zero_in_brackets_behind_it_needs_no_plus() {
 }
 
 #[test]
-fn a_word_behind_a_former_trunk_prefix_is_a_number() {
+fn a_department_behind_an_extension_is_no_word_on_the_keys() {
+    for (region, value) in [
+        ("DE", "Tel 4711 EINKAUF"),
+        ("DE", "Tel 4711 (EINKAUF)"),
+        ("FR", "Tél 4711 ACHATS"),
+        ("MX", "Tel 4711 COMPRAS"),
+        ("", "Tel 4711 SALES"),
+    ] {
+        all(region, &[(value, "4711")]);
+    }
+    all("DE", &[("oder 0800-TELEKOM", "+498008353566")]);
+}
+
+#[test]
+fn a_word_on_the_keys_of_a_free_number_is_read_in_mexico() {
     all(
         "MX",
         &[
@@ -492,6 +518,9 @@ fn what_is_dialled_for_an_outside_line_is_no_part_of_the_number() {
         ("US", "9", "9 212 555 0133", "+12125550133"),
         ("US", "9", "9-1-212-555-0133", "+12125550133"),
         ("DE", "0", "0 0221 7654321", "+492217654321"),
+        ("US", "9", "9 011 49 221 7654321", "+492217654321"),
+        ("GB", "9", "9 0049 221 7654321", "+492217654321"),
+        ("DE", "0", "0 0043 1 5885812", "+4315885812"),
         ("DE", "0", "0221 7654321", "+492217654321"),
         ("DE", "0", "0049 221 7654321", "+492217654321"),
         ("DE", "0", "030 1234567", "+49301234567"),

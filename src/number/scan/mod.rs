@@ -28,6 +28,11 @@ const CODE_MAX: usize = 6;
 /// An extension that is only known by the `#` behind it has no more digits.
 const EXTENSION_MAX: usize = 6;
 
+/// Words between two numbers.
+pub(super) const OR: &[&str] = &[
+    "or", "oder", "und", "and", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "lub", "i",
+];
+
 /// What follows a mark, up to the next thing that ends a number.
 #[derive(Default)]
 struct Next<'a> {
@@ -90,7 +95,7 @@ impl<'a> Scan<'a> {
             return self.close();
         }
         if self.is_label(digits) {
-            return;
+            return self.close();
         }
         if !self.begun() && self.part.prefix.is_empty() {
             self.part.from = self.at;
@@ -101,7 +106,8 @@ impl<'a> Scan<'a> {
         if in_brackets && digits == "0" && self.begun() {
             self.part.bracketed_zero = Some(self.part.digits.len());
         }
-        self.part.dashed = self.at.checked_sub(1).is_some_and(|at| self.is_mark(at, '-'));
+        let before = self.tokens[..self.at].iter().rev().find(|it| **it != Token::Mark(' '));
+        self.part.dashed = before == Some(&Token::Mark('-'));
         self.part.digits.push_str(digits);
         self.part.groups.push(digits.len());
     }
@@ -169,7 +175,9 @@ impl<'a> Scan<'a> {
             '-' | '.' => self.dash(),
             ' ' | ')' | ']' => {}
             '(' if let Some(end) = self.remark_in_brackets() => {
-                self.close();
+                if self.is_over_behind(end) {
+                    self.close();
+                }
                 self.at = end;
             }
             // Brackets, bullets, and marks without a known meaning.
@@ -489,11 +497,7 @@ impl<'a> Scan<'a> {
             return false;
         };
         if name.eq_ignore_ascii_case("phone") && rest.get(equals + 1) == Some(&Token::Mark('+')) {
-            let digits = rest[equals + 2..end].iter().filter_map(|it| match it {
-                Token::Digits(digits) => Some(*digits),
-                _ => None,
-            });
-            self.part.context = digits.collect();
+            self.part.context = rest[equals + 2..end].iter().filter_map(Token::digits).collect();
         }
         self.at += end;
         true

@@ -1,70 +1,132 @@
 //! Digits beside a number that are no part of it: remarks behind it, and labels in front of it.
 
 use crate::number::extension;
-use crate::number::scan::Scan;
+use crate::number::scan::{OR, Scan};
 use crate::number::text::Token;
 use crate::number::typed::DIGITS_WHOLE;
 
-/// More digits in brackets are a part of the number, or another one.
-const REMARK_MAX: usize = 4;
-/// Postal codes before the name of a town.
+/// Digits in brackets; more are a part of the number, or another one.
+const BRACKET_MAX: usize = 4;
+/// Digits of a number behind which one more digit, or a year, in brackets is no part of it.
+const COMPLETE_MIN: usize = 9;
+/// Digits of a postal code in front of a town.
 const POSTAL_CODE: std::ops::RangeInclusive<usize> = 4..=5;
-/// In front of these digits: `Handy2`, `2. 0221 …`, `1) 0221 …`.
+/// Digits that count numbers (`Handy2`, `2.`, `1)`) or floors (`3. Stock`).
 const COUNT_MAX: usize = 2;
-/// A number without anything dialled in front of it.
-const BARE_MIN: usize = 9;
-/// Customers' numbers and the like.
+/// Digits of a house number, or of a postal code, in front of a comma.
+const ADDRESS_MAX: usize = 5;
+/// Digits of a number of something else, such as a customer.
 const REFERENCE_MAX: usize = 8;
+/// Digits of a number that needs no zero in front to be one.
+const BARE_MIN: usize = 9;
+/// Round the clock.
+const ALWAYS: &[&str] = &["24/7", "24/24", "7/7", "24x7", "24/7/365"];
 /// Words that a number of something else follows.
-const REFERENCES: &[&str] = &[
-    "nr",
-    "no",
-    "num",
-    "nummer",
-    "number",
-    "numero",
-    "número",
-    "numéro",
+const REFERENCES: &[&str] =
+    &["id", "kdnr", "kundennr", "kundennummer", "mitgliedsnr", "plz", "pin", "vertragsnr"];
+/// The same with `-Nr` behind.
+const REFERENCES_WITH_NR: &[&str] = &["kd", "kunden", "mitglieds", "vertrags", "auftrags"];
+/// Words behind digits that are dialled after a pause.
+const TONES: &[&str] = &[
+    "access",
+    "code",
+    "conf",
+    "conference",
+    "direct",
+    "extension",
+    "guest",
+    "host",
     "id",
-    "kd",
-    "kdnr",
-    "kundennr",
-    "kundennummer",
-    "plz",
+    "konferenz",
+    "mailbox",
+    "meeting",
+    "menu",
+    "moderator",
+    "option",
+    "participant",
+    "passcode",
     "pin",
+    "raum",
+    "room",
+    "sales",
+    "support",
+    "then",
+    "voicemail",
 ];
+const FLOORS: &[&str] = &[
+    "og",
+    "ug",
+    "dg",
+    "stock",
+    "etage",
+    "floor",
+    "fl",
+    "obergeschoss",
+    "piano",
+    "piso",
+    "étage",
+    "verdieping",
+    "stk",
+];
+/// What touches digits that are a time or an ordinal.
+const TOUCHING: &[&str] = &["h", "hrs", "st", "nd", "rd", "th"];
+
+/// What stands behind digits that may be a label.
+struct Behind {
+    digits: usize,
+    /// It begins as whole numbers do: with a plus or a zero.
+    begins: bool,
+}
 
 impl Scan<'_> {
     /// `(24/7)`, `(2. OG)`, `(2024)` behind a whole number. Returns where the bracket closes.
     pub(super) fn remark_in_brackets(&self) -> Option<usize> {
-        if self.national_len() < DIGITS_WHOLE {
-            return None;
-        }
+        let before = self.national_len();
         let from = self.at + 1;
         let len = self.tokens[from..].iter().position(|it| *it == Token::Mark(')'))?;
         let inside = &self.tokens[from..from + len];
         let digits: Vec<&str> = inside.iter().filter_map(Token::digits).collect();
         let count: usize = digits.iter().map(|it| it.len()).sum();
-        let with_words = inside.iter().any(|it| matches!(it, Token::Word(_) | Token::Mark('/')))
-            && (from..from + len).all(|at| self.extension(at).is_none());
+        if before < DIGITS_WHOLE || (from..from + len).any(|at| self.extension(at).is_some()) {
+            return None;
+        }
+        let text: String = inside.iter().map(ToString::to_string).collect();
+        if ALWAYS.contains(&text.to_lowercase().replace(' ', "").as_str()) {
+            return Some(from + len);
+        }
+        let mut words = inside.iter().filter_map(|it| match it {
+            Token::Word(word) => Some(word.to_lowercase()),
+            _ => None,
+        });
+        // `(21 or 22)`: other last digits.
+        let with_words = words.any(|it| !OR.contains(&it.as_str()));
         let alone = matches!(digits.as_slice(), [one] if one.len() == 1 || is_year(one));
-        let remark = (1..=REMARK_MAX).contains(&count) && (with_words || alone);
-        remark.then_some(from + len)
+        let remark = with_words || (alone && before >= COMPLETE_MIN);
+        ((1..=BRACKET_MAX).contains(&count) && remark).then_some(from + len)
     }
 
-    /// `, 10115 Berlin`, `, 2. Stock` behind a whole number.
+    /// Whether more digits follow a remark that closes at `at`, so that they are another number.
+    pub(super) fn is_over_behind(&self, at: usize) -> bool {
+        let behind = self.tokens[at + 1..].iter().find(|it| **it != Token::Mark(' '));
+        matches!(behind, Some(Token::Digits(_)))
+    }
+
+    /// `, 10115 Berlin`, `, 2. Stock`, `, 24h` behind a whole number.
     pub(super) fn remark_behind_comma(&self) -> bool {
         let token = |ahead: usize| self.token(self.at + ahead);
         let (Some(Token::Mark(' ')), Some(Token::Digits(digits))) = (token(1), token(2)) else {
             return false;
         };
+        let is = |words: &[&str], word: &str| words.contains(&word.to_lowercase().as_str());
         let remark = match (token(3), token(4), token(5)) {
             (Some(Token::Mark(' ')), Some(Token::Word(word)), _) => {
-                POSTAL_CODE.contains(&digits.len()) && is_name(word)
+                let town = POSTAL_CODE.contains(&digits.len()) && is_name(word);
+                (town && !is(TONES, word)) || (digits.len() <= COUNT_MAX && is(FLOORS, word))
             }
-            (Some(Token::Mark('.')), Some(Token::Mark(' ')), Some(Token::Word(_))) => {
-                digits.len() <= COUNT_MAX
+            (Some(Token::Mark('.')), Some(Token::Mark(' ')), Some(Token::Word(word))) => {
+                digits.len() <= COUNT_MAX && is(FLOORS, word)
             }
+            (Some(Token::Word(word)), _, _) => digits.len() <= COUNT_MAX && is(TOUCHING, word),
             _ => false,
         };
         remark && self.national_len() >= DIGITS_WHOLE
@@ -73,47 +135,75 @@ impl Scan<'_> {
     /// Whether these digits only count or name the number that follows: `1) 0221 …`, `Handy2 0171 …`,
     /// `Kd-Nr. 4711 0221 …`, `Hauptstr. 5, 0221 …`.
     pub(super) fn is_label(&self, digits: &str) -> bool {
-        if self.begun() || self.part.plus || !self.part.prefix.is_empty() || digits.starts_with('0')
-        {
+        if self.part.plus && !self.begun() {
             return false;
         }
+        if !self.part.prefix.is_empty() || digits.starts_with('0') {
+            return false;
+        }
+        if self.is_count(digits) {
+            return true;
+        }
         let token = |ahead: usize| self.token(self.at + ahead);
-        let behind = |ahead: usize| {
-            let next = self.next(self.at + ahead);
-            let zero =
-                next.plus || next.bracket || next.first.is_some_and(|it| it.starts_with('0'));
-            (next.digits >= DIGITS_WHOLE).then_some((next.digits, zero))
-        };
-        let counts = digits.len() <= COUNT_MAX;
-        let word = self.word_before();
         match (token(1), token(2)) {
-            // `21)8939845` is an area whose bracket is open at the front.
-            (Some(Token::Mark(')')), Some(Token::Mark(' ' | '+' | '('))) => {
-                let opened = self.at.checked_sub(1).is_some_and(|at| self.is_mark(at, '('));
-                let whole = behind(2).is_some_and(|(_, zero)| zero || digits.len() == 1);
-                counts && !opened && whole
-            }
-            (Some(Token::Mark('.')), Some(Token::Mark(' '))) => {
-                counts && behind(3).is_some_and(|(_, zero)| zero)
-            }
+            _ if self.begun() => false,
             (Some(Token::Mark(',')), Some(Token::Mark(' '))) => {
-                let whole = behind(3).is_some_and(|(_, zero)| zero || digits.len() > 1);
-                word.is_some() && digits.len() <= *POSTAL_CODE.end() && whole
+                let begins = self.behind(3).is_some_and(|it| it.begins);
+                self.word_before().is_some() && digits.len() <= ADDRESS_MAX && begins
             }
-            (Some(Token::Mark(' ')), _) => match (word, behind(2)) {
-                (Some((word, touching)), Some((len, zero))) => {
-                    let reference = REFERENCES.contains(&word.to_lowercase().as_str());
-                    let one = digits.len() == 1;
-                    // Behind an 8 Belarus dials a 0 (`8 029 …`), and behind a 1 North America its numbers.
-                    (zero && reference && digits.len() <= REFERENCE_MAX)
-                        || (zero && touching && counts)
-                        || (zero && one && digits != "8")
-                        || (touching && one && digits != "1" && len >= BARE_MIN)
+            (Some(Token::Mark(' ')), _) => {
+                let (Some((word, touching)), Some(behind)) = (self.word_before(), self.behind(2))
+                else {
+                    return false;
+                };
+                if !behind.begins {
+                    // `Handy2 2125550133`. A 1 may be the one that North America dials in front.
+                    return touching
+                        && digits.len() == 1
+                        && digits != "1"
+                        && behind.digits >= BARE_MIN;
                 }
-                _ => false,
-            },
+                // `Handy2`, `Kd-Nr. 4711`, and `Büro 2`. Behind an 8 Belarus dials a 0 (`8 029 …`).
+                (touching && digits.len() <= COUNT_MAX)
+                    || (self.is_reference(word) && digits.len() <= REFERENCE_MAX)
+                    || (digits.len() == 1 && digits != "8")
+            }
             _ => false,
         }
+    }
+
+    /// `1) 0221 …` and `2. 0221 …`, at the front or behind a whole number.
+    fn is_count(&self, digits: &str) -> bool {
+        let before = self.at.checked_sub(1).and_then(|at| self.token(at));
+        let first = match before {
+            None | Some(Token::Mark('|')) => true,
+            Some(Token::Mark(' ')) => !self.begun() || self.national_len() >= DIGITS_WHOLE,
+            _ => false,
+        };
+        if !first || digits.len() > COUNT_MAX {
+            return false;
+        }
+        match (self.token(self.at + 1), self.token(self.at + 2)) {
+            // `21)8939845` is an area whose bracket is open at the front.
+            (Some(Token::Mark(')')), Some(Token::Mark(' ' | '+' | '('))) => {
+                self.behind(2).is_some_and(|it| it.begins || digits.len() == 1)
+            }
+            (Some(Token::Mark('.')), Some(Token::Mark(' '))) => {
+                self.behind(3).is_some_and(|it| it.begins)
+            }
+            _ => false,
+        }
+    }
+
+    /// The whole number so many tokens ahead.
+    fn behind(&self, ahead: usize) -> Option<Behind> {
+        let next = self.next(self.at + ahead);
+        // Tones and codes end with these.
+        let marked = matches!(next.end, Some(Token::Mark('#' | '*')));
+        // `49 (0)221 …`: a zero alone belongs to the calling code in front of it.
+        let zero = next.first.is_some_and(|it| it.starts_with('0') && it.len() > 1);
+        (next.digits >= DIGITS_WHOLE && !marked)
+            .then_some(Behind { digits: next.digits, begins: next.plus || zero })
     }
 
     /// The word before the token that is read, and whether nothing is between them.
@@ -126,14 +216,26 @@ impl Scan<'_> {
             _ => None,
         }
     }
+
+    /// Whether a number of something else follows this word, which stands before the token that is read.
+    fn is_reference(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        if word != "nr" {
+            return REFERENCES.contains(&word.as_str());
+        }
+        let words = self.tokens[..self.at].iter().rev().filter_map(|it| match it {
+            Token::Word(word) => Some(word.to_lowercase()),
+            _ => None,
+        });
+        words.skip(1).take(1).any(|it| REFERENCES_WITH_NR.contains(&it.as_str()))
+    }
 }
 
 fn is_year(digits: &str) -> bool {
     digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20"))
 }
 
-/// A capital letter and small ones.
+/// As the names of towns begin.
 fn is_name(word: &str) -> bool {
-    let mut letters = word.chars();
-    letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase)
+    word.chars().count() > 2 && word.starts_with(char::is_uppercase)
 }

@@ -6,7 +6,7 @@ use crate::number::address::without_addresses;
 use crate::number::extension;
 use crate::number::keypad::{Spelled, spelled};
 use crate::number::lookalike::{self, without_decimals, without_lookalikes};
-use crate::number::scan::{Scan, national_len};
+use crate::number::scan::{OR, Scan, national_len};
 use crate::number::text::{Token, plain, tokens};
 use crate::number::{NotDialable, Then};
 
@@ -54,10 +54,6 @@ pub(super) const DIGITS_WHOLE: usize = 7;
 const JOINED_MAX: usize = 17;
 /// So many digits in the same groups as those before them are another number.
 const AGAIN_MIN: usize = 9;
-/// Words between two extensions.
-const OR: &[&str] = &[
-    "or", "oder", "und", "and", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "lub", "i",
-];
 
 pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
     let text = plain(value);
@@ -224,7 +220,8 @@ fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
     };
     let whole = read(end);
     let tied = [whole.clone(), remark.and_then(read)].into_iter().flatten().find(|it| !it.loose);
-    let spelled = tied.or(whole)?;
+    let mut spelled = tied.or(whole)?;
+    spelled.labelled = tokens[..begin].iter().any(is_word);
     // What follows is read as if it followed digits.
     let digits = std::iter::once(Token::Digits("0000000"));
     let tokens = digits.chain(tokens[end..].iter().copied()).collect();

@@ -150,7 +150,9 @@ const ACCOUNT: &str = "
         a.schedule_minutes, a.schedule_cron, a.schedule_zone, a.schedule_paused,
         g.number, g.needs_reauth_at, g.needs_reauth_reason,
         r.id, r.outcome, r.error_message, r.error_code, a.source, a.labels_shown, a.erasing, a.grant_of,
-        g.connected_at, r.started_at, a.tokenless_at, r.note
+        g.connected_at, r.started_at, a.tokenless_at, r.note,
+        r.outcome = 'interrupted'
+            and (r.kind_asked = 'full' or coalesce(r.full_reason, '') = 'full_sync_interrupted')
     from account a
     left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
     left join run held on held.id = a.held_run
@@ -432,6 +434,7 @@ fn account(row: &Row) -> Result<Account, DbError> {
         interrupted: latest_run
             .as_ref()
             .is_some_and(|run| run.outcome == Some(Outcome::Interrupted)),
+        full_interrupted: row.opt_int(44)?.is_some_and(|it| it != 0),
         cancelled: latest_run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Cancelled)),
         interruptions: u32::try_from(row.int(19)?).unwrap_or(u32::MAX),
         needs_reauth: dead.is_some() || row.opt_int(29)?.is_none(),

@@ -555,7 +555,7 @@ struct Facts {
     /// Google's last listing had no sync token at its end.
     tokenless: bool,
     failures: u64,
-    /// The last run was a full one because somebody asked for that, and a crash or a stop broke it off.
+    /// The last run was a full one on request, and a stop or a crash ended it. One that a crash left open counts.
     full_interrupted: bool,
 }
 
@@ -584,6 +584,7 @@ impl Facts {
             grant: self.grant.unwrap_or(0),
             never_synced: self.never_synced,
             full_run_held: self.full_run_held,
+            full_interrupted: self.full_interrupted,
             full_after: settings.full_after,
         };
         // Where the last listing had no token, what it left open can only be learned from another one.
@@ -592,13 +593,10 @@ impl Facts {
         if asked.kind.is_none() && schedule::is_time_to_list_anew(self.failures) {
             reason = reason.or(Some(FullReason::ChangesFail));
         }
-        if asked.trigger == Trigger::Startup && self.full_interrupted {
-            reason = reason.or(Some(FullReason::Interrupted));
-        }
         // A person who asks for the changes gets them as long as there is a token to ask with. A follow-up
         // that comes days late renews the token, or it might die before anybody else does.
         let usable = match reason {
-            None | Some(FullReason::HoldPending) => true,
+            None | Some(FullReason::HoldPending | FullReason::FullInterrupted) => true,
             Some(FullReason::TokenAging) => asked.trigger != Trigger::Schedule,
             Some(
                 FullReason::NeverSynced
@@ -606,7 +604,6 @@ impl Facts {
                 | FullReason::ParametersChanged
                 | FullReason::Reconnected
                 | FullReason::ChangesFail
-                | FullReason::Interrupted
                 | FullReason::NotIncremental,
             ) => false,
         };
@@ -634,9 +631,9 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
             a.listing_request, a.listing_grant, a.listing_page, a.listing_at, g.needs_reauth_at,
             a.listing_seen, a.erasing, a.source, g.identified, a.tokenless_at, a.failures,
             a.unauthorized_since, g.generation,
-            (select broken.kind_asked from run broken
-                where broken.id = (select max(id) from run where account = a.id)
-                and (broken.outcome is null or broken.outcome = 'interrupted'))
+            (select last.id from run last where last.id = (select max(id) from run where account = a.id)
+                and (last.outcome is null or last.outcome = 'interrupted')
+                and (last.kind_asked = 'full' or last.full_reason = 'full_sync_interrupted'))
         from account a
         left join account giver on giver.id = a.grant_of
         left join oauth_grant g on g.account = coalesce(a.grant_of, a.id)
@@ -680,6 +677,6 @@ async fn facts(tx: &Tx, account: AccountId) -> Result<Option<Facts>, DbError> {
         generation: row.opt_int(23)?.unwrap_or(0),
         tokenless: row.opt_time(20)?.is_some(),
         failures: row.count(21)?,
-        full_interrupted: row.opt_text(24)? == Some(Kind::Full.as_str()),
+        full_interrupted: row.opt_int(24)?.is_some(),
     }))
 }

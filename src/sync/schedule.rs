@@ -93,6 +93,8 @@ pub struct Standing {
     pub not_before: Option<Timestamp>,
     /// The last run was broken off by a crash or a stop, and nobody has gone on with it.
     pub interrupted: bool,
+    /// It was a full one on request, or continued such a one.
+    pub full_interrupted: bool,
     /// The last run was stopped by hand.
     pub cancelled: bool,
     /// Interrupted runs in a row. A run that takes the process down with it must not do so for ever.
@@ -272,7 +274,7 @@ words! {
         HoldPending = "hold_pending",
         ChangesFail = "changes_keep_failing",
         NotIncremental = "source_not_incremental",
-        Interrupted = "full_sync_interrupted",
+        FullInterrupted = "full_sync_interrupted",
     }
 }
 
@@ -292,7 +294,7 @@ impl FullReason {
             FullReason::ChangesFail => {
                 "Syncs of the changes keep failing; a new listing needs no sync token"
             }
-            FullReason::Interrupted => "A full sync that was asked for was broken off",
+            FullReason::FullInterrupted => "The requested full sync was interrupted",
             FullReason::NotIncremental => {
                 "Google does not say reliably what changed in a domain's directory, so it is always listed in full"
             }
@@ -320,6 +322,8 @@ pub struct Circumstances<'a> {
     pub grant: i64,
     pub never_synced: bool,
     pub full_run_held: bool,
+    /// The last run was a full one on request, and a stop or a crash ended it.
+    pub full_interrupted: bool,
     /// Age of the full run at which a new one is made. Google's limit is 7 days.
     pub full_after: Duration,
 }
@@ -346,6 +350,9 @@ pub fn full_reason(
     }
     if it.full_run_held {
         return Some(FullReason::HoldPending);
+    }
+    if it.full_interrupted {
+        return Some(FullReason::FullInterrupted);
     }
     (now >= full_due(token.full_at, it.full_after, account)).then_some(FullReason::TokenAging)
 }
@@ -578,6 +585,7 @@ mod tests {
             grant: 1,
             never_synced: false,
             full_run_held: false,
+            full_interrupted: false,
             full_after: Duration::from_secs(5 * 86400),
         };
         let day = |days: u64| after(full_at, Duration::from_secs(days * 86400));
@@ -592,6 +600,8 @@ mod tests {
         assert_eq!(reason(&changed), Some(FullReason::ParametersChanged));
         let regranted = Circumstances { grant: 2, ..it.clone() };
         assert_eq!(reason(&regranted), Some(FullReason::Reconnected));
+        let interrupted = Circumstances { full_interrupted: true, ..it.clone() };
+        assert_eq!(reason(&interrupted), Some(FullReason::FullInterrupted));
         assert_eq!(full_reason(None, &it, ACCOUNT, day(1)), Some(FullReason::NoToken));
         for source in [Source::Directory, Source::Shared] {
             let listed = Circumstances { source, ..it.clone() };

@@ -256,6 +256,7 @@ pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
             grant: account.grant.unwrap_or(0),
             never_synced: account.standing.never_synced,
             full_run_held: account.held_kind == Some(Kind::Full),
+            full_interrupted: account.standing.full_interrupted,
             full_after: options.settings.full_after,
         };
         let reason = schedule::full_reason(

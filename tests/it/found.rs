@@ -158,19 +158,31 @@ on_both! {
         }
     }
 
-    async fn a_full_sync_that_was_asked_for_and_broken_off_goes_on_as_a_full_one(database) {
+    async fn a_full_sync_on_request_that_was_interrupted_goes_on_as_a_full_one(database) {
         let world = World::new(database, 0).await;
         thirty(&world).await;
         let store = &world.app.store;
-        let startup = Request { trigger: Trigger::Startup, ..request(world.account, None) };
-        for (asked, next) in [(Some(Kind::Full), Kind::Full), (None, Kind::Incremental)] {
-            let broken = begin(&world, asked).await;
-            finish(&world, &broken, Kind::Full, &Ending::Interrupted).await;
-            let run = store.begin_run(&startup, &NORMAL()).await.unwrap();
-            assert_eq!(run.orders.kind, next);
-            let reason = asked.map(|_| FullReason::Interrupted);
-            assert_eq!(run.full_reason, reason);
-            finish(&world, &run, next, &complete(false, Vec::new())).await;
+        // Interrupted twice, and gone on with by whatever starts the next run.
+        for trigger in [Trigger::Startup, Trigger::Schedule, Trigger::Api] {
+            let first = begin(&world, Some(Kind::Full)).await;
+            finish(&world, &first, Kind::Full, &Ending::Interrupted).await;
+            let next = Request { trigger, ..request(world.account, None) };
+            for ending in [Ending::Interrupted, complete(false, Vec::new())] {
+                assert!(world.status().await.standing.full_interrupted);
+                let run = store.begin_run(&next, &NORMAL()).await.unwrap();
+                assert_eq!(run.orders.kind, Kind::Full, "{trigger:?}");
+                assert_eq!(run.full_reason, Some(FullReason::FullInterrupted), "{trigger:?}");
+                finish(&world, &run, Kind::Full, &ending).await;
+            }
+            assert!(!world.status().await.standing.full_interrupted);
+            // Changes that were interrupted go on as changes; who asks for changes gets them.
+            for asked in [None, Some(Kind::Incremental)] {
+                let run = begin(&world, asked).await;
+                assert_eq!(run.orders.kind, Kind::Incremental, "{trigger:?}");
+                finish(&world, &run, Kind::Incremental, &Ending::Interrupted).await;
+            }
+            let run = begin(&world, None).await;
+            finish(&world, &run, Kind::Incremental, &complete(false, Vec::new())).await;
         }
     }
 

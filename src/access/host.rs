@@ -74,18 +74,16 @@ fn host_name(raw: &str) -> Option<String> {
 }
 
 /// A name, or all names below one (`*.office.example`), as a setting says it; a port behind it means nothing.
-/// `*` and `*.com` are none: they would let strangers' pages in.
+/// `*` alone is none: it would let every page in.
 pub fn parse_allowed(raw: &str) -> Option<String> {
     match raw.strip_prefix("*.") {
-        Some(rest) => {
-            host_name(rest).filter(|name| !is_top_level(name)).map(|it| format!("*.{it}"))
-        }
+        Some(rest) => host_name(rest).map(|name| format!("*.{name}")),
         None => Host::parse(raw).map(|host| host.to_string()),
     }
 }
 
 /// Ends of names that are on no public suffix list.
-const PRIVATE: [&str; 14] = [
+const PRIVATE: [&str; 15] = [
     "corp",
     "domain",
     "example",
@@ -97,6 +95,7 @@ const PRIVATE: [&str; 14] = [
     "lan",
     "local",
     "localdomain",
+    "localhost",
     "onion",
     "private",
     "test",
@@ -105,11 +104,6 @@ const PRIVATE: [&str; 14] = [
 /// Whether this end of names is one network's own.
 pub fn is_private_end(end: &str) -> bool {
     PRIVATE.contains(&end)
-}
-
-/// `com`, below which everybody may have a name.
-fn is_top_level(name: &str) -> bool {
-    !name.contains('.') && !is_private_end(name)
 }
 
 /// The names of this server.

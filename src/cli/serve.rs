@@ -42,7 +42,10 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
     let certificates: Vec<Arc<Tls>> = doors.iter().filter_map(|it| it.tls.clone()).collect();
-    let (app, _beside) = open(config, &mut signals).await?;
+    let (app, _beside, reload_asked) = open(config, &mut signals).await?;
+    if reload_asked {
+        reload(&desk, &app, &certificates).await;
+    }
     make_first_admin(&app).await?;
     refuse_open_doors(&app).await?;
     greet(&app, &Greeter { screen: desk.screen, json }).await?;
@@ -100,35 +103,39 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
 const WAIT: Duration = Duration::from_secs(60);
 const WAIT_STEP: Duration = Duration::from_secs(2);
 
-/// Opens the database, and waits a while for one that cannot be reached yet.
-async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside), Trouble> {
+/// Opens the database, and waits a while for one that cannot be reached yet. Tells whether a SIGHUP came meanwhile.
+async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside, bool), Trouble> {
     let clock = SystemClock;
     let until = after(clock.now(), WAIT);
+    let mut reload = false;
     loop {
-        // A database server that takes the connection and says nothing must not keep us from stopping.
+        // A database server that accepts the connection and does not answer must not keep us from stopping.
         let opened = tokio::select! {
             opened = Beside::open(config.clone()) => opened,
-            asked = stop(signals) => {
+            asked = stop(signals, &mut reload) => {
                 return Err(Trouble::new(asked.exit(), "stopped while the database was being opened"));
             }
         };
         let problem = match opened {
             Err(problem) if problem.exit == Exit::Unavailable && clock.now() < until => problem,
-            opened => return opened,
+            opened => return opened.map(|(app, beside)| (app, beside, reload)),
         };
         warn!("{}; trying again", problem.message);
         tokio::select! {
             () = clock.sleep_until(after(clock.now(), WAIT_STEP)) => {}
-            asked = stop(signals) => return Err(Trouble::new(asked.exit(), problem.message)),
+            asked = stop(signals, &mut reload) => {
+                return Err(Trouble::new(asked.exit(), problem.message));
+            }
         }
     }
 }
 
-/// Waits until somebody asks us to stop; there is nothing to reload yet.
-async fn stop(signals: &mut Signals) -> Asked {
+/// Waits for a signal to stop. One to reload is noted: there is no server yet that could.
+async fn stop(signals: &mut Signals, reload: &mut bool) -> Asked {
     loop {
-        if let Some(asked) = signals.next_or_reload().await {
-            return asked;
+        match signals.next_or_reload().await {
+            Some(asked) => return asked,
+            None => *reload = true,
         }
     }
 }

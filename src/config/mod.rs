@@ -28,6 +28,7 @@ pub use layers::Source;
 pub use surroundings::{Surroundings, wants_json_log};
 pub use value::{DatabaseUrl, Network, is_public_name};
 
+use crate::access::is_private_end;
 use crate::contact::{NameOrder, Particles};
 use crate::number::DialRules;
 use crate::vault::{KeyRing, KeySource};
@@ -318,6 +319,8 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
     let database_url = read.database("DATABASE_URL");
     let secret_key = read.secret_key(&database_url);
 
+    let allowed_hosts = read.value("ALLOWED_HOSTS", value::hosts).unwrap_or_default();
+    note_top_level(&mut read, &allowed_hosts);
     let config = Config {
         host,
         port,
@@ -326,7 +329,7 @@ fn resolve(layers: Layers) -> Result<Config, ConfigErrors> {
         database_url,
         secret_key,
         trusted_proxies,
-        allowed_hosts: read.value("ALLOWED_HOSTS", value::hosts).unwrap_or_default(),
+        allowed_hosts,
         phone_networks: read.value("PHONE_NETWORKS", value::networks_or_none).unwrap_or_default(),
         phone_networks_chosen: read.values.contains_key("PHONE_NETWORKS"),
         phone_rate: read.whole("PHONE_RATE_PER_SECOND"),
@@ -444,6 +447,21 @@ fn note_lan(read: &mut Reader, proxies: &[Network]) {
              administrator. Set {key} to the proxy's address, unless only proxies are in that network"
         );
         read.notes.push(ConfigNote { key: key.to_owned(), text });
+    }
+}
+
+/// Below `*.com` strangers have names, too, which they can point here.
+fn note_top_level(read: &mut Reader, hosts: &[String]) {
+    let key = "ALLOWED_HOSTS";
+    for host in hosts {
+        let end = host.strip_prefix("*.").filter(|it| !it.contains('.') && !is_private_end(it));
+        if let Some(end) = end {
+            let text = format!(
+                "{key} lets in every name below .{end}: if others can have one, such as \
+                 attacker.{end}, their web pages can ask this server. Name the hosts instead"
+            );
+            read.notes.push(ConfigNote { key: key.to_owned(), text });
+        }
     }
 }
 

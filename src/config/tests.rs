@@ -698,10 +698,24 @@ fn what_would_give_strangers_a_right_or_a_secret_is_refused() {
         (vec![("GOOGLE_API_BASE_URL", "http://10.0.0.5:9000")], "begins with https://"),
         (vec![("GOOGLE_REVOKE_URL", "http://google.example/revoke")], "begins with https://"),
         (vec![("ALLOWED_HOSTS", "*")], "not `*` alone"),
-        (vec![("ALLOWED_HOSTS", "*.com")], "not `*` alone"),
     ] {
         let problem = Config::of(&set).unwrap_err().to_string();
         assert!(problem.contains(set[0].0) && problem.contains(words), "{problem}");
     }
     Config::of(&[("GOOGLE_TOKEN_URL", "http://127.0.0.1:9000/token")]).unwrap();
+}
+
+#[test]
+fn a_wildcard_below_a_public_end_of_names_is_noted() {
+    for (hosts, noted) in [
+        ("*.com", true),
+        ("phones.example.com, *.dev", true),
+        ("*.lan", false),
+        ("*.localhost", false),
+        ("*.office.example.com", false),
+    ] {
+        let config = Config::of(&[("ALLOWED_HOSTS", hosts)]).unwrap();
+        let found = config.notes().iter().any(|it| it.key == "ALLOWED_HOSTS");
+        assert_eq!(found, noted, "{hosts}");
+    }
 }

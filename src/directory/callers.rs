@@ -214,7 +214,8 @@ impl Snapshot {
             return company.to_owned();
         }
         // `Lovelace, Ada; Hopper, Grace`
-        let between = if name.contains(", ") { "; " } else { ", " };
+        let has_comma = name.contains(", ") || others.iter().any(|it| it.contains(", "));
+        let between = if has_comma { "; " } else { ", " };
         for other in others {
             if name.chars().count() + 2 + other.chars().count() > NAMES_MAX {
                 break;

@@ -164,19 +164,21 @@ async fn what_to_ask(server: &Server) -> Asked {
             let id = contact["id"].as_str().unwrap();
             contacts.push(format!("/directory/contacts/{id}"));
             let name = contact["display_name"].as_str().unwrap();
-            let word: String =
-                name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
-            if word.len() >= 6 {
+            let is_long = |it: &&str| it.len() >= 6 && it.bytes().all(|b| b.is_ascii_alphabetic());
+            let word = name.split(' ').find(is_long).map(str::to_ascii_lowercase);
+            if let Some(word) = &word {
                 words.push(format!("/api/search?q={}", &word[..4]));
                 within.push(format!("/api/search?q={}", &word[1..5]));
-                let spelled: String = word.bytes().take(4).map(key_of).collect();
-                keys.push(format!("/directory/search?keys={spelled}"));
             }
             let Some(number) = contact["phone_numbers"][0]["value"].as_str() else { continue };
             let plain: String = number.chars().filter(char::is_ascii_digit).collect();
-            if plain.len() >= 9 {
+            // A number of E.164; some texts of the address book are none.
+            if (9..=15).contains(&plain.len()) {
                 numbers.push(format!("/lookup?number=%2B{plain}"));
                 digits.push(format!("/api/search?q={}", &plain[3..9]));
+                // Only contacts with a number are on phones.
+                let spelled = word.iter().map(|it| it.bytes().take(4).map(key_of).collect());
+                keys.extend(spelled.map(|it: String| format!("/directory/search?keys={it}")));
             }
         }
     }

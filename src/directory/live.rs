@@ -359,7 +359,9 @@ impl Directory {
             bytes = view.contacts.size(),
             "the directory was brought up to date"
         );
-        self.forget_cards(&view.contacts);
+        if last.is_none() || !gone.is_empty() {
+            self.forget_cards(&view.contacts);
+        }
         let view = Arc::new(view);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
         Ok(view)
@@ -460,8 +462,10 @@ impl Directory {
     }
 
     fn forget_cards(&self, contacts: &Snapshot) {
+        // To look each of them up in the snapshot would take time by the square of their number.
+        let ids: HashSet<i64> = (0..contacts.len() as u32).map(|it| contacts.id(it)).collect();
         let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
-        cards.retain(|id, _| contacts.place_of(*id).is_some());
+        cards.retain(|id, _| ids.contains(id));
     }
 
     fn record(&self, id: ContactId, content: &Content, shown: &Shown) -> Record {

@@ -69,6 +69,7 @@ impl History {
         planned
             && !paused
             && google.unheard_of.is_empty()
+            && !google.is_leaving_out()
             && google.unreadable().is_empty()
             && !google.revoked
             && google.who == Who::Ours

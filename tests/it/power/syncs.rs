@@ -340,7 +340,7 @@ pub(super) const LATER: &[Scenario] = &[
             machine
         },
         |machine| {
-            sync(machine);
+            machine.sync(Some(Kind::Incremental));
             assert!(machine.latest().kind == Kind::Incremental);
             machine.sync(Some(Kind::Full));
         },

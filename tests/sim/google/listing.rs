@@ -69,6 +69,12 @@ impl Google {
         (kind == "s").then_some((version.parse().ok()?, full_at.parse().ok()?))
     }
 
+    /// Whether the newest listing has left out persons whom its total still counts. Whether a run can find that out
+    /// depends on what happens up to its last page.
+    pub(crate) fn is_leaving_out(&self) -> bool {
+        self.listings.last().is_some_and(|it| !it.omitted.is_empty())
+    }
+
     /// How many empty pages with another one behind them were given out.
     pub(crate) fn empty_pages(&self) -> u64 {
         self.nonce

@@ -232,13 +232,15 @@ impl Google {
         }
     }
 
-    /// Whether somebody of whom this one became a part went after a version. Not being listed any more,
-    /// that one cannot tell of the other; the next changes do.
+    /// Whether the person that a former name leads to went, or got yet another name, after a version. The listing of
+    /// that version cannot tell that the two are one; the next changes do.
     pub(crate) fn heir_went(&self, name: &str, version: u64) -> bool {
-        self.people
-            .iter()
-            .filter(|it| it.former.iter().any(|former| former == name))
-            .any(|it| it.states.iter().any(|state| state.since > version && state.name.is_none()))
+        let moved = |it: &Person| {
+            let then = it.at(version).and_then(|state| state.name.clone());
+            it.states.iter().any(|state| state.since > version && state.name != then)
+        };
+        let is_heir = |it: &&Person| it.former.iter().any(|former| former == name);
+        self.people.iter().filter(is_heir).any(moved)
     }
 
     /// Whether a name leads to a person whom the listings leave out: it is kept, since the look-up finds the heir.

@@ -462,10 +462,8 @@ impl Directory {
     }
 
     fn forget_cards(&self, contacts: &Snapshot) {
-        // To look each of them up in the snapshot would take time by the square of their number.
-        let ids: HashSet<i64> = (0..contacts.len() as u32).map(|it| contacts.id(it)).collect();
         let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
-        cards.retain(|id, _| ids.contains(id));
+        cards.retain(|id, _| contacts.place_of(*id).is_some());
     }
 
     fn record(&self, id: ContactId, content: &Content, shown: &Shown) -> Record {

@@ -137,6 +137,8 @@ pub struct Snapshot {
 struct Lists {
     keypad: [Vec<u32>; 10],
     starred: Vec<u32>,
+    /// All contacts, with a number or not, in the order of their identifiers.
+    by_id: Vec<u32>,
     labels: BTreeMap<u32, Vec<u32>>,
     /// For whom others of the same person are hidden.
     merged: Vec<(u32, u32)>,
@@ -378,6 +380,9 @@ impl Snapshot {
             list.dedup();
         }
         (self.lists.starred, self.lists.labels) = (starred, labelled);
+        self.lists.by_id = (0..self.entries.len() as u32).collect();
+        let entries = &self.entries;
+        self.lists.by_id.sort_unstable_by_key(|place| entries[*place as usize].id);
     }
 
     /// The place under which a contact is shown: its own, or that of another contact of the same person.
@@ -511,7 +516,9 @@ impl Snapshot {
 
     /// Where a contact is, if it is there.
     pub fn place_of(&self, id: i64) -> Option<u32> {
-        self.entries.iter().position(|it| it.id == id).map(|at| at as u32)
+        let ids = &self.lists.by_id;
+        let found = ids.binary_search_by_key(&id, |place| self.entries[*place as usize].id);
+        found.ok().map(|at| ids[at])
     }
 
     /// A folded field of a contact; the first is its name.
@@ -567,6 +574,7 @@ impl Snapshot {
             + self.keys.len()
             + self.folded.len()
             + self.digits.len()
+            + self.lists.by_id.len() * size_of::<u32>()
             + self.words.len() * size_of::<(u32, u32)>()
             + self.numbers.len() * size_of::<(Digits, u32)>()
             + self.folded_grams.size()

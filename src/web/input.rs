@@ -299,7 +299,10 @@ async fn whole_body(request: Request) -> Result<axum::body::Bytes, Problem> {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => match error.into_inner().is::<http_body_util::LengthLimitError>() {
             true => Err(too_large()),
-            false => Err(Problem::unreadable("the body broke off, or its chunks cannot be read")),
+            false => {
+                let detail = "the body broke off, or its chunks cannot be read";
+                Err(Problem::new(StatusCode::BAD_REQUEST, detail))
+            }
         },
         Err(_) => {
             let detail = "the body took too long to come";

@@ -245,6 +245,23 @@ async fn a_header_without_an_end_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_whose_chunks_are_broken_is_a_bad_request_and_not_too_large() {
+    let app = house(vec![Door::plain(listener().await)], Patience::default()).await;
+    for (body, status) in [("zz\r\n{}\r\n", "400"), ("fffff\r\n", "413")] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        let head = "PUT /api/sync/schedule HTTP/1.1\r\nhost: localhost\r\ncontent-type: \
+                    application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        if status == "413" {
+            let _ = stream.write_all(&vec![b'x'; 0xfffff]).await;
+        }
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"));
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_nobody_takes_is_not_offered_for_ever() {
     let app = house(vec![Door::plain(listener().await)], hasty()).await;
     let mut stream = TcpStream::connect(app.address).await.unwrap();

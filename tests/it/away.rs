@@ -196,6 +196,25 @@ async fn a_server_that_no_phone_has_asked_yet_answers_from_memory_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_stops_at_once_while_its_database_hangs_at_the_start() {
+    let proxy = Proxy::open().await;
+    proxy.is(Way::Hanging);
+    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let settings =
+        [("DATABASE_URL", proxy.url()), ("PORT", port.clone())].map(|(k, v)| (k.to_owned(), v));
+    let server = Program::start(folder.path(), &settings, &["serve"]);
+    // It listens before it opens the database, and hears signals before it listens.
+    let end_at = after(SystemClock.now(), PATIENCE);
+    while TcpStream::connect(format!("127.0.0.1:{port}")).await.is_err() {
+        assert!(SystemClock.now() < end_at, "it never listened");
+    }
+    server.signal("-TERM");
+    let ended = server.ended().await;
+    assert_eq!(ended.code, Some(143), "{ended:?}");
+    assert!(ended.err.contains("stopped while the database was being opened"), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switchboard_that_asks_first_while_postgresql_hangs_gets_no_name_and_no_screen() {
     for way in [Way::Hanging, Way::Closed] {
         let proxy = Proxy::open().await;

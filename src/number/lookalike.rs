@@ -12,7 +12,8 @@ const CURRENCIES: &[&str] = &[
     "EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "INR",
     "RUB", "TRY", "AUD", "CAD",
 ];
-const ROUND_THE_CLOCK: &[&str] = &["24/7", "24/24", "7/7", "24x7", "24/7/365"];
+/// What is open, or answers, at all times.
+pub(super) const ROUND_THE_CLOCK: &[&str] = &["24/7", "24/24", "7/7", "24x7", "24/7/365"];
 /// An amount of money with more digits has marks between its thousands, or decimals.
 const AMOUNT_MAX: usize = 6;
 /// So many digits in one word, or in all, are a whole number, if the last of them stand together.

@@ -16,7 +16,7 @@ use crate::support::PATIENCE;
 use crate::support::app::{Answer, TestApp};
 use crate::support::both::on_both;
 use crate::support::program::{Program, free_port};
-use crate::support::world::{Database, World, until};
+use crate::support::world::{Database, World, renewed_tokens, until};
 
 /// Goes to Google's page for an account, and comes back with the answer.
 async fn consent(url: &str) -> WayBack {
@@ -171,13 +171,7 @@ on_both! {
         let world = World::new(database, 3).await;
         let other = world.other_process().await;
         let grant = world.app.store.grant(world.account).await.unwrap().unwrap();
-        let fresh = NewTokens {
-            access_token: "fresh".to_owned().into(),
-            expires_at: grant.expires_at,
-            refresh_token: Some("next".to_owned().into()),
-            refresh_expires_at: None,
-            scopes: grant.scopes.clone(),
-        };
+        let fresh = renewed_tokens(&grant);
         other.store.condemn_grant(world.account, grant.generation, "invalid_grant").await.unwrap();
         let saved = world.app.store.save_tokens(world.account, grant.generation, &fresh).await;
         assert!(saved.unwrap());

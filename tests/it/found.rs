@@ -26,7 +26,7 @@ use crate::support::book::{Act, Book};
 use crate::support::both::on_both;
 use crate::support::clock::ManualClock;
 use crate::support::vault::vault;
-use crate::support::world::{World, assert_books_balance};
+use crate::support::world::{World, assert_books_balance, renewed_tokens};
 
 fn request(account: AccountId, kind: Option<Kind>) -> Request {
     Request {
@@ -144,13 +144,7 @@ on_both! {
             let run = begin(&world, None).await;
             let grant = store.grant(world.account).await.unwrap().unwrap();
             if renewed {
-                let fresh = NewTokens {
-                    access_token: "fresh".to_owned().into(),
-                    expires_at: grant.expires_at,
-                    refresh_token: Some("next".to_owned().into()),
-                    refresh_expires_at: None,
-                    scopes: grant.scopes.clone(),
-                };
+                let fresh = renewed_tokens(&grant);
                 assert!(store.save_tokens(world.account, grant.generation, &fresh).await.unwrap());
             }
             finish(&world, &run, Kind::Full, &failed(FailureCode::NeedsReauth)).await;

@@ -9,7 +9,7 @@ use ringbook::config::Config;
 use ringbook::contact::Content;
 use ringbook::number::number_count;
 use ringbook::simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
-use ringbook::store::{Account, ContactId, NewTokens, Refusal, RunRow};
+use ringbook::store::{Account, ContactId, GrantRow, NewTokens, Refusal, RunRow};
 use ringbook::sync::engine::Finished;
 use ringbook::sync::supervisor::{Started, Wish};
 use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
@@ -217,6 +217,17 @@ async fn open(settings: &[(String, String)]) -> App {
 }
 
 /// listed = created + updated + unchanged + set aside; before + created + restored − deleted = after.
+/// What Google gives for a refresh token, with another refresh token in its place.
+pub(crate) fn renewed_tokens(grant: &GrantRow) -> NewTokens {
+    NewTokens {
+        access_token: "fresh".to_owned().into(),
+        expires_at: grant.expires_at,
+        refresh_token: Some("next".to_owned().into()),
+        refresh_expires_at: None,
+        scopes: grant.scopes.clone(),
+    }
+}
+
 pub(crate) fn assert_books_balance(row: &RunRow) {
     let it = row.counts;
     assert_eq!(it.listed, it.created + it.updated + it.unchanged + it.set_aside, "{row:?}");

@@ -1,6 +1,7 @@
 //! Digits beside a number that are no part of it: remarks behind it, and labels in front of it.
 
 use crate::number::extension;
+use crate::number::lookalike::ROUND_THE_CLOCK;
 use crate::number::scan::{OR, Scan};
 use crate::number::text::Token;
 use crate::number::typed::DIGITS_WHOLE;
@@ -19,8 +20,6 @@ const ADDRESS_MAX: usize = 5;
 const REFERENCE_MAX: usize = 8;
 /// Digits of a number that needs no zero in front to be one.
 const BARE_MIN: usize = 9;
-/// Round the clock.
-const ALWAYS: &[&str] = &["24/7", "24/24", "7/7", "24x7", "24/7/365"];
 /// Words that a number of something else follows.
 const REFERENCES: &[&str] =
     &["id", "kdnr", "kundennr", "kundennummer", "mitgliedsnr", "plz", "pin", "vertragsnr"];
@@ -91,7 +90,7 @@ impl Scan<'_> {
             return None;
         }
         let text: String = inside.iter().map(ToString::to_string).collect();
-        if ALWAYS.contains(&text.to_lowercase().replace(' ', "").as_str()) {
+        if ROUND_THE_CLOCK.contains(&text.to_lowercase().replace(' ', "").as_str()) {
             return Some(from + len);
         }
         let mut words = inside.iter().filter_map(|it| match it {

@@ -1,5 +1,7 @@
 //! The program: parse what was typed, do it, and say how it went.
 
+mod cli;
+
 use std::process::ExitCode;
 
 // A sync allocates on several threads by turns; the system's allocator keeps what each of them once
@@ -8,5 +10,5 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    ringbook::cli::main()
+    cli::main()
 }

@@ -1,10 +1,10 @@
-//! One target of `ringbook::hostile` under libFuzzer; `fuzz/run` builds and runs this.
+//! One target of `ringbook_fuzz_targets` under libFuzzer; `fuzz/run` builds and runs this.
 #![no_main]
 
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use ringbook::hostile::{TARGETS, Target};
+use ringbook_fuzz_targets::{TARGETS, Target};
 
 fn target() -> &'static Target {
     static TARGET: OnceLock<&Target> = OnceLock::new();

@@ -6,20 +6,24 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::access::{Passwords, Scope, Secret};
-use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::{Desk, Times, url_at, whoami};
-use crate::clock::after;
-use crate::doorkeeper::{self, SignInError};
-use crate::snippet;
-use crate::store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken};
-use crate::web::entrance::{
+use ringbook_app::App;
+use ringbook_app::access::Passwords;
+use ringbook_app::doorkeeper;
+use ringbook_app::doorkeeper::SignInError;
+use ringbook_app::read;
+use ringbook_app::snippet;
+use ringbook_app::wire::Outward;
+use ringbook_core::access::Scope;
+use ringbook_core::clock::after;
+use ringbook_store::secret::Secret;
+use ringbook_store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken};
+use ringbook_web::act_in_words;
+use ringbook_web::entrance::{
     Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
-use crate::web::wire::Outward;
-use crate::web::{act_in_words, read};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminsCommand {
@@ -231,7 +235,7 @@ async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
-async fn person(app: &App, name: &str) -> Result<crate::store::PersonRow, Trouble> {
+async fn person(app: &App, name: &str) -> Result<ringbook_store::PersonRow, Trouble> {
     let found = app.store.person_named(name).await?;
     found.ok_or_else(|| {
         Trouble::usage(format!("there is no administrator `{name}`; `ringbook admins` lists them"))
@@ -434,7 +438,7 @@ fn show_phone(
     app: &App,
     screen: Screen,
     secret: &Secret,
-    row: crate::store::DeviceRow,
+    row: ringbook_store::DeviceRow,
     url: Option<&str>,
 ) -> Result<Exit, Trouble> {
     let out = Outward::new(&app.store, &app.config);
@@ -504,7 +508,7 @@ pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Troub
 }
 
 /// By its id, or by its name. One that was revoked is meant only if no other is called so.
-async fn phone_named(app: &App, named: &str) -> Result<crate::store::DeviceRow, Trouble> {
+async fn phone_named(app: &App, named: &str) -> Result<ringbook_store::DeviceRow, Trouble> {
     let rows = app.store.devices().await?;
     let mut found: Vec<_> =
         rows.into_iter().filter(|it| it.id == named || it.name == named).collect();

@@ -2,19 +2,20 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::app::App;
 use crate::cli::access::note_named;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::sources;
 use crate::cli::status::schedule;
-use crate::cli::{Desk, Times, account, local_url, not_connected, words};
-use crate::store::Account;
-use crate::sync::AccountId;
-use crate::sync::account::AccountState;
-use crate::web::read;
-use crate::web::wire::{AccountDone, Labels, Outward, connect_url};
+use crate::cli::{Desk, Times, account, local_url, not_connected};
+use ringbook_app::App;
+use ringbook_app::read;
+use ringbook_app::wire::{AccountDone, Labels, Outward, connect_url};
+use ringbook_core::humanize;
+use ringbook_core::sync::AccountId;
+use ringbook_core::sync::account::AccountState;
+use ringbook_store::Account;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -224,12 +225,12 @@ async fn list(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     let mut conditions = Vec::with_capacity(accounts.len());
     for account in &accounts {
         let condition = account.condition(app.can_speak_for(account).await?);
-        let last = account.last_success_at.map(|at| words::relative(at, times.now));
+        let last = account.last_success_at.map(|at| humanize::relative(at, times.now));
         table.row(vec![
             account.name.clone(),
             condition.state().to_string(),
             account.google_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            words::count(account.counts.live),
+            humanize::count(account.counts.live),
             last.unwrap_or_else(|| "never".to_owned()),
             schedule(app, account),
             app.store.ids().account(account.id),
@@ -265,7 +266,7 @@ async fn disconnect(
     screen: Screen,
 ) -> Result<Exit, Trouble> {
     let erase = contacts == Keep::Erase;
-    let doomed = words::many(account.counts.live, "contact");
+    let doomed = humanize::many(account.counts.live, "contact");
     let question = format!("Erase {doomed} of {} here for good?", account.name);
     if erase && !sure(&question, yes, screen)? {
         screen.say("Nothing was changed.")?;
@@ -292,7 +293,7 @@ async fn disconnect(
 }
 
 async fn remove(app: &App, account: &Account, yes: bool, screen: Screen) -> Result<Exit, Trouble> {
-    let doomed = words::many(account.counts.live, "contact");
+    let doomed = humanize::many(account.counts.live, "contact");
     let question = format!("Remove {} with {doomed} and its history for good?", account.name);
     if !sure(&question, yes, screen)? {
         screen.say("Nothing was changed.")?;
@@ -322,7 +323,7 @@ async fn labels(
         let mut chosen = Vec::new();
         for wanted in show {
             let found = known.iter().filter(|(resource, name, _)| {
-                resource == wanted || crate::sync::account::same_name(name, wanted)
+                resource == wanted || ringbook_core::sync::account::same_name(name, wanted)
             });
             let before = chosen.len();
             chosen.extend(found.map(|(resource, ..)| resource.clone()));
@@ -347,7 +348,7 @@ async fn labels(
     for label in &labels.labels {
         table.row(vec![
             label.name.clone(),
-            words::count(label.contacts),
+            humanize::count(label.contacts),
             if label.shown { "yes" } else { "no" }.to_owned(),
             label.resource_name.clone(),
         ]);

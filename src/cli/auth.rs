@@ -19,21 +19,22 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::app::App;
 use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
 use crate::cli::{Desk, account, sync};
-use crate::clock::after;
-use crate::connect::redirect::{self, Verdict};
-use crate::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
-use crate::google::no_refresh_token;
-use crate::store::{Bringer, ConsentState, GrantFacts, Target};
-use crate::sync::AccountId;
-use crate::tasks;
-use crate::web;
-use crate::web::wire::GoogleClient;
+use ringbook_app::App;
+use ringbook_app::connect::redirect;
+use ringbook_app::connect::redirect::Verdict;
+use ringbook_app::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
+use ringbook_app::wire::GoogleClient;
+use ringbook_core::clock::after;
+use ringbook_core::humanize;
+use ringbook_core::sync::AccountId;
+use ringbook_google::no_refresh_token;
+use ringbook_runtime::tasks;
+use ringbook_store::{Bringer, ConsentState, GrantFacts, Target};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -284,7 +285,7 @@ async fn come_back(State(bring): State<mpsc::Sender<Brought>>, request: Request)
         }
         None => Err("there is no answer from Google in this address".to_owned()),
     };
-    let page = |title: &str, words: &str| Html(web::page(title, words));
+    let page = |title: &str, words: &str| Html(ringbook_web::page(title, words));
     match told {
         Ok(()) => {
             let words = "The Google account is connected. You can close this page.";
@@ -336,7 +337,7 @@ async fn connected(
         desk.screen.say(format!("{} {warning}", desk.screen.paint.warn("But")))?;
     }
     if let Some(end) = facts.and_then(|it| it.refresh_expires_at) {
-        let end = super::words::exact(end, &app.config.timezone);
+        let end = humanize::exact(end, &app.config.timezone);
         desk.screen.say(format!(
             "Google will end this permission on {end}, since the app's publishing status is \"Testing\". \
              Set it to \"In production\" in the Google Cloud console, and connect once more."
@@ -353,7 +354,7 @@ async fn connected(
 
 /// What is to be said of a permission that cannot be renewed.
 fn lacks_refresh_token(app: &App, grant: &GrantFacts) -> Option<String> {
-    let end = super::words::exact(grant.expires_at, &app.config.timezone);
+    let end = humanize::exact(grant.expires_at, &app.config.timezone);
     grant.lacks_refresh_token().then(|| no_refresh_token(Some(&end)).to_string())
 }
 

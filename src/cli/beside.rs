@@ -2,10 +2,10 @@
 
 use tokio::runtime::Runtime;
 
-use crate::app::App;
 use crate::cli::exit::Trouble;
-use crate::config::Config;
-use crate::tasks;
+use ringbook_app::App;
+use ringbook_app::config::Config;
+use ringbook_runtime::tasks;
 
 /// How much less of a core they get than others that want it, in steps of a tenth (`nice`, 0 to 19).
 #[cfg(target_os = "linux")]

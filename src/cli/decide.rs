@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::app::App;
 use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::status::run_id;
-use crate::cli::{Desk, Whose, not_connected, whoami, words};
-use crate::clock::{after, between};
-use crate::store::{HeldQuery, RunRow};
-use crate::sync::{Outcome, RunId};
-use crate::web::read;
-use crate::web::wire::{self, Outward};
+use crate::cli::{Desk, Whose, not_connected, whoami};
+use ringbook_app::App;
+use ringbook_app::read;
+use ringbook_app::wire;
+use ringbook_app::wire::Outward;
+use ringbook_core::clock::{after, between};
+use ringbook_core::humanize;
+use ringbook_core::sync::{Outcome, RunId};
+use ringbook_store::{HeldQuery, RunRow};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CancelArgs {
@@ -71,7 +73,7 @@ pub(crate) async fn list(desk: Desk, args: HeldArgs) -> Result<Exit, Trouble> {
     if part.next_after.is_some() {
         screen.remark("There are more; --limit shows them, and --search finds one.")?;
     }
-    let doomed = words::many(part.total, "contact");
+    let doomed = humanize::many(part.total, "contact");
     screen.remark(format!(
         "It would delete {doomed} in all: `ringbook approve` deletes them, `ringbook reject` keeps them."
     ))?;
@@ -104,7 +106,7 @@ pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble
         let Some(row) = stopped(&app, run, asked_at).await? else {
             return Err(Trouble::failed("the sync is over and was removed"));
         };
-        let took = words::duration(between(asked_at, app.clock.now()));
+        let took = humanize::duration(between(asked_at, app.clock.now()));
         let said = match row.outcome {
             None => {
                 format!(
@@ -114,7 +116,7 @@ pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble
             }
             Some(Outcome::Cancelled) => format!(
                 "Stopped after {took}. {} had been listed; the next sync makes good for the rest.",
-                words::many(row.counts.listed, "contact")
+                humanize::many(row.counts.listed, "contact")
             ),
             Some(outcome) => format!("Too late: the sync had just ended ({outcome})."),
         };
@@ -182,14 +184,14 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
     if !args.yes {
         let people =
             app.store.held(row.id, &HeldQuery { limit: NAMES, ..HeldQuery::default() }).await?;
-        let doomed = words::many(row.counts.to_delete, "contact");
+        let doomed = humanize::many(row.counts.to_delete, "contact");
         screen.say(format!("{} would be deleted:", screen.paint.warn(&doomed)))?;
         for it in &people {
             screen.say(format!("  {}", it.display_name))?;
         }
         let more = row.counts.to_delete.saturating_sub(people.len() as u64);
         if more > 0 {
-            screen.say(format!("  … and {} more", words::count(more)))?;
+            screen.say(format!("  … and {} more", humanize::count(more)))?;
         }
         if screen.json || !io::stdin().is_terminal() {
             return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
@@ -201,7 +203,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
     }
     let deleted = app.supervisor.approve(row.id, &whoami()).await?;
     note(&app, "approve", &app.store.ids().run(row.id)).await;
-    let message = format!("Approved: {} deleted.", words::many(deleted, "contact"));
+    let message = format!("Approved: {} deleted.", humanize::many(deleted, "contact"));
     decided(&app, row.id, message, deleted, screen).await
 }
 
@@ -218,7 +220,7 @@ pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble
     let row = held(&app, args.run.as_deref()).await?;
     app.supervisor.reject(row.id, &whoami()).await?;
     note(&app, "reject", &app.store.ids().run(row.id)).await;
-    let kept = words::many(row.counts.to_delete, "contact");
+    let kept = humanize::many(row.counts.to_delete, "contact");
     let message = format!("Rejected: {kept} kept. The next sync asks Google anew.");
     decided(&app, row.id, message, 0, desk.screen).await
 }

@@ -4,16 +4,17 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::find::labels;
 use crate::cli::screen::Table;
-use crate::cli::{Desk, Times, Whose, words};
-use crate::clock::after;
-use crate::contact::{VcardVersion, vcard};
-use crate::store::{DeletedQuery, Tombstone};
-use crate::web::read;
-use crate::web::wire::{Contact, DeletedContact, LabelNames, Outward};
+use crate::cli::{Desk, Times, Whose};
+use ringbook_app::App;
+use ringbook_app::read;
+use ringbook_app::wire::{Contact, DeletedContact, LabelNames, Outward};
+use ringbook_core::clock::after;
+use ringbook_core::contact::{VcardVersion, vcard};
+use ringbook_core::humanize;
+use ringbook_store::{DeletedQuery, Tombstone};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeletedArgs {
@@ -63,7 +64,7 @@ pub(crate) async fn deleted(desk: Desk, args: DeletedArgs) -> Result<Exit, Troub
     let times = Times::of(&app);
     let mut table = Table::new(&["NAME", "NUMBERS", "DELETED", "KEPT"]);
     for row in &rows {
-        let left = words::relative(after(row.deleted_at, keep), app.clock.now());
+        let left = humanize::relative(after(row.deleted_at, keep), app.clock.now());
         let numbers: Vec<&str> =
             row.contact.content.phones.iter().map(|it| it.value.as_str()).collect();
         let name = row.contact.display_name.clone();

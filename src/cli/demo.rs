@@ -11,27 +11,29 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::app::App;
 use crate::cli::beside::Beside;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
 use crate::cli::sync::{Attended, attend, changes, summary};
-use crate::cli::{Desk, local_url, words};
-use crate::clock::{after, between};
-use crate::config::Config;
-use crate::connect::{Ask, WayBack};
-use crate::outbound::{ClientOptions, http_client};
-use crate::simulator::{Options, Simulator};
-use crate::store::{Bringer, HistoryQuery, RunRow};
-use crate::sync::supervisor::Wish;
-use crate::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
-use crate::tasks;
-use crate::telemetry::LogStyle;
-use crate::web::wire::{self, Outward};
-use crate::web::{Door, Patience};
-use crate::{telemetry, web};
+use crate::cli::{Desk, local_url};
+use ringbook_app::App;
+use ringbook_app::config::Config;
+use ringbook_app::connect::{Ask, WayBack};
+use ringbook_app::telemetry;
+use ringbook_app::telemetry::LogStyle;
+use ringbook_app::wire;
+use ringbook_app::wire::Outward;
+use ringbook_core::clock::{after, between};
+use ringbook_core::humanize;
+use ringbook_core::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
+use ringbook_engine::supervisor::Wish;
+use ringbook_runtime::outbound::{ClientOptions, http_client};
+use ringbook_runtime::tasks;
+use ringbook_simulator::{Options, Simulator};
+use ringbook_store::{Bringer, HistoryQuery, RunRow};
+use ringbook_web::{Door, Patience};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -65,7 +67,7 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     // Nothing changes before the first sync is done, however slow the machine is.
     let options =
         Options { contacts: args.contacts, changes_per_minute: 0.0, ..Options::default() };
-    let people = words::many(args.contacts as u64, "made-up contact");
+    let people = humanize::many(args.contacts as u64, "made-up contact");
     screen.say(format!(
         "{}: a simulated Google with {people}. Nothing leaves this machine.",
         screen.paint.bold("Ringbook demo")
@@ -84,7 +86,12 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let (stop, stopped) = watch::channel(false);
     let serving = tasks::once(
         "the server",
-        web::serve(app.clone(), vec![Door::plain(listener)], Patience::default(), until(stopped)),
+        ringbook_web::serve(
+            app.clone(),
+            vec![Door::plain(listener)],
+            Patience::default(),
+            until(stopped),
+        ),
     );
 
     let shown = show(&app, account, &args, &simulator, &folder, &mut signals, screen).await;
@@ -188,10 +195,10 @@ fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(),
             "These people now move house and change their numbers, {} times a minute, and Ringbook asks\n\
              for the changes every {}.",
             args.changes_per_minute,
-            words::remaining(EVERY)
+            humanize::remaining(EVERY)
         )
     } else {
-        format!("Ringbook now asks for changes every {}.", words::remaining(EVERY))
+        format!("Ringbook now asks for changes every {}.", humanize::remaining(EVERY))
     };
     let end = match args.seconds {
         Some(seconds) => format!("It ends after {seconds} s."),
@@ -245,11 +252,11 @@ impl Diary {
 fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
     let paint = screen.paint;
     let ended = row.ended_at.unwrap_or(row.updated_at);
-    let at = words::time_of_day(ended, &app.config.timezone);
-    let took = words::duration(between(row.started_at, ended));
-    let contacts = words::many(row.after_live.unwrap_or(0), "contact");
+    let at = humanize::time_of_day(ended, &app.config.timezone);
+    let took = humanize::duration(between(row.started_at, ended));
+    let contacts = humanize::many(row.after_live.unwrap_or(0), "contact");
     let now = app.clock.now();
-    let next = match words::remaining(between(now, next)) {
+    let next = match humanize::remaining(between(now, next)) {
         _ if next <= now => String::new(),
         left => format!(", next in {left}"),
     };
@@ -266,7 +273,7 @@ fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
         Some(Outcome::Held) => format!(
             "{at}  {}: {} would be deleted; decide on the dashboard, or with the API",
             paint.warn("on hold"),
-            words::many(row.counts.to_delete, "contact")
+            humanize::many(row.counts.to_delete, "contact")
         ),
         Some(outcome) => {
             let why = row.error_message.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
@@ -331,14 +338,14 @@ async fn farewell(
     diary.tell(app, now, screen).await?;
     let here = app.store.totals().await?.live;
     let there = google.contact_count() as u64;
-    let syncs = words::many(diary.runs, "sync");
-    let lives = words::many(diary.changed, "change");
+    let syncs = humanize::many(diary.runs, "sync");
+    let lives = humanize::many(diary.changed, "change");
     screen.say("")?;
     if here == there {
-        let both = words::many(here, "contact");
+        let both = humanize::many(here, "contact");
         screen.say(format!("{syncs}, {lives}; at the end both sides have {both}. Goodbye!"))?;
     } else {
-        let (here, there) = (words::count(here), words::many(there, "contact"));
+        let (here, there) = (humanize::count(here), humanize::many(there, "contact"));
         screen.say(format!("{syncs}, {lives}; {here} of {there} are here. Goodbye!"))?;
     }
     if folder.keep {

@@ -2,7 +2,7 @@
 
 use crate::cli::Desk;
 use crate::cli::exit::{Exit, Trouble};
-use crate::web::wire::Dialling;
+use ringbook_app::wire::Dialling;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

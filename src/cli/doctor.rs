@@ -1,12 +1,14 @@
 //! `doctor`: looks at everything that can be wrong, and says how to fix it.
 
-use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
-use crate::cli::{Desk, no_database, words};
-use crate::config::Config;
-use crate::doctor::{self, Finding, Findings, Verdict, bad, ok, warn};
-use crate::telemetry;
+use crate::cli::{Desk, no_database};
+use ringbook_app::App;
+use ringbook_app::config::Config;
+use ringbook_app::doctor;
+use ringbook_app::doctor::{Finding, Findings, Verdict, bad, ok, warn};
+use ringbook_app::telemetry;
+use ringbook_core::humanize;
 
 /// Prints findings as they come, so that a slow one does not hide the others.
 struct Report {
@@ -42,8 +44,8 @@ impl Report {
         self.screen.say("")?;
         self.screen.say(match (faults, warnings) {
             (0, 0) => "All is well.".to_owned(),
-            (0, _) => format!("It works; {} to look at.", words::many(warnings, "thing")),
-            _ => format!("{} to fix.", words::many(faults, "thing")),
+            (0, _) => format!("It works; {} to look at.", humanize::many(warnings, "thing")),
+            _ => format!("{} to fix.", humanize::many(faults, "thing")),
         })?;
         Ok(if faults > 0 { Exit::Failed } else { Exit::Ok })
     }
@@ -62,7 +64,7 @@ pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
         }
     };
     let set = config.report().iter().filter(|line| line.source != "default").count() as u64;
-    let set = if set == 0 { "all defaults".to_owned() } else { words::many(set, "setting") };
+    let set = if set == 0 { "all defaults".to_owned() } else { humanize::many(set, "setting") };
     report.add(ok("configuration", format!("{set}; `ringbook config` shows them")))?;
     for note in config.notes().iter().filter(|it| !it.key.is_empty()) {
         report.add(warn("configuration", note.text.as_str(), "`ringbook config` shows it"))?;

@@ -3,12 +3,12 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::app::StartError;
-use crate::config::ConfigErrors;
-use crate::connect::ConnectProblem;
-use crate::store::{AccountError, DbError, DecisionError, OpenError, Refusal};
-use crate::sync::{FailureCode, Outcome};
-use crate::telemetry::TelemetryError;
+use ringbook_app::app::StartError;
+use ringbook_app::config::ConfigErrors;
+use ringbook_app::connect::ConnectProblem;
+use ringbook_app::telemetry::TelemetryError;
+use ringbook_core::sync::{FailureCode, Outcome};
+use ringbook_store::{AccountError, DbError, DecisionError, OpenError, Refusal};
 
 /// The exit codes, in one place. [`LIST`] says the same to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

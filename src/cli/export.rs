@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use jiff::Timestamp;
 
-use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::find::{PART, every, labels};
-use crate::cli::{Desk, Whose, words};
-use crate::contact::Content;
-use crate::store::{ContactId, ContactRow};
-use crate::sync::AccountId;
-use crate::web::wire::{self, LabelNames, Outward};
+use crate::cli::{Desk, Whose};
+use ringbook_app::App;
+use ringbook_app::wire;
+use ringbook_app::wire::{LabelNames, Outward};
+use ringbook_core::contact::Content;
+use ringbook_core::humanize;
+use ringbook_core::sync::AccountId;
+use ringbook_store::{ContactId, ContactRow};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -64,7 +66,11 @@ pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     out.flush().map_err(unwritable)?;
     drop(out);
     draft.publish(path).map_err(unwritable)?;
-    desk.screen.say(format!("{} written to {}", words::many(count, "contact"), path.display()))?;
+    desk.screen.say(format!(
+        "{} written to {}",
+        humanize::many(count, "contact"),
+        path.display()
+    ))?;
     Ok(Exit::Ok)
 }
 
@@ -480,7 +486,7 @@ fn revision(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contact::{Email, Names, Organization, Phone};
+    use ringbook_core::contact::{Email, Names, Organization, Phone};
 
     fn ada() -> ContactRow {
         let at: Timestamp = "2026-03-07T12:04:31Z".parse().unwrap();

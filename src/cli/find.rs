@@ -3,16 +3,18 @@
 //! Both ask the directory in memory, which they have to make first: half a second for a hundred thousand
 //! contacts.
 
-use crate::app::App;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
-use crate::cli::{Desk, Whose, words};
-use crate::clock::between;
-use crate::directory::Scope;
-use crate::store::{ContactId, ContactRow, DbError};
-use crate::sync::AccountId;
-use crate::web::read;
-use crate::web::wire::{self, Outward, SearchResults};
+use crate::cli::{Desk, Whose};
+use ringbook_app::App;
+use ringbook_app::directory::Scope;
+use ringbook_app::read;
+use ringbook_app::wire;
+use ringbook_app::wire::{Outward, SearchResults};
+use ringbook_core::clock::between;
+use ringbook_core::humanize;
+use ringbook_core::sync::AccountId;
+use ringbook_store::{ContactId, ContactRow, DbError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LookupArgs {
@@ -88,7 +90,7 @@ pub(crate) async fn search(desk: Desk, args: SearchArgs) -> Result<Exit, Trouble
         }
         desk.screen.table(&table)?;
         if total > results.len() && desk.screen.terminal {
-            let all = words::many(total as u64, "contact");
+            let all = humanize::many(total as u64, "contact");
             let limit = args.limit;
             desk.screen.say(format!("… these are the first {limit} of {all}; see --limit"))?;
         }

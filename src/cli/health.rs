@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Desk;
 use crate::cli::exit::{Exit, Trouble};
-use crate::config::Config;
-use crate::outbound::{ClientOptions, Trust, http_client};
+use ringbook_app::config::Config;
+use ringbook_runtime::outbound::{ClientOptions, Trust, http_client};
 
 /// The server itself gives up on its database after 3 s.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::app::App;
 use crate::cli::access::note_named;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::{Desk, account, whoami};
-use crate::config::{Config, DatabaseUrl};
-use crate::connect::{ConnectProblem, TokenFile};
-use crate::store::{Account, ImportedApp, Target, read_previous_app};
-use crate::sync::AccountId;
+use ringbook_app::App;
+use ringbook_app::config::{Config, DatabaseUrl};
+use ringbook_app::connect::{ConnectProblem, TokenFile};
+use ringbook_core::sync::AccountId;
+use ringbook_store::{Account, ImportedApp, Target, read_previous_app};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -262,7 +262,7 @@ impl Report {
     }
 
     fn say(&self, desk: &Desk) -> Result<(), Trouble> {
-        use crate::words::count;
+        use ringbook_core::humanize::count;
         let would = if self.dry_run { "would be " } else { "" };
         let history = match (&self.history.reason, self.history.taken_over) {
             (Some(reason), _) => format!("not taken over: {reason}"),

@@ -6,7 +6,7 @@ use crate::cli::Desk;
 use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
-use crate::cli::words;
+use ringbook_core::humanize;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -41,10 +41,18 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                 let mut table = Table::new(&["KEY", ">SECRETS", ""]);
                 for it in &status.keys {
                     let what = if it.seals { "seals" } else { "opens" };
-                    table.row(vec![it.key.to_string(), words::count(it.values), what.to_owned()]);
+                    table.row(vec![
+                        it.key.to_string(),
+                        humanize::count(it.values),
+                        what.to_owned(),
+                    ]);
                 }
                 for (key, values) in &status.lost {
-                    table.row(vec![key.clone(), words::count(*values), "is not there".to_owned()]);
+                    table.row(vec![
+                        key.clone(),
+                        humanize::count(*values),
+                        "is not there".to_owned(),
+                    ]);
                 }
                 desk.screen.table(&table)?;
                 if !whole {
@@ -58,7 +66,7 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         }
         KeyCommand::Rotate => {
             let done = app.store.rotate_key().await.map_err(|problem| match problem {
-                crate::store::DbError::Vault(problem) => Trouble::usage(problem.to_string()),
+                ringbook_store::DbError::Vault(problem) => Trouble::usage(problem.to_string()),
                 other => other.into(),
             })?;
             note(&app, "key rotate", done.key.as_str()).await;
@@ -70,10 +78,10 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                     "retired": done.retired,
                 }))?;
             } else {
-                let number = words::many(done.resealed, "secret");
+                let number = humanize::many(done.resealed, "secret");
                 desk.screen.say(format!("{number} sealed with the new key {}.", done.key))?;
                 if done.lost > 0 {
-                    let lost = words::many(done.lost, "secret");
+                    let lost = humanize::many(done.lost, "secret");
                     desk.screen
                         .say(format!("{lost} left as they are: their keys are not there."))?;
                 }

@@ -38,13 +38,15 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::app::{App, StartError};
-use crate::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at, wants_json_log};
-use crate::store::{Account, Store};
-use crate::sync::AccountId;
-use crate::sync::account::same_name;
-use crate::telemetry::LogStyle;
-use crate::{telemetry, words};
+use ringbook_app::App;
+use ringbook_app::app::StartError;
+use ringbook_app::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at, wants_json_log};
+use ringbook_app::telemetry;
+use ringbook_app::telemetry::LogStyle;
+use ringbook_core::humanize;
+use ringbook_core::sync::AccountId;
+use ringbook_core::sync::account::same_name;
+use ringbook_store::{Account, Store};
 
 use exit::{Exit, Trouble};
 use screen::{Paint, Screen};
@@ -61,7 +63,7 @@ In earnest? `ringbook doctor` says what is still missing, and how to fix it.
 
 {}", exit::LIST)
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// Answer in JSON, in the shapes of the REST API
@@ -328,7 +330,7 @@ The same seed gives the same people. Prints the settings that point a ringbook a
 }
 
 /// The whole program.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     // Memory holds secrets and contacts; a crash must not write them to a disk. Whoever cannot have it so
     // still has everything else.
     let _ = rustix::process::setrlimit(
@@ -519,11 +521,11 @@ impl<'a> Times<'a> {
 
     /// `12 min ago (2026-03-07 12:04:31 +01:00)`.
     fn say(&self, at: Timestamp) -> String {
-        format!("{} ({})", words::relative(at, self.now), self.exact(at))
+        format!("{} ({})", humanize::relative(at, self.now), self.exact(at))
     }
 
     fn exact(&self, at: Timestamp) -> String {
-        words::exact(at, &self.app.config.timezone)
+        humanize::exact(at, &self.app.config.timezone)
     }
 }
 
@@ -594,5 +596,8 @@ fn is_named(store: &Store, account: &Account, named: &str) -> bool {
 
 /// Who sits at this terminal, for the history.
 fn whoami() -> String {
-    format!("{} on the command line", crate::files::user_name(rustix::process::getuid().as_raw()))
+    format!(
+        "{} on the command line",
+        ringbook_runtime::files::user_name(rustix::process::getuid().as_raw())
+    )
 }

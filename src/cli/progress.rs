@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::cli::screen::{Paint, Screen};
-use crate::cli::words;
-use crate::clock::{after, between};
-use crate::store::{DbError, RunRow, Store};
-use crate::sync::{Delay, Kind, Phase, RunId};
+use ringbook_core::clock::{after, between};
+use ringbook_core::humanize;
+use ringbook_core::sync::{Delay, Kind, Phase, RunId};
+use ringbook_store::{DbError, RunRow, Store};
 
 /// How often a run of this process, and one of another, is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -173,9 +173,9 @@ fn style(coloured: &str, plain: &str) -> ProgressStyle {
 pub(crate) fn doing(row: &RunRow, now: Timestamp) -> String {
     let contacts = match row.total.filter(|_| row.kind == Kind::Full) {
         Some(total) if total >= row.so_far() => {
-            format!("{} of {}", words::count(row.so_far()), words::many(total, "contact"))
+            format!("{} of {}", humanize::count(row.so_far()), humanize::many(total, "contact"))
         }
-        _ => words::many(row.counts.listed, "contact"),
+        _ => humanize::many(row.counts.listed, "contact"),
     };
     if row.cancel_at.is_some() {
         return format!("{contacts} · stopping");
@@ -184,7 +184,7 @@ pub(crate) fn doing(row: &RunRow, now: Timestamp) -> String {
         Phase::Starting => "asking Google".to_owned(),
         Phase::Waiting => match &row.wait {
             Some(wait) => {
-                let left = words::remaining(between(now, wait.until));
+                let left = humanize::remaining(between(now, wait.until));
                 format!("{contacts} · {}: next try in {left}", excuse(wait.delay))
             }
             None => contacts,
@@ -195,11 +195,11 @@ pub(crate) fn doing(row: &RunRow, now: Timestamp) -> String {
             let mut text = contacts;
             let pace = pace(row, now);
             if pace >= 1.0 {
-                text.push_str(&format!(" · {}/s", words::count(pace as u64)));
+                text.push_str(&format!(" · {}/s", humanize::count(pace as u64)));
                 let left = row.total.unwrap_or(0).saturating_sub(row.so_far());
                 if left > 0 && row.kind == Kind::Full {
                     let left = Duration::from_secs_f64((left as f64 / pace).min(1e7));
-                    text.push_str(&format!(" · {} left", words::remaining(left)));
+                    text.push_str(&format!(" · {} left", humanize::remaining(left)));
                 }
             }
             text

@@ -5,11 +5,11 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
 use crate::cli::status::schedule as cadence;
 use crate::cli::{Desk, Times, Whose, not_connected};
-use crate::store::{Account, ScheduleRow};
-use crate::sync::AccountId;
-use crate::sync::schedule::Cadence;
-use crate::web::read;
-use crate::web::wire::Outward;
+use ringbook_app::read;
+use ringbook_app::wire::Outward;
+use ringbook_core::sync::AccountId;
+use ringbook_core::sync::schedule::Cadence;
+use ringbook_store::{Account, ScheduleRow};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,8 +43,9 @@ impl Args {
 
     /// What is to be in force; what is not said stays as it is.
     fn applied_to(&self, row: &ScheduleRow, zone: &str) -> Result<ScheduleRow, Trouble> {
-        let bad =
-            |problem: crate::sync::schedule::ScheduleError| Trouble::usage(problem.to_string());
+        let bad = |problem: ringbook_core::sync::schedule::ScheduleError| {
+            Trouble::usage(problem.to_string())
+        };
         let paused = self.pause || (row.paused && !self.resume);
         let fresh = ScheduleRow { paused, ..ScheduleRow::default() };
         if let Some(minutes) = self.every {

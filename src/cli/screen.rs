@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::cli::words::columns;
+use ringbook_core::humanize::columns;
 
 /// Where a command's answer goes: standard output. Progress and complaints go to standard error.
 #[derive(Clone, Copy, Debug)]

@@ -10,21 +10,24 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::app::App;
 use crate::cli::beside::Beside;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
 use crate::cli::signals::{Asked, Signals};
 use crate::cli::{Desk, local_url, url_at};
-use crate::clock::{Clock, SystemClock, after};
-use crate::config::{Config, LogFormat};
-use crate::doctor::{self, Verdict};
-use crate::simulator::{self, Options, Simulator};
-use crate::store::Act;
-use crate::tasks::{self, Keeper};
-use crate::telemetry::LogStyle;
-use crate::web::{Door, Patience, Rooms, Tls};
-use crate::{telemetry, web};
+use ringbook_app::App;
+use ringbook_app::config::{Config, LogFormat};
+use ringbook_app::doctor;
+use ringbook_app::doctor::Verdict;
+use ringbook_app::telemetry;
+use ringbook_app::telemetry::LogStyle;
+use ringbook_core::clock::{Clock, after};
+use ringbook_runtime::SystemClock;
+use ringbook_runtime::tasks;
+use ringbook_runtime::tasks::Keeper;
+use ringbook_simulator::{Options, Simulator};
+use ringbook_store::Act;
+use ringbook_web::{Door, Patience, Rooms, Tls};
 
 /// A sync in progress has this long to be parked, and everything together has [`STOP`].
 const PARK: Duration = Duration::from_secs(8);
@@ -37,7 +40,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     for note in config.notes() {
         warn!(setting = note.key, "{}", note.text);
     }
-    web::raise_files_limit();
+    ringbook_web::raise_files_limit();
     let mut signals = Signals::listen()?;
     // Before the database is opened, so that a second server by mistake leaves no trace.
     let doors = open_doors(&config).await?;
@@ -53,7 +56,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let keeper = Keeper::new(app.clock.clone());
     app.keep(&keeper);
     let (stop, stopped) = watch::channel(false);
-    let serving = web::serve(app.clone(), doors, Patience::default(), until(stopped));
+    let serving = ringbook_web::serve(app.clone(), doors, Patience::default(), until(stopped));
     let serving = tasks::once("the server", serving);
     tokio::pin!(serving);
     let asked = loop {
@@ -406,7 +409,7 @@ pub(crate) async fn simulate(desk: Desk, args: SimulateArgs) -> Result<Exit, Tro
         return Ok(Exit::Ok);
     }
     tokio::select! {
-        served = simulator::serve(options) => served.map_err(|it| failed(it.to_string()))?,
+        served = ringbook_simulator::serve(options) => served.map_err(|it| failed(it.to_string()))?,
         _ = signals.next() => {}
     }
     Ok(Exit::Ok)

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::app::App;
 use crate::cli::account;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
-use crate::web::wire::{AddedSource, DomainList, Outward, ServiceAccount, SourceCheck};
+use ringbook_app::App;
+use ringbook_app::wire::{AddedSource, DomainList, Outward, ServiceAccount, SourceCheck};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceAccountArgs {

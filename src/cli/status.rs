@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::app::App;
 use crate::cli::access::note;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{doing, title};
 use crate::cli::screen::Table;
 use crate::cli::sync::{changes, summary};
-use crate::cli::{Desk, Times, Whose, local_url, words};
-use crate::clock::between;
-use crate::store::{Account, Counts, HistoryQuery, OutcomeWanted, RunRow};
-use crate::sync::{AccountId, Kind, Outcome, RunId, Trigger};
-use crate::web::read;
-use crate::web::wire::{self, Outward};
+use crate::cli::{Desk, Times, Whose, local_url};
+use ringbook_app::App;
+use ringbook_app::read;
+use ringbook_app::wire;
+use ringbook_app::wire::Outward;
+use ringbook_core::clock::between;
+use ringbook_core::humanize;
+use ringbook_core::sync::{AccountId, Kind, Outcome, RunId, Trigger};
+use ringbook_store::{Account, Counts, HistoryQuery, OutcomeWanted, RunRow};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HistoryArgs {
@@ -184,8 +186,8 @@ async fn standing(
         "Directory",
         format!(
             "{}, {}",
-            words::many(counts.live, "contact"),
-            words::many(counts.phones, "number")
+            humanize::many(counts.live, "contact"),
+            humanize::many(counts.phones, "number")
         ),
     ));
     let way_out = match exit {
@@ -241,16 +243,16 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
         if let Some(message) = run.error_message.as_deref() {
             said = shortened(message, 60);
         } else if run.outcome == Some(Outcome::Held) {
-            said = format!("{} to delete", words::count(run.counts.to_delete));
+            said = format!("{} to delete", humanize::count(run.counts.to_delete));
         }
         let mut cells = vec![
-            words::relative(run.started_at, times.now),
+            humanize::relative(run.started_at, times.now),
             times.exact(run.started_at),
             run.kind.to_string(),
             run.trigger.to_string(),
             outcome.to_owned(),
-            words::duration(between(run.started_at, end)),
-            words::count(run.counts.listed),
+            humanize::duration(between(run.started_at, end)),
+            humanize::count(run.counts.listed),
             said,
             app.store.ids().run(run.id),
         ];
@@ -286,7 +288,7 @@ async fn clear(
     if screen.json {
         screen.json(&wire::Cleared::of(count))?;
     } else {
-        screen.say(format!("{} forgotten.", words::many(count, "sync")))?;
+        screen.say(format!("{} forgotten.", humanize::many(count, "sync")))?;
     }
     Ok(Exit::Ok)
 }
@@ -352,7 +354,7 @@ async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trou
         facts.push(("Full because", reason.in_words().to_owned()));
     }
     if run.waited_ms > 0 {
-        facts.push(("Waited", words::duration(Duration::from_millis(run.waited_ms))));
+        facts.push(("Waited", humanize::duration(Duration::from_millis(run.waited_ms))));
     }
     if let (Some(at), Some(by)) = (run.decided_at, &run.decided_by) {
         facts.push(("Decided", format!("{}, {by}", times.say(at))));
@@ -406,8 +408,8 @@ async fn phases(
         let cause = it.row.wait.as_ref().map(|wait| shortened(&wait.message, 60));
         table.row(vec![
             it.row.phase.to_string(),
-            words::time_of_day(it.row.began_at, &app.config.timezone),
-            words::duration(took),
+            humanize::time_of_day(it.row.began_at, &app.config.timezone),
+            humanize::duration(took),
             cause.unwrap_or_default(),
         ]);
     }
@@ -429,16 +431,16 @@ pub(crate) async fn statistics(desk: Desk, whose: Whose) -> Result<Exit, Trouble
     let outcomes = app.store.outcomes(whose.only(&app).await?).await?;
     let with = |number: u64| {
         let share = if totals.live == 0 { 0.0 } else { number as f64 * 100.0 / totals.live as f64 };
-        format!("{} ({share:.0} %)", words::count(number))
+        format!("{} ({share:.0} %)", humanize::count(number))
     };
     screen.facts(&[
-        ("Contacts", words::count(totals.live)),
+        ("Contacts", humanize::count(totals.live)),
         ("  with a number", with(totals.with_phone)),
         ("  with an address", with(totals.with_email)),
-        ("  deleted, restorable", words::count(totals.deleted)),
-        ("Numbers", words::count(totals.phones)),
-        ("E-mail addresses", words::count(totals.emails)),
-        ("Syncs", words::count(outcomes.iter().map(|(_, number)| number).sum())),
+        ("  deleted, restorable", humanize::count(totals.deleted)),
+        ("Numbers", humanize::count(totals.phones)),
+        ("E-mail addresses", humanize::count(totals.emails)),
+        ("Syncs", humanize::count(outcomes.iter().map(|(_, number)| number).sum())),
     ])?;
     let facts: Vec<(String, u64)> = outcomes
         .iter()
@@ -448,14 +450,14 @@ pub(crate) async fn statistics(desk: Desk, whose: Whose) -> Result<Exit, Trouble
         screen.say(format!(
             "{}  {}",
             screen.paint.dim(&format!("  {outcome:19}")),
-            words::count(*number)
+            humanize::count(*number)
         ))?;
     }
     Ok(Exit::Ok)
 }
 
 pub(crate) fn schedule(app: &App, account: &Account) -> String {
-    use crate::sync::schedule::Cadence;
+    use ringbook_core::sync::schedule::Cadence;
     match app.supervisor.plan(account) {
         None => "only when asked for".to_owned(),
         Some(plan) => {

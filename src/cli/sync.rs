@@ -4,25 +4,28 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::app::{App, chance};
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{Progress, title};
 use crate::cli::screen::Screen;
 use crate::cli::signals::{Asked, Signals};
-use crate::cli::{Desk, Times, Whose, whoami, words};
-use crate::clock::{after, between};
-use crate::connect::{ConnectProblem, LazyPeople};
-use crate::store::{Account, Holder, Refusal, RunRow};
-use crate::sync::diagnosis::Diagnosis;
-use crate::sync::engine::Finished;
-use crate::sync::preview::{Preview, PreviewError, preview};
-use crate::sync::schedule::FullReason;
-use crate::sync::supervisor::{FOLLOW_UP_BY, Started, Wish};
-use crate::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
-use crate::tasks;
-use crate::web::wire::synced::{Attempt, Synced, fate_of};
-use crate::web::wire::together::{Fate, deciding};
-use crate::web::wire::{self, Outward};
+use crate::cli::{Desk, Times, Whose, whoami};
+use ringbook_app::App;
+use ringbook_app::app::chance;
+use ringbook_app::connect::{ConnectProblem, LazyPeople};
+use ringbook_app::wire;
+use ringbook_app::wire::Outward;
+use ringbook_app::wire::synced::{Attempt, Synced, fate_of};
+use ringbook_app::wire::together::{Fate, deciding};
+use ringbook_core::clock::{after, between};
+use ringbook_core::humanize;
+use ringbook_core::sync::diagnosis::Diagnosis;
+use ringbook_core::sync::schedule::FullReason;
+use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
+use ringbook_engine::engine::Finished;
+use ringbook_engine::preview::{Preview, PreviewError, preview};
+use ringbook_engine::supervisor::{FOLLOW_UP_BY, Started, Wish};
+use ringbook_runtime::tasks;
+use ringbook_store::{Account, Holder, Refusal, RunRow};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
@@ -423,20 +426,20 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
             lines.push(format!(
                 "{} in {}.",
                 paint.good(&format!("{name} done")),
-                words::duration(took)
+                humanize::duration(took)
             ));
         }
         Some(Outcome::Partial) => {
-            let aside = words::many(row.counts.set_aside, "contact");
+            let aside = humanize::many(row.counts.set_aside, "contact");
             lines.push(format!(
                 "{} in {}, but {aside} could not be read. Which and why: ringbook history latest",
                 paint.warn(&format!("{name} done")),
-                words::duration(took)
+                humanize::duration(took)
             ));
         }
         Some(Outcome::Held) => {
-            let doomed = words::many(row.counts.to_delete, "contact");
-            let of = words::count(row.before_live + row.counts.created + row.counts.restored);
+            let doomed = humanize::many(row.counts.to_delete, "contact");
+            let of = humanize::count(row.before_live + row.counts.created + row.counts.restored);
             lines.push(format!(
                 "{}: it would delete {doomed} of {of}, and asks you first.",
                 paint.warn(&format!("{name} on hold"))
@@ -450,21 +453,21 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
             lines.push(format!(
                 "{} after {}, by {by}.",
                 paint.warn(&format!("{name} cancelled")),
-                words::duration(took)
+                humanize::duration(took)
             ));
         }
         Some(Outcome::Interrupted) => {
             lines.push(format!(
                 "{} after {}; the next one goes on.",
                 paint.warn(&format!("{name} interrupted")),
-                words::duration(took)
+                humanize::duration(took)
             ));
         }
         Some(Outcome::Failed) => {
             lines.push(format!(
                 "{} after {}: {because}",
                 paint.bad(&format!("{name} failed")),
-                words::duration(took)
+                humanize::duration(took)
             ));
         }
         Some(Outcome::Rejected) | None => lines.push(format!("{name}: {because}")),
@@ -485,11 +488,11 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
         let pace = row.counts.listed as f64 / took.as_secs_f64().max(0.001);
         let mut heard = format!(
             "  {} listed in {}",
-            words::many(row.counts.listed, "contact"),
-            words::many(row.counts.pages, "page")
+            humanize::many(row.counts.listed, "contact"),
+            humanize::many(row.counts.pages, "page")
         );
         if row.counts.listed >= 100 {
-            heard.push_str(&format!(", {} a second", words::count(pace as u64)));
+            heard.push_str(&format!(", {} a second", humanize::count(pace as u64)));
         }
         if row.retries > 0 {
             let tries = if row.retries == 1 {
@@ -497,14 +500,14 @@ pub(crate) fn summary(row: &RunRow, screen: Screen) -> Vec<String> {
             } else {
                 format!("{} retries", row.retries)
             };
-            let waited = words::duration(Duration::from_millis(row.waited_ms));
+            let waited = humanize::duration(Duration::from_millis(row.waited_ms));
             heard.push_str(&format!(", {tries} and {waited} of waiting"));
         }
         lines.push(heard);
         lines.push(format!("  {}", changes(row)));
     }
     if let Some(after) = row.after_live {
-        lines.push(format!("  {} in the directory now", words::many(after, "contact")));
+        lines.push(format!("  {} in the directory now", humanize::many(after, "contact")));
     }
     lines
 }
@@ -524,7 +527,7 @@ pub(crate) fn changes(row: &RunRow) -> String {
     let parts: Vec<String> = parts
         .iter()
         .filter(|(number, _)| *number > 0)
-        .map(|(number, what)| format!("{} {what}", words::count(*number)))
+        .map(|(number, what)| format!("{} {what}", humanize::count(*number)))
         .collect();
     if parts.is_empty() && it.to_delete > 0 {
         "nothing else to do".to_owned()
@@ -623,8 +626,8 @@ fn rehearsed(it: &Preview) -> serde_json::Value {
 
 fn imagine(it: &Preview, screen: Screen) -> Result<(), Trouble> {
     screen.say(screen.paint.bold(&format!("{} sync, if you start it now:", title(it.kind))))?;
-    let listed = words::many(it.tally.listed, "contact");
-    screen.say(format!("  {listed} listed in {}", words::many(it.pages, "page")))?;
+    let listed = humanize::many(it.tally.listed, "contact");
+    screen.say(format!("  {listed} listed in {}", humanize::many(it.pages, "page")))?;
     let parts = [
         (it.tally.created, "to create"),
         (it.tally.updated.saturating_sub(it.tally.restored), "to update"),
@@ -635,7 +638,7 @@ fn imagine(it: &Preview, screen: Screen) -> Result<(), Trouble> {
         (it.tally.unchanged, "unchanged"),
     ];
     for (number, what) in parts.iter().filter(|(number, _)| *number > 0) {
-        screen.say(format!("  {:>9} {what}", words::count(*number)))?;
+        screen.say(format!("  {:>9} {what}", humanize::count(*number)))?;
     }
     if it.held {
         let warning = "It would stop before deleting, and wait for your word.";

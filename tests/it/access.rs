@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder};
-use ringbook::access::{Right, Scope, Secret};
-use ringbook::config::Config;
-use ringbook::doorkeeper::{Access, Origin, SignInError};
-use ringbook::store::{Act, AuditQuery, MadeTokens, Maker, PeopleError, Store};
-use ringbook::web::ROUTES;
+use ringbook_app::config::Config;
+use ringbook_app::doorkeeper::{Access, Origin, SignInError};
+use ringbook_core::access::{Right, Scope};
+use ringbook_store::secret::Secret;
+use ringbook_store::{Act, AuditQuery, MadeTokens, Maker, PeopleError, Store};
+use ringbook_web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -441,11 +442,11 @@ async fn a_route_without_a_row_in_the_table_is_found() {
     };
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
-            assert!(has(method, path), "add {method} {path} to src/web/entrance/table.rs");
+            assert!(has(method, path), "add {method} {path} to crates/web/src/entrance/table.rs");
         }
     }
     // What is not in the document stands in the source as `.route("…", get(…).post(…))`.
-    for file in files("src/web".as_ref()) {
+    for file in files("crates/web/src".as_ref()) {
         let source = std::fs::read_to_string(&file).unwrap_or_default();
         let source = source.split("#[cfg(test)]").next().unwrap();
         for part in source.split(".route(").skip(1) {
@@ -455,7 +456,7 @@ async fn a_route_without_a_row_in_the_table_is_found() {
             for method in ["get", "post", "put", "patch", "delete"] {
                 let asked =
                     call.contains(&format!(" {method}(")) || call.contains(&format!(".{method}("));
-                let message = "add it to src/web/entrance/table.rs";
+                let message = "add it to crates/web/src/entrance/table.rs";
                 assert!(!asked || has(method, path), "{method} {path}: {message}");
             }
         }
@@ -619,14 +620,16 @@ async fn a_bare_proxy_on_this_machine_does_not_open_the_directory() {
     );
     // Whoever names this machine means it, and is told what it means.
     let chosen = [("PHONE_NETWORKS", "127.0.0.0/8")];
-    let config = ringbook::config::Config::of(&chosen).unwrap();
-    let told = ringbook::doctor::phones(&config).unwrap();
+    let config = ringbook_app::config::Config::of(&chosen).unwrap();
+    let told = ringbook_app::doctor::phones(&config).unwrap();
     assert!(
         told.message.contains("reverse proxy") && told.way_out.unwrap().contains("PHONES_LISTEN")
     );
-    assert!(ringbook::doctor::phones(&ringbook::config::Config::of(&[]).unwrap()).is_none());
-    let wide = ringbook::config::Config::of(&[("TRUSTED_PROXIES", "0.0.0.0/0")]).unwrap();
-    assert!(ringbook::doctor::phones(&wide).unwrap().message.contains("TRUSTED_PROXIES"));
+    assert!(
+        ringbook_app::doctor::phones(&ringbook_app::config::Config::of(&[]).unwrap()).is_none()
+    );
+    let wide = ringbook_app::config::Config::of(&[("TRUSTED_PROXIES", "0.0.0.0/0")]).unwrap();
+    assert!(ringbook_app::doctor::phones(&wide).unwrap().message.contains("TRUSTED_PROXIES"));
 }
 
 /// What comes back for bytes that no client would send.

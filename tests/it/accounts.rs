@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::config::DatabaseUrl;
-use ringbook::simulator::{
+use ringbook_app::App;
+use ringbook_app::config::DatabaseUrl;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::{AccountId, Kind, Outcome, Trigger};
+use ringbook_engine::supervisor::Wish;
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{
     Action, CONTACTS_READONLY, Canned, Contact, Control, Endpoint, Fault, When,
 };
-use ringbook::store::{
+use ringbook_store::{
     Account, AccountError, ConnectError, ContactId, Erasing, HistoryQuery, NewTokens, Refusal,
     RunRow,
 };
-use ringbook::sync::supervisor::Wish;
-use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
 use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
@@ -324,7 +325,7 @@ on_both! {
         world.app.store.disconnect(world.account).await.unwrap();
         let bob = world.google.of(BOB);
         bob.generate(3);
-        let id = ringbook::contact::ResourceName::parse("people/999").unwrap();
+        let id = ringbook_core::contact::ResourceName::parse("people/999").unwrap();
         let refused = world.app.store.connect(Some(world.account), Some(&id), &tokens(&bob)).await;
         assert!(refused.is_err(), "Ada's contacts are here still");
         world.app.supervisor.erase(world.account, Erasing::Contacts).await.unwrap();

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use ringbook::alarms::Alarms;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::simulator::{Action, Endpoint, Fault};
-use ringbook::sync::Outcome;
+use ringbook_app::alarms::Alarms;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::Outcome;
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, Endpoint, Fault};
 use serde_json::Value;
 use tokio::sync::mpsc;
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use ringbook::access::{Scope, Secret};
-use ringbook::simulator::{
+use ringbook_core::access::Scope;
+use ringbook_simulator::{
     Action, Canned, Consent, Contact, Defect, Endpoint, Fault, RetryAfter, Sync,
 };
+use ringbook_store::secret::Secret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

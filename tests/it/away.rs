@@ -11,10 +11,11 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
-use ringbook::alarms::Alarms;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::tasks::Keeper;
-use ringbook::web::{Door, Patience};
+use ringbook_app::alarms::Alarms;
+use ringbook_core::clock::{Clock, after};
+use ringbook_runtime::SystemClock;
+use ringbook_runtime::tasks::Keeper;
+use ringbook_web::{Door, Patience};
 
 use super::support::PATIENCE;
 use super::support::app::{Answer, TestApp};

@@ -343,16 +343,16 @@ async fn live_progress_is_held_up_by_no_proxy() {
 
 #[test]
 fn no_route_of_ours_can_be_a_base_path() {
-    for (_, route, _) in ringbook::web::ROUTES {
+    for (_, route, _) in ringbook_web::ROUTES {
         let first = route.split('/').nth(1).unwrap();
         if first.is_empty() || first.starts_with('{') {
             continue;
         }
         let path = format!("/{first}");
-        let taken = ringbook::config::Config::of(&[("BASE_PATH", &path)]);
+        let taken = ringbook_app::config::Config::of(&[("BASE_PATH", &path)]);
         assert!(
             taken.is_err(),
-            "{path} is a path of ours; add it to OWN_STEPS in src/config/value.rs"
+            "{path} is a path of ours; add it to OWN_STEPS in crates/app/src/config/value.rs"
         );
     }
 }

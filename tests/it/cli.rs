@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use ringbook::clock::{Clock, SystemClock, between};
-use ringbook::simulator::{Action, Canned, Endpoint, Fault};
-use ringbook::store::RunRow;
-use ringbook::sync::{Kind, Outcome, Trigger};
+use ringbook_core::clock::{Clock, between};
+use ringbook_core::sync::{Kind, Outcome, Trigger};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, Canned, Endpoint, Fault};
+use ringbook_store::RunRow;
 
 use crate::support::TRIES;
 use crate::support::program::{Ended, Program, free_port};
@@ -128,8 +129,8 @@ async fn a_sync_mirrors_everything_and_follows_up() {
     place.run(&["status"]).await.assert(0, &["in step", "35 contacts"]);
 }
 
-fn history(limit: u32) -> ringbook::store::HistoryQuery {
-    ringbook::store::HistoryQuery { limit, ..Default::default() }
+fn history(limit: u32) -> ringbook_store::HistoryQuery {
+    ringbook_store::HistoryQuery { limit, ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -424,17 +425,17 @@ async fn deleted_contacts_are_listed_and_written_as_vcards() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_found_by_number_and_by_name() {
     let place = Place::new(0).await;
-    let name = ringbook::simulator::Name {
+    let name = ringbook_simulator::Name {
         given: "Åsa".to_owned(),
         family: "Ångström".to_owned(),
         ..Default::default()
     };
-    let number = ringbook::simulator::PhoneNumber {
+    let number = ringbook_simulator::PhoneNumber {
         value: "08-123 456 78".to_owned(),
         canonical: Some("+46812345678".to_owned()),
         ..Default::default()
     };
-    place.world.google.add(ringbook::simulator::Contact {
+    place.world.google.add(ringbook_simulator::Contact {
         name: Some(name),
         phone_numbers: vec![number],
         ..Default::default()

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock};
-use ringbook::connect::{Ask, ConnectProblem, WayBack};
-use ringbook::simulator::{Consent, Options};
-use ringbook::store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Target};
-use ringbook::sync::{FailureCode, Kind, Outcome};
+use ringbook_app::App;
+use ringbook_app::connect::{Ask, ConnectProblem, WayBack};
+use ringbook_core::clock::Clock;
+use ringbook_core::sync::{FailureCode, Kind, Outcome};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Consent, Options};
+use ringbook_store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Target};
 use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
@@ -153,7 +154,7 @@ on_both! {
         let (app, other) = (&world.app, world.other_process().await);
         let refused = app.connector.begin(&Ask::default(), None).await.unwrap_err();
         assert!(matches!(refused, ConnectProblem::NotConfigured), "{refused}");
-        let client = |secret: &str| ringbook::connect::OAuthClient::new(&right.0, secret).unwrap();
+        let client = |secret: &str| ringbook_app::connect::OAuthClient::new(&right.0, secret).unwrap();
         other.connector.enter_client(&client("a wrong one".replace(' ', "-").as_str())).await.unwrap();
         let account = world.status().await;
         let refused = app.connector.refresh(&account).await.unwrap_err();
@@ -698,7 +699,7 @@ mod at_another_server {
         let (url, folder) = World::fresh_url(Database::Sqlite);
         let key = folder.path().join("ringbook.key").display().to_string();
         let open = async |secret: &str| {
-            let config = ringbook::config::Config::of(&[
+            let config = ringbook_app::config::Config::of(&[
                 ("DATABASE_URL", url.as_str()),
                 ("SECRET_KEY_FILE", key.as_str()),
                 ("GOOGLE_CLIENT_ID", "client-1"),

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::connect::{Ask, ConnectProblem, WayBack};
-use ringbook::simulator::{CONTACTS_READONLY, Canned, Endpoint, Fault};
-use ringbook::store::{Bringer, ConsentState, NewTokens};
-use ringbook::sync::diagnosis::Diagnosis;
-use ringbook::sync::{Outcome, Source};
+use ringbook_app::connect::{Ask, ConnectProblem, WayBack};
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::diagnosis::Diagnosis;
+use ringbook_core::sync::{Outcome, Source};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{CONTACTS_READONLY, Canned, Endpoint, Fault};
+use ringbook_store::{Bringer, ConsentState, NewTokens};
 use serde_json::{Value, json};
 
 use crate::support::app::{Answer, TestApp};
@@ -140,7 +141,7 @@ on_both! {
         for source in [Source::Directory, Source::Shared] {
             world.google.add_fault(Fault::answer(Canned::NoDomain).on(Endpoint::Directory).forever());
             let grant = world.app.store.grant(world.account).await.unwrap().unwrap();
-            let scopes = ringbook::connect::SERVICE_SCOPES.map(str::to_owned);
+            let scopes = ringbook_app::connect::SERVICE_SCOPES.map(str::to_owned);
             let tokens = world.google.grant(&scopes);
             let tokens = NewTokens {
                 access_token: tokens.access_token.into(),

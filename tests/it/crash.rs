@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbook::connect::LazyPeople;
-use ringbook::simulator::{Action, Canned, Endpoint, Fault};
-use ringbook::store::{Refusal, Request, Settings};
-use ringbook::sync::engine::{Engine, Finished, Tools};
-use ringbook::sync::{Kind, Outcome, Trigger};
+use ringbook_app::connect::LazyPeople;
+use ringbook_core::sync::{Kind, Outcome, Trigger};
+use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_simulator::{Action, Canned, Endpoint, Fault};
+use ringbook_store::{Refusal, Request, Settings};
 use tokio::sync::watch;
 
 use crate::support::both::on_both;
@@ -78,7 +78,7 @@ async fn crash_everywhere(
         let rows = world
             .app
             .store
-            .history(&ringbook::store::HistoryQuery { limit: 100, ..Default::default() })
+            .history(&ringbook_store::HistoryQuery { limit: 100, ..Default::default() })
             .await
             .unwrap();
         assert!(rows.iter().all(|row| row.outcome.is_some()), "every run has its outcome");

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ringbook::app::App;
-use ringbook::directory::{Scope, View};
-use ringbook::simulator::{Contact, Name, PhoneNumber};
-use ringbook::sync::Kind;
+use ringbook_app::App;
+use ringbook_app::directory::{Scope, View};
+use ringbook_core::sync::Kind;
+use ringbook_simulator::{Contact, Name, PhoneNumber};
 
 use crate::support::both::on_both;
 use crate::support::world::World;

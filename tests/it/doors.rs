@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use ringbook::web::{Door, Patience, Rooms, Tls};
+use ringbook_web::{Door, Patience, Rooms, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -429,7 +429,7 @@ fn the_unit_for_systemd_is_well_formed_and_hardened() {
 #[test]
 fn each_defence_in_the_threat_model_is_shown_by_a_test_that_exists() {
     let mut sources = String::new();
-    let mut folders = vec![std::path::PathBuf::from("src"), "tests".into()];
+    let mut folders: Vec<std::path::PathBuf> = vec!["src".into(), "crates".into(), "tests".into()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -1,9 +1,9 @@
 //! Answers of Google that stay the same for good. However long they do, the account is up to date or says why it
 //! is not; and once they heal, it recovers by itself.
 
-use ringbook::simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Sync};
-use ringbook::store::RunRow;
-use ringbook::sync::{FailureCode, Kind, Outcome};
+use ringbook_core::sync::{FailureCode, Kind, Outcome};
+use ringbook_simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Sync};
+use ringbook_store::RunRow;
 
 use crate::support::both::on_both;
 use crate::support::world::World;

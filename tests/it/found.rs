@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::contact::{Contact, Content, Names, ResourceName};
-use ringbook::store::{
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::contact::{Contact, Content, Names, ResourceName};
+use ringbook_core::sync::book::{Entry, FetchError, PageToken, SyncToken, Unreadable};
+use ringbook_core::sync::run::{Batch, Deletions, Ending, Place, Remarks, Stop};
+use ringbook_core::sync::schedule::FullReason;
+use ringbook_core::sync::{
+    AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger,
+};
+use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
+use ringbook_runtime::SystemClock;
+use ringbook_store::{
     Account, Beginning, HistoryPlace, HistoryQuery, NewTokens, Refusal, Request, Retention, RunRow,
     Settings, Slot, Store, WriteError,
 };
-use ringbook::sync::book::{Entry, FetchError, PageToken, SyncToken, Unreadable};
-use ringbook::sync::engine::{Engine, Finished, Tools};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks, Stop};
-use ringbook::sync::schedule::FullReason;
-use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
-use ringbook::sync::{AccountId, ChangeKind, Delay, FailureCode, Kind, Outcome, Phase, Trigger};
 use tokio::sync::watch;
 
 use crate::support::book::{Act, Book};

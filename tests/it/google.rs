@@ -15,15 +15,15 @@ use canned::{Canned, Reply, gzip, pairs};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ringbook::clock::{Clock, after};
-use ringbook::contact::{Contact, ResourceName};
-use ringbook::google::{
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::contact::{Contact, ResourceName};
+use ringbook_core::sync::Delay;
+use ringbook_core::sync::book::{
+    AddressBook, Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Verdict,
+};
+use ringbook_google::{
     AccessTokens, Grant, GrantKeeper, KeeperError, Limits, OAuth, OAuthError, OAuthOptions, People,
     PeopleOptions, SCOPE, Tokens, http_client,
-};
-use ringbook::sync::Delay;
-use ringbook::sync::book::{
-    AddressBook, Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Verdict,
 };
 
 use crate::support::PATIENCE;

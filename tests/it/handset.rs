@@ -1,8 +1,8 @@
 //! `ringbook phone`: the directory in a terminal, as a person or a script walks through it.
 
 use expect_test::expect;
-use ringbook::simulator::Contact;
-use ringbook::sync::Kind;
+use ringbook_core::sync::Kind;
+use ringbook_simulator::Contact;
 
 use crate::support::app::TestApp;
 use crate::support::program::{Ended, Program};

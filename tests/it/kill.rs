@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use ringbook::clock::{Clock, SystemClock, after, between};
-use ringbook::config::DatabaseUrl;
-use ringbook::simulator::{Action, Endpoint, Fault};
-use ringbook::store::{HistoryQuery, RunRow};
-use ringbook::sync::{Outcome, RunId};
+use ringbook_app::config::DatabaseUrl;
+use ringbook_core::clock::{Clock, after, between};
+use ringbook_core::sync::{Outcome, RunId};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, Endpoint, Fault};
+use ringbook_store::{HistoryQuery, RunRow};
 use secrecy::ExposeSecret;
 
 use crate::support::chance::Chance;

@@ -1,10 +1,10 @@
 //! What Google can answer, one row each, and what Ringbook makes of it: what a run does, what is wrong in one
 //! word, and the way out. A row is an answer that Google documents or that people have reported.
 
-use ringbook::google::{People, SCOPE, SCOPE_DIRECTORY};
-use ringbook::sync::Source;
-use ringbook::sync::book::{AddressBook, FetchError};
-use ringbook::sync::diagnosis::Diagnosis;
+use ringbook_core::sync::Source;
+use ringbook_core::sync::book::{AddressBook, FetchError};
+use ringbook_core::sync::diagnosis::Diagnosis;
+use ringbook_google::{People, SCOPE, SCOPE_DIRECTORY};
 
 use crate::google::canned::{Canned, Reply};
 use crate::google::{Drawer, first, grant, limits, oauth, people_with, word};
@@ -690,7 +690,7 @@ async fn what_the_token_endpoint_answers_to_a_refresh_has_the_right_way_out() {
 
 #[tokio::test]
 async fn what_google_says_at_the_consent_page_and_to_a_code_has_the_right_way_out() {
-    use ringbook::google::OAuthError;
+    use ringbook_google::OAuthError;
     for (code, cause, says) in [
         (
             "access_denied",
@@ -743,7 +743,7 @@ async fn what_google_says_at_the_consent_page_and_to_a_code_has_the_right_way_ou
 fn each_cause_is_explained() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/messages.md"));
     let page = page.unwrap();
-    for cause in ringbook::sync::diagnosis::Cause::ALL {
+    for cause in ringbook_core::sync::diagnosis::Cause::ALL {
         assert!(page.contains(&format!("`{cause}`")), "docs/messages.md lacks `{cause}`");
     }
 }

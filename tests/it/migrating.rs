@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use ringbook::simulator::CONTACTS_READONLY;
+use ringbook_simulator::CONTACTS_READONLY;
 use serde_json::{Value, json};
 
 use crate::support::both::on_both;
@@ -356,6 +356,8 @@ async fn its_database_in_database_url_is_refused_untouched_by_every_command_and_
     let before = AppBefore::new(SYNCS);
     let untouched = before.state();
     fresh.set("DATABASE_URL", &format!("sqlite:///{}", before.database().display()));
+    // The port is bound first, and another program may have the usual one.
+    fresh.set("PORT", "0");
     for command in [&["status"][..], &["serve"], &["sync"], &["doctor"]] {
         let refused = fresh.run(command).await;
         let text = [refused.out.as_str(), refused.err.as_str()].concat();

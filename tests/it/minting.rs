@@ -10,14 +10,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use jiff::Timestamp;
-use ringbook::clock::{Clock, after};
-use ringbook::google::{
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::book::{AddressBook, FetchError, ListRequest, PageToken, SyncToken};
+use ringbook_core::sync::{Delay, Source};
+use ringbook_google::{
     AccessTokens, Grant, GrantKeeper, KeeperError, Limits, Minter, OAuth, OAuthOptions, People,
     PeopleOptions, SCOPE, SCOPE_DIRECTORY, ServiceKey, Tokens, http_client,
 };
-use ringbook::simulator::{Options, Simulator};
-use ringbook::sync::book::{AddressBook, FetchError, ListRequest, PageToken, SyncToken};
-use ringbook::sync::{Delay, Source};
+use ringbook_simulator::{Options, Simulator};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 

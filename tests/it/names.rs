@@ -1,8 +1,8 @@
 //! What contacts are called, how they are ordered, and by which spellings they are found.
 
-use ringbook::config::DatabaseUrl;
-use ringbook::simulator::{Contact, Name, Organization, PhoneNumber};
-use ringbook::sync::Kind;
+use ringbook_app::config::DatabaseUrl;
+use ringbook_core::sync::Kind;
+use ringbook_simulator::{Contact, Name, Organization, PhoneNumber};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ on_both! {
             update install set content_form = 0;";
         script(&world, old).await;
         let upgraded = world.other_process().await;
-        let rows = upgraded.store.contacts_after(ringbook::store::ContactId(0), 10).await.unwrap();
+        let rows = upgraded.store.contacts_after(ringbook_store::ContactId(0), 10).await.unwrap();
         let mut names: Vec<&str> = rows.iter().map(|it| it.display_name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["Bob", "City Taxi", "Zo\u{eb} Quist"]);

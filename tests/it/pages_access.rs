@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook::config::Config;
-use ringbook::doorkeeper::Access;
-use ringbook::store::Store;
+use ringbook_app::config::Config;
+use ringbook_app::doorkeeper::Access;
+use ringbook_store::Store;
 use secrecy::SecretString;
 
 use crate::support::app::{Answer, TestApp};
@@ -278,7 +278,7 @@ async fn whom_a_proxy_signs_in_without_a_right_is_told_so() {
         ),
         ([("AUTH_PROXY_ADMINS", "grace"), ("TRUSTED_PROXIES", "127.0.0.1")], "AUTH_PROXY_ADMINS"),
     ] {
-        let problem = ringbook::config::Config::of(&wrong).unwrap_err().to_string();
+        let problem = ringbook_app::config::Config::of(&wrong).unwrap_err().to_string();
         assert!(problem.contains(words), "{problem}");
     }
 }

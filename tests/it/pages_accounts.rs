@@ -1,8 +1,8 @@
 //! The accounts' part of the dashboard: how each stands, what is changed about it, and how one is connected.
 
 use reqwest::Method;
-use ringbook::simulator::{CONTACTS_READONLY, Contact, Control, Endpoint};
-use ringbook::sync::Kind;
+use ringbook_core::sync::Kind;
+use ringbook_simulator::{CONTACTS_READONLY, Contact, Control, Endpoint};
 use serde_json::Value;
 
 use crate::support::app::{Answer, TestApp};

@@ -1,6 +1,6 @@
 //! The contacts' pages: who is there is found, and who was deleted can be brought back.
 
-use ringbook::simulator::Contact;
+use ringbook_simulator::Contact;
 use serde_json::Value;
 
 use crate::support::app::TestApp;

@@ -1,13 +1,14 @@
 //! The phones' part of the dashboard: who asked, tokens, what to enter, and the phone on the page.
 
 use reqwest::Method;
-use ringbook::access::{Scope, Secret};
-use ringbook::config::Config;
-use ringbook::handset::Model as Drawn;
-use ringbook::simulator::Contact;
-use ringbook::snippet::{Family, make};
-use ringbook::store::AuditQuery;
-use ringbook::sync::Kind;
+use ringbook_app::config::Config;
+use ringbook_app::snippet::{Family, make};
+use ringbook_core::access::Scope;
+use ringbook_core::handset::Model as Drawn;
+use ringbook_core::sync::Kind;
+use ringbook_simulator::Contact;
+use ringbook_store::AuditQuery;
+use ringbook_store::secret::Secret;
 use secrecy::SecretString;
 
 use crate::support::app::{Answer, TestApp};
@@ -458,7 +459,7 @@ async fn phones_with_a_door_of_their_own_are_led_to_it() {
     let app = office(Vec::new(), &settings).await;
     let page = app.get("/phones").await.text;
     assert!(page.contains("is not known yet"), "an address of this machine alone: {page}");
-    let secret = ringbook::access::Secret::for_program().unwrap();
+    let secret = ringbook_store::secret::Secret::for_program().unwrap();
     let store = &app.world.app.store;
     store.add_token(secret.hash(), "x", Scope::Read, "test", None).await.unwrap();
     let bearer = format!("Bearer {}", secret.expose());

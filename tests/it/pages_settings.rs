@@ -1,10 +1,11 @@
 //! The dashboard's pages about settings, health, the history and runs, asked as a browser asks.
 
 use reqwest::Method;
-use ringbook::access::{Scope, Secret};
-use ringbook::simulator::{Action, Canned, Contact, Endpoint, Fault};
-use ringbook::store::{HeldQuery, HistoryPlace, HistoryQuery, OutcomeWanted};
-use ringbook::sync::{Delay, Kind, Outcome, Phase, Trigger};
+use ringbook_core::access::Scope;
+use ringbook_core::sync::{Delay, Kind, Outcome, Phase, Trigger};
+use ringbook_simulator::{Action, Canned, Contact, Endpoint, Fault};
+use ringbook_store::secret::Secret;
+use ringbook_store::{HeldQuery, HistoryPlace, HistoryQuery, OutcomeWanted};
 use serde_json::json;
 
 use crate::support::app::{Answer, TestApp};

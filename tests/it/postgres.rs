@@ -17,8 +17,11 @@ async fn postgres_databases_are_empty_and_each_ones_own() {
     client.batch_execute("create table t (x text); insert into t values ('ü')").await.unwrap();
     let found = connect(&other).await.query_one("select to_regclass('t') is null", &[]).await;
     assert!(found.unwrap().get::<_, bool>(0));
-    let config = ringbook::config::Config::of(&[("DATABASE_URL", &one)]);
-    assert!(matches!(config.unwrap().database_url, ringbook::config::DatabaseUrl::Postgres { .. }));
+    let config = ringbook_app::config::Config::of(&[("DATABASE_URL", &one)]);
+    assert!(matches!(
+        config.unwrap().database_url,
+        ringbook_app::config::DatabaseUrl::Postgres { .. }
+    ));
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ringbook::clock::SystemClock;
-use ringbook::store::Store;
+use ringbook_runtime::SystemClock;
+use ringbook_store::Store;
 
 use super::support::postgres::TlsServer;
 use super::support::program::free_port;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{CertificateParams, KeyPair};
-use ringbook::sync::diagnosis::Diagnosis;
+use ringbook_core::sync::diagnosis::Diagnosis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

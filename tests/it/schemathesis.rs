@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ringbook::simulator::Contact;
+use ringbook_simulator::Contact;
 use serde_json::Value;
 
 use crate::support::app::TestApp;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::config::{Config, DatabaseUrl};
-use ringbook::simulator::CONTACTS_READONLY;
-use ringbook::store::{DbError, NewTokens, Store};
-use ringbook::sync::{AccountId, FailureCode, Outcome};
-use ringbook::vault::{KeySource, Vault};
+use ringbook_app::App;
+use ringbook_app::config::{Config, DatabaseUrl};
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::{AccountId, FailureCode, Outcome};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::CONTACTS_READONLY;
+use ringbook_store::vault::{KeySource, Vault};
+use ringbook_store::{DbError, NewTokens, Store};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::both::on_both;
@@ -89,7 +90,7 @@ on_both! {
         store.put_secret("a key", &"planted, too".into()).await.unwrap();
         let stored = column(&world.app, SEALED).await;
         assert_eq!(stored.len(), 3);
-        assert!(stored.iter().all(|it| ringbook::vault::is_sealed(it)), "{stored:?}");
+        assert!(stored.iter().all(|it| ringbook_store::vault::is_sealed(it)), "{stored:?}");
         let other = world.other_process().await.store;
         assert_eq!(refresh_token(&other, world.account).await, "1//planted");
         let secret = other.secret("a key").await.unwrap().unwrap();
@@ -121,7 +122,7 @@ on_both! {
             update oauth_grant set access_token = '{access}', refresh_token = '{refresh}'")).await;
         let upgraded = world.other_process().await;
         let stored = column(&upgraded, SEALED).await;
-        assert!(stored.iter().all(|it| ringbook::vault::is_sealed(it)), "{stored:?}");
+        assert!(stored.iter().all(|it| ringbook_store::vault::is_sealed(it)), "{stored:?}");
         assert_eq!(refresh_token(&upgraded.store, world.account).await, refresh);
         let wiped = column(&upgraded, "select cast(unwiped as text) from install").await;
         assert_eq!(wiped, ["0"]);
@@ -218,7 +219,7 @@ on_both! {
         let locked = facts.locked.unwrap();
         assert!(locked.contains("connect the Google account again"), "{locked}");
         assert!(locked.contains("contacts are not sealed"), "{locked}");
-        let wish = ringbook::sync::supervisor::Wish { account, ..world.wish(None) };
+        let wish = ringbook_engine::supervisor::Wish { account, ..world.wish(None) };
         let started = keyless.supervisor.start(&wish).await.unwrap();
         let run = started.run;
         started.finished().await;
@@ -389,10 +390,10 @@ fn the_free_space_of_a_file_keeps_nothing_of_what_an_earlier_version_wrote() {
 async fn no_secret_is_found_in_logs_answers_exports_metrics_database_or_core_dumps() {
     let port = free_port();
     let client_secret = "GOCSPX-planted/client+secret=0123456789";
-    let options = ringbook::simulator::Options {
+    let options = ringbook_simulator::Options {
         contacts: 12,
         client_secret: client_secret.to_owned(),
-        ..ringbook::simulator::Options::default()
+        ..ringbook_simulator::Options::default()
     };
     let callback = format!("http://127.0.0.1:{port}/auth/callback");
     let extra = [

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::connect::ConnectProblem;
-use ringbook::simulator::{Action, CONTACTS_READONLY, Canned, DIRECTORY_READONLY, Endpoint, Fault};
-use ringbook::store::{AccountError, AddError, NewTokens, Refusal};
-use ringbook::sync::engine::Finished;
-use ringbook::sync::schedule::Cadence;
-use ringbook::sync::supervisor::Wish;
-use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Source};
+use ringbook_app::connect::ConnectProblem;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::schedule::Cadence;
+use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Source};
+use ringbook_engine::engine::Finished;
+use ringbook_engine::supervisor::Wish;
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, CONTACTS_READONLY, Canned, DIRECTORY_READONLY, Endpoint, Fault};
+use ringbook_store::{AccountError, AddError, NewTokens, Refusal};
 use serde_json::{Value, json};
 
 use crate::crash::{begin, crash_after};
@@ -54,7 +55,7 @@ fn refused(world: &World) -> Vec<String> {
     world.google.log().into_iter().filter_map(|entry| entry.why).collect()
 }
 
-fn parameters(entry: &ringbook::simulator::Entry, name: &str) -> Vec<String> {
+fn parameters(entry: &ringbook_simulator::Entry, name: &str) -> Vec<String> {
     let found = entry.parameters.iter().filter(|(known, _)| known == name);
     found.map(|(_, value)| value.clone()).collect()
 }
@@ -314,7 +315,7 @@ on_both! {
             }
         };
         assert_eq!((minutes(AccountId(1)).await, minutes(source).await), (60, 360));
-        let own = ringbook::store::ScheduleRow { minutes: Some(30), ..Default::default() };
+        let own = ringbook_store::ScheduleRow { minutes: Some(30), ..Default::default() };
         world.app.store.set_schedule(source, &own).await.unwrap();
         assert_eq!(minutes(source).await, 30);
     }
@@ -433,7 +434,7 @@ on_both! {
         let problem = enter(&world, "grace@example.com").await.unwrap_err();
         assert!(matches!(problem, ConnectProblem::DifferentAccount(_)), "{problem}");
         assert!(world.app.store.grant(world.account).await.unwrap().unwrap().service.is_none());
-        let key = ringbook::store::service_key_name(world.account);
+        let key = ringbook_store::service_key_name(world.account);
         assert!(world.app.store.secret(&key).await.unwrap().is_none());
         let mut world = world;
         world.account = world.app.store.create_account("Twin").await.unwrap();
@@ -463,7 +464,7 @@ on_both! {
         let world = World::new(database, 5).await;
         world.google.delegate(&[CONTACTS_READONLY]);
         enter(&world, EMAIL).await.unwrap();
-        let key = ringbook::store::service_key_name(world.account);
+        let key = ringbook_store::service_key_name(world.account);
         assert!(world.app.store.secret(&key).await.unwrap().is_some());
         consent(&world, &[CONTACTS_READONLY]).await;
         assert!(world.app.store.secret(&key).await.unwrap().is_none());
@@ -471,7 +472,7 @@ on_both! {
         enter(&world, EMAIL).await.unwrap();
         let account = world.status().await;
         let at_google = world.app.connector.disconnect(&account).await.unwrap();
-        assert_eq!(at_google, Some(ringbook::connect::AtGoogle::ServiceAccount));
+        assert_eq!(at_google, Some(ringbook_app::connect::AtGoogle::ServiceAccount));
         assert!(world.app.store.secret(&key).await.unwrap().is_none());
         assert!(matches!(world.start(None).await, Err(Refusal::NotConnected)));
     }
@@ -490,7 +491,7 @@ fn tokens_of_nobody() -> NewTokens {
 async fn enter(
     world: &World,
     subject: &str,
-) -> Result<ringbook::connect::NewService, ConnectProblem> {
+) -> Result<ringbook_app::connect::NewService, ConnectProblem> {
     let key: Value = world.google.service_key();
     let account = world.status().await;
     world.app.connector.use_service_account(&account, &key, subject).await
@@ -543,7 +544,7 @@ async fn a_key_is_entered_over_the_api_and_never_comes_out_again() {
     }
     // Nothing of the file is kept but what is used.
     use secrecy::ExposeSecret;
-    let name = ringbook::store::service_key_name(AccountId(2));
+    let name = ringbook_store::service_key_name(AccountId(2));
     let kept = app.world.app.store.secret(&name).await.unwrap().unwrap();
     assert!(!kept.expose_secret().contains("project_id"));
 }

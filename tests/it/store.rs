@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ringbook::app::App;
-use ringbook::config::DatabaseUrl;
-use ringbook::contact::{Contact, Content, Names, ResourceName};
-use ringbook::store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
-use ringbook::sync::book::{Entry, SyncToken};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks};
-use ringbook::sync::{Kind, Outcome, Phase};
+use ringbook_app::App;
+use ringbook_app::config::DatabaseUrl;
+use ringbook_core::contact::{Contact, Content, Names, ResourceName};
+use ringbook_core::sync::book::{Entry, SyncToken};
+use ringbook_core::sync::run::{Batch, Deletions, Ending, Place, Remarks};
+use ringbook_core::sync::{Kind, Outcome, Phase};
+use ringbook_store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
 use secrecy::ExposeSecret;
 
 use crate::support::both::on_both;
@@ -220,7 +220,7 @@ on_both! {
         let run = world.app.store.begin_run(&request, &LONG).await.unwrap();
         assert_eq!(run.orders.kind, Kind::Incremental);
         let failed = Ending::Failed {
-            code: ringbook::sync::FailureCode::Unavailable,
+            code: ringbook_core::sync::FailureCode::Unavailable,
             message: "trouble".to_owned(),
             not_before: None,
         };
@@ -259,7 +259,7 @@ on_both! {
         world.app.store.commit_page(&run.lease, &swap, &LONG, "", 0).await.unwrap();
         let after = world.mirror().await;
         let id = |mirror: &std::collections::BTreeMap<_, (_, _)>, name: &str| {
-            let (id, _): &(ringbook::store::ContactId, Content) = &mirror[name];
+            let (id, _): &(ringbook_store::ContactId, Content) = &mirror[name];
             *id
         };
         assert_eq!(id(&after, "people/c"), id(&before, "people/a"));
@@ -296,10 +296,10 @@ on_both! {
         let clock = world.app.clock.clone();
         let refused = match &world.app.config.database_url {
             DatabaseUrl::Sqlite { path } => {
-                ringbook::store::Store::open_sqlite(path, clock, vault()).await.err()
+                ringbook_store::Store::open_sqlite(path, clock, vault()).await.err()
             }
             DatabaseUrl::Postgres { url } => {
-                ringbook::store::Store::open_postgres(url.expose_secret(), clock, vault()).await.err()
+                ringbook_store::Store::open_postgres(url.expose_secret(), clock, vault()).await.err()
             }
         };
         let refused = refused.unwrap();
@@ -315,8 +315,8 @@ async fn a_database_file_that_others_could_read_becomes_its_owners_alone() {
     let path = folder.path().join("ringbook.db");
     let url = format!("sqlite:///{}", path.display());
     let open = async || {
-        let config = ringbook::config::Config::of(&[("DATABASE_URL", &url)]).unwrap();
-        ringbook::app::App::open(config).await.unwrap()
+        let config = ringbook_app::config::Config::of(&[("DATABASE_URL", &url)]).unwrap();
+        ringbook_app::App::open(config).await.unwrap()
     };
     let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     drop(open().await);
@@ -328,7 +328,7 @@ async fn a_database_file_that_others_could_read_becomes_its_owners_alone() {
     // Widened while it is in use, the doctor says so.
     let app = open().await;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let found = ringbook::doctor::look(&app).await.unwrap();
+    let found = ringbook_app::doctor::look(&app).await.unwrap();
     let database = found.iter().find(|it| it.check == "database").unwrap();
     assert!(database.message.contains("0644"), "{database:?}");
     assert!(database.way_out.as_deref().unwrap().starts_with("chmod 600"), "{database:?}");

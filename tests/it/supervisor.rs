@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ringbook::clock::{Clock, between};
-use ringbook::store::{
+use ringbook_core::clock::{Clock, between};
+use ringbook_core::sync::book::SyncToken;
+use ringbook_core::sync::run::{Deletions, Ending, Remarks, Stop};
+use ringbook_core::sync::schedule::{Cadence, Plan};
+use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
+use ringbook_engine::engine::Finished;
+use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
+use ringbook_store::{
     Account, Beginning, NewTokens, Retention, RunRow, ScheduleRow, Settings, Store,
 };
-use ringbook::sync::book::SyncToken;
-use ringbook::sync::engine::Finished;
-use ringbook::sync::run::{Deletions, Ending, Remarks, Stop};
-use ringbook::sync::schedule::{Cadence, Plan};
-use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
-use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
 use tokio::sync::watch;
 
 use crate::support::PATIENCE;
@@ -159,7 +159,7 @@ impl Office {
     }
 
     async fn runs(&self) -> Vec<RunRow> {
-        let query = ringbook::store::HistoryQuery { limit: 1000, ..Default::default() };
+        let query = ringbook_store::HistoryQuery { limit: 1000, ..Default::default() };
         self.store().history(&query).await.unwrap()
     }
 

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, between};
-use ringbook::simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Forever, Times, When};
-use ringbook::sync::{Delay, FailureCode, Kind, Outcome, Phase};
+use ringbook_app::App;
+use ringbook_core::clock::{Clock, between};
+use ringbook_core::sync::{Delay, FailureCode, Kind, Outcome, Phase};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, Canned, Contact, Defect, Endpoint, Fault, Forever, Times, When};
 
 use crate::support::both::on_both;
 use crate::support::world::World;
@@ -90,7 +91,7 @@ on_both! {
         assert_eq!((run.counts.unchanged, run.counts.updated), (35, 0));
         assert!(world.app.store.changes(run.id, 0, 10).await.unwrap().is_empty());
         let after: Vec<_> = world.app.store.contacts(&Default::default()).await.unwrap().0;
-        let times = |rows: &[ringbook::store::ContactRow]| {
+        let times = |rows: &[ringbook_store::ContactRow]| {
             rows.iter().map(|row| row.updated_at).collect::<Vec<_>>()
         };
         assert_eq!(times(&before), times(&after));
@@ -203,7 +204,7 @@ on_both! {
         assert_eq!((held.counts.to_delete, held.counts.deleted), (20, 0));
         assert_eq!(world.mirror().await.len(), 60);
         assert_eq!(world.status().await.token, token, "the token is not taken");
-        assert_eq!(world.app.store.held(held.id, &ringbook::store::HeldQuery { limit: 100, ..Default::default() }).await.unwrap().len(), 20);
+        assert_eq!(world.app.store.held(held.id, &ringbook_store::HeldQuery { limit: 100, ..Default::default() }).await.unwrap().len(), 20);
         world.app.supervisor.approve(held.id, "test").await.unwrap();
         world.assert_equal().await;
         let approved = world.app.store.run(held.id).await.unwrap().unwrap();
@@ -401,11 +402,11 @@ on_both! {
         let other = world.other_process().await;
         world.google.add_fault(on_page(2, answer(Canned::RateLimit)));
         let started = world.start(None).await.unwrap();
-        let waiting = |row: &ringbook::store::RunRow| row.wait.is_some();
+        let waiting = |row: &ringbook_store::RunRow| row.wait.is_some();
         let row = crate::support::world::until(&other, world.account, waiting).await;
         let wait = row.wait.unwrap();
         assert_eq!((row.phase, wait.delay), (Phase::Waiting, Delay::RateLimited));
-        assert!(ringbook::clock::between(row.updated_at, wait.until).as_secs() >= 59);
+        assert!(ringbook_core::clock::between(row.updated_at, wait.until).as_secs() >= 59);
         assert!(wait.message.contains("Google"), "{}", wait.message);
         assert_eq!((row.counts.pages, row.counts.listed, row.total), (1, 10, Some(30)));
         other.supervisor.cancel(world.account, "test").await.unwrap();
@@ -425,7 +426,7 @@ on_both! {
                 _ = &mut done => break,
                 _ = pulse.changed() => {
                     let (rows, total) = world.app.store
-                        .contacts(&ringbook::store::ContactQuery { limit: 500, ..Default::default() })
+                        .contacts(&ringbook_store::ContactQuery { limit: 500, ..Default::default() })
                         .await.unwrap();
                     assert!(total == 60 || total == 58, "{total}");
                     assert!(rows.len() >= 58, "{}", rows.len());
@@ -490,7 +491,7 @@ on_both! {
         for _ in 0..5 {
             world.converge(None).await;
         }
-        let retention = ringbook::store::Retention {
+        let retention = ringbook_store::Retention {
             runs: 3,
             age: Duration::from_secs(3600),
             tombstones: Duration::ZERO,
@@ -511,7 +512,7 @@ on_both! {
                     &world.app.supervisor.options().settings)
                 .await.unwrap();
             let people = world.app.connector.people(world.account).await.unwrap();
-            ringbook::sync::preview::preview(
+            ringbook_engine::preview::preview(
                 &world.app.store, &people, world.account, orders, || 0,
             ).await.unwrap()
         };

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ringbook::store::{NewTokens, Refusal, ScheduleRow, Store};
-use ringbook::sync::supervisor::{Supervisor, Wish};
-use ringbook::sync::{Kind, Trigger};
+use ringbook_core::sync::{Kind, Trigger};
+use ringbook_engine::supervisor::{Supervisor, Wish};
+use ringbook_store::{NewTokens, Refusal, ScheduleRow, Store};
 
 use crate::check::ACCOUNT;
 use crate::google::Who;
@@ -19,7 +19,7 @@ const DEAD_MAX: i64 = 12 * SECOND;
 fn tokens(store: &Store) -> NewTokens {
     NewTokens {
         access_token: "access".to_owned().into(),
-        expires_at: ringbook::clock::after(store.clock().now(), Duration::from_secs(3600)),
+        expires_at: ringbook_core::clock::after(store.clock().now(), Duration::from_secs(3600)),
         refresh_token: Some("refresh".to_owned().into()),
         refresh_expires_at: None,
         scopes: vec!["contacts".to_owned()],
@@ -258,7 +258,7 @@ impl History {
                     let latest = store.latest_run(ACCOUNT).await?;
                     let account = store.account(ACCOUNT).await?;
                     let sums = store.run_sums().await?;
-                    Ok::<_, ringbook::store::DbError>((latest, account, sums))
+                    Ok::<_, ringbook_store::DbError>((latest, account, sums))
                 };
                 if let Err(problem) = read.await {
                     table.violate(format!("a read failed: {problem}"));

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use ringbook::sync::Delay;
-use ringbook::sync::book::{FetchError, Verdict};
+use ringbook_core::sync::Delay;
+use ringbook_core::sync::book::{FetchError, Verdict};
 
 use crate::chance::Chance;
 use crate::for_good::Lasting;

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use ringbook::sync::Delay;
-use ringbook::sync::book::FetchError;
+use ringbook_core::sync::Delay;
+use ringbook_core::sync::book::FetchError;
 
 use crate::chance::Chance;
 use crate::history::{History, SECOND};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ringbook::sync::Kind;
+use ringbook_core::sync::Kind;
 
 use crate::check::Watcher;
 use crate::google::{Health, Who};

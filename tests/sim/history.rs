@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringbook::store::{DbError, Store};
-use ringbook::sync::guard::Guard;
-use ringbook::sync::{Outcome, RunId};
+use ringbook_core::sync::guard::Guard;
+use ringbook_core::sync::{Outcome, RunId};
 use ringbook_disk::Disk;
+use ringbook_store::{DbError, Store};
 
 use crate::check::Watcher;
 use crate::faults::Mixture;
@@ -346,8 +346,8 @@ impl History {
         drop(table);
         let given_up: Vec<crate::table::Ask> = given_up;
         for ask in given_up {
-            let error = ringbook::sync::book::FetchError::Again {
-                delay: ringbook::sync::Delay::Network,
+            let error = ringbook_core::sync::book::FetchError::Again {
+                delay: ringbook_core::sync::Delay::Network,
                 retry_after: None,
                 message: "no answer".to_owned(),
             };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use ringbook::sync::RunId;
+use ringbook_core::sync::RunId;
 
 use crate::table::Table;
 use crate::turns::Turn;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ringbook::clock::{Clock, SystemClock, between};
+use ringbook_core::clock::{Clock, between};
+use ringbook_runtime::SystemClock;
 use serde::Deserialize;
 
 use crate::runner::first_violation;
@@ -47,10 +48,11 @@ pub(crate) fn plant_into(tree: &Path) -> bool {
             println!("`{}`: its text occurs {count} times in {}", bug.name, bug.file);
             all = false;
         }
-        let planted = bug.replace.replace("PLANTED", &format!("crate::planted({number})"));
+        let switch = if bug.file.starts_with(CORE) { "crate" } else { "ringbook_core" };
+        let planted = bug.replace.replace("PLANTED", &format!("{switch}::planted({number})"));
         std::fs::write(&path, text.replacen(&bug.find, &planted, 1)).unwrap();
     }
-    append(&tree.join("src/lib.rs"), SWITCH);
+    append(&tree.join(CORE).join("src/lib.rs"), SWITCH);
     let here = tree.join("tests/sim/planting.rs");
     let text = std::fs::read_to_string(&here).unwrap();
     std::fs::write(&here, text.replacen(HARMLESS, HARMFUL, 1)).unwrap();
@@ -61,6 +63,9 @@ fn append(path: &Path, more: &str) {
     let text = std::fs::read_to_string(path).unwrap();
     std::fs::write(path, text + more).unwrap();
 }
+
+/// Every crate in which a bug can be is built on this one, so the switch is there.
+const CORE: &str = "crates/core";
 
 const SWITCH: &str = "
 static PLANTED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -78,7 +83,7 @@ pub fn plant(number: u32) {
 
 const HARMLESS: &str = "fn switch_on(_: u32) -> bool {\n    false\n}";
 const HARMFUL: &str =
-    "fn switch_on(number: u32) -> bool {\n    ringbook::plant(number);\n    true\n}";
+    "fn switch_on(number: u32) -> bool {\n    ringbook_core::plant(number);\n    true\n}";
 
 /// Only a copy with bugs in it has something to switch on.
 fn switch_on(_: u32) -> bool {

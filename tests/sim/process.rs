@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ringbook::store::{Account, Beginning, Retention, RunRow, Settings, Store};
-use ringbook::sync::backoff::RetryPolicy;
-use ringbook::sync::engine::{Engine, Finished, Tools};
-use ringbook::sync::guard::Guard;
-use ringbook::sync::run::{Policy, Stop};
-use ringbook::sync::schedule::{Cadence, Plan};
-use ringbook::sync::supervisor::{Launcher, Observer, Options, Supervisor};
+use ringbook_core::sync::backoff::RetryPolicy;
+use ringbook_core::sync::guard::Guard;
+use ringbook_core::sync::run::{Policy, Stop};
+use ringbook_core::sync::schedule::{Cadence, Plan};
+use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor};
+use ringbook_store::{Account, Beginning, Retention, RunRow, Settings, Store};
 use tokio::sync::watch;
 
 use crate::chance::mix;

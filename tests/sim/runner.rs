@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
-use ringbook::clock::{Clock, SystemClock, between};
-use ringbook::store::Store;
-use ringbook::sync::guard::Guard;
+use ringbook_core::clock::{Clock, between};
+use ringbook_core::sync::guard::Guard;
 use ringbook_disk::{Disk, Image};
+use ringbook_runtime::SystemClock;
+use ringbook_store::Store;
 
 use crate::chance::{Chance, mix};
 use crate::check::{DATABASE, Watcher};

@@ -12,10 +12,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringbook::clock::Clock;
-use ringbook::contact::ResourceName;
-use ringbook::sync::RunId;
-use ringbook::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use ringbook_core::clock::Clock;
+use ringbook_core::contact::ResourceName;
+use ringbook_core::sync::RunId;
+use ringbook_core::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
 use tokio::sync::{Notify, oneshot};
 
 use crate::chance::Chance;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use ringbook::store::Store;
+use ringbook_store::Store;
 
 /// A task, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use ringbook::contact::Initial;
-use ringbook::store::{
+use ringbook_core::contact::Initial;
+use ringbook_core::sync::Outcome;
+use ringbook_store::{
     ContactId, ContactQuery, DbError, HeldQuery, HistoryPlace, HistoryQuery, Sort, Store,
 };
-use ringbook::sync::Outcome;
 
 use crate::chance::Chance;
 use crate::check::ACCOUNT;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use ringbook::web::{self, Door, Patience, Rooms};
+use ringbook_web::{Door, Patience, Rooms};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -82,7 +82,8 @@ impl TestApp {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let server = tokio::spawn(web::serve(world.app.clone(), doors, patience, shutdown));
+        let server =
+            tokio::spawn(ringbook_web::serve(world.app.clone(), doors, patience, shutdown));
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         TestApp { world, address, client, stop: Some(stop), server: Some(server), _folder: folder }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ringbook::contact::{Contact, Content, Names, Phone, ResourceName};
-use ringbook::sync::book::{
+use ringbook_core::contact::{Contact, Content, Names, Phone, ResourceName};
+use ringbook_core::sync::book::{
     AddressBook, Entry, FetchError, Label, ListRequest, Page, PageToken, SyncToken, Unreadable,
     Verdict,
 };

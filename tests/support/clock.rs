@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringbook::clock::{Clock, after};
+use ringbook_core::clock::{Clock, after};
 
 pub(crate) struct ManualClock(Mutex<Timestamp>);
 

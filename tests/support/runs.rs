@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ringbook::store::{Request, Settings};
-use ringbook::sync::backoff::RetryPolicy;
-use ringbook::sync::guard::Guard;
-use ringbook::sync::run::Policy;
-use ringbook::sync::{AccountId, Trigger};
+use ringbook_core::sync::backoff::RetryPolicy;
+use ringbook_core::sync::guard::Guard;
+use ringbook_core::sync::run::Policy;
+use ringbook_core::sync::{AccountId, Trigger};
+use ringbook_store::{Request, Settings};
 
 /// With a lease of this length, ten contacts a page, and hardly any waits.
 pub(crate) const fn settings(lease: Duration) -> Settings {

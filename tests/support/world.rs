@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::config::Config;
-use ringbook::contact::Content;
-use ringbook::number::number_count;
-use ringbook::simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
-use ringbook::store::{Account, ContactId, GrantRow, NewTokens, Refusal, RunRow};
-use ringbook::sync::engine::Finished;
-use ringbook::sync::supervisor::{Started, Wish};
-use ringbook::sync::{AccountId, Kind, Outcome, Trigger};
+use ringbook_app::App;
+use ringbook_app::config::Config;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::contact::Content;
+use ringbook_core::number::number_count;
+use ringbook_core::sync::{AccountId, Kind, Outcome, Trigger};
+use ringbook_engine::engine::Finished;
+use ringbook_engine::supervisor::{Started, Wish};
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
+use ringbook_store::{Account, ContactId, GrantRow, NewTokens, Refusal, RunRow};
 
 use super::PATIENCE;
 
@@ -237,7 +238,7 @@ pub(crate) fn assert_books_balance(row: &RunRow) {
 
 fn assert_same(person: &Truth, content: &Content) {
     let name = &person.resource_name;
-    let squeeze = |text: &str| ringbook::contact::clean(text, 1000);
+    let squeeze = |text: &str| ringbook_core::contact::clean(text, 1000);
     let display = squeeze(person.display_name.as_deref().unwrap_or_default());
     assert_eq!(content.names.display, display, "{name}");
     let given = squeeze(person.given_name.as_deref().unwrap_or_default());
@@ -247,7 +248,7 @@ fn assert_same(person: &Truth, content: &Content) {
     labels.sort();
     assert_eq!(content.labels, labels, "{name}");
     let number =
-        |it: &PhoneNumber| (ringbook::contact::clean(&it.value, 500), it.canonical.clone());
+        |it: &PhoneNumber| (ringbook_core::contact::clean(&it.value, 500), it.canonical.clone());
     // An entry without a number cannot be dialled, and is not kept.
     let numbered = |it: &(String, _)| !it.0.is_empty();
     let mut expected: Vec<_> = person.phone_numbers.iter().map(number).filter(numbered).collect();

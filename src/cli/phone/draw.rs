@@ -1,8 +1,8 @@
 //! A small screen in a terminal.
 
 use crate::cli::screen::Paint;
-use crate::cli::words::columns;
-use crate::handset::{Choice, Choices, Key, Page};
+use ringbook_core::handset::{Choice, Choices, Key, Page};
+use ringbook_core::humanize::columns;
 
 /// Columns between the edges. With them it fits into any terminal.
 const WIDTH: usize = 68;

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, Request};
 use tower::ServiceExt;
 
 use crate::cli::exit::Trouble;
-use crate::handset::{Page, Received};
-use crate::outbound::{ClientOptions, http_client, root_cause};
+use ringbook_core::handset::{Page, Received};
+use ringbook_runtime::outbound::{ClientOptions, http_client, root_cause};
 
 type Headers = &'static [(&'static str, &'static str)];
 

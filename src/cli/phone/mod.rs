@@ -6,34 +6,28 @@ mod line;
 
 use std::io::{self, IsTerminal, Write};
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::Desk;
 use crate::cli::exit::{Exit, Trouble};
-use crate::handset::{Choices, Model, Page};
-use crate::web;
+use ringbook_core::handset::{Choices, Model, Page};
 
 use line::Line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Which phone to be
-    #[arg(long, value_enum, default_value = "8845", value_name = "MODEL")]
+    #[arg(long, value_parser = model(), default_value = "8845", value_name = "MODEL")]
     model: Model,
     /// A server to ask, such as http://10.0.0.5:8000; without it, the directory is read here
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
 
-impl ValueEnum for Model {
-    fn value_variants<'a>() -> &'a [Model] {
-        &Model::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.word()).help(self.about()))
-    }
+/// Reads a model by its name.
+fn model() -> impl TypedValueParser<Value = Model> {
+    let names = Model::ALL.map(|it| PossibleValue::new(it.word()).help(it.about()));
+    PossibleValuesParser::new(names).try_map(|name| Model::named(&name).ok_or("not a model"))
 }
 
 pub(crate) async fn phone(desk: Desk, args: Args) -> Result<Exit, Trouble> {
@@ -41,7 +35,7 @@ pub(crate) async fn phone(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     let (line, root) = match &args.url {
         Some(url) => (Line::to_server(headers)?, root_of(url)?),
         None => {
-            let router = web::router(desk.open().await?);
+            let router = ringbook_web::router(desk.open().await?);
             (Line::in_process(router, headers), "http://localhost/directory".to_owned())
         }
     };

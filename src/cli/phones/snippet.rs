@@ -2,19 +2,18 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use crate::cli::Desk;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Paint, Table};
-use crate::snippet::{Family, make};
+use ringbook_app::snippet::{Family, make};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The phone's family; without it, the families are listed
-    #[arg(long, value_name = "FAMILY")]
+    #[arg(long, value_parser = family(), value_name = "FAMILY")]
     family: Option<Family>,
     /// Where phones find this server, such as http://10.0.0.5:8000
     #[arg(long, value_name = "URL")]
@@ -24,14 +23,10 @@ pub(crate) struct Args {
     mac: Option<String>,
 }
 
-impl ValueEnum for Family {
-    fn value_variants<'a>() -> &'a [Family] {
-        &Family::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.word()).help(self.phones()))
-    }
+/// Reads a family by its name.
+fn family() -> impl TypedValueParser<Value = Family> {
+    let names = Family::ALL.map(|it| PossibleValue::new(it.word()).help(it.phones()));
+    PossibleValuesParser::new(names).try_map(|name| Family::named(&name).ok_or("not a family"))
 }
 
 pub(crate) fn snippet(desk: &Desk, args: &Args) -> Result<Exit, Trouble> {

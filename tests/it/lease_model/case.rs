@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use ringbook::sync::Outcome;
+use ringbook_core::sync::Outcome;
 
 use crate::support::long;
 

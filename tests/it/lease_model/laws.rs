@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use ringbook::sync::Outcome;
+use ringbook_core::sync::Outcome;
 
 use super::case::{Answer, Case, Effect, Holder, Op, Run};
 use super::model::{Deed, Life, Seat, State, Worker};

@@ -16,8 +16,9 @@ mod walk;
 
 use std::cmp::Ordering;
 
-use ringbook::clock::{Clock, SystemClock, between};
-use ringbook::sync::Outcome;
+use ringbook_core::clock::{Clock, between};
+use ringbook_core::sync::Outcome;
+use ringbook_runtime::SystemClock;
 use tokio::sync::OnceCell;
 
 use self::case::{Answer, Case, Effect, Holder, Op, Run};

@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::config::DatabaseUrl;
+use ringbook_app::App;
+use ringbook_app::config::DatabaseUrl;
+use ringbook_core::clock::{Clock, after};
+use ringbook_runtime::SystemClock;
 use rusqlite::types::ValueRef;
 use secrecy::ExposeSecret;
 

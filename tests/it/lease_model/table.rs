@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::store::{DecisionError, Lease, Note, Refusal, Settings, Store, WriteError};
-use ringbook::sync::book::{Entry, SyncToken};
-use ringbook::sync::run::{Batch, Deletions, Ending, Place, Remarks};
-use ringbook::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
+use ringbook_app::App;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::book::{Entry, SyncToken};
+use ringbook_core::sync::run::{Batch, Deletions, Ending, Place, Remarks};
+use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
+use ringbook_runtime::SystemClock;
+use ringbook_store::{DecisionError, Lease, Note, Refusal, Settings, Store, WriteError};
 
 use super::case::{Answer, Case, Effect, Held, Holder, Op, Run};
 use super::rows::{LeaseRow, Rows, Striding};

@@ -1,10 +1,11 @@
 //! Walks at random through the model, and does the same with real stores at each step. That what the
 //! model leaves out makes no difference is an assumption; this is its test.
 
-use ringbook::app::App;
-use ringbook::clock::{Clock, SystemClock};
-use ringbook::store::Lease;
-use ringbook::sync::{Outcome, RunId};
+use ringbook_app::App;
+use ringbook_core::clock::Clock;
+use ringbook_core::sync::{Outcome, RunId};
+use ringbook_runtime::SystemClock;
+use ringbook_store::Lease;
 
 use super::case::{Held, Holder, Op, Run};
 use super::model::{Deed, Life, OpenRun, Seat, State, WORKERS};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use ringbook::number::{Field, Kind, Number, Place, Region};
+use ringbook_core::number::{Field, Kind, Number, Place, Region};
 
 use crate::support::python;
 

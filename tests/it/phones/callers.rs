@@ -1,6 +1,6 @@
 //! Whose number it is, for switchboards; and searching, for programs.
 
-use ringbook::simulator::Contact;
+use ringbook_simulator::Contact;
 use serde_json::Value;
 
 use super::{Office, called, number, person};
@@ -266,7 +266,7 @@ on_both! {
         let view = world.app.directory.view().await.unwrap();
         let mut lines = String::new();
         for asked in ["ada", "Łuk", "иван", "oz", "1000000", "+4930", "person 00001", "wang", "ss"] {
-            let hits = world.app.directory.rules().search(&view.contacts, asked, ringbook::directory::Scope::Everything);
+            let hits = world.app.directory.rules().search(&view.contacts, asked, ringbook_app::directory::Scope::Everything);
             let names: Vec<&str> = hits.iter().take(3).map(|it| view.contacts.name(it.1)).collect();
             lines.push_str(&format!("{asked}: {} {names:?}\n", hits.len()));
         }

@@ -63,7 +63,7 @@ async fn only_a_trusted_proxy_says_under_which_name_it_was_asked() {
         let settings = [("TRUSTED_PROXIES", trusted), ("ALLOWED_HOSTS", hosts)];
         let office = Office::with(people(1), &settings).await;
         // A proxy that is not believed speaks for a stranger, who has to show a token.
-        let secret = ringbook::access::Secret::for_device().unwrap();
+        let secret = ringbook_store::secret::Secret::for_device().unwrap();
         office.app.world.app.store.add_device(secret.hash(), "desk", "test").await.unwrap();
         let root = office.app.url(&format!("/p/{}/directory", secret.expose()));
         let beginning =
@@ -159,7 +159,7 @@ async fn what_goes_wrong_around_the_screens_is_a_screen_as_well() {
 
 #[test]
 fn a_public_url_that_would_break_links_is_refused_and_the_directory_behind_it_is_let_go() {
-    use ringbook::config::Config;
+    use ringbook_app::config::Config;
     let config = Config::of(&[("PUBLIC_URL", "http://10.0.0.5:8000/directory/")]).unwrap();
     assert_eq!(config.public_url.as_deref(), Some("http://10.0.0.5:8000"));
     for bad in ["http://h?x=1", &format!("http://h/{}", "x".repeat(100)), "10.0.0.5:8000"] {

@@ -10,8 +10,8 @@ mod schema;
 mod screens;
 mod walks;
 
-use ringbook::simulator::{Contact, Name, PhoneNumber};
-use ringbook::sync::{Kind, Outcome};
+use ringbook_core::sync::{Kind, Outcome};
+use ringbook_simulator::{Contact, Name, PhoneNumber};
 
 use crate::support::app::TestApp;
 use crate::support::phone::{Model, Phone};

@@ -1,6 +1,6 @@
 //! One reading of numbers: what is dialled, who is calling and what is found follow from the same.
 
-use ringbook::simulator::{Contact, Organization, PhoneNumber};
+use ringbook_simulator::{Contact, Organization, PhoneNumber};
 
 use super::{Office, person};
 use crate::support::phone::{Model, Screen, encoded};
@@ -324,7 +324,7 @@ async fn a_withheld_number_names_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_the_sip_field_is_dialled_if_its_user_is_a_number() {
-    let address = |value: &str| ringbook::simulator::EmailAddress {
+    let address = |value: &str| ringbook_simulator::EmailAddress {
         value: value.to_owned(),
         label: Some("work".to_owned()),
     };

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ringbook::clock::{Clock, SystemClock, after};
-use ringbook::simulator::{Action, CONTACTS_READONLY, Contact, Endpoint, Fault, Organization};
-use ringbook::store::NewTokens;
-use ringbook::sync::Kind;
+use ringbook_core::clock::{Clock, after};
+use ringbook_core::sync::Kind;
+use ringbook_runtime::SystemClock;
+use ringbook_simulator::{Action, CONTACTS_READONLY, Contact, Endpoint, Fault, Organization};
+use ringbook_store::NewTokens;
 
 use super::{Office, called, hostile_names, labelled, number, people, person};
 use crate::support::phone::{Model, Phone, Screen};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringbook::simulator::Contact;
-use ringbook::sync::Kind;
+use ringbook_core::sync::Kind;
+use ringbook_simulator::Contact;
 
 use super::{Office, number, people, person, troublemakers};
 use crate::support::phone::{Model, Phone, Screen};

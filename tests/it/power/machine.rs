@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbook::store::{Beginning, NewTokens, Refusal, Request, Retention, RunRow, Settings, Store};
-use ringbook::sync::backoff::RetryPolicy;
-use ringbook::sync::engine::{Engine, Finished, Tools};
-use ringbook::sync::guard::Guard;
-use ringbook::sync::run::{Policy, Stop};
-use ringbook::sync::{AccountId, Kind, Outcome, RunId};
+use ringbook_core::sync::backoff::RetryPolicy;
+use ringbook_core::sync::guard::Guard;
+use ringbook_core::sync::run::{Policy, Stop};
+use ringbook_core::sync::{AccountId, Kind, Outcome, RunId};
 use ringbook_disk::{Disk, Image, Loss};
+use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_store::{Beginning, NewTokens, Refusal, Request, Retention, RunRow, Settings, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -75,7 +75,7 @@ impl Machine {
 
     /// What there is, with no power cut.
     pub(super) fn remains(&self) -> Remains {
-        use ringbook::clock::Clock;
+        use ringbook_core::clock::Clock;
         Remains { image: self.disk.image(), book: self.book.copy(), now: self.clock.now() }
     }
 

@@ -12,8 +12,8 @@ mod trial;
 mod upkeep;
 mod words;
 
-use ringbook::store::HistoryQuery;
 use ringbook_disk::Loss;
+use ringbook_store::HistoryQuery;
 
 #[test]
 fn a_first_sync_may_lose_power_at_any_moment() {

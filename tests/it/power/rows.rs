@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ringbook::contact::Content;
+use ringbook_core::contact::Content;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ringbook::sync::book::FetchError;
-use ringbook::sync::run::Stop;
-use ringbook::sync::{Delay, Kind, Outcome};
+use ringbook_core::sync::book::FetchError;
+use ringbook_core::sync::run::Stop;
+use ringbook_core::sync::{Delay, Kind, Outcome};
 
 use crate::power::machine::Machine;
 use crate::power::trial::{Scenario, story};

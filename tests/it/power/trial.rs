@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ringbook::sync::Outcome;
+use ringbook_core::sync::Outcome;
 use ringbook_disk::{Disk, Image, Loss, Op, Recording};
 use rusqlite::Connection;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ringbook::store::Retention;
-use ringbook::sync::engine::Finished;
-use ringbook::sync::{Kind, Outcome};
+use ringbook_core::sync::{Kind, Outcome};
+use ringbook_engine::engine::Finished;
+use ringbook_store::Retention;
 
 use crate::power::machine::{ACCOUNT, Machine};
 use crate::power::syncs::{connect, connected, synced};

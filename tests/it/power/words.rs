@@ -1,7 +1,7 @@
 //! Words of people and programs, during which the power may fail; answered, they are kept.
 
-use ringbook::store::{AccountError, Erasing, ScheduleRow};
-use ringbook::sync::{AccountId, Kind, Outcome};
+use ringbook_core::sync::{AccountId, Kind, Outcome};
+use ringbook_store::{AccountError, Erasing, ScheduleRow};
 
 use crate::power::machine::{ACCOUNT, Machine, tokens};
 use crate::power::syncs::{connect, connected, synced};

@@ -97,7 +97,7 @@ async fn numbers_beyond_a_hundred_are_only_shown_one_by_one() {
     let google = Google::of(0).await;
     let mut contact = Contact::named("Many", "Numbers", "1");
     contact.phone_numbers = (0..130)
-        .map(|number| ringbook::simulator::PhoneNumber {
+        .map(|number| ringbook_simulator::PhoneNumber {
             value: number.to_string(),
             canonical: None,
             label: None,

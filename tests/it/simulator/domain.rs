@@ -1,6 +1,6 @@
 //! A Workspace domain: its lists, and the service account that speaks for its people.
 
-use ringbook::simulator::DIRECTORY_READONLY;
+use ringbook_simulator::DIRECTORY_READONLY;
 
 use super::*;
 use crate::support::python;

@@ -16,7 +16,7 @@ use std::io::Read;
 use std::process::Command;
 use std::time::Duration;
 
-use ringbook::simulator::{
+use ringbook_simulator::{
     Action, CONTACTS_READONLY, Canned, Consent, Contact, Defect, Endpoint, Fault, Options,
     RetryAfter, Simulator, Spelling, Sync,
 };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ringbook::sync::RunId;
-use ringbook::sync::guard::Guard;
-use ringbook::sync::supervisor::FOLLOW_UP_BY;
+use ringbook_core::sync::RunId;
+use ringbook_core::sync::guard::Guard;
+use ringbook_engine::supervisor::FOLLOW_UP_BY;
 use rusqlite::Connection;
 
 use super::snapshot::{Row, Snapshot, one};

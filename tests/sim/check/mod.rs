@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbook::store::RunSums;
-use ringbook::sync::guard::Guard;
-use ringbook::sync::{AccountId, Outcome, RunId};
+use ringbook_core::sync::guard::Guard;
+use ringbook_core::sync::{AccountId, Outcome, RunId};
 use ringbook_disk::Disk;
+use ringbook_store::RunSums;
 use rusqlite::Connection;
 
 use self::laws::Laws;

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use ringbook::contact::Contact;
-use ringbook::sync::book::{
+use ringbook_core::contact::Contact;
+use ringbook_core::sync::book::{
     Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Tombstone, Unreadable,
 };
 

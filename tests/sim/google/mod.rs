@@ -7,8 +7,8 @@ mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringbook::contact::{Content, Email, Phone, ResourceName};
-use ringbook::sync::book::{Label, Tombstone, Verdict};
+use ringbook_core::contact::{Content, Email, Phone, ResourceName};
+use ringbook_core::sync::book::{Label, Tombstone, Verdict};
 
 pub(crate) use self::listing::Lie;
 

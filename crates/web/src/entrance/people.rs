@@ -1,0 +1,728 @@
+//! People: the first administrator, signing in and out, sessions.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::Web;
+use crate::entrance::tokens::Token;
+use crate::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
+use crate::input::{Body, Query, Secured, field, optional, text_of, uuid};
+use crate::problem::Problem;
+use ringbook_app::access::PasswordError;
+use ringbook_app::doorkeeper;
+use ringbook_app::doorkeeper::{Origin, SignInError, SignedIn};
+use ringbook_app::wire::{Id, Moment, Outward, ProblemBody};
+use ringbook_core::access::{Right, Who, household};
+use ringbook_store::secret::{Secret, SecretHash};
+use ringbook_store::{Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow};
+
+impl From<SignInError> for Problem {
+    fn from(problem: SignInError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            SignInError::Wrong | SignInError::WrongCode => {
+                Problem::new(StatusCode::UNAUTHORIZED, detail)
+            }
+            SignInError::Wait(wait) => Problem::too_many(detail, wait),
+            SignInError::Name => Problem::unreadable(detail),
+            SignInError::Password(PasswordError::Busy) | SignInError::NoChance => {
+                Problem::later(detail, std::time::Duration::from_secs(5))
+            }
+            SignInError::Password(PasswordError::Broken | PasswordError::NotAHash) => {
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
+            SignInError::Password(_) => Problem::unreadable(format!("`password`: {detail}")),
+            SignInError::People(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<PeopleError> for Problem {
+    fn from(problem: PeopleError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            PeopleError::NameTaken | PeopleError::NotTheFirst | PeopleError::TheLast => {
+                Problem::new(StatusCode::CONFLICT, detail)
+            }
+            PeopleError::Db(problem) => problem.into(),
+        }
+    }
+}
+
+/// Who is asking, as Ringbook sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Whoami {
+    /// `person`, `program`, `device`, `network`, `local` or `stranger`.
+    kind: &'static str,
+    name: Option<String>,
+    address: String,
+    /// What may be done: some of `phones`, `read`, `sync` and `admin`.
+    rights: Vec<&'static str>,
+    /// Changing requests of a browser send this as `X-CSRF-Token`.
+    csrf_token: Option<String>,
+    /// There is no administrator yet.
+    needs_setup: bool,
+    /// Only in the answer of `POST /api/setup`: tokens in use that were made before there was an administrator.
+    /// Revoke those that you do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens_before: Option<Vec<Token>>,
+}
+
+async fn whoami(web: &Web, guest: &Guest) -> Result<Whoami, Problem> {
+    let kind = match guest.who {
+        Who::Person { .. } => "person",
+        Who::Program { .. } => "program",
+        Who::Device { .. } => "device",
+        Who::PhoneNetwork => "network",
+        Who::Local => "local",
+        Who::Stranger => "stranger",
+    };
+    let rights = [
+        ("phones", Right::Phones),
+        ("read", Right::Read),
+        ("sync", Right::Sync),
+        ("admin", Right::Admin),
+    ];
+    Ok(Whoami {
+        kind,
+        name: guest.who.name().map(str::to_owned),
+        address: guest.address.clone(),
+        rights: rights.iter().filter(|it| guest.who.may(it.1)).map(|it| it.0).collect(),
+        csrf_token: guest.session.as_ref().map(|it| it.csrf.clone()),
+        needs_setup: !web.app.access.has_admin().await?,
+        tokens_before: None,
+    })
+}
+
+/// Who is asking, and what they may do
+#[utoipa::path(
+    get, path = "/api/session", tag = "access", operation_id = "get_session",
+    responses((status = 200, body = Whoami)),
+)]
+pub(crate) async fn session(State(web): State<Web>, guest: Guest) -> Result<Json<Whoami>, Problem> {
+    Ok(Json(whoami(&web, &guest).await?))
+}
+
+/// A name and a password.
+// Only the document uses it: serde's words for what does not fit name no field.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Credentials {
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+}
+
+/// Sign in
+///
+/// Answers with a cookie, which browsers send along from then on. Wrong guesses have to wait, longer each
+/// time.
+#[utoipa::path(
+    post, path = "/api/session", tag = "access", operation_id = "sign_in", request_body = Credentials,
+    responses(
+        (status = 200, body = Whoami, headers(("set-cookie" = String))),
+        (status = 401, body = ProblemBody, description = "The name or the password is wrong"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody, description = "Too many people sign in at once"),
+    ),
+)]
+pub(crate) async fn sign_in(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let name = field(&body, "name")?;
+    let password = SecretString::from(field(&body, "password")?);
+    let signed_in = enter(&web, &guest, &headers, &name, &password).await?;
+    welcome(&web, guest, secure, signed_in, None).await
+}
+
+/// What a request to sign in shows besides the password.
+struct Asked {
+    agent: String,
+    browser: Option<String>,
+}
+
+impl Asked {
+    fn of(headers: &HeaderMap) -> Asked {
+        let agent = text_of(headers, header::USER_AGENT.as_str());
+        Asked { agent, browser: known_browser(headers) }
+    }
+
+    fn origin<'a>(&'a self, guest: &'a Guest) -> Origin<'a> {
+        Origin {
+            browser: self.browser.as_deref(),
+            is_here: guest.is_here,
+            ..Origin::of(&guest.address, &self.agent)
+        }
+    }
+}
+
+/// Signs in, and writes down how that went.
+pub(crate) async fn enter(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    name: &str,
+    password: &SecretString,
+) -> Result<SignedIn, SignInError> {
+    let asked = Asked::of(headers);
+    let entered = web.app.access.sign_in(name, password, asked.origin(guest)).await;
+    web.app.metrics.sign_in(result_of(&entered));
+    // What was typed as a name may be a password by mistake: only names that are somebody's are written down.
+    let named = entered.as_ref().map_or("somebody", |it| it.session.name.as_str());
+    note(web, guest, named, "sign in", entered.is_ok()).await;
+    entered
+}
+
+/// How a sign-in ended, for the metrics.
+fn result_of<T>(entered: &Result<T, SignInError>) -> &'static str {
+    match entered {
+        Ok(_) => "ok",
+        Err(SignInError::Wrong | SignInError::WrongCode) => "wrong",
+        Err(SignInError::Wait(_)) => "throttled",
+        Err(_) => "failed",
+    }
+}
+
+/// Makes the first administrator, and writes down how that went.
+pub(crate) async fn found(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    code: &str,
+    name: &str,
+    password: &SecretString,
+) -> Result<SignedIn, SignInError> {
+    let asked = Asked::of(headers);
+    let founded = web.app.access.set_up(code, name, password, asked.origin(guest)).await;
+    web.app.metrics.sign_in(result_of(&founded));
+    let named = founded.as_ref().map_or("somebody", |it| it.session.name.as_str());
+    note(web, guest, named, "set up", founded.is_ok()).await;
+    founded
+}
+
+/// Writes down what was tried at the door. What fails, strangers can have fail as often as they like; it is
+/// told once a minute for each address, so that it does not push out what matters, with how often it happened
+/// in between.
+pub(crate) async fn note(web: &Web, guest: &Guest, actor: &str, act: &str, succeeded: bool) {
+    note_about(web, guest, actor, act, succeeded, None).await;
+}
+
+/// The same, of something that has a name.
+pub(crate) async fn note_about(
+    web: &Web,
+    guest: &Guest,
+    actor: &str,
+    act: &str,
+    succeeded: bool,
+    subject: Option<&str>,
+) {
+    let from = guest.address.parse().map(household).map(|ip| ip.to_string());
+    let mut subject = subject.map(str::to_owned);
+    if !succeeded {
+        // What a program or a person may not do is told by their name.
+        let from = match guest.who.name() {
+            Some(name) => format!("by {name}"),
+            None => format!("from {}", from.as_ref().unwrap_or(&guest.address)),
+        };
+        match web.app.access.is_refusal_worth_noting(act, &from) {
+            None => return,
+            Some(0) => {}
+            Some(more) => subject = Some(format!("and {more} more since the last such line")),
+        }
+    }
+    let act = Act {
+        actor: actor.to_owned(),
+        address: Some(guest.address.clone()),
+        act: act.to_owned(),
+        subject,
+        subject_name: None,
+        succeeded,
+        refused: !succeeded,
+    };
+    web.app.access.note(act).await;
+}
+
+async fn welcome(
+    web: &Web,
+    guest: Guest,
+    secure: bool,
+    SignedIn { secret, session, browser }: SignedIn,
+    tokens_before: Option<Vec<Token>>,
+) -> Result<Response, Problem> {
+    let csrf = SecretHash::csrf(secret.expose());
+    let guest = Guest {
+        who: Who::Person { name: session.name },
+        session: Some(super::Session { id: session.id, csrf }),
+        ..guest
+    };
+    let body = Whoami { tokens_before, ..whoami(web, &guest).await? };
+    let mut response = Json(body).into_response();
+    set_cookies(&mut response, web, secure, &secret, browser.as_ref());
+    Ok(response)
+}
+
+/// Signs a browser in, and has it remember that it was here.
+pub(crate) fn set_cookies(
+    response: &mut Response,
+    web: &Web,
+    secure: bool,
+    secret: &Secret,
+    browser: Option<&Secret>,
+) {
+    set_cookie(response, web, secure, Some(secret));
+    if let Some(cookie) = browser.and_then(|it| known_cookie(secure, it.expose())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+pub(crate) fn set_cookie(
+    response: &mut Response,
+    web: &Web,
+    secure: bool,
+    secret: Option<&Secret>,
+) {
+    let lasts = web.app.access.session_max();
+    if let Some(cookie) = cookie(secure, secret.map(Secret::expose), lasts) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Sign out
+#[utoipa::path(
+    delete, path = "/api/session", tag = "access", operation_id = "sign_out",
+    responses(
+        (status = 204, description = "Signed out"),
+        (status = 403, body = ProblemBody, description = "`X-CSRF-Token` is missing"),
+    ),
+)]
+pub(crate) async fn sign_out(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+) -> Result<Response, Problem> {
+    leave(&web, &guest).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookie(&mut response, &web, secure, None);
+    Ok(response)
+}
+
+pub(crate) async fn leave(web: &Web, guest: &Guest) -> Result<(), Problem> {
+    if let Some(session) = &guest.session {
+        web.app.store.end_session(&session.id).await?;
+        web.app.access.forget();
+        note(web, guest, &actor(guest), "sign out", true).await;
+    }
+    Ok(())
+}
+
+/// What makes the first administrator.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Founding {
+    /// As it was printed when the server started.
+    #[schema(example = "ABCD-EFGH-JKLM")]
+    code: String,
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+}
+
+/// Make the first administrator
+///
+/// Takes the code that the server prints when it starts without one. Signs them in, too.
+#[utoipa::path(
+    post, path = "/api/setup", tag = "access", operation_id = "set_up", request_body = Founding,
+    responses(
+        (status = 200, body = Whoami, headers(("set-cookie" = String))),
+        (status = 401, body = ProblemBody, description = "The code is wrong"),
+        (status = 409, body = ProblemBody, description = "There is an administrator already"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody, description = "Too many people sign in at once"),
+    ),
+)]
+pub(crate) async fn set_up(
+    State(web): State<Web>,
+    guest: Guest,
+    Secured(secure): Secured,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let (code, name) = (field(&body, "code")?, field(&body, "name")?);
+    let password = SecretString::from(field(&body, "password")?);
+    let signed_in = found(&web, &guest, &headers, &code, &name, &password).await?;
+    let before = web.app.access.tokens_in_use().await?;
+    let before = before.into_iter().map(|it| Token::of(&web.out, it)).collect();
+    welcome(&web, guest, secure, signed_in, Some(before)).await
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionSeen {
+    #[schema(format = "uuid")]
+    id: String,
+    name: String,
+    created_at: Moment,
+    last_used_at: Moment,
+    address: Option<String>,
+    user_agent: Option<String>,
+    /// The one that asks.
+    current: bool,
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Sessions {
+    sessions: Vec<SessionSeen>,
+}
+
+/// Who is signed in
+#[utoipa::path(
+    get, path = "/api/sessions", tag = "access",
+    responses((status = 200, body = Sessions)),
+)]
+pub(crate) async fn sessions(
+    State(web): State<Web>,
+    guest: Guest,
+) -> Result<Json<Sessions>, Problem> {
+    let (idle, begun) = web.app.access.since();
+    let rows = web.app.store.sessions(idle, begun).await?;
+    let own = guest.session.as_ref().map(|it| it.id.as_str());
+    let seen = |it: SessionRow| SessionSeen {
+        current: own == Some(it.id.as_str()),
+        id: it.id,
+        name: it.name,
+        created_at: web.out.time(it.created_at),
+        last_used_at: web.out.time(it.seen_at),
+        address: it.address,
+        user_agent: it.agent,
+    };
+    Ok(Json(Sessions { sessions: rows.into_iter().map(seen).collect() }))
+}
+
+/// Sign somebody out
+#[utoipa::path(
+    delete, path = "/api/sessions/{id}", tag = "access",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 204, description = "Ended"), (status = 404, body = ProblemBody)),
+)]
+pub(crate) async fn end(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    end_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn end_it(web: &Web, id: &str) -> Result<(), Problem> {
+    uuid("id", id)?;
+    let ended = web.app.store.end_session(id).await?;
+    web.app.access.forget();
+    match ended {
+        true => Ok(()),
+        false => Err(Problem::missing("session", id)),
+    }
+}
+
+/// Somebody who may administer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Person {
+    id: Id,
+    name: String,
+    created_at: Moment,
+    password_changed_at: Moment,
+}
+
+impl Person {
+    pub fn of(out: &Outward, row: PersonRow) -> Person {
+        Person {
+            id: Id(row.id),
+            name: row.name,
+            created_at: out.time(row.created_at),
+            password_changed_at: out.time(row.changed_at),
+        }
+    }
+}
+
+/// Those who may administer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct People {
+    pub people: Vec<Person>,
+}
+
+/// Who may administer
+#[utoipa::path(
+    get, path = "/api/people", tag = "access",
+    responses((status = 200, body = People)),
+)]
+pub(crate) async fn list(State(web): State<Web>) -> Result<Json<People>, Problem> {
+    let people = web.app.store.people().await?;
+    Ok(Json(People { people: people.into_iter().map(|it| Person::of(&web.out, it)).collect() }))
+}
+
+/// Somebody who is to administer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewPerson {
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    name: String,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+    /// Your own password, where you are signed in with one.
+    #[schema(format = Password)]
+    current: Option<String>,
+}
+
+/// Let somebody else administer, too
+///
+/// Takes your own password once more: a session that was stolen must not make itself permanent.
+#[utoipa::path(
+    post, path = "/api/people", tag = "access", request_body = NewPerson,
+    responses(
+        (status = 201, body = People),
+        (status = 401, body = ProblemBody, description = "Not signed in, or `current` is wrong"),
+        (status = 403, body = ProblemBody, description = "`current` is missing"),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 409, body = ProblemBody, description = "There is somebody of that name, or nobody at all yet"),
+        (status = 503, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn add(
+    State(web): State<Web>,
+    guest: Guest,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let name = field(&body, "name")?;
+    let password = SecretString::from(field(&body, "password")?);
+    let current = optional(&body, "current")?;
+    let name = let_administer(&web, &guest, &headers, &name, &password, current).await?;
+    Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
+}
+
+/// The same, for the dashboard. Returns the name as it is kept.
+pub(crate) async fn let_administer(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    name: &str,
+    password: &SecretString,
+    current: Option<String>,
+) -> Result<String, Problem> {
+    if guest.who == Who::Local {
+        let detail = "the first administrator is made with the code that was printed when this server \
+                      started (`POST /api/setup`), or on the command line (`ringbook admins add`)";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    let name = doorkeeper::name(name)?;
+    prove_again(web, guest, headers, current).await?;
+    let hash = web.app.access.hash(&name, password).await.map_err(SignInError::from)?;
+    web.app.store.add_person(&name, &hash, false).await?;
+    web.app.access.forget();
+    Ok(name)
+}
+
+/// A new password.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewPassword {
+    /// Your own password until now, where you are signed in with one: an open browser is not enough.
+    current: Option<String>,
+    #[schema(min_length = 10, max_length = 256, format = Password)]
+    password: String,
+    /// Revoke the tokens that they made, too; false unless given.
+    revoke_tokens: Option<bool>,
+}
+
+/// Give somebody another password
+///
+/// Ends their sessions, except the one that asks.
+#[utoipa::path(
+    put, path = "/api/people/{id}/password", tag = "access", request_body = NewPassword,
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 200, body = TokensRevoked, description = "Changed, and tokens were revoked"),
+        (status = 401, body = ProblemBody, description = "Not signed in, or `current` is wrong"),
+        (status = 403, body = ProblemBody, description = "`current` is missing"),
+        (status = 404, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "Too many wrong guesses"),
+        (status = 503, body = ProblemBody),
+    ),
+)]
+pub(crate) async fn password(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    guest: Guest,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let password = SecretString::from(field(&body, "password")?);
+    let person = person(&web, &id).await?;
+    let tokens = match body.get("revoke_tokens") {
+        None | Some(Value::Null | Value::Bool(false)) => MadeTokens::Keep,
+        Some(Value::Bool(true)) => MadeTokens::Revoke,
+        Some(other) => {
+            return Err(Problem::value("revoke_tokens", &other.to_string(), "true or false"));
+        }
+    };
+    prove_again(&web, &guest, &headers, optional(&body, "current")?).await?;
+    let revoked = change_password(&web, &guest, &person, &password, tokens).await?;
+    Ok(told_of(revoked))
+}
+
+/// Which tokens were revoked along with what was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokensRevoked {
+    /// By their names.
+    tokens_revoked: Vec<String>,
+}
+
+/// Nothing to say, unless tokens were revoked.
+fn told_of(revoked: Vec<RevokedToken>) -> Response {
+    if revoked.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let tokens_revoked = revoked.into_iter().map(|it| it.name).collect();
+    Json(TokensRevoked { tokens_revoked }).into_response()
+}
+
+/// Writes down which tokens were revoked along with something else.
+async fn note_revoked(web: &Web, guest: &Guest, revoked: &[RevokedToken]) {
+    for token in revoked {
+        let act = Act {
+            actor: actor(guest),
+            address: Some(guest.address.clone()),
+            act: "tokens revoke".to_owned(),
+            subject: Some(token.id.clone()),
+            subject_name: Some(token.name.clone()),
+            succeeded: true,
+            refused: false,
+        };
+        web.app.access.note(act).await;
+    }
+}
+
+/// The person of this id.
+pub(crate) async fn person(web: &Web, id: &str) -> Result<PersonRow, Problem> {
+    uuid("id", id)?;
+    let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
+    person.ok_or_else(|| Problem::missing("person", id))
+}
+
+/// Whether this is who asks, signed in by password.
+pub(crate) fn is_own(guest: &Guest, name: &str) -> bool {
+    guest.session.is_some() && guest.who.name() == Some(name)
+}
+
+/// Asks whoever is signed in for their password once more, before something that would outlast the session:
+/// what an open browser or a stolen cookie can do ends with it. However fresh the session is: it can be stolen
+/// at once.
+pub(crate) async fn prove_again(
+    web: &Web,
+    guest: &Guest,
+    headers: &HeaderMap,
+    current: Option<String>,
+) -> Result<(), Problem> {
+    let (Some(session), Some(name)) = (&guest.session, guest.who.name()) else { return Ok(()) };
+    let Some(current) = current.filter(|it| !it.is_empty()) else {
+        let detail = "`current` is missing: enter your own password again; a session alone cannot create \
+                      administrators, change passwords or create unrestricted tokens";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
+    let asked = Asked::of(headers);
+    let origin = Origin { session: Some(&session.id), ..asked.origin(guest) };
+    let proved = web.app.access.prove(name, &SecretString::from(current), origin).await;
+    web.app.metrics.sign_in(result_of(&proved));
+    match proved {
+        Ok(_) => Ok(()),
+        Err(SignInError::Wrong) => {
+            let detail = "`current`: this is not your password";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Gives somebody another password, and ends their sessions, except the one that asks.
+pub(crate) async fn change_password(
+    web: &Web,
+    guest: &Guest,
+    person: &PersonRow,
+    password: &SecretString,
+    tokens: MadeTokens,
+) -> Result<Vec<RevokedToken>, Problem> {
+    let hash = web.app.access.hash(&person.name, password).await.map_err(SignInError::from)?;
+    let own = guest.session.as_ref().map(|it| it.id.as_str());
+    web.app.store.set_password(&person.id, &hash, own).await?;
+    web.app.access.forget();
+    if tokens == MadeTokens::Keep {
+        return Ok(Vec::new());
+    }
+    let revoked = web.app.store.revoke_tokens_of(&person.id).await?;
+    // A request meanwhile may have remembered one that was good then.
+    web.app.access.forget();
+    note_revoked(web, guest, &revoked).await;
+    Ok(revoked)
+}
+
+/// Let somebody administer no longer
+///
+/// Ends their sessions, and revokes the tokens that they made, and those that were made with these.
+#[utoipa::path(
+    delete, path = "/api/people/{id}", tag = "access",
+    params(
+        ("id" = String, Path, format = "uuid"),
+        ("tokens" = Option<String>, Query, pattern = "^(keep|revoke)$", description = "What becomes of the tokens that they made; `revoke` unless given"),
+    ),
+    responses(
+        (status = 204, description = "Removed"),
+        (status = 200, body = TokensRevoked, description = "Removed, and tokens were revoked"),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "Nobody else would be left"),
+    ),
+)]
+pub(crate) async fn remove(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    guest: Guest,
+    query: Query,
+) -> Result<Response, Problem> {
+    let words = [("keep", MadeTokens::Keep), ("revoke", MadeTokens::Revoke)];
+    let tokens = query.one_of("tokens", &words, MadeTokens::Revoke)?;
+    remove_it(&web, &guest, &id, tokens).await.map(told_of)
+}
+
+/// The same, for the dashboard.
+pub(crate) async fn remove_it(
+    web: &Web,
+    guest: &Guest,
+    id: &str,
+    tokens: MadeTokens,
+) -> Result<Vec<RevokedToken>, Problem> {
+    let person = person(web, id).await?;
+    let revoked = web.app.store.remove_person(&person.id, false, tokens).await?;
+    web.app.access.forget();
+    let revoked = revoked.unwrap_or_default();
+    note_revoked(web, guest, &revoked).await;
+    Ok(revoked)
+}

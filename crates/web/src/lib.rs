@@ -1,0 +1,279 @@
+//! The HTTP face: the REST API with its document, sign-in at Google, health and metrics.
+//!
+//! Handlers translate: in, one call, out. What is decided is decided further in. [`wire`] holds the
+//! shapes of the API and [`read`] fills them; the command line prints the same ones.
+
+mod accounts;
+mod auth;
+mod below;
+mod compression;
+mod contacts;
+mod dialling;
+pub mod entrance;
+mod events;
+mod exposition;
+mod followers;
+mod forwarded;
+mod guests;
+mod health;
+mod history;
+mod hosts;
+mod input;
+mod kept;
+mod layers;
+mod lookup;
+mod openapi;
+mod origin;
+mod pages;
+mod phones;
+mod problem;
+mod recent;
+mod runs;
+mod schedule;
+mod screens;
+mod search;
+mod serve;
+mod sources;
+mod syncs;
+mod system;
+mod tls;
+mod watched;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::{Extension, Router};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::entrance::Inside;
+use crate::followers::Followers;
+use crate::input::Query;
+use crate::problem::Problem;
+use crate::recent::Recent;
+use crate::screens::Screens;
+use ringbook_app::App;
+use ringbook_app::wire::Outward;
+use ringbook_core::access::HostNames;
+use ringbook_core::sync::AccountId;
+use ringbook_store::Account;
+
+pub use auth::page;
+pub use entrance::ROUTES;
+pub use pages::access::in_words as act_in_words;
+pub use serve::{Door, Patience, Rooms, raise_files_limit, serve};
+pub use tls::{Tls, TlsError};
+
+/// What reads strangers' words below the handlers, for the fuzz targets.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use super::events::{id as event_id, parse_id as parse_event_id};
+    pub use super::problem::shown;
+}
+
+/// What every handler gets: one pointer, for a request is handed it a dozen times, and to count each of its
+/// parts as often, on all cores at once, took longer than to answer.
+#[derive(Clone)]
+pub(crate) struct Web(Arc<Served>);
+
+/// What is behind a [`Web`].
+pub(crate) struct Served {
+    app: App,
+    out: Outward,
+    /// What was searched for on which phone.
+    recent: Recent,
+    screens: Screens,
+    /// By which names we may be asked.
+    hosts: HostNames,
+    /// One for each who follows the events.
+    followers: Arc<Followers>,
+    /// Turns true when the server is to end, and with it what would never end by itself.
+    closing: watch::Receiver<bool>,
+    started_at: Timestamp,
+}
+
+/// The accounts that a request is about.
+pub(crate) struct Whom {
+    /// Oldest first.
+    pub(crate) accounts: Vec<Account>,
+    /// The only one, if it was named.
+    pub(crate) named: Option<AccountId>,
+}
+
+impl Deref for Web {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
+impl Web {
+    fn new(app: App, closing: watch::Receiver<bool>) -> Web {
+        let out = Outward::new(&app.store, &app.config);
+        let started_at = app.clock.now();
+        let followers = Arc::new(Followers::default());
+        let hosts = hosts::names(&app);
+        Web(Arc::new(Served {
+            hosts,
+            app,
+            out,
+            recent: Recent::default(),
+            screens: Screens::default(),
+            followers,
+            closing,
+            started_at,
+        }))
+    }
+
+    /// The account that is named, or the first one; `None` when there is none yet.
+    async fn account(&self, named: Option<AccountId>) -> Result<Option<Account>, Problem> {
+        let Some(id) = named else {
+            return Ok(self.app.store.accounts().await?.into_iter().next());
+        };
+        let found = self.app.store.account(id).await?;
+        found.map(Some).ok_or_else(|| Problem::missing("account", &self.out.ids().account(id)))
+    }
+
+    /// The accounts that a request is about: the one that `account` names, by its id or its name, or all.
+    async fn whom(&self, query: &Query) -> Result<Whom, Problem> {
+        let Some(text) = query.text("account")? else {
+            return Ok(Whom { accounts: self.app.store.accounts().await?, named: None });
+        };
+        if text.is_empty() {
+            return Err(Problem::value("account", text, "the id or the name of an account"));
+        }
+        let found = match self.out.ids().parse_account(text) {
+            Some(id) => self.app.store.account(id).await?,
+            None => self.app.store.account_named(text).await?,
+        };
+        let account = found.ok_or_else(|| Problem::missing("account", text))?;
+        let named = Some(account.id);
+        Ok(Whom { accounts: vec![account], named })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+}
+
+/// All routes, for whoever asks within this process: no server is in front, and everything is allowed. Streams of events end only with their connection; [`serve()`] ends them itself.
+pub fn router(app: App) -> Router {
+    let (sender, closing) = watch::channel(false);
+    // Without a server nobody closes; the channel stays open as long as somebody listens.
+    drop(sender);
+    let web = Web::new(app, closing);
+    below::below(&web, assemble(web.clone()).layer(Extension(Inside)))
+}
+
+fn assemble(web: Web) -> Router {
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::beginning())
+        .routes(routes!(syncs::status))
+        .routes(routes!(syncs::sync))
+        .routes(routes!(syncs::full))
+        .routes(routes!(syncs::incremental))
+        .routes(routes!(syncs::safe))
+        .routes(routes!(syncs::needs_sync))
+        .routes(routes!(syncs::cancel))
+        .routes(routes!(syncs::progress))
+        .routes(routes!(events::events))
+        .routes(routes!(history::history, history::clear))
+        .routes(routes!(history::statistics))
+        .routes(routes!(runs::run))
+        .routes(routes!(runs::changes))
+        .routes(routes!(runs::errors))
+        .routes(routes!(runs::held))
+        .routes(routes!(runs::phases))
+        .routes(routes!(runs::approve))
+        .routes(routes!(runs::reject))
+        .routes(routes!(schedule::get, schedule::put))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::one, accounts::change, accounts::remove))
+        .routes(routes!(accounts::disconnect))
+        .routes(routes!(accounts::labels))
+        .routes(routes!(auth::url))
+        .routes(routes!(auth::google))
+        .routes(routes!(auth::callback))
+        .routes(routes!(auth::paste))
+        .routes(routes!(auth::client, auth::put_client, auth::delete_client))
+        .routes(routes!(auth::status))
+        .routes(routes!(auth::test_connection))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::revoke))
+        .routes(routes!(auth::disconnect))
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::stats))
+        .routes(routes!(contacts::one))
+        .routes(routes!(kept::deleted))
+        .routes(routes!(kept::deleted_vcards))
+        .routes(routes!(kept::changes))
+        .routes(routes!(kept::vcard))
+        .routes(routes!(search::search))
+        .routes(routes!(search::contacts))
+        .routes(routes!(search::by_name))
+        .routes(routes!(search::by_phone))
+        .routes(routes!(lookup::lookup))
+        .routes(routes!(dialling::dial))
+        .routes(routes!(sources::service_account, sources::put_service_account))
+        .routes(routes!(sources::add))
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(system::doctor))
+        .routes(routes!(system::system))
+        .routes(routes!(system::config))
+        .routes(routes!(
+            entrance::people::session,
+            entrance::people::sign_in,
+            entrance::people::sign_out
+        ))
+        .routes(routes!(entrance::people::set_up))
+        .routes(routes!(entrance::people::sessions))
+        .routes(routes!(entrance::people::end))
+        .routes(routes!(entrance::people::list, entrance::people::add))
+        .routes(routes!(entrance::people::password))
+        .routes(routes!(entrance::people::remove))
+        .routes(routes!(entrance::tokens::list, entrance::tokens::add))
+        .routes(routes!(entrance::tokens::revoke))
+        .routes(routes!(entrance::devices::list, entrance::devices::add))
+        .routes(routes!(entrance::devices::rename, entrance::devices::revoke))
+        .routes(routes!(entrance::devices::renew))
+        .routes(routes!(entrance::audit::audit))
+        .split_for_parts();
+    openapi::complete(&mut document);
+    routes
+        .merge(pages::routes())
+        .route("/directory", get(phones::screen))
+        .route("/directory/", get(phones::screen))
+        .route("/directory/{*path}", get(phones::screen))
+        .route("/p/{token}/directory", get(phones::screen))
+        .route("/p/{token}/directory/", get(phones::screen))
+        .route("/p/{token}/directory/{*path}", get(phones::screen))
+        .route("/p/{token}/lookup", get(lookup::lookup))
+        .with_state(web.clone())
+        .merge(
+            SwaggerUi::new("/docs")
+                .url("/api/openapi.json", document)
+                // Found from where the explorer is, whatever path that is below.
+                .config(utoipa_swagger_ui::Config::new(["../api/openapi.json"])),
+        )
+        .layer(from_fn_with_state(web.clone(), entrance::admit))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::speak_json))
+        .layer(from_fn_with_state(web.clone(), hosts::judge))
+        .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
+        .layer(from_fn_with_state(web.clone(), layers::refuse_other_sites))
+        .layer(from_fn(layers::guard))
+        .layer(from_fn(layers::restrict_browsers))
+        .layer(from_fn(phones::always_a_screen))
+        .layer(from_fn(phones::always_a_name))
+        .layer(from_fn_with_state(web.clone(), compression::compress))
+        .layer(from_fn_with_state(web, layers::count))
+}

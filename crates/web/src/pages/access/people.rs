@@ -1,0 +1,260 @@
+//! Who may administer, and who is signed in.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::SecretString;
+
+use crate::Web;
+use crate::entrance::people as api;
+use crate::entrance::{Guest, about};
+use crate::input::{Form, Query};
+use crate::pages::settings::{Tab, tabs};
+use crate::pages::{Moment, Place, Visit, page, problem_page};
+use crate::problem::Problem;
+use ringbook_app::access::PASSWORD_LEN_MIN;
+use ringbook_store::{MadeTokens, PersonRow, SessionRow};
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct People {
+    visit: Visit,
+    here: Place,
+    tabs: Vec<Tab>,
+    pub people: Vec<Person>,
+    sessions: Vec<Session>,
+    /// What was entered, where it was not accepted, and why.
+    name: String,
+    wrong: Option<String>,
+    password_min: usize,
+    /// Who reads this is signed in with a password, and is asked for it once more.
+    asks_again: bool,
+    /// People sign in at a proxy, too.
+    has_proxy: bool,
+}
+
+struct Person {
+    id: String,
+    name: String,
+    since: Moment,
+    changed: Moment,
+    /// It is who reads this.
+    is_reader: bool,
+}
+
+/// Somebody who is signed in.
+struct Session {
+    id: String,
+    name: String,
+    since: Moment,
+    seen: Moment,
+    from: String,
+    agent: String,
+    /// It is the one that reads this.
+    is_own: bool,
+}
+
+#[derive(Template)]
+#[template(path = "person.html")]
+struct One {
+    visit: Visit,
+    here: Place,
+    it: Person,
+    /// Their own password, which takes the one before.
+    is_own: bool,
+    /// They are asked whether they mean it.
+    asks: bool,
+    wrong: Option<String>,
+    password_min: usize,
+    /// Who reads this is signed in with a password, and is asked for it once more.
+    asks_again: bool,
+    /// The names of the tokens in use that they made.
+    tokens: Vec<String>,
+}
+
+fn person_of(visit: &Visit, guest: &Guest, row: PersonRow) -> Person {
+    Person {
+        since: visit.ago(&row.created_at),
+        changed: visit.ago(&row.changed_at),
+        is_reader: guest.who.name() == Some(row.name.as_str()),
+        id: row.id,
+        name: row.name,
+    }
+}
+
+fn session_of(visit: &Visit, guest: &Guest, row: SessionRow) -> Session {
+    Session {
+        is_own: guest.session.as_ref().is_some_and(|own| own.id == row.id),
+        since: visit.ago(&row.created_at),
+        seen: visit.ago(&row.seen_at),
+        from: row.address.unwrap_or_default(),
+        agent: row.agent.unwrap_or_default(),
+        id: row.id,
+        name: row.name,
+    }
+}
+
+/// `GET /access`
+pub(super) async fn people(
+    State(web): State<Web>,
+    visit: Visit,
+    guest: Guest,
+) -> Result<Response, Problem> {
+    show(&web, visit, &guest, String::new(), None).await
+}
+
+async fn show(
+    web: &Web,
+    visit: Visit,
+    guest: &Guest,
+    name: String,
+    wrong: Option<Problem>,
+) -> Result<Response, Problem> {
+    let (idle, begun) = web.app.access.since();
+    let sessions = web.app.store.sessions(idle, begun).await?;
+    let people = web.app.store.people().await?;
+    let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
+    let mut response = page(&People {
+        tabs: tabs(&visit, "/access"),
+        people: people.into_iter().map(|it| person_of(&visit, guest, it)).collect(),
+        sessions: sessions.into_iter().map(|it| session_of(&visit, guest, it)).collect(),
+        name,
+        wrong: wrong.map(|it| it.detail),
+        password_min: PASSWORD_LEN_MIN,
+        asks_again: guest.session.is_some(),
+        has_proxy: web.app.config.auth_proxy_header.is_some(),
+        here: Place::Settings,
+        visit,
+    });
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status;
+    }
+    Ok(response)
+}
+
+/// `POST /do/access/people/add`: `name` and `password`.
+pub(super) async fn add(
+    State(web): State<Web>,
+    visit: Visit,
+    guest: Guest,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> Response {
+    let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default().to_owned();
+    let password = SecretString::from(text("password"));
+    let current = Some(text("current"));
+    match api::let_administer(&web, &guest, &headers, &text("name"), &password, current).await {
+        Ok(name) => about(&name, Redirect::to("/access").into_response()),
+        Err(problem) => {
+            let visit = Visit { path: "/access".to_owned(), ..visit };
+            let shown = show(&web, visit, &guest, text("name"), Some(problem)).await;
+            shown.unwrap_or_else(IntoResponse::into_response)
+        }
+    }
+}
+
+/// `GET /access/people/{id}`; `ask=remove` asks before it is done.
+pub(super) async fn person(
+    State(web): State<Web>,
+    visit: Visit,
+    guest: Guest,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let asks = query.one_of("ask", &[("remove", true)], false)?;
+    match api::person(&web, &id).await {
+        Ok(row) => Ok(show_one(&web, visit, &guest, row, asks, None).await),
+        Err(problem) => Ok(problem_page(visit, &problem, "/access".to_owned())),
+    }
+}
+
+async fn show_one(
+    web: &Web,
+    visit: Visit,
+    guest: &Guest,
+    row: PersonRow,
+    asks: bool,
+    wrong: Option<Problem>,
+) -> Response {
+    let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
+    let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
+    let is_own = api::is_own(guest, &row.name);
+    let made = web.app.access.tokens_in_use().await.map_err(Problem::from).map(|mut tokens| {
+        tokens.retain(|it| it.person.as_ref() == Some(&row.id));
+        tokens.into_iter().map(|it| it.name).collect()
+    });
+    let tokens: Vec<String> = match made {
+        Ok(tokens) => tokens,
+        Err(problem) => return problem.into_response(),
+    };
+    let asks_again = guest.session.is_some();
+    let it = person_of(&visit, guest, row);
+    let (here, password_min) = (Place::Settings, PASSWORD_LEN_MIN);
+    let wrong = wrong.map(|it| it.detail);
+    let one = One { is_own, it, asks, wrong, password_min, asks_again, tokens, here, visit };
+    let mut response = page(&one);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status;
+    }
+    response
+}
+
+/// `POST /do/access/people/{id}/password`: `password`, and `current` for one's own.
+pub(super) async fn password(
+    State(web): State<Web>,
+    visit: Visit,
+    guest: Guest,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Response {
+    let row = match api::person(&web, &id).await {
+        Ok(row) => row,
+        Err(problem) => return problem_page(visit, &problem, "/access".to_owned()),
+    };
+    let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default().to_owned();
+    let changed = async {
+        let words = [("revoke", MadeTokens::Revoke)];
+        let tokens = form.one_of("tokens", &words, MadeTokens::Keep)?;
+        api::prove_again(&web, &guest, &headers, Some(text("current"))).await?;
+        let password = SecretString::from(text("password"));
+        api::change_password(&web, &guest, &row, &password, tokens).await
+    };
+    match changed.await {
+        Ok(_) => Redirect::to("/access").into_response(),
+        Err(problem) => show_one(&web, visit, &guest, row, false, Some(problem)).await,
+    }
+}
+
+/// `POST /do/access/people/{id}/remove`
+pub(super) async fn remove(
+    State(web): State<Web>,
+    visit: Visit,
+    guest: Guest,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Response {
+    let removed = async {
+        let tokens = form.one_of("tokens", &[("keep", MadeTokens::Keep)], MadeTokens::Revoke)?;
+        api::remove_it(&web, &guest, &id, tokens).await
+    };
+    match (removed.await, api::person(&web, &id).await) {
+        (Ok(_), _) => Redirect::to("/access").into_response(),
+        (Err(problem), Ok(row)) => show_one(&web, visit, &guest, row, false, Some(problem)).await,
+        (Err(problem), Err(_)) => problem_page(visit, &problem, "/access".to_owned()),
+    }
+}
+
+/// `POST /do/access/sessions/{id}/end`
+pub(super) async fn end(
+    State(web): State<Web>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(_): Form,
+) -> Response {
+    match api::end_it(&web, &id).await {
+        Ok(()) => Redirect::to("/access").into_response(),
+        Err(problem) => problem_page(visit, &problem, "/access".to_owned()),
+    }
+}

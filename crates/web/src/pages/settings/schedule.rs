@@ -1,0 +1,247 @@
+//! When accounts are synced by themselves: what is planned, and a form to change it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::Web;
+use crate::input::{Form, Query};
+use crate::pages::acts::{after, back_to};
+use crate::pages::language::said;
+use crate::pages::overview::Tone;
+use crate::pages::settings::{Tab, tabs};
+use crate::pages::{Moment, Place, Visit, page};
+use crate::problem::Problem;
+use crate::schedule::{Misfit, read_schedule};
+use ringbook_core::sync::schedule as plans;
+use ringbook_core::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, Plan};
+use ringbook_store::Account;
+
+/// So many of the next runs are told.
+const NEXT: usize = 5;
+
+#[derive(Template)]
+#[template(path = "schedule.html")]
+struct Page {
+    visit: Visit,
+    here: Place,
+    tabs: Vec<Tab>,
+    accounts: Vec<Planned>,
+    minutes_min: u16,
+    minutes_max: u16,
+    /// What the configuration says, for those without a schedule of their own.
+    configured: String,
+}
+
+/// How one account is synced by itself.
+struct Planned {
+    id: String,
+    name: String,
+    tone: Tone,
+    state: &'static str,
+    cadence: String,
+    next: Vec<Due>,
+    full: String,
+    full_at: Option<Moment>,
+    fields: Fields,
+}
+
+/// One of the next runs.
+struct Due {
+    at: Moment,
+    relative: Moment,
+}
+
+/// What stands in the form.
+#[derive(Default)]
+struct Fields {
+    mode: String,
+    minutes: String,
+    cron: String,
+    zone: String,
+    paused: bool,
+    /// Which field is wrong, and why.
+    wrong: Option<(&'static str, String)>,
+}
+
+impl Fields {
+    fn of(account: &Account, default_zone: &str) -> Fields {
+        let row = &account.schedule;
+        let mode = match (&row.cron, row.minutes) {
+            (Some(_), _) => "cron",
+            (None, Some(_)) => "interval",
+            (None, None) => "config",
+        };
+        Fields {
+            mode: mode.to_owned(),
+            minutes: row.minutes.map(|it| it.to_string()).unwrap_or_default(),
+            cron: row.cron.clone().unwrap_or_default(),
+            zone: row.zone.clone().unwrap_or_else(|| default_zone.to_owned()),
+            paused: row.paused,
+            wrong: None,
+        }
+    }
+
+    fn sent(form: &Query) -> Result<Fields, Problem> {
+        let text = |name| Ok::<_, Problem>(form.text(name)?.unwrap_or_default().trim().to_owned());
+        Ok(Fields {
+            mode: text("mode")?,
+            minutes: text("interval_minutes")?,
+            cron: text("cron")?,
+            zone: text("time_zone")?,
+            paused: form.text("paused")?.is_some(),
+            wrong: None,
+        })
+    }
+
+    /// The same as the API is sent, so that the same checks judge it.
+    fn as_body(&self) -> Value {
+        let number = |text: &str| text.parse::<i64>().map_or(Value::from(text), Value::from);
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        match self.mode.as_str() {
+            "config" => json!({ "mode": null, "paused": self.paused }),
+            "interval" => {
+                let minutes = filled(&self.minutes).map(|it| number(&it));
+                json!({ "mode": "interval", "interval_minutes": minutes, "paused": self.paused })
+            }
+            mode => json!({
+                "mode": mode, "cron": filled(&self.cron), "time_zone": filled(&self.zone),
+                "paused": self.paused,
+            }),
+        }
+    }
+
+    fn is(&self, mode: &str) -> bool {
+        self.mode == mode
+    }
+
+    /// What is wrong with a field.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        let (wrong, why) = self.wrong.as_ref()?;
+        (*wrong == field).then_some(why.as_str())
+    }
+}
+
+/// `GET /settings/schedule`
+pub(super) async fn schedule(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+    let accounts = web.app.store.accounts().await?;
+    Ok(show(&web, visit, &accounts, None))
+}
+
+/// `POST /do/schedule`: the schedule of one account.
+pub(super) async fn set(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+    match try_to_set(&web, &visit, &form).await {
+        Ok(None) => back_to(Some("/settings/schedule")),
+        Ok(Some((accounts, fields))) => {
+            let at = form.text("account").ok().flatten().unwrap_or_default().to_owned();
+            let visit = Visit { path: "/settings/schedule".to_owned(), ..visit };
+            let mut response = show(&web, visit, &accounts, Some((at, fields)));
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            response
+        }
+        Err(problem) => after(Err(problem), visit, &form),
+    }
+}
+
+/// The form again, with what is wrong, if something is.
+async fn try_to_set(
+    web: &Web,
+    visit: &Visit,
+    form: &Query,
+) -> Result<Option<(Vec<Account>, Fields)>, Problem> {
+    let named = form.account(web)?;
+    let Some(account) = web.account(named).await? else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "there is no account yet"));
+    };
+    let fields = Fields::sent(form)?;
+    match read_schedule(&fields.as_body(), &web.app.supervisor.options().zone) {
+        Ok(row) => {
+            crate::schedule::set(web, &[account.id], &row).await?;
+            Ok(None)
+        }
+        Err(Misfit { field, problem }) => {
+            let detail = problem.detail.strip_prefix(&format!("`{field}`: "));
+            let why = detail.unwrap_or(&problem.detail).to_owned();
+            let why = visit.language.fill("Not saved: {}.", &[&why]);
+            let wrong = Some((field, why));
+            Ok(Some((web.app.store.accounts().await?, Fields { wrong, ..fields })))
+        }
+    }
+}
+
+fn show(web: &Web, visit: Visit, accounts: &[Account], sent: Option<(String, Fields)>) -> Response {
+    let mut sent = sent;
+    let mut planned = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let id = web.out.account(account.id).0;
+        let fields = match sent.take() {
+            Some((at, fields)) if at == id => fields,
+            other => {
+                sent = other;
+                Fields::of(account, &web.app.supervisor.options().zone)
+            }
+        };
+        planned.push(plan(web, &visit, account, id, fields));
+    }
+    let tabs = tabs(&visit, "/settings/schedule");
+    let configured = match &web.app.supervisor.options().default_plan {
+        Some(plan) => cadence(&visit, Some(plan)),
+        None => visit.say("only when asked for").to_owned(),
+    };
+    page(&Page {
+        here: Place::Settings,
+        tabs,
+        accounts: planned,
+        minutes_min: MINUTES_MIN,
+        minutes_max: MINUTES_MAX,
+        configured,
+        visit,
+    })
+}
+
+fn plan(web: &Web, visit: &Visit, account: &Account, id: String, fields: Fields) -> Planned {
+    let language = visit.language;
+    let plan = web.app.supervisor.plan(account);
+    let (tone, state) = match &plan {
+        None => (Tone::Warn, said("Off")),
+        Some(plan) if plan.paused => (Tone::Warn, said("Paused")),
+        Some(_) => (Tone::Good, said("On")),
+    };
+    let next = plan
+        .as_ref()
+        .map(|plan| plans::upcoming(plan, &account.standing, account.id, visit.now, NEXT));
+    let due = |at| Due { at: visit.exact(at), relative: visit.ago(at) };
+    let full_after = web.app.config.sync_full_after;
+    let full_at =
+        account.token.as_ref().map(|token| plans::full_due(token.full_at, full_after, account.id));
+    Planned {
+        id,
+        name: account.name.clone(),
+        tone,
+        state: language.say(state),
+        cadence: cadence(visit, plan.as_ref()),
+        next: next.unwrap_or_default().iter().map(due).collect(),
+        full: match account.source.tells_changes() {
+            true => language.fill("after {}", &[&language.duration(full_after)]),
+            false => language.say("every time").to_owned(),
+        },
+        full_at: full_at.filter(|_| account.source.tells_changes()).map(|at| visit.ago(&at)),
+        fields,
+    }
+}
+
+fn cadence(visit: &Visit, plan: Option<&Plan>) -> String {
+    let language = visit.language;
+    match plan.map(|plan| &plan.cadence) {
+        None => language.say("only when asked for").to_owned(),
+        Some(Cadence::Every { minutes }) => {
+            language.count(u64::from(*minutes), "every {} minute", "every {} minutes")
+        }
+        Some(Cadence::Cron { expression, zone, .. }) => {
+            let zone = zone.iana_name().unwrap_or("UTC");
+            language.fill("{} in the time zone {}", &[expression, zone])
+        }
+    }
+}

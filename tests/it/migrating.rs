@@ -8,7 +8,7 @@ use ringbook_simulator::CONTACTS_READONLY;
 use serde_json::{Value, json};
 
 use crate::support::both::on_both;
-use crate::support::program::{Ended, Program};
+use crate::support::program::{Ended, Program, free_port};
 use crate::support::world::{Database, World};
 
 /// The tables of its latest version, as SQLAlchemy makes them.
@@ -357,7 +357,7 @@ async fn its_database_in_database_url_is_refused_untouched_by_every_command_and_
     let untouched = before.state();
     fresh.set("DATABASE_URL", &format!("sqlite:///{}", before.database().display()));
     // The port is bound first, and another program may have the usual one.
-    fresh.set("PORT", "0");
+    fresh.set("PORT", &free_port().to_string());
     for command in [&["status"][..], &["serve"], &["sync"], &["doctor"]] {
         let refused = fresh.run(command).await;
         let text = [refused.out.as_str(), refused.err.as_str()].concat();

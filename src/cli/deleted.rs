@@ -10,9 +10,9 @@ use crate::cli::screen::Table;
 use crate::cli::{Desk, Times, Whose};
 use ringbook_app::App;
 use ringbook_app::read;
-use ringbook_app::wire::{Contact, DeletedContact, LabelNames, Outward};
+use ringbook_app::wire::{DeletedContact, LabelNames, Outward};
 use ringbook_core::clock::after;
-use ringbook_core::contact::{VcardVersion, vcard};
+use ringbook_core::contact::VcardVersion;
 use ringbook_core::humanize;
 use ringbook_store::{DeletedQuery, Tombstone};
 
@@ -85,13 +85,10 @@ async fn write_vcards(
     mut wanted: DeletedQuery,
     labels: &LabelNames,
 ) -> Result<Exit, Trouble> {
-    let out = Outward::new(&app.store, &app.config);
     loop {
         let rows = app.store.deleted_contacts(&wanted).await?;
         for Tombstone { contact, .. } in &rows {
-            let labels = Contact::of(&out, contact, labels).labels;
-            let at = contact.edited_at.unwrap_or(contact.updated_at);
-            let card = vcard(&contact.content, &labels, at, VcardVersion::Three);
+            let card = app.vcard(contact, labels, VcardVersion::Three);
             std::io::stdout().write_all(card.as_bytes())?;
         }
         let last = rows.last().map(|it| (it.deleted_at, it.contact.id));

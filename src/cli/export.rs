@@ -7,15 +7,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use jiff::Timestamp;
 
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::find::{PART, every, labels};
 use crate::cli::{Desk, Whose};
 use ringbook_app::App;
 use ringbook_app::wire;
-use ringbook_app::wire::{LabelNames, Outward};
-use ringbook_core::contact::Content;
+use ringbook_app::wire::Outward;
+use ringbook_core::contact::{Content, VcardVersion};
 use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
 use ringbook_store::{ContactId, ContactRow};
@@ -145,9 +144,11 @@ async fn write(
                     sheet.row(out, &wire::Contact::of(&outward, row, &labels), row)?
                 }
                 _ => {
-                    let four = format == Format::Vcard4;
-                    let id = app.store.ids().contact(row.id);
-                    out.write_all(vcard(row, &id, &names(row, &labels), four).as_bytes())?;
+                    let version = match format {
+                        Format::Vcard4 => VcardVersion::Four,
+                        _ => VcardVersion::Three,
+                    };
+                    out.write_all(app.vcard(row, &labels, version).as_bytes())?;
                 }
             }
             count += 1;
@@ -157,18 +158,6 @@ async fn write(
         out.write_all(b"\n]\n")?;
     }
     Ok(count)
-}
-
-/// What a contact's own labels are called; Google's are left out.
-fn names(row: &ContactRow, labels: &LabelNames) -> Vec<String> {
-    let account = row.id.account();
-    let of_google = ["contactGroups/myContacts", "contactGroups/starred"];
-    row.content
-        .labels
-        .iter()
-        .filter(|it| !of_google.contains(&it.as_str()))
-        .filter_map(|it| labels.get(&(account, it.clone())).cloned())
-        .collect()
 }
 
 /// The columns of a CSV: as many numbers and addresses as anybody has, within reason. What is beyond
@@ -327,248 +316,9 @@ fn is_number(text: &str) -> bool {
         && digits.chars().all(|c| c.is_ascii_digit() || " ().-/".contains(c))
 }
 
-/// One contact in the form of RFC 2426 (3.0) or RFC 6350 (4.0).
-fn vcard(row: &ContactRow, id: &str, labels: &[String], four: bool) -> String {
-    let Content { names, nicknames, organization, phones, emails, .. } = &row.content;
-    let mut card = Card { text: String::new(), four, items: 0 };
-    card.line("BEGIN:VCARD");
-    card.line(if four { "VERSION:4.0" } else { "VERSION:3.0" });
-    card.line(&format!("UID:urn:uuid:{id}"));
-    let parts = [&names.family, &names.given, &names.middle, &names.prefix, &names.suffix];
-    let has_parts = parts.iter().any(|part| !part.is_empty());
-    let n = parts.map(|part| escaped(part).into_owned()).join(";");
-    // 3.0 demands an N, and phones that know only N would show nothing without one.
-    if has_parts {
-        card.line(&format!("N:{n}"));
-    } else if !four {
-        card.line(&format!("N:{};;;;", escaped(&row.display_name)));
-    }
-    card.line(&format!("FN:{}", escaped(&row.display_name)));
-    for (name, text) in [
-        ("X-PHONETIC-FIRST-NAME", &names.phonetic_given),
-        ("X-PHONETIC-MIDDLE-NAME", &names.phonetic_middle),
-        ("X-PHONETIC-LAST-NAME", &names.phonetic_family),
-    ] {
-        if !text.is_empty() {
-            card.line(&format!("{name}:{}", escaped(text)));
-        }
-    }
-    if !nicknames.is_empty() {
-        card.line(&format!("NICKNAME:{}", list(nicknames)));
-    }
-    if let Some(it) = organization {
-        if !it.name.is_empty() || !it.department.is_empty() {
-            let department = if it.department.is_empty() {
-                String::new()
-            } else {
-                format!(";{}", escaped(&it.department))
-            };
-            card.line(&format!("ORG:{}{department}", escaped(&it.name)));
-        }
-        if !it.title.is_empty() {
-            card.line(&format!("TITLE:{}", escaped(&it.title)));
-        }
-    }
-    for it in phones {
-        card.reachable("TEL", &it.value, &it.kind, it.primary);
-    }
-    for it in emails {
-        card.reachable("EMAIL", &it.value, &it.kind, it.primary);
-    }
-    if !labels.is_empty() {
-        card.line(&format!("CATEGORIES:{}", list(labels)));
-    }
-    card.line(&format!("REV:{}", revision(row.edited_at.unwrap_or(row.updated_at))));
-    card.line("END:VCARD");
-    card.text
-}
-
-struct Card {
-    text: String,
-    four: bool,
-    /// Groups of lines that were opened.
-    items: usize,
-}
-
-impl Card {
-    /// A line, folded so that no part is longer than 75 octets; letters stay whole.
-    fn line(&mut self, line: &str) {
-        let mut width = 0;
-        for c in line.chars() {
-            if width + c.len_utf8() > 75 {
-                self.text.push_str("\r\n ");
-                width = 1;
-            }
-            self.text.push(c);
-            width += c.len_utf8();
-        }
-        self.text.push_str("\r\n");
-    }
-
-    fn reachable(&mut self, property: &str, value: &str, kind: &str, primary: bool) {
-        let known: &[&str] = match (property, kind) {
-            (_, "home") => &["home"],
-            (_, "work") => &["work"],
-            ("TEL", "mobile") => &["cell"],
-            ("TEL", "workMobile") => &["work", "cell"],
-            ("TEL", "homeFax") => &["home", "fax"],
-            ("TEL", "workFax") => &["work", "fax"],
-            ("TEL", "otherFax") => &["fax"],
-            ("TEL", "pager") => &["pager"],
-            ("TEL", "workPager") => &["work", "pager"],
-            _ => &[],
-        };
-        // A label that no type stands for goes beside, as address books do it.
-        let own = known.is_empty() && !matches!(kind, "" | "other" | "main");
-        let mut types: Vec<String> = known.iter().map(|it| (*it).to_owned()).collect();
-        if !self.four {
-            if property == "EMAIL" {
-                types.insert(0, "internet".to_owned());
-            }
-            if property == "TEL" && types.is_empty() {
-                types.push("voice".to_owned());
-            }
-            if primary {
-                types.push("pref".to_owned());
-            }
-            types.iter_mut().for_each(|it| *it = it.to_uppercase());
-        }
-        let mut parameters = String::new();
-        if self.four {
-            match types.as_slice() {
-                [] => {}
-                [one] => parameters.push_str(&format!(";TYPE={one}")),
-                several => parameters.push_str(&format!(";TYPE=\"{}\"", several.join(","))),
-            }
-            if primary {
-                parameters.push_str(";PREF=1");
-            }
-        } else if !types.is_empty() {
-            parameters.push_str(&format!(";TYPE={}", types.join(",")));
-        }
-        let value = escaped(value);
-        if own {
-            self.items += 1;
-            let item = self.items;
-            self.line(&format!("item{item}.{property}{parameters}:{value}"));
-            self.line(&format!("item{item}.X-ABLabel:{}", escaped(kind)));
-        } else {
-            self.line(&format!("{property}{parameters}:{value}"));
-        }
-    }
-}
-
-fn list(texts: &[String]) -> String {
-    texts.iter().map(|it| escaped(it).into_owned()).collect::<Vec<_>>().join(",")
-}
-
-/// The same rules in both versions: RFC 2426, 4 and RFC 6350, 3.4.
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\\', ',', ';', '\n', '\r']) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            '\\' | ',' | ';' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\r' => {}
-            c => out.push(c),
-        }
-    }
-    out.into()
-}
-
-fn revision(at: Timestamp) -> String {
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringbook_core::contact::{Email, Names, Organization, Phone};
-
-    fn ada() -> ContactRow {
-        let at: Timestamp = "2026-03-07T12:04:31Z".parse().unwrap();
-        let content = Content {
-            names: Names {
-                display: "Ada, Countess".into(),
-                given: "Ada".into(),
-                family: "King; Lovelace".into(),
-                ..Names::default()
-            },
-            organization: Some(Organization {
-                name: "Analytical \\ Engines".into(),
-                department: "Notes".into(),
-                title: "Programmer, the first of all, and for a hundred years the only one 🧮🧮🧮"
-                    .into(),
-            }),
-            phones: vec![
-                Phone {
-                    value: "+44 20 1".into(),
-                    kind: "mobile".into(),
-                    primary: true,
-                    ..Phone::default()
-                },
-                Phone { value: "2".into(), kind: "Yacht".into(), ..Phone::default() },
-            ],
-            emails: vec![Email {
-                value: "ada@example.com".into(),
-                kind: "workFax".into(),
-                ..Email::default()
-            }],
-            ..Content::default()
-        };
-        ContactRow {
-            id: ContactId(1),
-            resource_name: "people/c1".into(),
-            display_name: content.display_name().into(),
-            content,
-            created_at: at,
-            updated_at: at,
-            edited_at: None,
-        }
-    }
-
-    #[test]
-    fn a_vcard_is_escaped_and_folded() {
-        let card = vcard(&ada(), "0-0", &["Friends, old".into()], false);
-        let expected = expect_test::expect![[r#"
-            BEGIN:VCARD
-            VERSION:3.0
-            UID:urn:uuid:0-0
-            N:King\; Lovelace;Ada;;;
-            FN:Ada\, Countess
-            ORG:Analytical \\ Engines;Notes
-            TITLE:Programmer\, the first of all\, and for a hundred years the only one 
-             🧮🧮🧮
-            TEL;TYPE=CELL,PREF:+44 20 1
-            item1.TEL;TYPE=VOICE:2
-            item1.X-ABLabel:Yacht
-            item2.EMAIL;TYPE=INTERNET:ada@example.com
-            item2.X-ABLabel:workFax
-            CATEGORIES:Friends\, old
-            REV:20260307T120431Z
-            END:VCARD
-        "#]];
-        expected.assert_eq(&card.replace("\r\n", "\n"));
-        assert!(card.lines().all(|line| line.trim_end_matches('\r').len() <= 75));
-        assert_eq!(card.matches('\n').count(), card.matches("\r\n").count());
-    }
-
-    #[test]
-    fn version_four_says_the_same_in_its_own_words() {
-        let card = vcard(&ada(), "0-0", &[], true);
-        for line in [
-            "VERSION:4.0",
-            "TEL;TYPE=cell;PREF=1:+44 20 1",
-            "item1.TEL:2",
-            "item2.EMAIL:ada@example.com",
-        ] {
-            assert!(card.lines().any(|it| it == line), "{line} in {card}");
-        }
-    }
-
     #[test]
     fn a_record_quotes_what_needs_it() {
         let mut out = Vec::new();

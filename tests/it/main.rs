@@ -18,6 +18,7 @@ mod containers;
 mod crash;
 mod directory;
 mod doors;
+mod faces;
 mod for_good;
 mod found;
 mod google;

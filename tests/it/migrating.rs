@@ -357,7 +357,7 @@ async fn its_database_in_database_url_is_refused_untouched_by_every_command_and_
     let untouched = before.state();
     fresh.set("DATABASE_URL", &format!("sqlite:///{}", before.database().display()));
     // The port is bound first, and another program may have the usual one.
-    fresh.set("PORT", &free_port().to_string());
+    fresh.set("PORT", &free_port());
     for command in [&["status"][..], &["serve"], &["sync"], &["doctor"]] {
         let refused = fresh.run(command).await;
         let text = [refused.out.as_str(), refused.err.as_str()].concat();

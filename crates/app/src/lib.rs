@@ -9,6 +9,7 @@ pub mod directory;
 pub mod doctor;
 pub mod doorkeeper;
 pub mod read;
+pub mod services;
 pub mod snippet;
 pub mod telemetry;
 pub mod wire;

@@ -12,12 +12,10 @@ use crate::Web;
 use crate::input::{ContactInPath, Query, uuid};
 use crate::problem::Problem;
 use ringbook_app::read;
-use ringbook_app::wire::{
-    Contact, ContactChange, ContactChanges, Deleted, DeletedContact, LabelNames, ProblemBody,
-};
-use ringbook_core::contact::{VcardVersion, vcard as written};
+use ringbook_app::wire::{ContactChange, ContactChanges, Deleted, DeletedContact, ProblemBody};
+use ringbook_core::contact::VcardVersion;
 use ringbook_core::sync::RunId;
-use ringbook_store::{ContactId, ContactRow, DbError, DeletedQuery, KeptContact, Tombstone};
+use ringbook_store::{ContactId, DbError, DeletedQuery, KeptContact, Tombstone};
 
 const VERSIONS: [(&str, VcardVersion); 2] =
     [("3.0", VcardVersion::Three), ("4.0", VcardVersion::Four)];
@@ -123,7 +121,7 @@ pub(crate) async fn deleted_vcards(
             let before = Some((last.deleted_at, last.contact.id));
             let full = rows.len() as u64 == u64::from(PART);
             let next = full.then_some(DeletedQuery { before, ..wanted });
-            let texts = rows.iter().map(|it| card(&web, &it.contact, &labels, version));
+            let texts = rows.iter().map(|it| web.app.vcard(&it.contact, &labels, version));
             Ok(Some((texts.collect::<String>(), next)))
         }
     });
@@ -147,18 +145,13 @@ pub(crate) async fn vcard(
     let version = query.one_of("version", &VERSIONS, VcardVersion::Three)?;
     let kept = kept(&web, id).await?;
     let labels = read::label_names(&web.app, [id.account()]).await?;
-    Ok(file("contact", Body::from(card(&web, &kept.contact, &labels, version))))
+    Ok(file("contact", Body::from(web.app.vcard(&kept.contact, &labels, version))))
 }
 
 /// A contact, live or deleted.
 pub(crate) async fn kept(web: &Web, id: ContactId) -> Result<KeptContact, Problem> {
     let kept = web.app.store.kept_contact(id).await?;
     kept.ok_or_else(|| Problem::missing("contact", &web.out.ids().contact(id)))
-}
-
-fn card(web: &Web, row: &ContactRow, labels: &LabelNames, version: VcardVersion) -> String {
-    let labels = Contact::of(&web.out, row, labels).labels;
-    written(&row.content, &labels, row.edited_at.unwrap_or(row.updated_at), version)
 }
 
 fn file(name: &str, body: Body) -> Response {

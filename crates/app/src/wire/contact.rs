@@ -63,13 +63,12 @@ impl Contact {
     pub fn of(out: &Outward, row: &ContactRow, labels: &LabelNames) -> Contact {
         const PHONE: u8 = 1;
         const EMAIL: u8 = 2;
-        let Content { names, organization, phones, emails, labels: groups, .. } = &row.content;
+        let Content { names, organization, phones, emails, .. } = &row.content;
         let part = |kind, text: &str| Id(out.ids.part(row.id, kind, text));
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let account = row.id.account();
         Contact {
             id: out.contact(row.id),
-            account_id: out.account(account),
+            account_id: out.account(row.id.account()),
             resource_name: row.resource_name.clone(),
             display_name: row.display_name.clone(),
             given_name: some(&names.given),
@@ -101,16 +100,23 @@ impl Contact {
                     primary: it.primary,
                 })
                 .collect(),
-            labels: groups
-                .iter()
-                .filter(|group| *group != STARRED && *group != "contactGroups/myContacts")
-                .filter_map(|group| labels.get(&(account, group.clone())).cloned())
-                .collect(),
+            labels: own_labels(row, labels),
             starred: row.content.is_starred(),
             updated_at: out.time(row.updated_at),
             created_at: out.time(row.created_at),
         }
     }
+}
+
+/// The names of the labels that somebody gave a contact. Google's own are left out.
+pub(crate) fn own_labels(row: &ContactRow, names: &LabelNames) -> Vec<String> {
+    let account = row.id.account();
+    row.content
+        .labels
+        .iter()
+        .filter(|group| *group != STARRED && *group != "contactGroups/myContacts")
+        .filter_map(|group| names.get(&(account, group.clone())).cloned())
+        .collect()
 }
 
 fn kind_or_other(kind: &str) -> String {

@@ -39,6 +39,7 @@ pub use auth::{
     redirect_problem, unrenewable,
 };
 pub use changes::{Change, ChangedField, Changes, Decided, Held, HeldContact, SetAside, SetAsides};
+pub(crate) use contact::own_labels;
 pub use contact::{
     AccountContactStats, Contact, ContactStats, ContactSums, Contacts, EmailAddress, LabelNames,
     PhoneNumber,

@@ -17,7 +17,7 @@ pub use letters::{compose, is_emoji, is_ignorable, is_visible};
 pub use name::{Initial, NameKey, NameOrder, Particles};
 pub use spelling::{asked_spellings, fold, spellings};
 pub use text::clean;
-pub use vcard::{VcardVersion, vcard};
+pub use vcard::{Vcard, VcardVersion};
 
 use std::collections::HashSet;
 use std::hash::Hash;

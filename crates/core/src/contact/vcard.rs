@@ -17,50 +17,73 @@ pub enum VcardVersion {
 /// In octets, without the line break (RFC 6350, 3.2).
 const LINE_MAX: usize = 75;
 
-/// One contact. `labels` are the names of its labels.
-pub fn vcard(
-    content: &Content,
-    labels: &[String],
-    changed_at: Timestamp,
-    version: VcardVersion,
-) -> String {
-    let mut card = Card { text: String::new(), version, groups: 0 };
-    card.line("BEGIN:VCARD");
-    card.line(match version {
-        VcardVersion::Three => "VERSION:3.0",
-        VcardVersion::Four => "VERSION:4.0",
-    });
-    let names = &content.names;
-    let parts = [&names.family, &names.given, &names.middle, &names.prefix, &names.suffix];
-    // Both are mandatory in 3.0. Whoever has no parts, such as a company, has only a name in full.
-    card.line(&format!("N:{}", parts.map(|it| escaped(it)).join(";")));
-    card.texts("FN", &[&content.display_name()]);
-    let nicknames: Vec<&str> = content.nicknames.iter().map(String::as_str).collect();
-    card.texts("NICKNAME", &nicknames);
-    if let Some(it) = &content.organization {
-        let unit = escaped(&it.department);
-        let unit = if unit.is_empty() { unit } else { format!(";{unit}") };
-        if !it.name.is_empty() || !unit.is_empty() {
-            card.line(&format!("ORG:{}{unit}", escaped(&it.name)));
+/// What is written of one contact.
+#[derive(Clone, Copy, Debug)]
+pub struct Vcard<'a> {
+    /// A UUID. An address book that imports the card again finds its contact by it.
+    pub uid: &'a str,
+    pub content: &'a Content,
+    /// The names of its labels.
+    pub labels: &'a [String],
+    pub changed_at: Timestamp,
+}
+
+impl Vcard<'_> {
+    /// The card, with its line breaks.
+    pub fn write(&self, version: VcardVersion) -> String {
+        let mut card = Card { text: String::new(), version, groups: 0 };
+        card.line("BEGIN:VCARD");
+        card.line(match version {
+            VcardVersion::Three => "VERSION:3.0",
+            VcardVersion::Four => "VERSION:4.0",
+        });
+        card.line(&format!("UID:urn:uuid:{}", self.uid));
+        self.names(&mut card);
+        if let Some(it) = &self.content.organization {
+            let unit = escaped(&it.department);
+            let unit = if unit.is_empty() { unit } else { format!(";{unit}") };
+            if !it.name.is_empty() || !unit.is_empty() {
+                card.line(&format!("ORG:{}{unit}", escaped(&it.name)));
+            }
+            card.texts("TITLE", &[&it.title]);
         }
-        card.texts("TITLE", &[&it.title]);
+        for it in &self.content.phones {
+            card.item("TEL", &it.kind, it.primary, &it.value);
+        }
+        for it in &self.content.emails {
+            card.item("EMAIL", &it.kind, it.primary, &it.value);
+        }
+        let starred = self.content.labels.iter().any(|it| it == STARRED).then_some("starred");
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).chain(starred).collect();
+        card.texts("CATEGORIES", &labels);
+        let format = match version {
+            VcardVersion::Three => "REV:%Y-%m-%dT%H:%M:%SZ",
+            VcardVersion::Four => "REV:%Y%m%dT%H%M%SZ",
+        };
+        card.line(&self.changed_at.strftime(format).to_string());
+        card.line("END:VCARD");
+        card.text
     }
-    for it in &content.phones {
-        card.item("TEL", &it.kind, it.primary, &it.value);
+
+    fn names(&self, card: &mut Card) {
+        let names = &self.content.names;
+        let full = self.content.display_name();
+        let parts = [&names.family, &names.given, &names.middle, &names.prefix, &names.suffix];
+        let parts = parts.map(|it| escaped(it));
+        // Mandatory in 3.0. Phones that read nothing else would show no name for a company.
+        if parts.iter().all(String::is_empty) {
+            card.line(&format!("N:{};;;;", escaped(&full)));
+        } else {
+            card.line(&format!("N:{}", parts.join(";")));
+        }
+        card.texts("FN", &[&full]);
+        // Not of the standard: Google, Apple and Android write and read them.
+        card.texts("X-PHONETIC-FIRST-NAME", &[&names.phonetic_given]);
+        card.texts("X-PHONETIC-MIDDLE-NAME", &[&names.phonetic_middle]);
+        card.texts("X-PHONETIC-LAST-NAME", &[&names.phonetic_family]);
+        let nicknames: Vec<&str> = self.content.nicknames.iter().map(String::as_str).collect();
+        card.texts("NICKNAME", &nicknames);
     }
-    for it in &content.emails {
-        card.item("EMAIL", &it.kind, it.primary, &it.value);
-    }
-    let starred = content.labels.iter().any(|it| it == STARRED).then_some("starred");
-    let labels: Vec<&str> = labels.iter().map(String::as_str).chain(starred).collect();
-    card.texts("CATEGORIES", &labels);
-    let format = match version {
-        VcardVersion::Three => "REV:%Y-%m-%dT%H:%M:%SZ",
-        VcardVersion::Four => "REV:%Y%m%dT%H%M%SZ",
-    };
-    card.line(&changed_at.strftime(format).to_string());
-    card.line("END:VCARD");
-    card.text
 }
 
 struct Card {
@@ -119,14 +142,16 @@ impl Card {
 /// The parameters for one of Google's kinds.
 fn types(kind: &str) -> Option<&'static str> {
     Some(match kind {
-        "" | "other" => "",
+        "" | "other" | "main" => "",
         "home" => ";TYPE=home",
         "work" => ";TYPE=work",
         "mobile" => ";TYPE=cell",
         "workMobile" => ";TYPE=work;TYPE=cell",
         "homeFax" => ";TYPE=home;TYPE=fax",
         "workFax" => ";TYPE=work;TYPE=fax",
+        "otherFax" => ";TYPE=fax",
         "pager" => ";TYPE=pager",
+        "workPager" => ";TYPE=work;TYPE=pager",
         _ => return None,
     })
 }
@@ -163,7 +188,12 @@ mod tests {
     }
 
     fn card(content: &Content, version: VcardVersion) -> String {
-        vcard(content, &[], Timestamp::UNIX_EPOCH, version)
+        with_labels(content, &[], version)
+    }
+
+    fn with_labels(content: &Content, labels: &[String], version: VcardVersion) -> String {
+        let uid = "00000000-0000-4000-8000-000000000001";
+        Vcard { uid, content, labels, changed_at: Timestamp::UNIX_EPOCH }.write(version)
     }
 
     #[test]
@@ -184,12 +214,15 @@ mod tests {
         content.phones =
             vec![phone("+44 20 7946 0958", "mobile", true), phone("101", "Boat;TYPE=x:1", false)];
         content.emails = vec![Email { value: "ada@example.com".to_owned(), ..Email::default() }];
-        let text = vcard(&content, &["A,B".to_owned()], Timestamp::UNIX_EPOCH, VcardVersion::Three);
+        content.names.phonetic_given = "Eida".to_owned();
+        let text = with_labels(&content, &["A,B".to_owned()], VcardVersion::Three);
         let lines = [
             "BEGIN:VCARD",
             "VERSION:3.0",
+            "UID:urn:uuid:00000000-0000-4000-8000-000000000001",
             "N:Lovelace\\, Countess;Ada;;;",
             "FN:Ada",
+            "X-PHONETIC-FIRST-NAME:Eida",
             "ORG:Engines\\; Analytical",
             "TITLE:Programmer",
             "TEL;TYPE=cell;TYPE=pref:+44 20 7946 0958",
@@ -230,6 +263,6 @@ mod tests {
     #[test]
     fn who_has_nothing_is_a_card_all_the_same() {
         let text = card(&Content::default(), VcardVersion::Three);
-        assert!(text.contains("\r\nN:;;;;\r\nFN:(no name)\r\n"), "{text}");
+        assert!(text.contains("\r\nN:(no name);;;;\r\nFN:(no name)\r\n"), "{text}");
     }
 }

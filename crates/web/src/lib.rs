@@ -1,7 +1,6 @@
 //! The HTTP face: the REST API with its document, sign-in at Google, health and metrics.
 //!
-//! Handlers translate: in, one call, out. What is decided is decided further in. [`wire`] holds the
-//! shapes of the API and [`read`] fills them; the command line prints the same ones.
+//! Handlers translate: in, one call, out. What is decided is decided further in.
 
 mod accounts;
 mod auth;

@@ -1,6 +1,6 @@
 //! Where values come from: reading each source, and choosing between them.
 //!
-//! [`Layers::read`] is the only code that reads the environment. [`resolve`] is pure.
+//! `Layers::read` is the only code that reads the environment. `resolve` is pure.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! The entrance: finds out who asks, and lets nobody further than they may go.
 //!
-//! Everything passes [`admit`]; what it found out travels with the request as a [`Guest`].
+//! Everything passes `admit`; what it found out travels with the request as a `Guest`.
 
 pub(crate) mod audit;
 pub(crate) mod devices;

@@ -8,22 +8,17 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Screen;
-use crate::cli::{Desk, Times, url_at, whoami};
+use crate::cli::{Desk, Times, caller, sure, url_at};
 use ringbook_app::App;
 use ringbook_app::access::Passwords;
-use ringbook_app::doorkeeper;
-use ringbook_app::doorkeeper::SignInError;
 use ringbook_app::read;
+use ringbook_app::services::{AuditAction, PhoneToken, TOKEN_DAYS_MAX};
 use ringbook_app::snippet;
-use ringbook_app::wire::Outward;
-use ringbook_core::access::Scope;
-use ringbook_core::clock::after;
-use ringbook_store::secret::Secret;
-use ringbook_store::{Act, AuditQuery, AuditRow, MadeTokens, PeopleError, RevokedToken};
-use ringbook_web::act_in_words;
-use ringbook_web::entrance::{
-    Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
+use ringbook_app::wire::{
+    Device, Devices, Entry, NewDevice, NewToken, Outward, People, Person, Token, Tokens,
 };
+use ringbook_core::access::Scope;
+use ringbook_store::{AuditQuery, AuditRow, MadeTokens, PeopleError, PersonRow, RevokedToken};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminsCommand {
@@ -47,6 +42,9 @@ pub(crate) enum AdminsCommand {
         /// Leave the tokens that they made as they are
         #[arg(long)]
         keep_tokens: bool,
+        /// Do not ask, also where nobody is left who may administer
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -60,7 +58,7 @@ pub(crate) enum TokensCommand {
         #[arg(long, value_enum, default_value_t = ScopeArg::Read)]
         scope: ScopeArg,
         /// Days until it expires; never unless given
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3650))]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=TOKEN_DAYS_MAX))]
         expires_in_days: Option<u64>,
     },
     /// Revoke a token, by its id or its name
@@ -109,15 +107,6 @@ impl From<PeopleError> for Trouble {
     }
 }
 
-impl From<SignInError> for Trouble {
-    fn from(problem: SignInError) -> Trouble {
-        match problem {
-            SignInError::People(problem) => problem.into(),
-            other => Trouble::usage(other.to_string()),
-        }
-    }
-}
-
 pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result<Exit, Trouble> {
     let app = match &command {
         Some(AdminsCommand::Hash) => return hash(desk.screen).await,
@@ -128,61 +117,86 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
     match command {
         None | Some(AdminsCommand::Hash) => list_admins(&app, screen).await,
         Some(AdminsCommand::Add { name }) => {
-            let name = doorkeeper::name(&name)?;
-            let hash = password(&app, &name).await?;
-            let is_first = !app.store.has_people().await?;
-            app.store.add_person(&name, &hash, false).await?;
-            note(&app, "admins add", &name).await;
-            let before = if is_first { app.access.tokens_in_use().await? } else { Vec::new() };
-            let before = match before.is_empty() {
-                true => String::new(),
-                false => format!(
+            let password = typed_password()?;
+            let added = app.add_admin(&caller(), &name, password).await?;
+            let before = match added.tokens_before.as_slice() {
+                [] => String::new(),
+                tokens => format!(
                     " Tokens that were made before: {}; revoke those that you do not know (`ringbook tokens \
-                     revoke NAME`).",
-                    names(before.iter().map(|it| it.name.as_str()))
+                     revoke ID`).",
+                    tokens
+                        .iter()
+                        .map(|it| format!("`{}` ({})", it.name, it.id))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 ),
             };
-            let text =
-                format!("`{name}` may administer now, and sign in at the dashboard.{before}");
-            done(screen, text)
+            let name = added.name;
+            done(screen, format!("`{name}` is an administrator now, and can sign in.{before}"))
         }
         Some(AdminsCommand::Password { name, revoke_tokens }) => {
-            let person = person(&app, &name).await?;
-            let hash = password(&app, &person.name).await?;
-            app.store.set_password(&person.id, &hash, None).await?;
-            note(&app, "admins password", &person.name).await;
-            let tokens = if revoke_tokens {
-                let revoked = app.store.revoke_tokens_of(&person.id).await?;
-                told_revoked(&app, revoked).await
-            } else {
-                let mut made = app.access.tokens_in_use().await?;
-                made.retain(|it| it.person.as_ref() == Some(&person.id));
-                match made.is_empty() {
-                    true => String::new(),
-                    false => format!(
-                        " Still good are the tokens that they made: {}; `--revoke-tokens` revokes them.",
-                        names(made.iter().map(|it| it.name.as_str()))
-                    ),
-                }
+            let person = app.admin_named(&name).await?;
+            let password = typed_password()?;
+            let tokens = if revoke_tokens { MadeTokens::Revoke } else { MadeTokens::Keep };
+            let revoked = app.set_password(&caller(), &person, password, tokens).await?;
+            let tokens = match revoke_tokens {
+                true => revoked_in_words(&revoked),
+                false => kept_in_words(&app, &person).await?,
             };
-            let text =
-                format!("`{}` has another password, and is signed out.{tokens}", person.name);
-            done(screen, text)
+            let name = person.name;
+            done(
+                screen,
+                format!("The password of `{name}` is changed, and they are signed out.{tokens}"),
+            )
         }
-        Some(AdminsCommand::Remove { name, keep_tokens }) => {
-            let person = person(&app, &name).await?;
+        Some(AdminsCommand::Remove { name, keep_tokens, yes }) => {
+            let person = app.admin_named(&name).await?;
+            let question = format!(
+                "Remove `{}`, the last administrator? From then on everybody on this machine may administer, \
+                 without signing in.",
+                person.name
+            );
+            let is_last = app.store.people().await?.len() == 1;
+            if is_last && !sure(&question, yes, screen)? {
+                screen.say("Nothing was changed.")?;
+                return Ok(Exit::Ok);
+            }
             let tokens = if keep_tokens { MadeTokens::Keep } else { MadeTokens::Revoke };
-            let revoked = app.store.remove_person(&person.id, true, tokens).await?;
-            note(&app, "admins remove", &person.name).await;
-            let tokens = told_revoked(&app, revoked.unwrap_or_default()).await;
+            let revoked = app.remove_admin(&caller(), &person, tokens).await?;
+            let tokens = revoked_in_words(&revoked);
             let rest = match app.store.has_people().await? {
                 true => "",
                 false => {
-                    " Nobody else does: until somebody is added (`ringbook admins add NAME`), only this machine may."
+                    " Nobody else is: until somebody is added (`ringbook admins add NAME`), everybody on \
+                     this machine may administer."
                 }
             };
-            done(screen, format!("`{}` administers no longer.{tokens}{rest}", person.name))
+            done(screen, format!("`{}` is no administrator any more.{tokens}{rest}", person.name))
         }
+    }
+}
+
+/// Which of their tokens are still in use after an administrator got another password.
+async fn kept_in_words(app: &App, person: &PersonRow) -> Result<String, Trouble> {
+    let mut made = app.access.tokens_in_use().await?;
+    made.retain(|it| it.person.as_ref() == Some(&person.id));
+    Ok(match made.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Tokens that they made are still in use: {}; `--revoke-tokens` revokes them.",
+            names(made.iter().map(|it| it.name.as_str()))
+        ),
+    })
+}
+
+/// Which tokens were revoked along with something else.
+fn revoked_in_words(revoked: &[RevokedToken]) -> String {
+    match revoked.is_empty() {
+        true => String::new(),
+        false => format!(
+            " The tokens that they made are revoked: {}.",
+            names(revoked.iter().map(|it| it.name.as_str()))
+        ),
     }
 }
 
@@ -203,20 +217,6 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Notes which tokens were revoked along with something else, and says so.
-async fn told_revoked(app: &App, revoked: Vec<RevokedToken>) -> String {
-    for token in &revoked {
-        note_named(app, "tokens revoke", token.id.clone(), Some(token.name.clone())).await;
-    }
-    match revoked.is_empty() {
-        true => String::new(),
-        false => format!(
-            " The tokens that they made are revoked: {}.",
-            names(revoked.iter().map(|it| it.name.as_str()))
-        ),
-    }
-}
-
 async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     let out = Outward::new(&app.store, &app.config);
     let people = app.store.people().await?;
@@ -235,19 +235,7 @@ async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
-async fn person(app: &App, name: &str) -> Result<ringbook_store::PersonRow, Trouble> {
-    let found = app.store.person_named(name).await?;
-    found.ok_or_else(|| {
-        Trouble::usage(format!("there is no administrator `{name}`; `ringbook admins` lists them"))
-    })
-}
-
 /// Asks for a new password twice where somebody types; reads it once from elsewhere.
-async fn password(app: &App, name: &str) -> Result<String, Trouble> {
-    let hashed = app.access.hash(name, &typed_password()?).await;
-    hashed.map_err(|problem| Trouble::usage(problem.to_string()))
-}
-
 fn typed_password() -> Result<SecretString, Trouble> {
     Ok(if io::stdin().is_terminal() {
         let first = SecretString::from(rpassword::prompt_password("Password: ")?);
@@ -304,22 +292,15 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
             Ok(Exit::Ok)
         }
         Some(TokensCommand::Add { name, scope, expires_in_days }) => {
-            let name = doorkeeper::name(&name)?;
             let scope = match scope {
                 ScopeArg::Read => Scope::Read,
                 ScopeArg::Sync => Scope::Sync,
                 ScopeArg::Admin => Scope::Admin,
             };
-            let secret = Secret::for_program().map_err(SignInError::from)?;
-            let day = |days: u64| std::time::Duration::from_secs(86_400 * days);
-            let expires_at = expires_in_days.map(|days| after(app.clock.now(), day(days)));
-            let by = whoami();
-            let row =
-                app.store.add_token(secret.hash(), &name, scope, by.as_str(), expires_at).await?;
-            note(&app, "tokens add", &row.id).await;
-            let token = secret.expose().to_owned();
+            let made = app.create_token(&caller(), &name, scope, expires_in_days).await?;
+            let token = made.secret.expose().to_owned();
             if screen.json {
-                screen.json(&NewToken { token, about: Token::of(&out, row) })?;
+                screen.json(&NewToken { token, about: Token::of(&out, made.token) })?;
                 return Ok(Exit::Ok);
             }
             screen.say(&token)?;
@@ -330,22 +311,9 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
             Ok(Exit::Ok)
         }
         Some(TokensCommand::Revoke { token }) => {
-            let rows = app.store.tokens().await?;
-            let good: Vec<_> = rows
-                .into_iter()
-                .filter(|it| it.revoked_at.is_none() && (it.id == token || it.name == token))
-                .collect();
-            let [only] = good.as_slice() else {
-                return Err(Trouble::usage(match good.len() {
-                    0 => {
-                        format!("there is no token `{token}` in use; `ringbook tokens` lists them")
-                    }
-                    _ => format!("several tokens are called `{token}`; say which by its id"),
-                }));
-            };
-            app.store.revoke_token(&only.id).await?;
-            note(&app, "tokens revoke", &only.id).await;
-            done(screen, format!("The token `{}` is revoked.", only.name))
+            let token = app.token_named(&token).await?;
+            app.revoke_token(&caller(), &token.id).await?;
+            done(screen, format!("The token `{}` is revoked.", token.name))
         }
     }
 }
@@ -393,7 +361,7 @@ pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> 
 fn line(times: &Times<'_>, row: AuditRow) -> String {
     let at = times.exact(row.at);
     let from = row.address.map(|it| format!(" from {it}")).unwrap_or_default();
-    let what = act_in_words(&row.act).unwrap_or(&row.act);
+    let what = AuditAction::stored(&row.act).map_or(row.act.as_str(), |it| it.words());
     let about = match (row.subject_name, row.subject) {
         (Some(name), _) => format!(" ({name})"),
         (None, Some(subject)) => format!(" ({subject})"),
@@ -409,11 +377,8 @@ pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Res
     let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
     let url = url.as_deref();
     let app = desk.open_or_make().await?;
-    let name = doorkeeper::name(name)?;
-    let secret = Secret::for_device().map_err(SignInError::from)?;
-    let row = app.store.add_device(secret.hash(), &name, &whoami()).await?;
-    note(&app, "phones add", &row.id).await;
-    show_phone(&app, desk.screen, &secret, row, url)
+    let made = app.add_phone(&caller(), name).await?;
+    show_phone(&app, desk.screen, made, url)
 }
 
 /// `phones renew`
@@ -425,27 +390,22 @@ pub(crate) async fn renew_phone(
     let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
     let url = url.as_deref();
     let app = desk.open().await?;
-    let row = phone_named(&app, phone).await?;
-    let secret = Secret::for_device().map_err(SignInError::from)?;
-    app.store.renew_device(&row.id, secret.hash()).await?;
-    note(&app, "phones renew", &row.id).await;
-    // As it is now: it was not revoked, and nobody has asked with it yet.
-    let row = phone_named(&app, &row.id).await?;
-    show_phone(&app, desk.screen, &secret, row, url)
+    let phone = app.phone_named(phone).await?;
+    let made = app.renew_phone_token(&caller(), &phone.id).await?;
+    show_phone(&app, desk.screen, made, url)
 }
 
 fn show_phone(
     app: &App,
     screen: Screen,
-    secret: &Secret,
-    row: ringbook_store::DeviceRow,
+    made: PhoneToken,
     url: Option<&str>,
 ) -> Result<Exit, Trouble> {
     let out = Outward::new(&app.store, &app.config);
     let config = &app.config;
     let guess = url_at(config.phones_address(), config.phones_secure());
     let base = url.or(config.public_url.as_deref()).unwrap_or(&guess).trim_end_matches('/');
-    let new = NewDevice::of(&out, base, secret, row);
+    let new = NewDevice::of(&out, base, &made.secret, made.phone);
     if screen.json {
         screen.json(&new)?;
         return Ok(Exit::Ok);
@@ -491,39 +451,18 @@ pub(crate) async fn list_phones(desk: &Desk) -> Result<Exit, Trouble> {
 /// `phones rename`
 pub(crate) async fn rename_phone(desk: &Desk, phone: &str, name: &str) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
-    let name = doorkeeper::name(name)?;
-    let row = phone_named(&app, phone).await?;
-    app.store.rename_device(&row.id, &name).await?;
-    note(&app, "phones rename", &row.id).await;
-    done(desk.screen, format!("`{}` is called `{name}` now.", row.name))
+    let phone = app.phone_named(phone).await?;
+    app.rename_phone(&caller(), &phone.id, name).await?;
+    let name = app.phone(&phone.id).await?.name;
+    done(desk.screen, format!("`{}` is called `{name}` now.", phone.name))
 }
 
 /// `phones revoke`
 pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Trouble> {
     let app = desk.open().await?;
-    let row = phone_named(&app, phone).await?;
-    app.store.revoke_device(&row.id).await?;
-    note(&app, "phones revoke", &row.id).await;
-    done(desk.screen, format!("The token of `{}` is revoked.", row.name))
-}
-
-/// By its id, or by its name. One that was revoked is meant only if no other is called so.
-async fn phone_named(app: &App, named: &str) -> Result<ringbook_store::DeviceRow, Trouble> {
-    let rows = app.store.devices().await?;
-    let mut found: Vec<_> =
-        rows.into_iter().filter(|it| it.id == named || it.name == named).collect();
-    if found.iter().any(|it| it.revoked_at.is_none()) {
-        found.retain(|it| it.revoked_at.is_none() || it.id == named);
-    }
-    match (found.pop(), found.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (Some(_), false) => {
-            Err(Trouble::usage(format!("several phones are called `{named}`; say which by its id")))
-        }
-        (None, _) => Err(Trouble::usage(format!(
-            "there is no phone `{named}`; `ringbook phones list` has them"
-        ))),
-    }
+    let phone = app.phone_named(phone).await?;
+    app.revoke_phone(&caller(), &phone.id).await?;
+    done(desk.screen, format!("The token of `{}` is revoked.", phone.name))
 }
 
 fn done(screen: Screen, text: String) -> Result<Exit, Trouble> {
@@ -533,24 +472,4 @@ fn done(screen: Screen, text: String) -> Result<Exit, Trouble> {
         screen.say(text)?;
     }
     Ok(Exit::Ok)
-}
-
-/// Writes down what was done at this terminal.
-pub(crate) async fn note(app: &App, act: &str, subject: &str) {
-    let name = app.store.name_of(subject).await.ok().flatten();
-    note_named(app, act, subject.to_owned(), name).await;
-}
-
-/// The same, of something whose name is known.
-pub(crate) async fn note_named(app: &App, act: &str, subject: String, name: Option<String>) {
-    let act = Act {
-        actor: whoami(),
-        address: None,
-        act: act.to_owned(),
-        subject: Some(subject),
-        subject_name: name,
-        succeeded: true,
-        refused: false,
-    };
-    app.access.note(act).await;
 }

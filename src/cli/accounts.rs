@@ -1,16 +1,13 @@
 //! The accounts: which there are, and what a person wants done with one.
 
-use std::io::{self, IsTerminal};
-
-use crate::cli::access::note_named;
-use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::sources;
 use crate::cli::status::schedule;
-use crate::cli::{Desk, Times, account, local_url, not_connected};
+use crate::cli::{Desk, Times, account, caller, local_url, not_connected, sure};
 use ringbook_app::App;
 use ringbook_app::read;
+use ringbook_app::services::{AccountChanges, DisconnectRequest};
 use ringbook_app::wire::{AccountDone, Labels, Outward, connect_url};
 use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
@@ -96,76 +93,39 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         _ => desk.open().await?,
     };
     let screen = desk.screen;
-    let Some(command) = args.command else { return list(&app, screen).await };
-    // Before it is done: what is removed has its name still.
-    let act = match command.act() {
-        Some((act, named)) => Some((act, whose(&app, named).await)),
-        None => None,
-    };
-    let done = obey(&app, screen, command).await?;
-    if let Some((act, (subject, name))) = act {
-        note_named(&app, act, subject, name).await;
-    }
-    Ok(done)
-}
-
-/// The id and the name of an account, however it is named; of one that is to be added, its name.
-async fn whose(app: &App, named: String) -> (String, Option<String>) {
-    match account(app, Some(&named)).await {
-        Ok(found) => (app.store.ids().account(found.id).to_string(), Some(found.name)),
-        Err(_) => (named, None),
+    match args.command {
+        Some(command) => dispatch(&app, screen, command).await,
+        None => list(&app, screen).await,
     }
 }
 
-impl Command {
-    /// What is written down of it: what it does, and to which account. Looking changes nothing.
-    fn act(&self) -> Option<(&'static str, String)> {
-        let (act, account) = match self {
-            Command::Add { name } => ("accounts add", name),
-            Command::Rename { account, .. } => ("accounts rename", account),
-            Command::Pause { account } => ("accounts pause", account),
-            Command::Resume { account } => ("accounts resume", account),
-            Command::Disconnect { account, .. } => ("accounts disconnect", account),
-            Command::Remove { account, .. } => ("accounts remove", account),
-            Command::Labels { account, show, all } if *all || !show.is_empty() => {
-                ("accounts labels", account)
-            }
-            Command::Labels { .. } => return None,
-            Command::ServiceAccount(args) => ("accounts service-account", &args.name),
-            Command::AddSource(args) => ("accounts add-source", &args.name),
-        };
-        Some((act, account.clone()))
-    }
-}
-
-async fn obey(app: &App, screen: Screen, command: Command) -> Result<Exit, Trouble> {
+async fn dispatch(app: &App, screen: Screen, command: Command) -> Result<Exit, Trouble> {
     match command {
         Command::Add { name } => {
-            let id = app.store.create_account(&name).await?;
-            let added = named(app, id).await?;
+            let added = app.add_account(&caller(), &name).await?;
             let at = connect_at(app, &added);
             let said = format!("Added {}. Connect it: ringbook serve, then {at}", added.name);
-            show(app, id, &said, screen).await
+            show(app, added.id, &said, screen).await
         }
         Command::Rename { account: which, name } => {
-            let id = account(app, Some(&which)).await?.id;
-            app.store.rename_account(id, &name).await?;
-            let said = format!("It is called {} now.", named(app, id).await?.name);
-            show(app, id, &said, screen).await
+            let it = account(app, Some(&which)).await?;
+            let changes = AccountChanges { name: Some(name), ..AccountChanges::default() };
+            let renamed = app.change_account(&caller(), &it, changes).await?;
+            show(app, it.id, &format!("It is called {} now.", renamed.name), screen).await
         }
         Command::Pause { account: which } => {
             let it = account(app, Some(&which)).await?;
-            app.store.set_paused(it.id, true).await?;
+            app.pause_account(&caller(), &it).await?;
             let said = format!("{} is paused; `ringbook sync` still syncs it.", it.name);
             show(app, it.id, &said, screen).await
         }
         Command::Resume { account: which } => {
             let it = account(app, Some(&which)).await?;
-            app.store.set_paused(it.id, false).await?;
+            let it = app.resume_account(&caller(), &it).await?;
             let said = match app.supervisor.plan(&it) {
-                Some(_) => format!("{} is synced by itself again.", it.name),
+                Some(_) => format!("{} is synced by schedule again.", it.name),
                 None => format!(
-                    "{} is no longer paused, but nothing is synced by itself: \
+                    "{} is no longer paused, but nothing is synced by schedule: \
                      SYNC_SCHEDULER_ENABLED is false.",
                     it.name
                 ),
@@ -187,11 +147,6 @@ async fn obey(app: &App, screen: Screen, command: Command) -> Result<Exit, Troub
         Command::ServiceAccount(args) => sources::service_account(app, screen, args).await,
         Command::AddSource(args) => sources::add_source(app, screen, args).await,
     }
-}
-
-async fn named(app: &App, id: AccountId) -> Result<Account, Trouble> {
-    let found = app.store.account(id).await?;
-    found.ok_or_else(|| Trouble::failed("the account was removed meanwhile"))
 }
 
 fn connect_at(app: &App, account: &Account) -> String {
@@ -247,17 +202,6 @@ async fn list(app: &App, screen: Screen) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
-/// Lets a person say no. Where nobody can be asked, only `--yes` is a yes.
-fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, Trouble> {
-    if yes {
-        return Ok(true);
-    }
-    if screen.json || !io::stdin().is_terminal() {
-        return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
-    }
-    Ok(confirmed(&format!("{question} [y/N] "))?)
-}
-
 async fn disconnect(
     app: &App,
     account: &Account,
@@ -272,8 +216,9 @@ async fn disconnect(
         screen.say("Nothing was changed.")?;
         return Ok(Exit::Ok);
     }
-    let (erased_count, at_google) = app.disconnect(account, erase, true).await?;
-    let name = &account.name;
+    let request = DisconnectRequest { erase, tell_google: true };
+    let done = app.disconnect_account(&caller(), account, request).await?;
+    let (erased_count, at_google, name) = (done.erased, done.at_google, &account.name);
     let message = match erase {
         true => format!("{name} is disconnected, and its contacts are erased here."),
         false => format!("{name} is disconnected; its contacts stay."),
@@ -299,7 +244,7 @@ async fn remove(app: &App, account: &Account, yes: bool, screen: Screen) -> Resu
         screen.say("Nothing was changed.")?;
         return Ok(Exit::Ok);
     }
-    let erased_count = app.remove(account).await?;
+    let erased_count = app.remove_account(&caller(), account).await?;
     let message = format!("{} was removed.", account.name);
     if screen.json {
         screen.json(&AccountDone { status: "success", message, erased_count, account: None })?;
@@ -316,28 +261,18 @@ async fn labels(
     all: bool,
     screen: Screen,
 ) -> Result<Exit, Trouble> {
-    let known = app.store.labels(account.id).await?;
-    if all {
-        app.store.set_labels_shown(account.id, None).await?;
-    } else if !show.is_empty() {
-        let mut chosen = Vec::new();
-        for wanted in show {
-            let found = known.iter().filter(|(resource, name, _)| {
-                resource == wanted || ringbook_core::sync::account::same_name(name, wanted)
-            });
-            let before = chosen.len();
-            chosen.extend(found.map(|(resource, ..)| resource.clone()));
-            if chosen.len() == before {
-                return Err(Trouble::usage(format!(
-                    "{} has no label `{wanted}`; `ringbook accounts labels` lists them, as of the last \
-                     full sync",
-                    account.name
-                )));
-            }
+    let labels_shown = match (all, show.is_empty()) {
+        (true, _) => Some(None),
+        (false, false) => Some(Some(show.to_vec())),
+        (false, true) => None,
+    };
+    let account = match labels_shown {
+        None => account,
+        chosen => {
+            let changes = AccountChanges { labels_shown: chosen, ..AccountChanges::default() };
+            app.change_account(&caller(), &account, changes).await?
         }
-        app.store.set_labels_shown(account.id, Some(&chosen)).await?;
-    }
-    let account = named(app, account.id).await?;
+    };
     let out = Outward::new(&app.store, &app.config);
     let labels: Labels = read::labels(app, &out, &account).await?;
     if screen.json {

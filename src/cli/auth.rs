@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::record;
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
 use crate::cli::{Desk, account, sync};
@@ -28,6 +28,7 @@ use ringbook_app::App;
 use ringbook_app::connect::redirect;
 use ringbook_app::connect::redirect::Verdict;
 use ringbook_app::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
+use ringbook_app::services::AuditAction;
 use ringbook_app::wire::GoogleClient;
 use ringbook_core::clock::after;
 use ringbook_core::humanize;
@@ -329,7 +330,8 @@ async fn connected(
     args: &Args,
 ) -> Result<Exit, Trouble> {
     let name = name_of(app, account).await?;
-    note(app, "auth", &name).await;
+    record(app, AuditAction::AccountConnected, &app.store.ids().account(account), Some(&name))
+        .await;
     let next = if args.no_sync { " `ringbook sync` fetches its contacts." } else { "" };
     told(desk, app, account, &format!("{name} is connected.{next}"))?;
     let facts = app.store.grant_facts(account).await?;
@@ -365,7 +367,7 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
         if !app.connector.forget_client().await? {
             return Err(Trouble::failed("no OAuth client was entered"));
         }
-        note(&app, "auth client", "forgotten").await;
+        record(&app, AuditAction::OAuthClientForgotten, "forgotten", None).await;
         if desk.screen.json {
             let message = "Ringbook forgot the OAuth client";
             desk.screen.json(&json!({ "success": true, "message": message }))?;
@@ -393,7 +395,7 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
     };
     if let Some(client) = &entered {
         app.connector.enter_client(client).await?;
-        note(&app, "auth client", &client.id).await;
+        record(&app, AuditAction::OAuthClientSet, &client.id, None).await;
     }
     let client = app.connector.client().await?;
     let judgement = app.connector.judge_redirect();

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::record;
 use crate::cli::screen::{Screen, Table};
 use crate::cli::status::run_id;
 use crate::cli::{Desk, Whose, not_connected, whoami};
 use ringbook_app::App;
 use ringbook_app::read;
+use ringbook_app::services::AuditAction;
 use ringbook_app::wire;
 use ringbook_app::wire::Outward;
 use ringbook_core::clock::{after, between};
@@ -202,7 +203,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
         }
     }
     let deleted = app.supervisor.approve(row.id, &whoami()).await?;
-    note(&app, "approve", &app.store.ids().run(row.id)).await;
+    record(&app, AuditAction::HoldApproved, &app.store.ids().run(row.id), None).await;
     let message = format!("Approved: {} deleted.", humanize::many(deleted, "contact"));
     decided(&app, row.id, message, deleted, screen).await
 }
@@ -219,7 +220,7 @@ pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble
     let app = desk.open().await?;
     let row = held(&app, args.run.as_deref()).await?;
     app.supervisor.reject(row.id, &whoami()).await?;
-    note(&app, "reject", &app.store.ids().run(row.id)).await;
+    record(&app, AuditAction::HoldRejected, &app.store.ids().run(row.id), None).await;
     let kept = humanize::many(row.counts.to_delete, "contact");
     let message = format!("Rejected: {kept} kept. The next sync asks Google anew.");
     decided(&app, row.id, message, 0, desk.screen).await

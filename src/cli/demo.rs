@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// How much happens in the lives of these people
     #[arg(long, default_value_t = 30.0, value_name = "X")]
     changes_per_minute: f64,
-    /// End after so many seconds of keeping in step
+    /// End after so many seconds of keeping up to date
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<u64>,
     /// Keep the database, in this folder
@@ -267,7 +267,7 @@ fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
         Some(Outcome::Succeeded | Outcome::Partial) => {
             let quiet = row.counts.listed == 0 && row.counts.deleted == 0;
             let what = if quiet { "nothing new".to_owned() } else { changes(row) };
-            let step = paint.good("in step");
+            let step = paint.good("up to date");
             format!("{at}  {step}: {full}{what} ({contacts}) in {took}{who}{next}")
         }
         Some(Outcome::Held) => format!(

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use ringbook_app::app::StartError;
 use ringbook_app::config::ConfigErrors;
 use ringbook_app::connect::ConnectProblem;
+use ringbook_app::doorkeeper::SignInError;
+use ringbook_app::services::ServiceError;
 use ringbook_app::telemetry::TelemetryError;
 use ringbook_core::sync::{FailureCode, Outcome};
-use ringbook_store::{AccountError, DbError, DecisionError, OpenError, Refusal};
+use ringbook_store::{AccountError, DbError, DecisionError, OpenError, PeopleError, Refusal};
 
 /// The exit codes, in one place. [`LIST`] says the same to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +144,29 @@ impl From<AccountError> for Trouble {
         match error {
             AccountError::Db(error) => error.into(),
             AccountError::Gone => Trouble::failed(error.to_string()),
+            other => Trouble::usage(other.to_string()),
+        }
+    }
+}
+
+impl From<ServiceError> for Trouble {
+    fn from(error: ServiceError) -> Trouble {
+        match error {
+            ServiceError::Account(error) => error.into(),
+            ServiceError::Connect(problem) => problem.into(),
+            ServiceError::SignIn(SignInError::People(PeopleError::Db(error)))
+            | ServiceError::Db(error) => error.into(),
+            ServiceError::Later { .. } => Trouble::failed(error.to_string()),
+            ServiceError::NotFound { what, .. } => {
+                let listing = match what {
+                    "account" => "; `ringbook accounts` lists them",
+                    "administrator" => "; `ringbook admins` lists them",
+                    "phone" | "phone with a token in use" => "; `ringbook phones list` lists them",
+                    "token in use" => "; `ringbook tokens` lists them",
+                    _ => "",
+                };
+                Trouble::usage(format!("{error}{listing}"))
+            }
             other => Trouble::usage(other.to_string()),
         }
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::access::note_named;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::record;
 use crate::cli::{Desk, account, whoami};
 use ringbook_app::App;
 use ringbook_app::config::{Config, DatabaseUrl};
 use ringbook_app::connect::{ConnectProblem, TokenFile};
+use ringbook_app::services::AuditAction;
 use ringbook_core::sync::AccountId;
 use ringbook_store::{Account, ImportedApp, Target, read_previous_app};
 
@@ -100,7 +101,7 @@ pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble>
     if let Some(app) = app.as_ref().filter(|_| !args.dry_run)
         && (report.permission.taken_over || report.history.taken_over > 0)
     {
-        note_named(app, "import-from", report.file.clone(), None).await;
+        record(app, AuditAction::Imported, &report.file, None).await;
     }
     report.next = report.next(app.as_ref().is_some_and(|it| it.config.sync_scheduler_enabled));
     if desk.screen.json {

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::cli::Desk;
-use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
+use crate::cli::record;
 use crate::cli::screen::Table;
+use ringbook_app::services::AuditAction;
 use ringbook_core::humanize;
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +70,7 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
                 ringbook_store::DbError::Vault(problem) => Trouble::usage(problem.to_string()),
                 other => other.into(),
             })?;
-            note(&app, "key rotate", done.key.as_str()).await;
+            record(&app, AuditAction::KeyRotated, done.key.as_str(), None).await;
             if desk.screen.json {
                 desk.screen.json(&json!({
                     "key": done.key.as_str(),

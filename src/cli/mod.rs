@@ -41,6 +41,7 @@ use serde_json::json;
 use ringbook_app::App;
 use ringbook_app::app::StartError;
 use ringbook_app::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at, wants_json_log};
+use ringbook_app::services::{AuditAction, AuditSubject, Caller};
 use ringbook_app::telemetry;
 use ringbook_app::telemetry::LogStyle;
 use ringbook_core::humanize;
@@ -595,6 +596,28 @@ fn is_named(store: &Store, account: &Account, named: &str) -> bool {
 }
 
 /// Who sits at this terminal, for the history.
+/// Whoever types the command.
+fn caller() -> Caller {
+    Caller::command_line(whoami())
+}
+
+/// Records what was done by a command that no service does yet.
+async fn record(app: &App, action: AuditAction, subject: &str, name: Option<&str>) {
+    let about = AuditSubject { id: Some(subject.to_owned()), name: name.map(str::to_owned) };
+    app.record(&caller(), action, about, true).await;
+}
+
+/// Asks before something that cannot be undone. Without a terminal only `--yes` confirms.
+fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, Trouble> {
+    if yes {
+        return Ok(true);
+    }
+    if screen.json || !io::stdin().is_terminal() {
+        return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
+    }
+    Ok(decide::confirmed(&format!("{question} [y/N] "))?)
+}
+
 fn whoami() -> String {
     format!(
         "{} on the command line",

@@ -1,15 +1,13 @@
 //! When accounts are synced by themselves: shown, and changed.
 
-use crate::cli::access::note;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::screen::Table;
 use crate::cli::status::schedule as cadence;
-use crate::cli::{Desk, Times, Whose, not_connected};
+use crate::cli::{Desk, Times, Whose, caller, not_connected};
 use ringbook_app::read;
+use ringbook_app::services::{ScheduleChange, Timing};
 use ringbook_app::wire::Outward;
-use ringbook_core::sync::AccountId;
-use ringbook_core::sync::schedule::Cadence;
-use ringbook_store::{Account, ScheduleRow};
+use ringbook_store::Account;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -36,27 +34,21 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn changes(&self) -> bool {
-        let cadence = self.every.is_some() || self.cron.is_some() || self.as_configured;
-        cadence || self.pause || self.resume
-    }
-
-    /// What is to be in force; what is not said stays as it is.
-    fn applied_to(&self, row: &ScheduleRow, zone: &str) -> Result<ScheduleRow, Trouble> {
-        let bad = |problem: ringbook_core::sync::schedule::ScheduleError| {
-            Trouble::usage(problem.to_string())
+    /// What is to be different; `None`: the schedules are only shown.
+    fn change(&self) -> Option<ScheduleChange> {
+        let timing = match (self.every, &self.cron) {
+            (Some(minutes), _) => Some(Timing::Interval { minutes }),
+            (None, Some(cron)) => {
+                Some(Timing::Cron { expression: cron.clone(), zone: self.zone.clone() })
+            }
+            (None, None) => self.as_configured.then_some(Timing::Configured),
         };
-        let paused = self.pause || (row.paused && !self.resume);
-        let fresh = ScheduleRow { paused, ..ScheduleRow::default() };
-        if let Some(minutes) = self.every {
-            Cadence::every(minutes).map_err(bad)?;
-            return Ok(ScheduleRow { minutes: Some(minutes), ..fresh });
-        }
-        if let Some(cron) = &self.cron {
-            Cadence::cron(cron, self.zone.as_deref().unwrap_or(zone)).map_err(bad)?;
-            return Ok(ScheduleRow { cron: Some(cron.clone()), zone: self.zone.clone(), ..fresh });
-        }
-        Ok(if self.as_configured { fresh } else { ScheduleRow { paused, ..row.clone() } })
+        let paused = match (self.pause, self.resume) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        };
+        (timing.is_some() || paused.is_some()).then_some(ScheduleChange { timing, paused })
     }
 }
 
@@ -67,15 +59,8 @@ pub(crate) async fn schedule(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     if accounts.is_empty() {
         return Err(not_connected(&app));
     }
-    if args.changes() {
-        let zone = app.supervisor.options().zone.clone();
-        for account in &mut accounts {
-            let row = args.applied_to(&account.schedule, &zone)?;
-            let only: [AccountId; 1] = [account.id];
-            app.store.set_schedules(&only, &row).await?;
-            account.schedule = row;
-            note(&app, "schedule", &app.store.ids().account(account.id)).await;
-        }
+    if let Some(change) = args.change() {
+        accounts = app.change_schedules(&caller(), &accounts, change).await?;
     }
     if screen.json {
         let out = Outward::new(&app.store, &app.config);

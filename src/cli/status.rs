@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::access::note;
 use crate::cli::decide::confirmed;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::progress::{doing, title};
+use crate::cli::record;
 use crate::cli::screen::Table;
 use crate::cli::sync::{changes, summary};
 use crate::cli::{Desk, Times, Whose, local_url};
 use ringbook_app::App;
 use ringbook_app::read;
+use ringbook_app::services::AuditAction;
 use ringbook_app::wire;
 use ringbook_app::wire::Outward;
+use ringbook_app::wire::Sight;
 use ringbook_core::clock::between;
 use ringbook_core::humanize;
+use ringbook_core::sync::account::SyncHealth;
 use ringbook_core::sync::{AccountId, Kind, Outcome, RunId, Trigger};
 use ringbook_store::{Account, Counts, HistoryQuery, OutcomeWanted, RunRow};
 
@@ -99,17 +102,18 @@ pub(crate) async fn status(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
         return Err(super::not_connected(&app));
     }
     let mut exit = if accounts.is_empty() { Exit::NotConnected } else { Exit::Ok };
-    for (at, account) in accounts.iter().enumerate() {
+    let snapshots = read::sights(&app, accounts).await?;
+    for (at, snapshot) in snapshots.iter().enumerate() {
         if at > 0 {
             screen.say("")?;
         }
-        if accounts.len() > 1 {
-            screen.say(screen.paint.bold(&account.name))?;
+        if snapshots.len() > 1 {
+            screen.say(screen.paint.bold(&snapshot.account.name))?;
         }
-        let (facts, of_account) = standing(&app, account, screen).await?;
+        let (facts, of_account) = standing(&app, snapshot, screen).await?;
         screen.facts(&facts)?;
         // One that was added and never connected is no trouble of the others.
-        let counts = accounts.len() == 1 || !account.waits_for_its_first_grant();
+        let counts = snapshots.len() == 1 || !snapshot.account.waits_for_its_first_grant();
         if exit == Exit::Ok && counts {
             exit = of_account;
         }
@@ -121,48 +125,56 @@ type Facts = Vec<(&'static str, String)>;
 
 async fn standing(
     app: &App,
-    account: &Account,
+    snapshot: &Sight,
     screen: super::Screen,
 ) -> Result<(Facts, Exit), Trouble> {
+    let account = &snapshot.account;
     let times = Times::of(app);
-    let paint = screen.paint;
     let run = app.store.latest_run(account.id).await?;
     let open = run.as_ref().filter(|it| it.outcome.is_none());
     let mut facts = Facts::new();
-    let mut exit = Exit::Ok;
     let url = local_url(&app.config);
-    let status = if let Some(open) = open {
-        format!("{}, since {}", paint.link("syncing"), times.say(open.started_at))
-    } else if let Some(reauth) = &account.needs_reauth {
-        exit = Exit::NotConnected;
-        format!(
-            "{}: {}; since {}",
-            paint.bad("must be connected again"),
-            reauth.reason,
-            times.say(reauth.since)
-        )
-    } else if account.grant.is_none() {
-        exit = Exit::NotConnected;
-        paint.bad("not connected")
-    } else if account.held_run.is_some() {
-        exit = Exit::Held;
-        paint.warn("on hold: a sync wants to delete much, and waits for your word")
-    } else if account.standing.failures > 0 {
-        exit = Exit::Failed;
-        let since = account.failing_since.map(|at| format!(", failing since {}", times.say(at)));
-        format!("{}{}", paint.bad("error"), since.unwrap_or_default())
-    } else if account.last_success_at.is_none() {
-        paint.warn("never synced")
-    } else {
-        paint.good("in step")
+    let health = snapshot.health();
+    let (paint, words) = (screen.paint, health.words().to_lowercase());
+    let (status, exit) = match health {
+        SyncHealth::Syncing => (paint.link(&words), Exit::Ok),
+        SyncHealth::UpToDate => (paint.good(&words), Exit::Ok),
+        SyncHealth::Paused | SyncHealth::NeverSynced => (paint.warn(&words), Exit::Ok),
+        SyncHealth::DeletionsRejected => {
+            let kept = "contacts that Google no longer lists are kept";
+            (format!("{}: {kept}", paint.warn(&words)), Exit::Ok)
+        }
+        SyncHealth::Held => {
+            let why = "a sync would delete suspiciously much and waits for approval";
+            (format!("{}: {why}", paint.warn(&words)), Exit::Held)
+        }
+        SyncHealth::NotConfigured | SyncHealth::Disconnected => {
+            (paint.bad(&words), Exit::NotConnected)
+        }
+        SyncHealth::NeedsReauth => {
+            let lost = account.needs_reauth.as_ref();
+            let why = lost.map(|it| format!(": {}; since {}", it.reason, times.say(it.since)));
+            (format!("{}{}", paint.bad(&words), why.unwrap_or_default()), Exit::NotConnected)
+        }
+        SyncHealth::Misconfigured | SyncHealth::Failing => {
+            let since = account.failing_since.map(|at| format!(" since {}", times.say(at)));
+            (format!("{}{}", paint.bad(&words), since.unwrap_or_default()), Exit::Failed)
+        }
     };
+    let since = open.filter(|_| health == SyncHealth::Syncing);
+    let since = since.map(|it| format!(", since {}", times.say(it.started_at)));
+    let status = format!("{status}{}", since.unwrap_or_default());
     facts.push(("Status", status));
     if let Some(open) = open {
         facts.push(("Progress", format!("{} sync: {}", title(open.kind), doing(open, times.now))));
         facts.push(("Run by", open.holder.clone()));
     }
-    if let Some(run) = run.as_ref().filter(|it| it.outcome == Some(Outcome::Failed)) {
-        facts.push(("Reason", run.error_message.clone().unwrap_or_default()));
+    let failed = run.as_ref().filter(|it| it.outcome == Some(Outcome::Failed));
+    if let Some(run) = failed {
+        // A lost permission is the status already.
+        if health != SyncHealth::NeedsReauth {
+            facts.push(("Reason", run.error_message.clone().unwrap_or_default()));
+        }
     } else if let Some(note) =
         run.as_ref().and_then(|it| it.error_message.as_ref().or(it.note.as_ref()))
     {
@@ -284,7 +296,7 @@ async fn clear(
     }
     let count = app.store.clear_history_of(account, !args.all).await?;
     let subject = account.map_or("all accounts".to_owned(), |it| app.store.ids().account(it));
-    note(app, "history --clear", &subject).await;
+    record(app, AuditAction::HistoryCleared, &subject, None).await;
     if screen.json {
         screen.json(&wire::Cleared::of(count))?;
     } else {

@@ -109,7 +109,7 @@ export class House {
 
   async inStep(page) {
     await page.goto(this.url);
-    await page.getByText("In step").waitFor();
+    await page.getByText("Up to date").waitFor();
     // A first sync has a follow-up.
     await until("the follow-up", async () => {
       const run = await this.latest(page);

@@ -52,7 +52,7 @@ describe("people", { concurrency: 3 }, () => {
     const seen = await progress(page);
     await page.waitForFunction((seen) => document.querySelector("progress")?.value > seen, seen);
     await hurry(house);
-    await page.getByText("In step").waitFor();
+    await page.getByText("Up to date").waitFor();
     await page.getByText("400 contacts").first().waitFor();
     assert.deepEqual(page.troubles, []);
 
@@ -81,7 +81,7 @@ describe("people", { concurrency: 3 }, () => {
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByRole("link", { name: "Go to Google" }).click();
     await page.getByRole("link", { name: "Watch the first sync" }).click();
-    await page.getByText("In step").waitFor();
+    await page.getByText("Up to date").waitFor();
     await page.getByRole("link", { name: "Reception" }).click();
     await page.getByText("A person gave it.").waitFor();
     await page.getByRole("link", { name: "Remove" }).click();

@@ -844,7 +844,7 @@ async fn on_the_command_line_accounts_are_managed_and_synced_together() {
     call(&world, &["accounts", "remove", "buro"]).await.assert(2, &["--yes"]);
     call(&world, &["accounts", "remove", "buro", "--yes"]).await.assert(0, &["removed"]);
     call(&world, &["status", "--account", "buro"]).await.assert(2, &["no account `buro`"]);
-    call(&world, &["status"]).await.assert(0, &["in step", "12 contacts"]);
+    call(&world, &["status"]).await.assert(0, &["up to date", "12 contacts"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,7 +126,7 @@ async fn a_sync_mirrors_everything_and_follows_up() {
     assert!(runs.iter().all(|run| run.trigger == Trigger::Cli));
     assert_eq!(place.world.google.contact_count(), 35);
     place.run(&["sync", "--incremental"]).await.assert(0, &["Incremental sync done"]);
-    place.run(&["status"]).await.assert(0, &["in step", "35 contacts"]);
+    place.run(&["status"]).await.assert(0, &["up to date", "35 contacts"]);
 }
 
 fn history(limit: u32) -> ringbook_store::HistoryQuery {
@@ -251,7 +251,7 @@ async fn administration_is_not_opened_to_a_network_without_an_administrator() {
     let weak = place.run_typing(&["admins", "add", "ada"], "short\n").await;
     weak.assert(2, &["at least 10 characters"]);
     let added = place.run_typing(&["admins", "add", "ada"], "correct horse battery\n").await;
-    added.assert(0, &["`ada` may administer now"]);
+    added.assert(0, &["`ada` is an administrator now"]);
     let mut server = place.start(&open);
     server.says("Ringbook is at").await;
     server.signal("-TERM");
@@ -269,7 +269,7 @@ async fn tokens_and_phones_are_made_listed_and_revoked_and_shown_once() {
     assert_eq!(listed["tokens"][0]["scope"], "sync");
     assert!(!listed.to_string().contains(&token));
     place.run(&["tokens", "revoke", "metrics"]).await.assert(0, &["is revoked"]);
-    place.run(&["tokens", "revoke", "metrics"]).await.assert(2, &["no token `metrics` in use"]);
+    place.run(&["tokens", "revoke", "metrics"]).await.assert(2, &["no token in use `metrics`"]);
 
     let url = "http://10.0.0.5:8080";
     let made = place.run(&["phones", "add", "Reception", "--url", url]).await;
@@ -520,7 +520,7 @@ async fn on_postgres_the_commands_work_the_same() {
     first.ended().await.assert(130, &["cancelled"]);
     place.world.google.clear_faults();
     place.run(&["sync"]).await.assert(0, &["Full sync done"]);
-    place.run(&["status"]).await.assert(0, &["in step", "100 contacts"]);
+    place.run(&["status"]).await.assert(0, &["up to date", "100 contacts"]);
     place.run(&["history", "latest"]).await.assert(0, &["Incremental sync done"]);
     assert_eq!(place.run(&["export"]).await.json().as_array().unwrap().len(), 100);
     place.run(&["doctor"]).await.assert(0, &["PostgreSQL can be read and written"]);
@@ -562,7 +562,7 @@ async fn the_demo_shows_everything_and_leaves_nothing_behind() {
     let mut demo = Program::start(folder.path(), &[], &args);
     demo.says("300 made-up contacts").await;
     demo.says("Full sync done").await;
-    demo.says("in step").await;
+    demo.says("up to date").await;
     let ended = demo.ended().await;
     ended.assert(0, &["300 created", "curl -s", "/docs", "both sides have", "Goodbye"]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -573,7 +573,7 @@ async fn ctrl_c_ends_the_demo_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["demo", "--contacts", "50", "--port", "0", "--keep", "kept"];
     let mut demo = Program::start(folder.path(), &[], &args);
-    demo.says("in step").await;
+    demo.says("up to date").await;
     demo.signal("-INT");
     demo.ended().await.assert(0, &["Goodbye", "The database is in"]);
     assert!(folder.path().join("kept/ringbook.db").exists());

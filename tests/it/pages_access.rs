@@ -227,7 +227,7 @@ async fn wrong_passwords_are_counted_where_they_are_not_told_one_by_one() {
     let acts = ada.get("/api/audit").await.json["acts"].clone();
     let told = |acts: &serde_json::Value| {
         let acts = acts.as_array().unwrap().iter();
-        acts.filter(|it| it["act"] == "sign in" && it["succeeded"] == false).count()
+        acts.filter(|it| it["act"] == "session.start" && it["succeeded"] == false).count()
     };
     assert_eq!(told(&acts), 1);
     // A minute later the next one says how many there were.

@@ -394,8 +394,8 @@ async fn a_token_is_shown_once_renewed_and_revoked_and_each_act_is_noted() {
     let acts =
         app.world.app.store.acts(&AuditQuery { limit: 10, ..Default::default() }).await.unwrap();
     let acts: Vec<(String, bool)> = acts.into_iter().map(|it| (it.act, it.succeeded)).collect();
-    for act in ["add", "{id}/rename", "{id}/renew", "{id}/revoke"] {
-        let noted = format!("POST /do/phones/{act}");
+    for act in ["add", "rename", "renew", "revoke"] {
+        let noted = format!("phone.{act}");
         assert!(acts.contains(&(noted, true)), "{act}: {acts:?}");
     }
     let body = "name=x";

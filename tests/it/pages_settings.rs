@@ -255,7 +255,7 @@ async fn the_history_is_cleared_only_by_who_is_sure() {
     assert_eq!(count().await, 1);
     assert!(page(app.get(cleared.header("location")).await).contains("forgotten."));
     let acts = app.get("/api/audit").await.is(200);
-    assert_eq!(acts["acts"][0]["act"], "POST /do/clear-history", "{acts}");
+    assert_eq!(acts["acts"][0]["act"], "history.clear", "{acts}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

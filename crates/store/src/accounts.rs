@@ -248,18 +248,17 @@ impl Store {
         }
     }
 
-    /// Gives accounts a schedule: all of them or none.
+    /// Gives each account its schedule: all of them or none.
     pub async fn set_schedules(
         &self,
-        accounts: &[AccountId],
-        schedule: &ScheduleRow,
+        schedules: &[(AccountId, &ScheduleRow)],
     ) -> Result<(), DbError> {
         const SET: &str = "
             update account set schedule_minutes = $2, schedule_cron = $3, schedule_zone = $4,
                 schedule_paused = $5
             where id = $1";
         let tx = self.db.begin_durable().await?;
-        for account in accounts {
+        for (account, schedule) in schedules {
             tx.exec(
                 SET,
                 &[
@@ -280,7 +279,7 @@ impl Store {
         account: AccountId,
         schedule: &ScheduleRow,
     ) -> Result<(), DbError> {
-        self.set_schedules(&[account], schedule).await
+        self.set_schedules(&[(account, schedule)]).await
     }
 
     /// Raises the alarm about an account that has been silent for too long: it is put down to be delivered.

@@ -1,29 +1,23 @@
 //! Adding, naming, pausing, disconnecting and removing accounts, and which of their labels reach phones.
 
-use std::collections::BTreeSet;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tracing::info;
 use utoipa::ToSchema;
 
 use crate::Web;
-use crate::entrance::about;
 use crate::input::{AccountInPath, Body, Query};
 use crate::problem::Problem;
-use ringbook_app::connect::AtGoogle;
 use ringbook_app::read;
+use ringbook_app::services;
+use ringbook_app::services::{Caller, DisconnectRequest, LABELS_MAX};
 use ringbook_app::wire::{Account, AccountDone, Accounts, Labels, ProblemBody};
 use ringbook_core::sync::AccountId;
-use ringbook_core::sync::account::{AccountName, same_name};
-
-/// More labels than this has no account at Google.
-const LABELS_MAX: usize = 1000;
-const LABEL_LEN_MAX: usize = 200;
+use ringbook_core::sync::account::same_name;
+use ringbook_store as store;
 
 /// The accounts, oldest first
 #[utoipa::path(
@@ -55,25 +49,22 @@ pub(crate) struct NewAccount {
         (status = 409, body = ProblemBody, description = "Another account has this name"),
     ),
 )]
-pub(crate) async fn add(State(web): State<Web>, Body(body): Body) -> Result<Response, Problem> {
+pub(crate) async fn add(
+    State(web): State<Web>,
+    caller: Caller,
+    Body(body): Body,
+) -> Result<Response, Problem> {
     let body = object(&body)?;
     let name = body.get("name").and_then(Value::as_str);
     let name = name.ok_or_else(|| Problem::value("name", &found(body, "name"), "a text"))?;
-    let id = add_named(&web, name).await?;
-    let account = in_full(&web, id).await?;
+    let added = web.app.add_account(&caller, name).await?;
+    let account = in_full(&web, added.id).await?;
     let location = HeaderValue::try_from(format!("/api/accounts/{}", account.id.0));
     let mut response = (StatusCode::CREATED, Json(account)).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(about(name, response))
-}
-
-/// The same, for the dashboard.
-pub(crate) async fn add_named(web: &Web, name: &str) -> Result<AccountId, Problem> {
-    let id = web.app.store.create_account(name).await?;
-    info!(account = id.0, "account {} was added", id.0);
-    Ok(id)
+    Ok(response)
 }
 
 /// One account
@@ -92,10 +83,6 @@ pub(crate) async fn one(
 async fn in_full(web: &Web, id: AccountId) -> Result<Account, Problem> {
     let account = read::account(&web.app, &web.out, id).await?;
     account.ok_or_else(|| gone(web, id))
-}
-
-pub(crate) async fn row(web: &Web, id: AccountId) -> Result<ringbook_store::Account, Problem> {
-    web.app.store.account(id).await?.ok_or_else(|| gone(web, id))
 }
 
 fn gone(web: &Web, id: AccountId) -> Problem {
@@ -133,27 +120,25 @@ pub(crate) struct LabelName(String);
 )]
 pub(crate) async fn change(
     State(web): State<Web>,
+    caller: Caller,
     AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Json<Account>, Problem> {
-    change_it(&web, id, &body).await?;
+    let changes = changes_in(&body)?;
+    let account = web.app.account(id).await?;
+    web.app.change_account(&caller, &account, changes).await?;
     Ok(Json(in_full(&web, id).await?))
 }
 
-/// The same, for the dashboard.
-pub(crate) async fn change_it(web: &Web, id: AccountId, body: &Value) -> Result<(), Problem> {
+fn changes_in(body: &Value) -> Result<services::AccountChanges, Problem> {
     let body = object(body)?;
     const FIELDS: [&str; 3] = ["name", "paused", "labels_shown"];
     if let Some(unknown) = body.keys().find(|it| !FIELDS.contains(&it.as_str())) {
         return Err(Problem::value("body", unknown, &FIELDS.join(", ")));
     }
-    // All is read before anything is done.
     let name = match body.get("name") {
         None => None,
-        Some(Value::String(name)) => {
-            AccountName::parse(name).map_err(ringbook_store::AccountError::from)?;
-            Some(name)
-        }
+        Some(Value::String(name)) => Some(name.clone()),
         Some(_) => return Err(Problem::value("name", &found(body, "name"), "a text")),
     };
     let paused = match body.get("paused") {
@@ -163,44 +148,8 @@ pub(crate) async fn change_it(web: &Web, id: AccountId, body: &Value) -> Result<
             return Err(Problem::value("paused", &found(body, "paused"), "true or false"));
         }
     };
-    let labels = body.get("labels_shown").map(|it| labels_in(it, body)).transpose()?;
-    let account = row(web, id).await?;
-    let store = &web.app.store;
-    if let Some(labels) = labels.as_ref().and_then(Option::as_ref) {
-        refuse_unknown(web, &account, labels).await?;
-    }
-    if let Some(name) = name {
-        store.rename_account(id, name).await?;
-    }
-    if let Some(paused) = paused {
-        store.set_paused(id, paused).await?;
-        web.app.supervisor.nudge();
-    }
-    if let Some(labels) = labels {
-        store.set_labels_shown(id, labels.as_deref()).await?;
-    }
-    Ok(())
-}
-
-/// A label that is misspelt would keep every contact from the phones. Before the first sync none is known, and one
-/// that was chosen may have gone at Google since.
-async fn refuse_unknown(
-    web: &Web,
-    account: &ringbook_store::Account,
-    labels: &[String],
-) -> Result<(), Problem> {
-    let known = web.app.store.labels(account.id).await?;
-    let chosen = account.labels_shown.as_deref().unwrap_or_default();
-    let is_known = |label: &&String| {
-        known.iter().any(|(resource, ..)| resource == *label) || chosen.contains(label)
-    };
-    if known.is_empty() || labels.iter().all(|it| is_known(&it)) {
-        return Ok(());
-    }
-    let unknown = labels.iter().find(|it| !is_known(it)).map_or("", String::as_str);
-    let id = web.out.ids().account(account.id);
-    let allowed = format!("a `resource_name` of GET /api/accounts/{id}/labels");
-    Err(Problem::value("labels_shown", unknown, &allowed))
+    let labels_shown = body.get("labels_shown").map(|it| labels_in(it, body)).transpose()?;
+    Ok(services::AccountChanges { name, paused, labels_shown })
 }
 
 fn labels_in(value: &Value, body: &Map<String, Value>) -> Result<Option<Vec<String>>, Problem> {
@@ -213,11 +162,9 @@ fn labels_in(value: &Value, body: &Map<String, Value>) -> Result<Option<Vec<Stri
         Value::Array(list) if list.len() <= LABELS_MAX => list,
         _ => return Err(wrong()),
     };
-    let length = |label: &str| (1..=LABEL_LEN_MAX).contains(&label.chars().count());
-    let label =
-        |it: &Value| it.as_str().filter(|it| length(it) && !it.contains('\0')).map(str::to_owned);
-    let labels: Option<BTreeSet<String>> = list.iter().map(label).collect();
-    labels.map(|labels| Some(labels.into_iter().collect())).ok_or_else(wrong)
+    let label = |it: &Value| it.as_str().map(str::to_owned);
+    let labels: Option<Vec<String>> = list.iter().map(label).collect();
+    labels.map(Some).ok_or_else(wrong)
 }
 
 fn object(body: &Value) -> Result<&Map<String, Value>, Problem> {
@@ -248,12 +195,16 @@ fn found(body: &Map<String, Value>, name: &str) -> String {
 )]
 pub(crate) async fn disconnect(
     State(web): State<Web>,
+    caller: Caller,
     AccountInPath(id): AccountInPath,
     query: Query,
 ) -> Result<Json<AccountDone>, Problem> {
     let words = [("keep", false), ("erase", true)];
     let erase = query.one_of("contacts", &words, false)?;
-    let (erased_count, at_google) = disconnect_it(&web, id, erase, true).await?;
+    let account = web.app.account(id).await?;
+    let request = DisconnectRequest { erase, tell_google: true };
+    let done = web.app.disconnect_account(&caller, &account, request).await?;
+    let (erased_count, at_google) = (done.erased, done.at_google);
     let message = match erase {
         true => "Ringbook forgot the permission and erased the contacts",
         false => "Ringbook forgot the permission; the contacts stay here",
@@ -264,17 +215,6 @@ pub(crate) async fn disconnect(
     };
     let account = read::account(&web.app, &web.out, id).await?;
     Ok(Json(AccountDone { status: "success", message, erased_count, account }))
-}
-
-/// The same, for the dashboard. Returns how many contacts were erased, and what became of the permission.
-pub(crate) async fn disconnect_it(
-    web: &Web,
-    id: AccountId,
-    erase: bool,
-    tell_google: bool,
-) -> Result<(u64, Option<AtGoogle>), Problem> {
-    let account = row(web, id).await?;
-    Ok(web.app.disconnect(&account, erase, tell_google).await?)
 }
 
 #[derive(ToSchema)]
@@ -300,29 +240,25 @@ pub(crate) enum KeepWord {
 )]
 pub(crate) async fn remove(
     State(web): State<Web>,
+    caller: Caller,
     AccountInPath(id): AccountInPath,
     query: Query,
 ) -> Result<Json<AccountDone>, Problem> {
-    let confirmed = query.text("confirm")?;
-    let (name, erased_count) = remove_it(&web, id, confirmed).await?;
+    let account = web.app.account(id).await?;
+    confirm(&account, query.text("confirm")?)?;
+    let erased_count = web.app.remove_account(&caller, &account).await?;
+    let name = account.name;
     let message = format!("The account `{name}` was removed");
     Ok(Json(AccountDone { status: "success", message, erased_count, account: None }))
 }
 
-/// The same, for the dashboard. Returns its name, and how many contacts were erased.
-pub(crate) async fn remove_it(
-    web: &Web,
-    id: AccountId,
-    confirmed: Option<&str>,
-) -> Result<(String, u64), Problem> {
-    let account = row(web, id).await?;
-    if !confirmed.is_some_and(|name| same_name(name, &account.name)) {
-        let found = confirmed.unwrap_or("nothing");
-        let allowed = format!("the name of the account, `{}`", account.name);
-        return Err(Problem::value("confirm", found, &allowed));
+/// Whether somebody has entered the name of the account, so that no other is removed by mistake.
+pub(crate) fn confirm(account: &store::Account, entered: Option<&str>) -> Result<(), Problem> {
+    if entered.is_some_and(|name| same_name(name, &account.name)) {
+        return Ok(());
     }
-    let erased_count = web.app.remove(&account).await?;
-    Ok((account.name, erased_count))
+    let allowed = format!("the name of the account, `{}`", account.name);
+    Err(Problem::value("confirm", entered.unwrap_or("nothing"), &allowed))
 }
 
 /// The labels of an account, and which of them reach the phones
@@ -335,6 +271,6 @@ pub(crate) async fn labels(
     State(web): State<Web>,
     AccountInPath(id): AccountInPath,
 ) -> Result<Json<Labels>, Problem> {
-    let account = row(&web, id).await?;
+    let account = web.app.account(id).await?;
     Ok(Json(read::labels(&web.app, &web.out, &account).await?))
 }

@@ -16,7 +16,7 @@ use crate::Web;
 use crate::below::BasePath;
 use crate::entrance::people::note_about;
 use crate::entrance::{Guest, actor};
-use crate::input::{Body, Caller, Query, form, text_of};
+use crate::input::{Body, Query, Requester, form, text_of};
 use crate::origin;
 use crate::pages::{Visit, connecting};
 use crate::problem::Problem;
@@ -182,14 +182,14 @@ pub(crate) async fn url(
 pub(crate) async fn google(
     State(web): State<Web>,
     visit: Visit,
-    caller: Caller,
+    requester: Requester,
     parts: Parts,
     query: Query,
 ) -> Result<Response, Problem> {
     let judgement = web.app.connector.judge_redirect();
     if judgement.verdict == Verdict::Refused {
         let way_out = judgement.way_out.unwrap_or_default();
-        if !caller.wants_html {
+        if !requester.wants_html {
             let detail = format!("{}; {way_out}", judgement.message);
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
@@ -199,7 +199,7 @@ pub(crate) async fn google(
     }
     let found_at = origin::host(&web, &parts).unwrap_or_default();
     let redirect_uri = web.app.connector.redirect_uri();
-    if caller.wants_html
+    if requester.wants_html
         && let Some(origin) = redirect::begins_at(redirect_uri, &found_at)
     {
         let to = HeaderValue::try_from(format!("{origin}{}{}", BasePath::of(&parts), visit.path));
@@ -210,13 +210,13 @@ pub(crate) async fn google(
     }
     let (body, set) = match begin(&web, &parts.headers, &query).await {
         Ok(begun) => begun,
-        Err(problem) if caller.wants_html => {
+        Err(problem) if requester.wants_html => {
             let title = connecting::NOT_CONNECTED;
             return Ok(connecting::told(visit, problem.status, title, vec![problem.detail]));
         }
         Err(problem) => return Err(problem),
     };
-    if caller.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
+    if requester.wants_html && !redirect::comes_back(redirect_uri, &found_at) {
         let port = redirect::loopback_port(redirect_uri).unwrap_or(8000);
         let mut response = connecting::before_leaving(visit, redirect_uri, body.auth_url, port);
         response.headers_mut().insert(header::SET_COOKIE, set);
@@ -251,7 +251,7 @@ pub(crate) async fn callback(
     State(web): State<Web>,
     visit: Visit,
     guest: Guest,
-    caller: Caller,
+    requester: Requester,
     headers: HeaderMap,
     query: Query,
 ) -> Response {
@@ -273,7 +273,7 @@ pub(crate) async fn callback(
     // It is a GET, so the entrance takes it for a look; and whoever comes need not be signed in here.
     let name = brought.as_ref().ok().map(|it| it.account.name.as_str());
     note_about(&web, &guest, &actor(&guest), "connect at Google", name.is_some(), name).await;
-    let mut response = told(&web, brought, visit, caller.wants_html).await;
+    let mut response = told(&web, brought, visit, requester.wants_html).await;
     // The address holds the code, and no log of a proxy should have it once more.
     let quiet = HeaderValue::from_static("no-referrer");
     response.headers_mut().insert(header::REFERRER_POLICY, quiet);
@@ -296,7 +296,7 @@ pub(crate) async fn callback(
 pub(crate) async fn paste(
     State(web): State<Web>,
     visit: Visit,
-    caller: Caller,
+    requester: Requester,
     request: Request,
 ) -> Result<Response, Problem> {
     let kind = text_of(request.headers(), header::CONTENT_TYPE.as_str()).to_ascii_lowercase();
@@ -314,11 +314,11 @@ pub(crate) async fn paste(
         None => Err(Problem::new(StatusCode::BAD_REQUEST, wanted)),
     };
     // A program is not sent anywhere.
-    let brought = brought.map(|it| match caller.wants_html {
+    let brought = brought.map(|it| match requester.wants_html {
         true => it,
         false => Connected { return_to: None, ..it },
     });
-    Ok(told(&web, brought, visit, caller.wants_html).await)
+    Ok(told(&web, brought, visit, requester.wants_html).await)
 }
 
 const CUT_OFF: &str = "there is no answer from Google in this address: either it was cut off, or nobody was sent here \

@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::Web;
 use crate::entrance::{Guest, NO_CSRF};
-use crate::problem::{Problem, shown};
+use crate::problem::Problem;
 use ringbook_core::contact::clean;
+use ringbook_core::contact::excerpt;
 use ringbook_core::sync::{AccountId, RunId};
 use ringbook_store::ContactId;
 
@@ -47,7 +48,7 @@ impl Query {
                 (Some(name), Some(value)) => pairs.push((name, value)),
                 (name, _) => {
                     let name = name.unwrap_or_else(|| "query".to_owned());
-                    return Err(Problem::value(&shown(&name), pair, "percent-encoded UTF-8"));
+                    return Err(Problem::value(&excerpt(&name), pair, "percent-encoded UTF-8"));
                 }
             }
         }
@@ -280,7 +281,7 @@ impl FromRequest<Web> for Body {
             let found = if kind.is_empty() { "none" } else { &kind };
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("`Content-Type`: found `{}`; allowed is application/json", shown(found)),
+                format!("`Content-Type`: found `{}`; allowed is application/json", excerpt(found)),
             ));
         }
         let bytes = whole_body(request).await?;
@@ -362,7 +363,7 @@ pub(crate) struct Arrival {
 pub(crate) struct Secure;
 
 /// Who asks, and how they want to be answered.
-pub(crate) struct Caller {
+pub(crate) struct Requester {
     /// For the history: a name that the program gives itself, else its address.
     pub(crate) by: String,
     /// `Prefer: respond-async` (RFC 7240).
@@ -371,10 +372,10 @@ pub(crate) struct Caller {
     pub(crate) wants_html: bool,
 }
 
-impl FromRequestParts<Web> for Caller {
+impl FromRequestParts<Web> for Requester {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Caller, Problem> {
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Requester, Problem> {
         let headers = &parts.headers;
         let said = clean(&text_of(headers, "x-requested-by"), 100);
         let proved = parts.extensions.get::<Guest>().and_then(|it| it.who.name());
@@ -390,7 +391,7 @@ impl FromRequestParts<Web> for Caller {
             .flat_map(|it| it.split([',', ';']))
             .any(|it| it.trim().eq_ignore_ascii_case("respond-async"));
         let wants_html = text_of(headers, header::ACCEPT.as_str()).contains("text/html");
-        Ok(Caller { by, respond_async, wants_html })
+        Ok(Requester { by, respond_async, wants_html })
     }
 }
 

@@ -11,8 +11,9 @@ use tracing::error;
 use crate::Web;
 use crate::input::{BODY_MAX, too_large};
 use crate::origin::foreign;
-use crate::problem::{Problem, shown};
+use crate::problem::Problem;
 use ringbook_core::clock::between;
+use ringbook_core::contact::excerpt;
 
 /// No link of ours is nearly as long.
 const URI_MAX: usize = 8 << 10;
@@ -157,11 +158,11 @@ pub(crate) async fn speak_json(request: Request, next: Next) -> Response {
     if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
         return response;
     }
-    let path = shown(&path);
+    let path = excerpt(&path);
     let detail = match status {
         StatusCode::NOT_FOUND => format!("there is nothing at `{path}`; see /docs"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            let method = shown(method.as_str());
+            let method = excerpt(method.as_str());
             format!("`{path}` does not take `{method}`; the header `Allow` says what it takes")
         }
         other => other.canonical_reason().unwrap_or("refused").to_lowercase(),

@@ -65,7 +65,6 @@ use ringbook_store::Account;
 
 pub use auth::page;
 pub use entrance::ROUTES;
-pub use pages::access::in_words as act_in_words;
 pub use serve::{Door, Patience, Rooms, raise_files_limit, serve};
 pub use tls::{Tls, TlsError};
 
@@ -73,7 +72,6 @@ pub use tls::{Tls, TlsError};
 #[doc(hidden)]
 pub mod fuzzing {
     pub use super::events::{id as event_id, parse_id as parse_event_id};
-    pub use super::problem::shown;
 }
 
 /// What every handler gets: one pointer, for a request is handed it a dozen times, and to count each of its

@@ -6,8 +6,8 @@ use axum::http::request::Parts;
 use crate::Web;
 use crate::below::BasePath;
 use crate::input::{from_trusted_proxy, is_secure, text_of};
-use crate::problem::shown;
 use ringbook_core::access::host_of;
+use ringbook_core::contact::excerpt;
 
 /// A longer name of a server leaves too little room in a phone's link.
 const HOST_LEN_MAX: usize = 100;
@@ -96,8 +96,8 @@ fn is_foreign(headers: &HeaderMap, hosts: &[&str], public_url: Option<&str>) -> 
 
 /// Who asked whom, and how a page behind a proxy is let in.
 fn another_site(origin: Option<&str>, asked: &str) -> String {
-    let from = origin.map_or_else(|| "another site".to_owned(), |it| format!("`{}`", shown(it)));
-    let asked = shown(asked);
+    let from = origin.map_or_else(|| "another site".to_owned(), |it| format!("`{}`", excerpt(it)));
+    let asked = excerpt(asked);
     format!(
         "this request was made by a page of {from}, and this server was asked as `{asked}`; open Ringbook itself. If \
          the page reaches it through a proxy, let the proxy pass the address that the browser shows, with its port \

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use ringbook_app::connect::ConnectProblem;
+use ringbook_app::services::ServiceError;
 use ringbook_app::wire::Outward;
+use ringbook_core::contact::excerpt;
 use ringbook_store::{AccountError, DbError, DecisionError, Holder, Refusal};
 
 /// Why a request was not served.
@@ -38,11 +40,11 @@ impl Problem {
 
     /// A value is not what it should be: names it, and says what was found and what is allowed.
     pub(crate) fn value(name: &str, found: &str, allowed: &str) -> Problem {
-        Problem::unreadable(format!("`{name}`: found `{}`; allowed is {allowed}", shown(found)))
+        Problem::unreadable(format!("`{name}`: found `{}`; allowed is {allowed}", excerpt(found)))
     }
 
     pub(crate) fn missing(what: &str, id: &str) -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, format!("there is no {what} `{}`", shown(id)))
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no {what} `{}`", excerpt(id)))
     }
 
     /// It may work later.
@@ -111,15 +113,6 @@ impl Problem {
     }
 }
 
-/// A stranger's text, fit to be shown in a sentence.
-pub fn shown(text: &str) -> String {
-    let text = ringbook_core::contact::clean(text, 81);
-    match text.char_indices().nth(80) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
-    }
-}
-
 impl From<DbError> for Problem {
     fn from(problem: DbError) -> Problem {
         if let DbError::Vault(problem) = &problem {
@@ -142,6 +135,25 @@ impl From<AccountError> for Problem {
             }
             AccountError::Gone => Problem::new(StatusCode::NOT_FOUND, detail),
             AccountError::Db(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(problem: ServiceError) -> Problem {
+        let detail = problem.to_string();
+        match problem {
+            ServiceError::Forbidden(_) => Problem::new(StatusCode::FORBIDDEN, detail),
+            ServiceError::NotFound { .. } => Problem::new(StatusCode::NOT_FOUND, detail),
+            ServiceError::Invalid { .. } | ServiceError::Schedule { .. } => {
+                Problem::unreadable(detail)
+            }
+            ServiceError::Conflict(_) => Problem::new(StatusCode::CONFLICT, detail),
+            ServiceError::Later { wait, .. } => Problem::later(detail, wait),
+            ServiceError::Account(problem) => problem.into(),
+            ServiceError::Connect(problem) => problem.into(),
+            ServiceError::SignIn(problem) => problem.into(),
+            ServiceError::Db(problem) => problem.into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::Web;
-use crate::input::{Caller, Query, RunInPath, uuid};
+use crate::input::{Query, Requester, RunInPath, uuid};
 use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_app::wire::{
@@ -159,11 +159,11 @@ pub(crate) async fn phases(
 )]
 pub(crate) async fn approve(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     run: RunInPath,
 ) -> Result<Json<Decided>, Problem> {
     let run = row(&web, &run).await?.id;
-    let decided = web.app.supervisor.approve(run, &caller.by).await;
+    let decided = web.app.supervisor.approve(run, &requester.by).await;
     let deleted_count = decided.map_err(|problem| Problem::decision(&web.out, problem))?;
     let message = format!("Approved: {deleted_count} contacts deleted");
     let run = read::run(&web.app, &web.out, run).await?;
@@ -185,11 +185,11 @@ pub(crate) async fn approve(
 )]
 pub(crate) async fn reject(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     run: RunInPath,
 ) -> Result<Json<Decided>, Problem> {
     let run = row(&web, &run).await?.id;
-    let decided = web.app.supervisor.reject(run, &caller.by).await;
+    let decided = web.app.supervisor.reject(run, &requester.by).await;
     decided.map_err(|problem| Problem::decision(&web.out, problem))?;
     let message = "Rejected: nothing was deleted".to_owned();
     let run = read::run(&web.app, &web.out, run).await?;

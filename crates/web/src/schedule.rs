@@ -10,10 +10,10 @@ use crate::Web;
 use crate::input::{Body, Query};
 use crate::problem::Problem;
 use ringbook_app::read;
+use ringbook_app::services::{Caller, ScheduleChange, Timing};
 use ringbook_app::wire::{ProblemBody, Schedules};
-use ringbook_core::sync::AccountId;
-use ringbook_core::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, ScheduleError};
-use ringbook_store::{Refusal, ScheduleRow};
+use ringbook_core::sync::schedule::{MINUTES_MAX, MINUTES_MIN};
+use ringbook_store::Refusal;
 
 /// When accounts are synced by themselves
 #[utoipa::path(
@@ -39,28 +39,17 @@ pub(crate) async fn get(State(web): State<Web>, query: Query) -> Result<Json<Sch
 )]
 pub(crate) async fn put(
     State(web): State<Web>,
+    caller: Caller,
     query: Query,
     Body(body): Body,
 ) -> Result<Json<Schedules>, Problem> {
-    let zone = web.app.supervisor.options().zone.clone();
-    let row = read_schedule(&body, &zone)?;
-    let mut accounts = web.whom(&query).await?.accounts;
+    let change = read_schedule(&body)?;
+    let accounts = web.whom(&query).await?.accounts;
     if accounts.is_empty() {
         return Err(Problem::refusal(&web.out, Refusal::NotConnected));
     }
-    let ids: Vec<AccountId> = accounts.iter().map(|it| it.id).collect();
-    set(&web, &ids, &row).await?;
-    for account in &mut accounts {
-        account.schedule = row.clone();
-    }
+    let accounts = web.app.change_schedules(&caller, &accounts, change).await?;
     Ok(Json(read::schedules(&web.app, &web.out, &accounts)))
-}
-
-/// Sets a schedule, and looks at once what it makes due.
-pub(crate) async fn set(web: &Web, ids: &[AccountId], row: &ScheduleRow) -> Result<(), Problem> {
-    web.app.store.set_schedules(ids, row).await?;
-    web.app.supervisor.nudge();
-    Ok(())
 }
 
 /// A schedule to be. What `GET` answers may be sent back.
@@ -135,36 +124,16 @@ fn null() -> utoipa::openapi::schema::Object {
 
 const MODES: &str = "\"interval\", \"cron\" or null";
 
-/// What is wrong with a schedule, and in which field of it.
-#[derive(Debug)]
-pub(crate) struct Misfit {
-    pub(crate) field: &'static str,
-    pub(crate) problem: Problem,
-}
-
-impl Misfit {
-    fn value(field: &'static str, found: &str, allowed: &str) -> Misfit {
-        Misfit { field, problem: Problem::value(field, found, allowed) }
-    }
-}
-
-impl From<Misfit> for Problem {
-    fn from(misfit: Misfit) -> Problem {
-        misfit.problem
-    }
-}
-
-/// Reads what the API is sent; the dashboard's form is brought into the same shape.
-pub(crate) fn read_schedule(body: &Value, default_zone: &str) -> Result<ScheduleRow, Misfit> {
+/// Reads what the API is sent. Whether it can be a schedule is for the service to say.
+fn read_schedule(body: &Value) -> Result<ScheduleChange, Problem> {
     let Some(body) = body.as_object() else {
-        return Err(Misfit::value("body", &body.to_string(), "a JSON object"));
+        return Err(Problem::value("body", &body.to_string(), "a JSON object"));
     };
     let paused = match field(body, "paused") {
         None => false,
         Some(Value::Bool(paused)) => *paused,
-        Some(other) => return Err(Misfit::value("paused", &other.to_string(), "true or false")),
+        Some(other) => return Err(Problem::value("paused", &other.to_string(), "true or false")),
     };
-    let row = ScheduleRow { paused, ..ScheduleRow::default() };
     // What is said tells the mode.
     let said = (field(body, "interval_minutes").is_some(), field(body, "cron").is_some());
     let inferred = match said {
@@ -172,47 +141,29 @@ pub(crate) fn read_schedule(body: &Value, default_zone: &str) -> Result<Schedule
         (false, true) => Some(Value::from("cron")),
         _ => None,
     };
-    match body.get("mode").or(inferred.as_ref()) {
+    let timing = match body.get("mode").or(inferred.as_ref()) {
         Some(Value::String(mode)) if mode == "interval" => {
             let minutes = field(body, "interval_minutes");
-            let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
             let wrong = || {
+                let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
                 let found = minutes.map_or("nothing".to_owned(), Value::to_string);
-                Misfit::value("interval_minutes", &found, &allowed)
+                Problem::value("interval_minutes", &found, &allowed)
             };
-            let number = minutes.and_then(whole).ok_or_else(wrong)?;
-            Cadence::every(number).map_err(|_| wrong())?;
-            Ok(ScheduleRow { minutes: Some(number), ..row })
+            Timing::Interval { minutes: minutes.and_then(whole).ok_or_else(wrong)? }
         }
         Some(Value::String(mode)) if mode == "cron" => {
-            let (cron, zone) = read_cron(body, default_zone)?;
-            Ok(ScheduleRow { cron: Some(cron), zone, ..row })
+            let allowed = "a cron expression of five fields, @daily and its like, or @every 15m";
+            let expression = text(body, "cron")?;
+            let expression =
+                expression.ok_or_else(|| Problem::value("cron", "nothing", allowed))?;
+            let zone = text(body, "time_zone")?.map(str::to_owned);
+            Timing::Cron { expression: expression.to_owned(), zone }
         }
-        Some(Value::Null) => Ok(row),
-        Some(other) => Err(Misfit::value("mode", &other.to_string(), MODES)),
-        None => Err(Misfit::value("mode", "nothing", MODES)),
-    }
-}
-
-fn read_cron(
-    body: &Map<String, Value>,
-    default_zone: &str,
-) -> Result<(String, Option<String>), Misfit> {
-    let cron = text(body, "cron")?;
-    let allowed = "a cron expression of five fields, @daily and its like, or @every 15m";
-    let cron = cron.ok_or_else(|| Misfit::value("cron", "nothing", allowed))?;
-    if cron.len() > 100 {
-        return Err(Misfit::value("cron", cron, "at most 100 characters"));
-    }
-    let zone = text(body, "time_zone")?;
-    Cadence::cron(cron, zone.unwrap_or(default_zone)).map_err(|problem| {
-        let field = match problem {
-            ScheduleError::Zone(_) => "time_zone",
-            ScheduleError::Cron { .. } | ScheduleError::Interval(_) => "cron",
-        };
-        Misfit { field, problem: Problem::unreadable(format!("`{field}`: {problem}")) }
-    })?;
-    Ok((cron.to_owned(), zone.map(str::to_owned)))
+        Some(Value::Null) => Timing::Configured,
+        Some(other) => return Err(Problem::value("mode", &other.to_string(), MODES)),
+        None => return Err(Problem::value("mode", "nothing", MODES)),
+    };
+    Ok(ScheduleChange { timing: Some(timing), paused: Some(paused) })
 }
 
 /// A field; null is as good as none.
@@ -220,11 +171,11 @@ fn field<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     body.get(name).filter(|value| !value.is_null())
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Misfit> {
+fn text<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Problem> {
     match field(body, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Misfit::value(name, &other.to_string(), "a text")),
+        Some(other) => Err(Problem::value(name, &other.to_string(), "a text")),
     }
 }
 
@@ -237,7 +188,13 @@ fn whole(value: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringbook_store::ScheduleRow;
     use serde_json::json;
+
+    /// The schedule that a request leads to.
+    fn row(body: &Value) -> Result<ScheduleRow, Problem> {
+        Ok(read_schedule(body)?.applied_to(&ScheduleRow::default(), "UTC")?)
+    }
 
     #[test]
     fn what_is_wrong_with_a_schedule_is_named() {
@@ -261,15 +218,14 @@ mod tests {
             (json!({"mode": "cron", "cron": "0 0 * * *", "time_zone": "Mars"}), "`time_zone`"),
             (json!({"mode": null, "paused": "no"}), "`paused`"),
         ] {
-            let Misfit { field, problem } = read_schedule(&body, "UTC").unwrap_err();
+            let problem = row(&body).unwrap_err();
             assert!(problem.detail.starts_with(name), "{body}: {}", problem.detail);
-            assert_eq!(format!("`{field}`"), name, "{body}");
         }
     }
 
     #[test]
     fn what_is_right_is_taken_as_it_is() {
-        let row = |body| read_schedule(&body, "UTC").unwrap();
+        let row = |body| row(&body).unwrap();
         assert_eq!(row(json!({"mode": "interval", "interval_minutes": 5.0})).minutes, Some(5));
         let cron =
             row(json!({"mode": "cron", "cron": "0 7 * * 1-5", "time_zone": "Europe/Berlin"}));

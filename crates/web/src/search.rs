@@ -5,13 +5,14 @@ use axum::extract::State;
 
 use crate::Web;
 use crate::input::Query;
-use crate::problem::{Problem, shown};
+use crate::problem::Problem;
 use ringbook_app::directory::Scope;
 use ringbook_app::read;
 use ringbook_app::read::SEARCHED_MAX;
 use ringbook_app::wire::{ContactSearch, ProblemBody, SearchResults};
 use ringbook_core::clock::between;
 use ringbook_core::contact::compose;
+use ringbook_core::contact::excerpt;
 
 const ASKED_MIN: usize = 2;
 const LIMIT_MAX: u64 = 500;
@@ -37,7 +38,7 @@ pub(crate) async fn search(
     if let Some(few) = query.text("q")?.map(compose)
         && few.trim().chars().count() < ASKED_MIN
     {
-        let few = shown(&few);
+        let few = excerpt(&few);
         let detail = format!("`q`: found `{few}`; at least {ASKED_MIN} characters are needed");
         return Err(Problem::new(axum::http::StatusCode::BAD_REQUEST, detail));
     }

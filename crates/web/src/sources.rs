@@ -9,7 +9,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Web;
-use crate::accounts::row;
 use crate::input::{AccountInPath, Body};
 use crate::problem::Problem;
 use ringbook_app::connect::{NewService, NewSource};
@@ -29,7 +28,7 @@ pub(crate) async fn service_account(
     State(web): State<Web>,
     AccountInPath(id): AccountInPath,
 ) -> Result<Json<ServiceAccount>, Problem> {
-    let account = row(&web, id).await?;
+    let account = web.app.account(id).await?;
     let grant = web.app.store.grant(account.id).await?;
     let facts = grant.and_then(|it| it.service).ok_or_else(|| {
         let detail = "no service account speaks for this account";
@@ -58,7 +57,7 @@ pub(crate) async fn put_service_account(
     AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Json<ServiceAccount>, Problem> {
-    let account = row(&web, id).await?;
+    let account = web.app.account(id).await?;
     let subject = text(&body, "subject")?;
     let new = let_speak(&web, &account, body.get("key").unwrap_or(&Value::Null), subject).await?;
     Ok(Json(ServiceAccount::entered(&web.out, account.id, &new)))
@@ -103,7 +102,7 @@ pub(crate) async fn add(
     AccountInPath(id): AccountInPath,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let account = row(&web, id).await?;
+    let account = web.app.account(id).await?;
     let (name, word) = (text(&body, "name")?, text(&body, "source")?);
     let (list, new) = add_list(&web, &account, word, name).await?;
     let added = AddedSource::of(&web.out, account.id, list, &new);

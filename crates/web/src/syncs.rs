@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 
 use crate::Web;
-use crate::input::{Caller, Query};
+use crate::input::{Query, Requester};
 use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_app::wire::synced::{Attempt, Synced, fate_of};
@@ -61,10 +61,10 @@ pub(crate) async fn status(State(web): State<Web>, query: Query) -> Result<Json<
 )]
 pub(crate) async fn sync(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Problem> {
-    run_sync(&web, None, caller, query).await.map_err(Denied::problem)
+    run_sync(&web, None, requester, query).await.map_err(Denied::problem)
 }
 
 /// Sync now, listing everything
@@ -88,10 +88,10 @@ pub(crate) async fn sync(
 )]
 pub(crate) async fn full(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Problem> {
-    run_sync(&web, Some(Kind::Full), caller, query).await.map_err(Denied::problem)
+    run_sync(&web, Some(Kind::Full), requester, query).await.map_err(Denied::problem)
 }
 
 /// Sync now, asking only for what changed
@@ -117,10 +117,10 @@ pub(crate) async fn full(
 )]
 pub(crate) async fn incremental(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Problem> {
-    run_sync(&web, Some(Kind::Incremental), caller, query).await.map_err(Denied::problem)
+    run_sync(&web, Some(Kind::Incremental), requester, query).await.map_err(Denied::problem)
 }
 
 /// Sync now, unless a sync is in progress
@@ -146,10 +146,10 @@ pub(crate) async fn incremental(
 )]
 pub(crate) async fn safe(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Problem> {
-    match run_sync(&web, None, caller, query).await {
+    match run_sync(&web, None, requester, query).await {
         Err(Denied::Busy(problem, accounts)) => {
             let body = Skipped::because(problem.detail, accounts);
             Ok((StatusCode::CONFLICT, Json(body)).into_response())
@@ -186,7 +186,7 @@ const AT_A_TIME: usize = 8;
 async fn run_sync(
     web: &Web,
     kind: Option<Kind>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Denied> {
     let whom = web.whom(&query).await?;
@@ -198,13 +198,13 @@ async fn run_sync(
     if accounts.is_empty() {
         return Err(Problem::refusal(&web.out, Refusal::NotConnected).into());
     }
-    let tries = accounts.into_iter().map(|account| attempt(web, account, kind, &caller));
+    let tries = accounts.into_iter().map(|account| attempt(web, account, kind, &requester));
     let tried: Vec<(Attempt, Option<Problem>)> =
         stream::iter(tries).buffered(AT_A_TIME).collect().await;
     let (attempts, mut problems): (Vec<Attempt>, Vec<Option<Problem>>) = tried.into_iter().unzip();
     match Synced::of(&web.out, &attempts, web.now()) {
         None => Err(Problem::refusal(&web.out, Refusal::NotConnected).into()),
-        Some(Synced::Good { fate, result }) => Ok(good(fate, &result, caller.respond_async)),
+        Some(Synced::Good { fate, result }) => Ok(good(fate, &result, requester.respond_async)),
         Some(Synced::Bad { decides, detail, told }) => {
             let Attempt { fate, row, .. } = &attempts[decides];
             let problem = problems[decides].take();
@@ -226,13 +226,13 @@ async fn attempt(
     web: &Web,
     account: Account,
     kind: Option<Kind>,
-    caller: &Caller,
+    requester: &Requester,
 ) -> (Attempt, Option<Problem>) {
     let wish = Wish {
         account: account.id,
         kind,
         trigger: Trigger::Api,
-        asked_by: Some(caller.by.clone()),
+        asked_by: Some(requester.by.clone()),
     };
     let refused = |account, problem: Problem, busy| {
         let fate = if busy { Fate::Busy } else { Fate::Failed(problem.status.as_u16()) };
@@ -247,7 +247,7 @@ async fn attempt(
         }
     };
     let run = started.run;
-    if !caller.respond_async {
+    if !requester.respond_async {
         // The run is nobody's but the supervisor's: if this client goes away, it goes on.
         started.finished().await;
     }
@@ -260,7 +260,7 @@ async fn attempt(
         Err(problem) => return refused(account, problem.into(), false),
     };
     // What was not waited for is going on, even if it has just ended.
-    let at_once = caller.respond_async;
+    let at_once = requester.respond_async;
     let (fate, why) = if at_once { (Fate::Accepted, None) } else { fate_of(&row) };
     let problem = why.as_ref().map(|detail| {
         let status = StatusCode::from_u16(fate.code()).unwrap_or(StatusCode::CONFLICT);
@@ -326,12 +326,14 @@ pub(crate) async fn needs_sync(
 )]
 pub(crate) async fn cancel(
     State(web): State<Web>,
-    caller: Caller,
+    requester: Requester,
     query: Query,
 ) -> Result<Response, Problem> {
     let mut cancelled = Vec::new();
     for account in web.whom(&query).await?.accounts {
-        let Some(run) = web.app.supervisor.cancel(account.id, &caller.by).await? else { continue };
+        let Some(run) = web.app.supervisor.cancel(account.id, &requester.by).await? else {
+            continue;
+        };
         let Some(row) = web.app.store.run(run).await? else { continue };
         let run = Run::of(&web.out, &row, web.now());
         cancelled.push(CancelledRun { id: web.out.account(account.id), name: account.name, run });

@@ -33,7 +33,7 @@ pub(super) fn text(bytes: &[u8]) {
         assert_eq!(name.as_str(), text);
         assert_clean(name.as_str(), ResourceName::LEN_MAX);
     }
-    assert_clean(ringbook_web::fuzzing::shown(&text).trim_end_matches('…').trim_end(), 81);
+    assert_clean(ringbook_core::contact::excerpt(&text).trim_end_matches('…').trim_end(), 81);
 }
 
 /// The stored form of a contact.

@@ -2,6 +2,7 @@
 //!
 //! Field names are a contract with programs that others wrote. Fields may be added, never renamed.
 
+mod access;
 mod accounts;
 mod auth;
 mod changes;
@@ -33,6 +34,9 @@ use ringbook_core::number::DialRules;
 use ringbook_core::sync::{AccountId, RunId};
 use ringbook_store::{ContactId, Ids, Store};
 
+pub use access::{
+    AskerSeen, Audit, Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
+};
 pub use accounts::{Account, AccountCounts, AccountDone, Accounts, Label, Labels, connect_url};
 pub use auth::{
     AuthStatus, AuthUrl, Done, GoogleClient, NewGoogleClient, Pasted, TestedConnection,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::wire::together::worst_state;
 use crate::wire::{Id, Moment, Outward, connect_url, unrenewable};
 use ringbook_core::string_enum;
-use ringbook_core::sync::account::AccountState;
+use ringbook_core::sync::account::{AccountState, SyncFacts, SyncHealth};
 use ringbook_core::sync::diagnosis::DiagnosisParts;
 use ringbook_core::sync::schedule::FullReason;
 use ringbook_core::sync::{Outcome, RunId};
@@ -100,6 +100,17 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// How its sync stands, for people.
+    pub fn health(&self) -> SyncHealth {
+        let last = self.account.latest_run.as_ref().and_then(|run| run.outcome);
+        self.account.condition(self.configured).health(SyncFacts {
+            running: self.running.is_some(),
+            last_failed: last == Some(Outcome::Failed),
+            last_rejected: last == Some(Outcome::Rejected),
+            ever_succeeded: self.account.last_success_at.is_some(),
+        })
+    }
+
     pub fn state(&self) -> SyncState {
         let latest = self.account.latest_run.as_ref();
         if self.running.is_some() {

@@ -64,6 +64,10 @@ pub enum Who {
     },
     /// A phone, or whatever else is in the phones' networks.
     PhoneNetwork,
+    /// Whoever types at a terminal on this machine: they can read the database.
+    CommandLine {
+        name: String,
+    },
     /// Somebody on this machine, while there is no administrator yet.
     Local,
     Stranger,
@@ -73,7 +77,7 @@ impl Who {
     /// The highest right they have. Each right includes those before it.
     pub fn right(&self) -> Right {
         match self {
-            Who::Person { .. } | Who::Local => Right::Admin,
+            Who::Person { .. } | Who::CommandLine { .. } | Who::Local => Right::Admin,
             Who::Program { scope, .. } => scope.right(),
             Who::Device { .. } | Who::PhoneNetwork => Right::Phones,
             Who::Stranger => Right::Open,
@@ -87,9 +91,10 @@ impl Who {
     /// Their name, if they have proved one.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Who::Person { name } | Who::Program { name, .. } | Who::Device { name, .. } => {
-                Some(name)
-            }
+            Who::Person { name }
+            | Who::Program { name, .. }
+            | Who::Device { name, .. }
+            | Who::CommandLine { name } => Some(name),
             Who::PhoneNetwork | Who::Local | Who::Stranger => None,
         }
     }

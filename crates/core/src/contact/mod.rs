@@ -16,7 +16,7 @@ pub use label::is_machine;
 pub use letters::{compose, is_emoji, is_ignorable, is_visible};
 pub use name::{Initial, NameKey, NameOrder, Particles};
 pub use spelling::{asked_spellings, fold, spellings};
-pub use text::clean;
+pub use text::{clean, excerpt};
 pub use vcard::{Vcard, VcardVersion};
 
 use std::collections::HashSet;

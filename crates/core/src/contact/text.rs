@@ -2,6 +2,15 @@
 
 use crate::contact::letters::{compose, is_composed};
 
+/// A stranger's text, fit to be shown in a sentence: at most 80 characters, all of them visible.
+pub fn excerpt(text: &str) -> String {
+    let text = clean(text, 81);
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
 /// Trims a text, composes its letters (Unicode's form C), and takes out what no screen can show: control
 /// characters and, so that both databases can hold it, NUL. Line breaks and tabs become single spaces.
 ///

@@ -79,6 +79,54 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// How the sync of an account stands. Of several that are true the most urgent.
+    SyncHealth {
+        Syncing = "syncing",
+        /// No OAuth client is set, so Google cannot be asked.
+        NotConfigured = "not_configured",
+        Disconnected = "disconnected",
+        NeedsReauth = "needs_reauth",
+        Misconfigured = "misconfigured",
+        Held = "held",
+        /// The last sync failed.
+        Failing = "failing",
+        Paused = "paused",
+        NeverSynced = "never_synced",
+        /// Contacts that Google no longer lists are kept, since their deletion was rejected.
+        DeletionsRejected = "deletions_rejected",
+        UpToDate = "up_to_date",
+    }
+}
+
+impl SyncHealth {
+    /// In a few words, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            SyncHealth::Syncing => "Syncing",
+            SyncHealth::NotConfigured => "Not set up",
+            SyncHealth::Disconnected => "Not connected",
+            SyncHealth::NeedsReauth => "Must be connected again",
+            SyncHealth::Misconfigured => "Cannot be synced",
+            SyncHealth::Held => "On hold",
+            SyncHealth::Failing => "Failing",
+            SyncHealth::Paused => "Paused",
+            SyncHealth::NeverSynced => "Never synced",
+            SyncHealth::DeletionsRejected => "Deletions rejected",
+            SyncHealth::UpToDate => "Up to date",
+        }
+    }
+}
+
+/// What is known of an account's syncs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SyncFacts {
+    pub running: bool,
+    pub last_failed: bool,
+    pub last_rejected: bool,
+    pub ever_succeeded: bool,
+}
+
 /// What the state of an account depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Condition<'a> {
@@ -115,6 +163,27 @@ impl Condition<'_> {
             AccountState::Paused
         } else {
             AccountState::Connected
+        }
+    }
+
+    /// How its sync stands: what happens now first, then what must be fixed, then what somebody wants to know.
+    pub fn health(&self, syncs: SyncFacts) -> SyncHealth {
+        if syncs.running {
+            return SyncHealth::Syncing;
+        }
+        match self.state() {
+            AccountState::Misconfigured if !self.configured => SyncHealth::NotConfigured,
+            AccountState::Misconfigured => SyncHealth::Misconfigured,
+            AccountState::Disconnected => SyncHealth::Disconnected,
+            AccountState::NeedsReauth => SyncHealth::NeedsReauth,
+            AccountState::Held => SyncHealth::Held,
+            AccountState::Paused | AccountState::Connected if syncs.last_failed => {
+                SyncHealth::Failing
+            }
+            AccountState::Paused => SyncHealth::Paused,
+            AccountState::Connected if !syncs.ever_succeeded => SyncHealth::NeverSynced,
+            AccountState::Connected if syncs.last_rejected => SyncHealth::DeletionsRejected,
+            AccountState::Connected => SyncHealth::UpToDate,
         }
     }
 
@@ -215,6 +284,38 @@ mod tests {
                 "connected"
             ]
         );
+    }
+
+    #[test]
+    fn the_health_of_a_sync_is_the_most_urgent_of_what_is_true() {
+        let good = Condition { configured: true, has_grant: true, ..Condition::default() };
+        let synced = SyncFacts { ever_succeeded: true, ..SyncFacts::default() };
+        let failed = SyncFacts { last_failed: true, ..synced };
+        let rejected = SyncFacts { last_rejected: true, ..synced };
+        let running = SyncFacts { running: true, ..failed };
+        let never = SyncFacts::default();
+        let paused = Condition { paused: true, ..good };
+        let held = Condition { held: true, ..paused };
+        let refused = Condition { misconfigured_because: Some("no API"), ..held };
+        let dead = Condition { dead_because: Some("withdrawn"), ..refused };
+        let gone = Condition { has_grant: false, ..dead };
+        for (condition, syncs, health) in [
+            (Condition::default(), failed, SyncHealth::NotConfigured),
+            (gone, failed, SyncHealth::Disconnected),
+            (dead, failed, SyncHealth::NeedsReauth),
+            (dead, running, SyncHealth::Syncing),
+            (refused, failed, SyncHealth::Misconfigured),
+            (held, failed, SyncHealth::Held),
+            (paused, failed, SyncHealth::Failing),
+            (paused, synced, SyncHealth::Paused),
+            (paused, never, SyncHealth::Paused),
+            (good, failed, SyncHealth::Failing),
+            (good, never, SyncHealth::NeverSynced),
+            (good, rejected, SyncHealth::DeletionsRejected),
+            (good, synced, SyncHealth::UpToDate),
+        ] {
+            assert_eq!(condition.health(syncs), health, "{condition:?} {syncs:?}");
+        }
     }
 
     #[test]

@@ -2,61 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::Web;
 use crate::history::MOMENT;
 use crate::input::Query;
-use crate::pages::access::in_words;
 use crate::problem::Problem;
 use ringbook_app::read;
-use ringbook_app::wire::{Moment, Outward};
+use ringbook_app::wire::{Audit, Entry};
 use ringbook_core::contact::clean;
 use ringbook_store::{AuditQuery, AuditRow};
-
-/// One administrative act.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Entry {
-    pub(crate) id: i64,
-    pub(crate) at: Moment,
-    /// Who: a person, a token, or this machine.
-    pub(crate) actor: String,
-    pub(crate) address: Option<String>,
-    /// What was done, by the route or the command that did it.
-    pub(crate) act: String,
-    /// The same in words; null for an act that has none.
-    pub(crate) act_in_words: Option<&'static str>,
-    /// What it was about: an id, or a name.
-    pub(crate) subject: Option<String>,
-    /// What that was called then, where `subject` is an id.
-    pub(crate) subject_name: Option<String>,
-    pub(crate) succeeded: bool,
-}
-
-impl Entry {
-    pub fn of(out: &Outward, row: AuditRow) -> Entry {
-        Entry {
-            id: row.id,
-            at: out.time(row.at),
-            actor: row.actor,
-            address: row.address,
-            act_in_words: in_words(&row.act),
-            act: row.act,
-            subject: row.subject,
-            subject_name: row.subject_name,
-            succeeded: row.succeeded,
-        }
-    }
-}
-
-/// What was administered, latest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Audit {
-    pub(crate) acts: Vec<Entry>,
-    /// Ask with `before` set to this for older ones; null at the end.
-    pub(crate) next_before: Option<i64>,
-}
 
 /// What was administered: who, what, when and from where
 #[utoipa::path(

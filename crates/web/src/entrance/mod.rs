@@ -26,16 +26,11 @@ use crate::input::{
 use crate::layers::is_for_phones;
 use crate::phones;
 use crate::problem::Problem;
+use ringbook_app::services::{AuditAction, Caller};
 use ringbook_core::access::{Right, Who, household, is_local};
 use ringbook_runtime::tasks;
 use ringbook_store::secret::{Secret, SecretHash};
 use ringbook_store::{Act, BROWSER_KEPT, DbError};
-
-// The command line answers in the same shapes.
-pub use audit::Entry;
-pub use devices::{Device, Devices, NewDevice};
-pub use people::{People, Person};
-pub use tokens::{NewToken, Token, Tokens};
 
 pub use table::ROUTES;
 pub(crate) use table::right;
@@ -82,6 +77,15 @@ impl FromRequestParts<Web> for Guest {
 }
 
 impl Guest {
+    /// Who asks, for the services.
+    fn caller(&self) -> Caller {
+        let mut caller = Caller::new(self.who.clone(), Some(self.address.clone()));
+        caller.admin = self.person.clone();
+        caller.proxy_name = self.proxy_name.clone();
+        caller.session = self.session.as_ref().map(|it| it.id.clone());
+        caller
+    }
+
     /// Nobody who is known, from nowhere.
     pub(crate) fn stranger() -> Guest {
         Guest::stranger_from(String::new())
@@ -99,6 +103,16 @@ impl Guest {
             why: None,
             refused: None,
         }
+    }
+}
+
+impl FromRequestParts<Web> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Caller, Problem> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the caller was not identified")
+        })
     }
 }
 
@@ -195,26 +209,38 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
             return refuse(&parts, StatusCode::FORBIDDEN, NO_CSRF);
         }
     }
+    let caller = guest.caller();
     let note = match changes && needed >= Right::Sync {
         true => Some(act(&web, &parts, &route, &guest).await),
         false => None,
     };
+    parts.extensions.insert(caller.clone());
     parts.extensions.insert(guest.clone());
     let request = Request::from_parts(parts, body);
     let mut response = match note {
         None => next.run(request).await,
-        Some(act) => act_and_note(&web, act, request, next).await,
+        Some(act) => act_and_note(&web, act, caller, request, next).await,
     };
     // A page about what went wrong is made further out, and has the reader's menu.
     response.extensions_mut().insert(guest);
     response
 }
 
-async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Response {
+async fn act_and_note(
+    web: &Web,
+    act: Act,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
     let app = web.app.clone();
     // In a task of its own: who hangs up in the middle must not leave an act that nobody wrote down.
     let acting = tasks::once("an act of an administrator", async move {
         let response = next.run(request).await;
+        // The services record what they do.
+        if caller.is_recorded() {
+            return response;
+        }
         let mut act = outcome(act, &response);
         // A form may name by its id what it is about.
         if act.subject_name.is_none()
@@ -237,19 +263,15 @@ async fn act_and_note(web: &Web, act: Act, request: Request, next: Next) -> Resp
     }
 }
 
-/// Acts that have no route of their own.
-pub(crate) const UNKNOWN_TOKEN: &str = "unknown token";
-pub(crate) const UNKNOWN_PHONE_TOKEN: &str = "unknown phone token";
-
 /// Writes down that a token was shown that is none, was revoked or has expired.
 async fn note_unknown_token(web: &Web, parts: &Parts) {
     let (reason, act) = match device_token(parts.uri.path()) {
-        Some(_) => ("unknown_phone_token", UNKNOWN_PHONE_TOKEN),
-        None => ("unknown_token", UNKNOWN_TOKEN),
+        Some(_) => ("unknown_phone_token", AuditAction::UnknownPhoneToken),
+        None => ("unknown_token", AuditAction::UnknownToken),
     };
     web.app.metrics.refused(reason);
     let guest = Guest::stranger_from(address(parts, web));
-    people::note(web, &guest, &actor(&guest), act, false).await;
+    people::note(web, &guest, &actor(&guest), act.as_str(), false).await;
 }
 
 /// Counts what somebody may not do, and writes down what would have changed something.
@@ -260,7 +282,7 @@ async fn note_refusal(web: &Web, parts: &Parts, route: &str, guest: &Guest, need
         _ => "not_allowed",
     });
     if changes(&parts.method) {
-        let act = format!("{} {route}", parts.method);
+        let act = action(&parts.method, route);
         people::note(web, guest, &actor(guest), &act, false).await;
     }
 }
@@ -280,7 +302,9 @@ fn turn_away(parts: &Parts, guest: &Guest, needed: Right) -> Response {
             let why = format!("this token may `{}`, and this takes more", scope.as_str());
             refuse(parts, StatusCode::FORBIDDEN, &why)
         }
-        Who::Person { .. } | Who::Local => refuse(parts, StatusCode::FORBIDDEN, SIGN_IN),
+        Who::Person { .. } | Who::CommandLine { .. } | Who::Local => {
+            refuse(parts, StatusCode::FORBIDDEN, SIGN_IN)
+        }
     }
 }
 
@@ -538,13 +562,7 @@ fn changes(method: &Method) -> bool {
 
 /// For the record of acts.
 pub(crate) fn actor(guest: &Guest) -> String {
-    match &guest.who {
-        Who::Person { name } => name.clone(),
-        Who::Program { name, .. } => format!("token `{name}`"),
-        Who::Device { name, .. } => format!("phone `{name}`"),
-        Who::Local => "this machine".to_owned(),
-        Who::PhoneNetwork | Who::Stranger => "nobody".to_owned(),
-    }
+    guest.caller().audit_name()
 }
 
 /// An act that is about to be done. What it is about has its name still.
@@ -557,12 +575,18 @@ async fn act(web: &Web, parts: &Parts, route: &str, guest: &Guest) -> Act {
     Act {
         actor: actor(guest),
         address: Some(guest.address.clone()),
-        act: format!("{} {route}", parts.method),
+        act: action(&parts.method, route),
         subject,
         subject_name: name,
         succeeded: true,
         refused: false,
     }
+}
+
+/// The word of the audit log for what a route does.
+fn action(method: &Method, route: &str) -> String {
+    let route = format!("{method} {route}");
+    AuditAction::stored(&route).map_or(route, |it| it.as_str().to_owned())
 }
 
 /// What an act was about: the id in its path, or the account that is named.
@@ -585,7 +609,9 @@ fn within_rate(web: &Web, guest: &Guest) -> bool {
             Ok(ip) => household(ip).to_string(),
             Err(_) => guest.address.clone(),
         },
-        Who::Person { .. } | Who::Program { .. } | Who::Local => return true,
+        Who::Person { .. } | Who::Program { .. } | Who::CommandLine { .. } | Who::Local => {
+            return true;
+        }
     };
     web.app.access.rates.take(asker, web.now())
 }

@@ -10,14 +10,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Web;
-use crate::entrance::tokens::Token;
-use crate::entrance::{Guest, about, actor, cookie, known_browser, known_cookie};
+use crate::entrance::{Guest, actor, cookie, known_browser, known_cookie};
 use crate::input::{Body, Query, Secured, field, optional, text_of, uuid};
 use crate::problem::Problem;
 use ringbook_app::access::PasswordError;
-use ringbook_app::doorkeeper;
 use ringbook_app::doorkeeper::{Origin, SignInError, SignedIn};
-use ringbook_app::wire::{Id, Moment, Outward, ProblemBody};
+use ringbook_app::services::{AuditAction, Caller};
+use ringbook_app::wire::{Moment, People, Person, ProblemBody, Token};
 use ringbook_core::access::{Right, Who, household};
 use ringbook_store::secret::{Secret, SecretHash};
 use ringbook_store::{Act, MadeTokens, PeopleError, PersonRow, RevokedToken, SessionRow};
@@ -80,7 +79,7 @@ async fn whoami(web: &Web, guest: &Guest) -> Result<Whoami, Problem> {
         Who::Program { .. } => "program",
         Who::Device { .. } => "device",
         Who::PhoneNetwork => "network",
-        Who::Local => "local",
+        Who::CommandLine { .. } | Who::Local => "local",
         Who::Stranger => "stranger",
     };
     let rights = [
@@ -183,7 +182,7 @@ pub(crate) async fn enter(
     web.app.metrics.sign_in(result_of(&entered));
     // What was typed as a name may be a password by mistake: only names that are somebody's are written down.
     let named = entered.as_ref().map_or("somebody", |it| it.session.name.as_str());
-    note(web, guest, named, "sign in", entered.is_ok()).await;
+    note(web, guest, named, AuditAction::SignedIn.as_str(), entered.is_ok()).await;
     entered
 }
 
@@ -210,7 +209,7 @@ pub(crate) async fn found(
     let founded = web.app.access.set_up(code, name, password, asked.origin(guest)).await;
     web.app.metrics.sign_in(result_of(&founded));
     let named = founded.as_ref().map_or("somebody", |it| it.session.name.as_str());
-    note(web, guest, named, "set up", founded.is_ok()).await;
+    note(web, guest, named, AuditAction::SetUp.as_str(), founded.is_ok()).await;
     founded
 }
 
@@ -324,7 +323,7 @@ pub(crate) async fn leave(web: &Web, guest: &Guest) -> Result<(), Problem> {
     if let Some(session) = &guest.session {
         web.app.store.end_session(&session.id).await?;
         web.app.access.forget();
-        note(web, guest, &actor(guest), "sign out", true).await;
+        note(web, guest, &actor(guest), AuditAction::SignedOut.as_str(), true).await;
     }
     Ok(())
 }
@@ -425,46 +424,12 @@ pub(crate) async fn sessions(
 )]
 pub(crate) async fn end(
     State(web): State<Web>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    end_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
-}
-
-/// The same, for the dashboard.
-pub(crate) async fn end_it(web: &Web, id: &str) -> Result<(), Problem> {
-    uuid("id", id)?;
-    let ended = web.app.store.end_session(id).await?;
-    web.app.access.forget();
-    match ended {
-        true => Ok(()),
-        false => Err(Problem::missing("session", id)),
-    }
-}
-
-/// Somebody who may administer.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Person {
-    id: Id,
-    name: String,
-    created_at: Moment,
-    password_changed_at: Moment,
-}
-
-impl Person {
-    pub fn of(out: &Outward, row: PersonRow) -> Person {
-        Person {
-            id: Id(row.id),
-            name: row.name,
-            created_at: out.time(row.created_at),
-            password_changed_at: out.time(row.changed_at),
-        }
-    }
-}
-
-/// Those who may administer.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct People {
-    pub people: Vec<Person>,
+    uuid("id", &id)?;
+    web.app.revoke_session(&caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Who may administer
@@ -509,6 +474,7 @@ pub(crate) struct NewPerson {
 )]
 pub(crate) async fn add(
     State(web): State<Web>,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Body(body): Body,
@@ -516,30 +482,23 @@ pub(crate) async fn add(
     let name = field(&body, "name")?;
     let password = SecretString::from(field(&body, "password")?);
     let current = optional(&body, "current")?;
-    let name = let_administer(&web, &guest, &headers, &name, &password, current).await?;
-    Ok(about(&name, (StatusCode::CREATED, list(State(web)).await?).into_response()))
+    add_admin(&web, &caller, &guest, &headers, &name, password, current).await?;
+    Ok((StatusCode::CREATED, list(State(web)).await?).into_response())
 }
 
-/// The same, for the dashboard. Returns the name as it is kept.
-pub(crate) async fn let_administer(
+/// Adds an administrator, once whoever asks has proved again who they are.
+pub(crate) async fn add_admin(
     web: &Web,
+    caller: &Caller,
     guest: &Guest,
     headers: &HeaderMap,
     name: &str,
-    password: &SecretString,
+    password: SecretString,
     current: Option<String>,
-) -> Result<String, Problem> {
-    if guest.who == Who::Local {
-        let detail = "the first administrator is made with the code that was printed when this server \
-                      started (`POST /api/setup`), or on the command line (`ringbook admins add`)";
-        return Err(Problem::new(StatusCode::CONFLICT, detail));
-    }
-    let name = doorkeeper::name(name)?;
+) -> Result<(), Problem> {
     prove_again(web, guest, headers, current).await?;
-    let hash = web.app.access.hash(&name, password).await.map_err(SignInError::from)?;
-    web.app.store.add_person(&name, &hash, false).await?;
-    web.app.access.forget();
-    Ok(name)
+    web.app.add_admin(caller, name, password).await?;
+    Ok(())
 }
 
 /// A new password.
@@ -572,6 +531,7 @@ pub(crate) struct NewPassword {
 pub(crate) async fn password(
     State(web): State<Web>,
     Path(id): Path<String>,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Body(body): Body,
@@ -586,7 +546,7 @@ pub(crate) async fn password(
         }
     };
     prove_again(&web, &guest, &headers, optional(&body, "current")?).await?;
-    let revoked = change_password(&web, &guest, &person, &password, tokens).await?;
+    let revoked = web.app.set_password(&caller, &person, password, tokens).await?;
     Ok(told_of(revoked))
 }
 
@@ -606,27 +566,10 @@ fn told_of(revoked: Vec<RevokedToken>) -> Response {
     Json(TokensRevoked { tokens_revoked }).into_response()
 }
 
-/// Writes down which tokens were revoked along with something else.
-async fn note_revoked(web: &Web, guest: &Guest, revoked: &[RevokedToken]) {
-    for token in revoked {
-        let act = Act {
-            actor: actor(guest),
-            address: Some(guest.address.clone()),
-            act: "tokens revoke".to_owned(),
-            subject: Some(token.id.clone()),
-            subject_name: Some(token.name.clone()),
-            succeeded: true,
-            refused: false,
-        };
-        web.app.access.note(act).await;
-    }
-}
-
 /// The person of this id.
 pub(crate) async fn person(web: &Web, id: &str) -> Result<PersonRow, Problem> {
     uuid("id", id)?;
-    let person = web.app.store.people().await?.into_iter().find(|it| it.id == id);
-    person.ok_or_else(|| Problem::missing("person", id))
+    Ok(web.app.admin(id).await?)
 }
 
 /// Whether this is who asks, signed in by password.
@@ -663,28 +606,6 @@ pub(crate) async fn prove_again(
     }
 }
 
-/// Gives somebody another password, and ends their sessions, except the one that asks.
-pub(crate) async fn change_password(
-    web: &Web,
-    guest: &Guest,
-    person: &PersonRow,
-    password: &SecretString,
-    tokens: MadeTokens,
-) -> Result<Vec<RevokedToken>, Problem> {
-    let hash = web.app.access.hash(&person.name, password).await.map_err(SignInError::from)?;
-    let own = guest.session.as_ref().map(|it| it.id.as_str());
-    web.app.store.set_password(&person.id, &hash, own).await?;
-    web.app.access.forget();
-    if tokens == MadeTokens::Keep {
-        return Ok(Vec::new());
-    }
-    let revoked = web.app.store.revoke_tokens_of(&person.id).await?;
-    // A request meanwhile may have remembered one that was good then.
-    web.app.access.forget();
-    note_revoked(web, guest, &revoked).await;
-    Ok(revoked)
-}
-
 /// Let somebody administer no longer
 ///
 /// Ends their sessions, and revokes the tokens that they made, and those that were made with these.
@@ -704,25 +625,11 @@ pub(crate) async fn change_password(
 pub(crate) async fn remove(
     State(web): State<Web>,
     Path(id): Path<String>,
-    guest: Guest,
+    caller: Caller,
     query: Query,
 ) -> Result<Response, Problem> {
     let words = [("keep", MadeTokens::Keep), ("revoke", MadeTokens::Revoke)];
     let tokens = query.one_of("tokens", &words, MadeTokens::Revoke)?;
-    remove_it(&web, &guest, &id, tokens).await.map(told_of)
-}
-
-/// The same, for the dashboard.
-pub(crate) async fn remove_it(
-    web: &Web,
-    guest: &Guest,
-    id: &str,
-    tokens: MadeTokens,
-) -> Result<Vec<RevokedToken>, Problem> {
-    let person = person(web, id).await?;
-    let revoked = web.app.store.remove_person(&person.id, false, tokens).await?;
-    web.app.access.forget();
-    let revoked = revoked.unwrap_or_default();
-    note_revoked(web, guest, &revoked).await;
-    Ok(revoked)
+    let person = person(&web, &id).await?;
+    Ok(told_of(web.app.remove_admin(&caller, &person, tokens).await?))
 }

@@ -8,64 +8,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Web;
+use crate::entrance::Guest;
 use crate::entrance::people::prove_again;
-use crate::entrance::{Guest, about, actor};
 use crate::input::{Body, field, optional, uuid};
 use crate::problem::Problem;
-use ringbook_app::doorkeeper;
-use ringbook_app::doorkeeper::SignInError;
-use ringbook_app::wire::{Moment, Outward, ProblemBody};
+use ringbook_app::services::{Caller, TOKEN_DAYS_MAX};
+use ringbook_app::wire::{NewToken, ProblemBody, Token, Tokens};
 use ringbook_core::access::Scope;
-use ringbook_store::secret::Secret;
-use ringbook_store::{Maker, TokenRow};
-
-/// A program's token, without the token.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Token {
-    #[schema(format = "uuid")]
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) scope: Scope,
-    pub(crate) created_at: Moment,
-    pub(crate) created_by: String,
-    /// Null: never.
-    pub(crate) expires_at: Option<Moment>,
-    pub(crate) revoked_at: Option<Moment>,
-    /// To the minute.
-    pub(crate) last_used_at: Option<Moment>,
-    pub(crate) last_used_from: Option<String>,
-}
-
-impl Token {
-    pub fn of(out: &Outward, row: TokenRow) -> Token {
-        Token {
-            id: row.id,
-            name: row.name,
-            scope: row.scope,
-            created_at: out.time(row.created_at),
-            created_by: row.created_by,
-            expires_at: row.expires_at.map(|at| out.time(at)),
-            revoked_at: row.revoked_at.map(|at| out.time(at)),
-            last_used_at: row.used_at.map(|at| out.time(at)),
-            last_used_from: row.used_from,
-        }
-    }
-}
-
-/// Programs' tokens.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Tokens {
-    pub tokens: Vec<Token>,
-}
-
-/// A new token, with the token: it is shown this once.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NewToken {
-    #[schema(example = "rbk_…")]
-    pub token: String,
-    #[serde(flatten)]
-    pub about: Token,
-}
 
 /// A token to be.
 #[derive(Serialize, ToSchema)]
@@ -111,6 +60,7 @@ pub(crate) async fn list(State(web): State<Web>) -> Result<Json<Tokens>, Problem
 )]
 pub(crate) async fn add(
     State(web): State<Web>,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Body(body): Body,
@@ -130,7 +80,7 @@ pub(crate) async fn add(
         Some(value) => {
             // 30.0 is a whole number, too (JSON Schema, 6.1.1).
             let written = value.as_f64().filter(|days| days.fract() == 0.0 && *days >= 1.0);
-            let days = written.map(|days| days as u64).filter(|days| *days <= 3650);
+            let days = written.map(|days| days as u64).filter(|days| *days <= TOKEN_DAYS_MAX);
             let allowed = "a whole number from 1 to 3650";
             Some(
                 days.ok_or_else(|| Problem::value("expires_in_days", &value.to_string(), allowed))?,
@@ -141,30 +91,10 @@ pub(crate) async fn add(
     if scope == Scope::Admin {
         prove_again(&web, &guest, &headers, current).await?;
     }
-    let (secret, row) = make(&web, &guest, &name, scope, days).await?;
-    let token = secret.expose().to_owned();
-    let body = NewToken { token, about: Token::of(&web.out, row) };
-    Ok(about(&name, (StatusCode::CREATED, Json(body)).into_response()))
-}
-
-/// The same, for the dashboard. Who makes a token that may do everything has been asked for their password.
-pub(crate) async fn make(
-    web: &Web,
-    guest: &Guest,
-    name: &str,
-    scope: Scope,
-    days: Option<u64>,
-) -> Result<(Secret, TokenRow), Problem> {
-    let name = doorkeeper::name(name)?;
-    let lasts = |days: u64| std::time::Duration::from_secs(86_400 * days);
-    let expires_at = days.map(|days| ringbook_core::clock::after(web.now(), lasts(days)));
-    let secret = Secret::for_program().map_err(SignInError::from)?;
-    let store = &web.app.store;
-    let by = actor(guest);
-    let (person, proxy_name) = (guest.person.as_deref(), guest.proxy_name.as_deref());
-    let by = Maker { name: &by, person, proxy_name };
-    let row = store.add_token(secret.hash(), &name, scope, by, expires_at).await?;
-    Ok((secret, row))
+    let made = web.app.create_token(&caller, &name, scope, days).await?;
+    let token = made.secret.expose().to_owned();
+    let body = NewToken { token, about: Token::of(&web.out, made.token) };
+    Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
 /// Revoke a program's token
@@ -178,18 +108,10 @@ pub(crate) async fn make(
 )]
 pub(crate) async fn revoke(
     State(web): State<Web>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    revoke_it(&web, &id).await.map(|()| StatusCode::NO_CONTENT)
-}
-
-/// The same, for the dashboard.
-pub(crate) async fn revoke_it(web: &Web, id: &str) -> Result<(), Problem> {
-    uuid("id", id)?;
-    let revoked = web.app.store.revoke_token(id).await?;
-    web.app.access.forget();
-    match revoked {
-        true => Ok(()),
-        false => Err(Problem::missing("token in use", id)),
-    }
+    uuid("id", &id)?;
+    web.app.revoke_token(&caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

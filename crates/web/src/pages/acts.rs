@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::Web;
 use crate::entrance::about;
-use crate::input::{Caller, Form, Query};
+use crate::input::{Form, Query, Requester};
 use crate::pages::{Visit, problem_page};
 use crate::problem::Problem;
+use ringbook_app::services::Caller;
 use ringbook_core::sync::{Kind, Trigger};
 use ringbook_engine::supervisor::Wish;
 use ringbook_store::Account;
@@ -34,13 +35,13 @@ pub(crate) async fn language(Path(code): Path<String>, query: Query) -> Result<R
 pub(crate) async fn sync(
     State(web): State<Web>,
     visit: Visit,
-    caller: Caller,
+    requester: Requester,
     Form(form): Form,
 ) -> Response {
     let acted = async {
         let account = account(&web, &form).await?;
         let kind = form.one_of("kind", &[("full", Some(Kind::Full))], None)?;
-        let asked_by = Some(caller.by);
+        let asked_by = Some(requester.by);
         let wish = Wish { account: account.id, kind, trigger: Trigger::Api, asked_by };
         let started = web.app.supervisor.start(&wish).await;
         started.map(|_| ()).map_err(|refusal| Problem::refusal(&web.out, refusal))
@@ -52,26 +53,31 @@ pub(crate) async fn sync(
 pub(crate) async fn cancel(
     State(web): State<Web>,
     visit: Visit,
-    caller: Caller,
+    requester: Requester,
     Form(form): Form,
 ) -> Response {
     let acted = async {
         let account = account(&web, &form).await?;
         // It may have ended in the meantime, and that is as good.
-        web.app.supervisor.cancel(account.id, &caller.by).await?;
+        web.app.supervisor.cancel(account.id, &requester.by).await?;
         Ok(())
     };
     after(acted.await, visit, &form)
 }
 
 /// `POST /do/pause`: `paused=true` or `paused=false`.
-pub(crate) async fn pause(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+pub(crate) async fn pause(
+    State(web): State<Web>,
+    visit: Visit,
+    caller: Caller,
+    Form(form): Form,
+) -> Response {
     let acted = async {
         let account = account(&web, &form).await?;
-        let mut schedule = account.schedule.clone();
-        schedule.paused = form.flag("paused", true)?;
-        web.app.store.set_schedule(account.id, &schedule).await?;
-        web.app.supervisor.nudge();
+        match form.flag("paused", true)? {
+            true => web.app.pause_account(&caller, &account).await?,
+            false => web.app.resume_account(&caller, &account).await?,
+        };
         Ok(())
     };
     after(acted.await, visit, &form)
@@ -81,7 +87,7 @@ pub(crate) async fn pause(State(web): State<Web>, visit: Visit, Form(form): Form
 pub(crate) async fn decide(
     State(web): State<Web>,
     visit: Visit,
-    caller: Caller,
+    requester: Requester,
     Form(form): Form,
 ) -> Response {
     let acted = async {
@@ -91,8 +97,8 @@ pub(crate) async fn decide(
         let supervisor = &web.app.supervisor;
         let approve = form.one_of("word", &[("approve", true), ("reject", false)], false)?;
         let decided = match approve {
-            true => supervisor.approve(run, &caller.by).await.map(|_| ()),
-            false => supervisor.reject(run, &caller.by).await,
+            true => supervisor.approve(run, &requester.by).await.map(|_| ()),
+            false => supervisor.reject(run, &requester.by).await,
         };
         decided.map_err(|problem| Problem::decision(&web.out, problem))
     };

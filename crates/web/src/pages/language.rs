@@ -194,6 +194,8 @@ impl Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringbook_app::services::AuditAction;
+    use ringbook_core::sync::account::SyncHealth;
 
     #[test]
     fn the_first_language_that_is_spoken_here_is_taken() {
@@ -251,6 +253,8 @@ mod tests {
             }
         }
         texts.extend(meanings());
+        texts.extend(SyncHealth::ALL.iter().map(|it| it.words().to_owned()));
+        texts.extend(AuditAction::ALL.iter().map(|it| it.words().to_owned()));
         texts
     }
 

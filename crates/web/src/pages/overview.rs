@@ -17,7 +17,8 @@ use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_app::wire::{Picture, Sight, unrenewable};
 use ringbook_core::clock::after;
-use ringbook_core::sync::{Delay, Outcome, Phase};
+use ringbook_core::sync::account::SyncHealth;
+use ringbook_core::sync::{Delay, Phase};
 use ringbook_store::{Account, HistoryQuery, RunRow};
 
 /// So many runs are drawn.
@@ -127,12 +128,12 @@ pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Res
 fn card(web: &Web, visit: &Visit, sight: &Sight, changed: u64, live: Option<Live>) -> Card {
     let it = &sight.account;
     let language = visit.language;
-    let (tone, state) = state(sight, live.is_some());
+    let health = sight.health();
     Card {
         id: web.out.account(it.id).0,
         name: it.name.clone(),
-        tone,
-        state: language.say(state),
+        tone: tone(health),
+        state: language.say(health.words()),
         sentence: sentence(visit, sight, changed),
         contacts: language.count(it.counts.live, "{} contact", "{} contacts"),
         last: it.last_success_at.map(|at| visit.ago(&at)),
@@ -143,24 +144,20 @@ fn card(web: &Web, visit: &Visit, sight: &Sight, changed: u64, live: Option<Live
     }
 }
 
-/// In one word.
-fn state(sight: &Sight, running: bool) -> (Tone, &'static str) {
-    let it = &sight.account;
-    let failed = it.latest_run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Failed));
-    if it.grant.is_none() || it.needs_reauth.is_some() {
-        (Tone::Bad, said("Not connected"))
-    } else if running {
-        (Tone::Busy, said("Syncing"))
-    } else if it.held_run.is_some() {
-        (Tone::Warn, said("On hold"))
-    } else if failed {
-        (Tone::Bad, said("Failing"))
-    } else if it.schedule.paused {
-        (Tone::Warn, said("Paused"))
-    } else if it.last_success_at.is_none() {
-        (Tone::Warn, said("Never synced"))
-    } else {
-        (Tone::Good, said("In step"))
+/// How urgent it is.
+fn tone(health: SyncHealth) -> Tone {
+    match health {
+        SyncHealth::Syncing => Tone::Busy,
+        SyncHealth::UpToDate => Tone::Good,
+        SyncHealth::Held
+        | SyncHealth::Paused
+        | SyncHealth::NeverSynced
+        | SyncHealth::DeletionsRejected => Tone::Warn,
+        SyncHealth::NotConfigured
+        | SyncHealth::Disconnected
+        | SyncHealth::NeedsReauth
+        | SyncHealth::Misconfigured
+        | SyncHealth::Failing => Tone::Bad,
     }
 }
 

@@ -7,10 +7,10 @@ use axum::response::Response;
 use crate::Web;
 use crate::entrance::audit::{acts, wanted};
 use crate::input::{Query, uuid};
-use crate::pages::access::in_words;
 use crate::pages::settings::{Tab, tabs};
 use crate::pages::{Moment, Place, Visit, page};
 use crate::problem::Problem;
+use ringbook_app::services::AuditAction;
 use ringbook_store::AuditRow;
 
 /// Acts on a page.
@@ -79,7 +79,8 @@ fn row(visit: &Visit, row: AuditRow) -> Row {
         at: visit.ago(&row.at),
         actor: row.actor,
         from: row.address.unwrap_or_default(),
-        what: in_words(&row.act).map_or_else(|| row.act.clone(), |it| visit.say(it).to_owned()),
+        what: AuditAction::stored(&row.act)
+            .map_or_else(|| row.act.clone(), |it| visit.say(it.words()).to_owned()),
         act: row.act,
         about: row.subject_name.or(subject).unwrap_or_default(),
         succeeded: row.succeeded,

@@ -3,7 +3,6 @@
 mod audit;
 mod people;
 mod tokens;
-mod words;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -11,7 +10,6 @@ use axum::routing::{get, post};
 use crate::Web;
 
 pub(crate) use tokens::AFTER_SETUP;
-pub use words::in_words;
 
 /// The pages' routes.
 pub(crate) fn routes() -> Router<Web> {

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::SecretString;
 
 use crate::Web;
+use crate::entrance::Guest;
 use crate::entrance::people as api;
-use crate::entrance::{Guest, about};
 use crate::input::{Form, Query};
 use crate::pages::settings::{Tab, tabs};
 use crate::pages::{Moment, Place, Visit, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::access::PASSWORD_LEN_MIN;
+use ringbook_app::services::Caller;
 use ringbook_store::{MadeTokens, PersonRow, SessionRow};
 
 #[derive(Template)]
@@ -137,18 +138,20 @@ async fn show(
 pub(super) async fn add(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Form(form): Form,
 ) -> Response {
     let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default().to_owned();
-    let password = SecretString::from(text("password"));
+    let (name, password) = (text("name"), SecretString::from(text("password")));
     let current = Some(text("current"));
-    match api::let_administer(&web, &guest, &headers, &text("name"), &password, current).await {
-        Ok(name) => about(&name, Redirect::to("/access").into_response()),
+    let added = api::add_admin(&web, &caller, &guest, &headers, &name, password, current);
+    match added.await {
+        Ok(()) => Redirect::to("/access").into_response(),
         Err(problem) => {
             let visit = Visit { path: "/access".to_owned(), ..visit };
-            let shown = show(&web, visit, &guest, text("name"), Some(problem)).await;
+            let shown = show(&web, visit, &guest, name, Some(problem)).await;
             shown.unwrap_or_else(IntoResponse::into_response)
         }
     }
@@ -204,6 +207,7 @@ async fn show_one(
 pub(super) async fn password(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Path(id): Path<String>,
@@ -219,7 +223,7 @@ pub(super) async fn password(
         let tokens = form.one_of("tokens", &words, MadeTokens::Keep)?;
         api::prove_again(&web, &guest, &headers, Some(text("current"))).await?;
         let password = SecretString::from(text("password"));
-        api::change_password(&web, &guest, &row, &password, tokens).await
+        Ok::<_, Problem>(web.app.set_password(&caller, &row, password, tokens).await?)
     };
     match changed.await {
         Ok(_) => Redirect::to("/access").into_response(),
@@ -231,13 +235,15 @@ pub(super) async fn password(
 pub(super) async fn remove(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     guest: Guest,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
     let removed = async {
         let tokens = form.one_of("tokens", &[("keep", MadeTokens::Keep)], MadeTokens::Revoke)?;
-        api::remove_it(&web, &guest, &id, tokens).await
+        let row = api::person(&web, &id).await?;
+        Ok::<_, Problem>(web.app.remove_admin(&caller, &row, tokens).await?)
     };
     match (removed.await, api::person(&web, &id).await) {
         (Ok(_), _) => Redirect::to("/access").into_response(),
@@ -250,11 +256,12 @@ pub(super) async fn remove(
 pub(super) async fn end(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(_): Form,
 ) -> Response {
-    match api::end_it(&web, &id).await {
+    match web.app.revoke_session(&caller, &id).await {
         Ok(()) => Redirect::to("/access").into_response(),
-        Err(problem) => problem_page(visit, &problem, "/access".to_owned()),
+        Err(problem) => problem_page(visit, &problem.into(), "/access".to_owned()),
     }
 }

@@ -6,10 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::Web;
+use crate::entrance::Guest;
 use crate::entrance::devices::Base;
 use crate::entrance::people::prove_again;
-use crate::entrance::tokens as api;
-use crate::entrance::{Guest, about};
 use crate::input::{Form, Query};
 use crate::pages::language::said;
 use crate::pages::overview::Tone;
@@ -17,14 +16,12 @@ use crate::pages::settings::{Tab, tabs};
 use crate::pages::{Moment, Place, Visit, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::doorkeeper::NAME_LEN_MAX;
+use ringbook_app::services::{Caller, TOKEN_DAYS_MAX};
 use ringbook_core::access::Scope;
 use ringbook_store::TokenRow;
 
 /// Where who has just become the first administrator finds the tokens that were made before.
 pub(crate) const AFTER_SETUP: &str = "/access/tokens?after=setup";
-
-/// Longer than this no token need live; the next administrator makes another.
-const DAYS_MAX: u64 = 3650;
 
 #[derive(Template)]
 #[template(path = "tokens.html")]
@@ -155,7 +152,7 @@ async fn show(
         entered,
         wrong,
         name_max: NAME_LEN_MAX,
-        days_max: DAYS_MAX,
+        days_max: TOKEN_DAYS_MAX,
         base,
         asks_again: !visit.csrf.is_empty(),
         is_first: visit.path.ends_with(AFTER_SETUP),
@@ -173,6 +170,7 @@ async fn show(
 pub(super) async fn add(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     guest: Guest,
     headers: HeaderMap,
     Base(base): Base,
@@ -185,42 +183,47 @@ pub(super) async fn add(
         let scope = form.one_of("scope", &scopes, Scope::Read)?;
         let days = match entered.days.as_str() {
             "" => None,
-            days => Some(days.parse().ok().filter(|it| (1..=DAYS_MAX).contains(it)).ok_or_else(
-                || Problem::value("days", days, &format!("a whole number from 1 to {DAYS_MAX}")),
-            )?),
+            days => {
+                Some(days.parse().ok().filter(|it| (1..=TOKEN_DAYS_MAX).contains(it)).ok_or_else(
+                    || {
+                        Problem::value(
+                            "days",
+                            days,
+                            &format!("a whole number from 1 to {TOKEN_DAYS_MAX}"),
+                        )
+                    },
+                )?)
+            }
         };
         if scope == Scope::Admin {
             let current = form.text("current")?.map(str::to_owned);
             prove_again(&web, &guest, &headers, current).await?;
         }
-        api::make(&web, &guest, &entered.name, scope, days).await
+        Ok::<_, Problem>(web.app.create_token(&caller, &entered.name, scope, days).await?)
     };
-    let (name, made, entered) = match made.await {
-        Ok((secret, row)) => {
-            let new = New { name: row.name.clone(), token: secret.expose().to_owned() };
-            (Some(row.name), Ok(Some(new)), Entered::default())
+    let (made, entered) = match made.await {
+        Ok(made) => {
+            let token = made.secret.expose().to_owned();
+            (Ok(Some(New { name: made.token.name, token })), Entered::default())
         }
-        Err(problem) => (None, Err(problem), entered),
+        Err(problem) => (Err(problem), entered),
     };
     // It was made after this visit began.
     let visit = Visit { path: "/access/tokens".to_owned(), now: web.now(), ..visit };
     let shown = show(&web, visit, base, None, entered, made).await;
-    let response = shown.unwrap_or_else(IntoResponse::into_response);
-    match name {
-        Some(name) => about(&name, response),
-        None => response,
-    }
+    shown.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// `POST /do/access/tokens/{id}/revoke`
 pub(super) async fn revoke(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(_): Form,
 ) -> Response {
-    match api::revoke_it(&web, &id).await {
+    match web.app.revoke_token(&caller, &id).await {
         Ok(()) => Redirect::to("/access/tokens").into_response(),
-        Err(problem) => problem_page(visit, &problem, "/access/tokens".to_owned()),
+        Err(problem) => problem_page(visit, &problem.into(), "/access/tokens".to_owned()),
     }
 }

@@ -2,29 +2,32 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde_json::{Value, json};
 
 use crate::Web;
-use crate::accounts::{add_named, change_it, disconnect_it, remove_it};
-use crate::entrance::about;
+use crate::accounts::confirm;
 use crate::input::{Form, Query};
 use crate::pages::accounts::one::{Question, Refused, find, show};
 use crate::pages::{Visit, problem_page};
 use crate::problem::Problem;
 use crate::sources::{add_list, let_speak};
+use ringbook_app::services::{AccountChanges, Caller, DisconnectRequest};
 use ringbook_store::Account;
 
 /// `POST /do/accounts/add`: `name`, for an account that a service account will speak for.
-pub(super) async fn add(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+pub(super) async fn add(
+    State(web): State<Web>,
+    visit: Visit,
+    caller: Caller,
+    Form(form): Form,
+) -> Response {
     let acted = async {
         let name = form.text("name")?.unwrap_or_default();
-        Ok((name, add_named(&web, name).await?))
+        Ok::<_, Problem>(web.app.add_account(&caller, name).await?)
     };
     match acted.await {
-        Ok((name, id)) => {
-            let id = web.out.account(id).0;
-            let to = format!("/accounts/{id}?done=added#workspace");
-            about(name, Redirect::to(&to).into_response())
+        Ok(added) => {
+            let id = web.out.account(added.id).0;
+            Redirect::to(&format!("/accounts/{id}?done=added#workspace")).into_response()
         }
         Err(problem) => problem_page(visit, &problem, "/accounts/connect".to_owned()),
     }
@@ -34,12 +37,14 @@ pub(super) async fn add(State(web): State<Web>, visit: Visit, Form(form): Form) 
 pub(super) async fn rename(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
     let acted = async |account: &Account| {
-        let name = form.text("name")?.unwrap_or_default();
-        change_it(&web, account.id, &json!({ "name": name })).await?;
+        let name = form.text("name")?.unwrap_or_default().to_owned();
+        let changes = AccountChanges { name: Some(name), ..AccountChanges::default() };
+        web.app.change_account(&caller, account, changes).await?;
         Ok("done=saved")
     };
     act(&web, visit, &id, ("rename", &["name"], &form), acted).await
@@ -49,19 +54,21 @@ pub(super) async fn rename(
 pub(super) async fn labels(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
     let acted = async |account: &Account| {
         let shown = match form.one_of("which", &[("all", false), ("some", true)], false)? {
-            true => json!(form.texts("show")),
-            false => Value::Null,
+            true => Some(form.texts("show").into_iter().map(str::to_owned).collect::<Vec<_>>()),
+            false => None,
         };
-        if shown == json!([]) {
+        if shown.as_ref().is_some_and(Vec::is_empty) {
             let detail = "tick at least one label, or choose all contacts; without a label nobody would be on the phones";
             return Err(Problem::unreadable(detail));
         }
-        change_it(&web, account.id, &json!({ "labels_shown": shown })).await?;
+        let changes = AccountChanges { labels_shown: Some(shown), ..AccountChanges::default() };
+        web.app.change_account(&caller, account, changes).await?;
         Ok("done=saved#phones")
     };
     act(&web, visit, &id, ("labels", &["which", "show"], &form), acted).await
@@ -106,6 +113,7 @@ pub(super) async fn source(
 pub(super) async fn disconnect(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
@@ -115,7 +123,8 @@ pub(super) async fn disconnect(
             web.app.connector.revoke(account).await?;
         }
         // Whether Google is told was asked on the page.
-        disconnect_it(&web, account.id, erase, false).await?;
+        let request = DisconnectRequest { erase, tell_google: false };
+        web.app.disconnect_account(&caller, account, request).await?;
         Ok(if erase { "done=erased" } else { "done=disconnected" })
     };
     act(&web, visit, &id, ("disconnect", &["contacts"], &form), acted).await
@@ -125,15 +134,17 @@ pub(super) async fn disconnect(
 pub(super) async fn remove(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
     let removed = async {
         let account = find(&web, &id).await?;
-        remove_it(&web, account.id, form.text("confirm")?).await.map(|(name, _)| name)
+        confirm(&account, form.text("confirm")?)?;
+        Ok::<_, Problem>(web.app.remove_account(&caller, &account).await?)
     };
     match removed.await {
-        Ok(name) => about(&name, Redirect::to("/accounts").into_response()),
+        Ok(_) => Redirect::to("/accounts").into_response(),
         Err(problem) => refuse(&web, visit, &id, ("remove", &["confirm"], &form), problem).await,
     }
 }

@@ -6,15 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::Web;
-use crate::entrance::devices::{Base, call, known, let_in, let_in_anew, shut_out};
-use crate::entrance::{Guest, NewDevice, about};
+use crate::entrance::devices::Base;
 use crate::input::{Form, Query, uuid};
 use crate::pages::{Place, Visit, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::doorkeeper::NAME_LEN_MAX;
+use ringbook_app::services::{Caller, PhoneToken};
 use ringbook_app::snippet::leads_home;
-use ringbook_store::DeviceRow;
-use ringbook_store::secret::Secret;
+use ringbook_app::wire::NewDevice;
 
 /// What one is asked before it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +55,9 @@ pub(crate) async fn device(
     uuid("id", &id)?;
     let questions = [("renew", Some(Question::Renew)), ("revoke", Some(Question::Revoke))];
     let question = query.one_of("ask", &questions, None)?;
-    let Some(row) = known(&web, &id).await? else {
-        return Ok(problem_page(visit, &Problem::missing("phone", &id), "/phones".to_owned()));
+    let row = match web.app.phone(&id).await {
+        Ok(row) => row,
+        Err(problem) => return Ok(problem_page(visit, &problem.into(), "/phones".to_owned())),
     };
     let it = super::device(&web, &visit, row);
     Ok(page(&One { visit, here: Place::Phones, it, question, length: NAME_LEN_MAX }))
@@ -67,19 +67,16 @@ pub(crate) async fn device(
 pub(crate) async fn add(
     State(web): State<Web>,
     visit: Visit,
-    guest: Guest,
+    caller: Caller,
     Base(base): Base,
     Form(form): Form,
 ) -> Response {
     let acted = async {
         let name = form.text("name")?.unwrap_or_default();
-        let_in(&web, &guest, name).await
+        Ok::<_, Problem>(web.app.add_phone(&caller, name).await?)
     };
     match acted.await {
-        Ok((secret, row)) => {
-            let name = row.name.clone();
-            about(&name, told(&web, visit, &base, &secret, row))
-        }
+        Ok(made) => show_token(&web, visit, &base, made),
         Err(problem) => problem_page(visit, &problem, "/phones".to_owned()),
     }
 }
@@ -88,13 +85,14 @@ pub(crate) async fn add(
 pub(crate) async fn renew(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Base(base): Base,
     Form(_): Form,
 ) -> Response {
-    match let_in_anew(&web, &id).await {
-        Ok((secret, row)) => told(&web, visit, &base, &secret, row),
-        Err(problem) => problem_page(visit, &problem, "/phones".to_owned()),
+    match web.app.renew_phone_token(&caller, &id).await {
+        Ok(made) => show_token(&web, visit, &base, made),
+        Err(problem) => problem_page(visit, &problem.into(), "/phones".to_owned()),
     }
 }
 
@@ -102,10 +100,14 @@ pub(crate) async fn renew(
 pub(crate) async fn rename(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
-    let acted = async { call(&web, &id, form.text("name")?.unwrap_or_default()).await };
+    let acted = async {
+        let name = form.text("name")?.unwrap_or_default();
+        Ok::<_, Problem>(web.app.rename_phone(&caller, &id, name).await?)
+    };
     after(acted.await, visit, &id)
 }
 
@@ -113,11 +115,12 @@ pub(crate) async fn rename(
 pub(crate) async fn revoke(
     State(web): State<Web>,
     visit: Visit,
+    caller: Caller,
     Path(id): Path<String>,
     Form(_): Form,
 ) -> Response {
-    let acted = shut_out(&web, &id).await;
-    after(acted, visit, &id)
+    let acted = web.app.revoke_phone(&caller, &id).await;
+    after(acted.map_err(Problem::from), visit, &id)
 }
 
 fn after(acted: Result<(), Problem>, visit: Visit, id: &str) -> Response {
@@ -127,8 +130,8 @@ fn after(acted: Result<(), Problem>, visit: Visit, id: &str) -> Response {
     }
 }
 
-fn told(web: &Web, visit: Visit, base: &str, secret: &Secret, row: DeviceRow) -> Response {
-    let new = NewDevice::of(&web.out, base, secret, row);
+fn show_token(web: &Web, visit: Visit, base: &str, made: PhoneToken) -> Response {
+    let new = NewDevice::of(&web.out, base, &made.secret, made.phone);
     let mut response = page(&Told {
         visit,
         here: Place::Phones,

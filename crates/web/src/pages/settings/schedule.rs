@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 
 use crate::Web;
 use crate::input::{Form, Query};
@@ -14,7 +13,7 @@ use crate::pages::overview::Tone;
 use crate::pages::settings::{Tab, tabs};
 use crate::pages::{Moment, Place, Visit, page};
 use crate::problem::Problem;
-use crate::schedule::{Misfit, read_schedule};
+use ringbook_app::services::{Caller, ScheduleChange, ServiceError, Timing};
 use ringbook_core::sync::schedule as plans;
 use ringbook_core::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, Plan};
 use ringbook_store::Account;
@@ -96,21 +95,22 @@ impl Fields {
         })
     }
 
-    /// The same as the API is sent, so that the same checks judge it.
-    fn as_body(&self) -> Value {
-        let number = |text: &str| text.parse::<i64>().map_or(Value::from(text), Value::from);
+    /// What is to be in force, as far as it was entered.
+    fn change(&self) -> Result<ScheduleChange, ServiceError> {
         let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        match self.mode.as_str() {
-            "config" => json!({ "mode": null, "paused": self.paused }),
-            "interval" => {
-                let minutes = filled(&self.minutes).map(|it| number(&it));
-                json!({ "mode": "interval", "interval_minutes": minutes, "paused": self.paused })
-            }
-            mode => json!({
-                "mode": mode, "cron": filled(&self.cron), "time_zone": filled(&self.zone),
-                "paused": self.paused,
-            }),
-        }
+        let timing = match self.mode.as_str() {
+            "config" => Timing::Configured,
+            "interval" => Timing::Interval {
+                minutes: self.minutes.parse().map_err(|_| {
+                    let found = filled(&self.minutes).unwrap_or_else(|| "nothing".to_owned());
+                    let allowed = format!("a whole number from {MINUTES_MIN} to {MINUTES_MAX}");
+                    ServiceError::invalid("interval_minutes", &found, allowed)
+                })?,
+            },
+            "cron" => Timing::Cron { expression: self.cron.clone(), zone: filled(&self.zone) },
+            mode => return Err(ServiceError::invalid("mode", mode, "config, interval or cron")),
+        };
+        Ok(ScheduleChange { timing: Some(timing), paused: Some(self.paused) })
     }
 
     fn is(&self, mode: &str) -> bool {
@@ -131,8 +131,13 @@ pub(super) async fn schedule(State(web): State<Web>, visit: Visit) -> Result<Res
 }
 
 /// `POST /do/schedule`: the schedule of one account.
-pub(super) async fn set(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
-    match try_to_set(&web, &visit, &form).await {
+pub(super) async fn set(
+    State(web): State<Web>,
+    visit: Visit,
+    caller: Caller,
+    Form(form): Form,
+) -> Response {
+    match try_to_set(&web, &visit, &caller, &form).await {
         Ok(None) => back_to(Some("/settings/schedule")),
         Ok(Some((accounts, fields))) => {
             let at = form.text("account").ok().flatten().unwrap_or_default().to_owned();
@@ -149,6 +154,7 @@ pub(super) async fn set(State(web): State<Web>, visit: Visit, Form(form): Form) 
 async fn try_to_set(
     web: &Web,
     visit: &Visit,
+    caller: &Caller,
     form: &Query,
 ) -> Result<Option<(Vec<Account>, Fields)>, Problem> {
     let named = form.account(web)?;
@@ -156,16 +162,17 @@ async fn try_to_set(
         return Err(Problem::new(StatusCode::NOT_FOUND, "there is no account yet"));
     };
     let fields = Fields::sent(form)?;
-    match read_schedule(&fields.as_body(), &web.app.supervisor.options().zone) {
-        Ok(row) => {
-            crate::schedule::set(web, &[account.id], &row).await?;
-            Ok(None)
-        }
-        Err(Misfit { field, problem }) => {
-            let detail = problem.detail.strip_prefix(&format!("`{field}`: "));
-            let why = detail.unwrap_or(&problem.detail).to_owned();
-            let why = visit.language.fill("Not saved: {}.", &[&why]);
-            let wrong = Some((field, why));
+    let changed = match fields.change() {
+        Ok(change) => web.app.change_schedules(caller, &[account], change).await.map(|_| ()),
+        Err(problem) => Err(problem),
+    };
+    match changed {
+        Ok(()) => Ok(None),
+        Err(problem) => {
+            let Some(field) = problem.field() else { return Err(problem.into()) };
+            let detail = problem.to_string();
+            let why = detail.strip_prefix(&format!("`{field}`: ")).unwrap_or(&detail);
+            let wrong = Some((field, visit.language.fill("Not saved: {}.", &[why])));
             Ok(Some((web.app.store.accounts().await?, Fields { wrong, ..fields })))
         }
     }

@@ -362,7 +362,7 @@ fn settings(
     port: u16,
 ) -> Result<Config, Trouble> {
     let zone = TimeZone::system();
-    let port = port.to_string();
+    let (host, port) = (host(desk), port.to_string());
     let database = format!("sqlite:///{}/ringbook.db", folder.path.display());
     let google = simulator.environment();
     let mut values: Vec<(&str, &str)> =
@@ -370,7 +370,7 @@ fn settings(
     values.extend([
         ("DATABASE_URL", database.as_str()),
         ("PORT", port.as_str()),
-        ("HOST", desk.flags.host.as_deref().unwrap_or("127.0.0.1")),
+        ("HOST", host.as_str()),
         ("LOG_LEVEL", desk.flags.log_level.as_deref().unwrap_or("error")),
         ("TIMEZONE", zone.iana_name().unwrap_or("UTC")),
         ("SYNC_SCHEDULER_ENABLED", "true"),
@@ -379,13 +379,19 @@ fn settings(
     Ok(Config::of(&values)?)
 }
 
+/// Where to listen. Of the settings of an installation the demo takes only this and the port.
+fn host(desk: &Desk) -> String {
+    Config::given(&desk.flags, "HOST").unwrap_or_else(|| "127.0.0.1".to_owned())
+}
+
 async fn listen(desk: &Desk) -> Result<(TcpListener, u16), Trouble> {
-    let host = desk.flags.host.as_deref().unwrap_or("127.0.0.1");
-    let host: IpAddr = if host == "localhost" { "127.0.0.1" } else { host }
+    let host = host(desk);
+    let host: IpAddr = if host == "localhost" { "127.0.0.1" } else { host.as_str() }
         .parse()
-        .map_err(|_| Trouble::usage(format!("--host: `{host}` is not an IP address")))?;
-    let wanted: u16 = desk.flags.port.as_deref().unwrap_or("8000").parse().map_err(|_| {
-        Trouble::usage("--port: allowed is a whole number from 0 to 65535".to_owned())
+        .map_err(|_| Trouble::usage(format!("HOST: `{host}` is not an IP address")))?;
+    let port = Config::given(&desk.flags, "PORT").unwrap_or_else(|| "8000".to_owned());
+    let wanted: u16 = port.parse().map_err(|_| {
+        Trouble::usage(format!("PORT: found `{port}`; allowed is a whole number from 0 to 65535"))
     })?;
     for port in (wanted..=wanted.saturating_add(PORTS)).chain([0]) {
         match TcpListener::bind(SocketAddr::new(host, port)).await {

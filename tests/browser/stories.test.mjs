@@ -116,7 +116,7 @@ describe("people", { concurrency: 3 }, () => {
     await page.getByText("Revoked", { exact: true }).waitFor();
     assert.equal((await ask()).status, 401);
     await page.getByRole("link", { name: "Audit log" }).click();
-    for (const what of ["Added an administrator", "Removed an administrator", "Made a token for a program", "Revoked the token of a program"]) {
+    for (const what of ["Added an administrator", "Removed an administrator", "Created a token for a program", "Revoked the token of a program"]) {
       await page.getByText(what, { exact: true }).waitFor();
     }
     assert.deepEqual(page.troubles, []);

@@ -1,6 +1,8 @@
 //! Promise 16: phones do not notice. Directory, caller ID and health while the database is away, hangs, is full
 //! or locked.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -424,12 +426,20 @@ async fn a_damaged_database_is_called_so_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.db");
     std::fs::write(&path, vec![b'x'; 8192]).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let settings = vec![
         ("DATABASE_URL".to_owned(), format!("sqlite:///{}", path.display())),
         ("PORT".to_owned(), free_port()),
     ];
-    let ended = Program::start(folder.path(), &settings, &["serve"]).ended().await;
-    ended.assert(2, &["no SQLite database, or it is damaged", "backup"]);
+    for command in ["serve", "status", "doctor"] {
+        let ended = Program::start(folder.path(), &settings, &[command]).ended().await;
+        let told = [ended.out.as_str(), &ended.err].concat();
+        assert!(told.contains("no SQLite database, or it is damaged"), "{ended:?}");
+        assert!(told.contains("backup") && ended.code != Some(0), "{ended:?}");
+        // It may be any file of this machine.
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o644, "{command}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -571,8 +571,12 @@ async fn the_demo_shows_everything_and_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_ends_the_demo_cleanly() {
     let folder = tempfile::tempdir().unwrap();
-    let args = ["demo", "--contacts", "50", "--port", "0", "--keep", "kept"];
-    let mut demo = Program::start(folder.path(), &[], &args);
+    let args = ["demo", "--contacts", "50", "--keep", "kept"];
+    // Where to listen is a setting as any other.
+    let port = free_port();
+    let settings = [("PORT".to_owned(), port.clone())];
+    let mut demo = Program::start(folder.path(), &settings, &args);
+    demo.says(&format!("http://localhost:{port}")).await;
     demo.says("up to date").await;
     demo.signal("-INT");
     demo.ended().await.assert(0, &["Goodbye", "The database is in"]);

@@ -190,7 +190,7 @@ on_both! {
         let status = fresh.run(&["status", "--json"]).await.json();
         assert_eq!((&status["status"], &status["contact_count"]), (&json!("idle"), &json!(35)));
         assert!(fresh.history().await.len() >= 5);
-        fresh.run(&["audit"]).await.assert(0, &["Took over what another app kept"]);
+        fresh.run(&["audit"]).await.assert(0, &["Imported the data of another app"]);
 
         // A second time there is nothing to do, and nothing is done.
         let again = fresh.import(&before.database(), &[]).await;

@@ -114,6 +114,16 @@ pub fn closed_database(path: &Path) -> Option<String> {
         true => access(file, Access::WRITE_OK | Access::EXEC_OK),
         false => access(file, Access::READ_OK | Access::WRITE_OK),
     };
+    let is_read_only = |file: &&PathBuf| {
+        file.exists() && may(file).is_err_and(|problem| problem == rustix::io::Errno::ROFS)
+    };
+    if let Some(file) = files.iter().find(is_read_only) {
+        return Some(format!(
+            "{} is on a file system that is mounted read-only; mount it for writing, or move the database with \
+             DATABASE_URL",
+            file.display()
+        ));
+    }
     let closed = files.iter().find(|file| {
         file.exists() && may(file).is_err_and(|problem| problem == rustix::io::Errno::ACCESS)
     })?;

@@ -12,7 +12,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 /// What the previous app keeps in every version. `email_addresses` and `alembic_version` came later.
 const TABLES_OF_PREVIOUS_APP: [&str; 3] = ["contacts", "phone_numbers", "sync_states"];
@@ -64,9 +64,16 @@ pub enum ForeignError {
 }
 
 /// The tables of a SQLite file, without changing anything about it. None where it is not there, is empty, or cannot be
-/// read: opening it says why.
-pub(super) fn tables_of(path: &Path) -> Vec<String> {
-    open(path).and_then(|it| tables(&it)).unwrap_or_default()
+/// opened: opening it for good says why.
+///
+/// # Errors
+/// When the file is no SQLite database, so that nothing about it may be changed.
+pub(super) fn tables_of(path: &Path) -> Result<Vec<String>, rusqlite::Error> {
+    match open(path).and_then(|it| tables(&it)) {
+        Ok(tables) => Ok(tables),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(error),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Whether these are the tables of a database of the previous app.
@@ -84,7 +91,7 @@ pub fn read_previous_app(path: &Path) -> Result<ImportedApp, ForeignError> {
         return Err(ForeignError::Unreadable { path: shown, problem: error.to_string() });
     }
     let unreadable = |error: &rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => ForeignError::NoDatabase(shown.clone()),
+        Some(ErrorCode::NotADatabase) => ForeignError::NoDatabase(shown.clone()),
         _ => ForeignError::Unreadable { path: shown.clone(), problem: error.to_string() },
     };
     let connection = open(path).map_err(|error| unreadable(&error))?;

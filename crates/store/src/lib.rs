@@ -137,7 +137,8 @@ impl Store {
         };
         let shown = |path: &Path| path.display().to_string();
         // Before anything is written to it, as opening it for ourselves does already.
-        let tables = foreign::tables_of(path);
+        let tables = foreign::tables_of(path)
+            .map_err(|error| OpenError::Open { path: shown(path), source: error.into() })?;
         if foreign::is_of_previous_app(&tables) {
             return Err(OpenError::PreviousApp { path: shown(path) });
         }

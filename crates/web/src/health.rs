@@ -19,6 +19,7 @@ use ringbook_app::wire::{
 use ringbook_core::access::Right;
 use ringbook_core::clock::between;
 use ringbook_core::sync::account::AccountState;
+use ringbook_core::sync::{FailureCode, Outcome};
 use ringbook_store::DbError;
 
 /// A database that takes longer is as good as dead for whoever asks. With what the entrance asks, three seconds.
@@ -60,7 +61,12 @@ async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
         Ok(sights) => {
             let dialect = web.app.store.dialect();
             let check = match web.app.store.trouble() {
-                None => Check::new(HealthState::Healthy, format!("{dialect} answers")),
+                None => match unstored(&sights) {
+                    None => Check::new(HealthState::Healthy, format!("{dialect} answers")),
+                    Some(why) => {
+                        Check::new(HealthState::Degraded, format!("a sync was not stored: {why}"))
+                    }
+                },
                 Some(trouble) => {
                     let (since, what) = (web.out.time(trouble.since).0, trouble.what);
                     let message =
@@ -110,6 +116,15 @@ async fn config_errors(web: &Web, sights: &[Sight], configured: bool) -> Vec<Str
         }
     }
     ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"].map(|key| format!("{key} is not set")).to_vec()
+}
+
+/// Why the last sync of an account could not be stored, such as a full disk that small writes still fit on.
+fn unstored(sights: &[Sight]) -> Option<&str> {
+    let mut latest = sights.iter().filter_map(|it| it.account.latest_run.as_ref());
+    let failed = latest.find(|run| {
+        run.outcome == Some(Outcome::Failed) && run.error_code == Some(FailureCode::Storage)
+    })?;
+    Some(failed.error_message.as_deref().unwrap_or("the database failed"))
 }
 
 const UNKNOWN: &str = "unknown while the database does not answer";

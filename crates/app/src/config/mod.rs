@@ -203,6 +203,12 @@ impl Config {
         resolve(Layers::read(flags))
     }
 
+    /// What somebody has set one setting to, in whatever source; the others are not looked at.
+    pub fn given(flags: &Flags, key: &str) -> Option<String> {
+        let chosen = layers::resolve(Layers::read(flags));
+        chosen.values.get(key).map(|raw| raw.value.trim().to_owned())
+    }
+
     /// A configuration of these values and the defaults. Reads nothing.
     pub fn of(values: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
         let mut layers = Layers::default();

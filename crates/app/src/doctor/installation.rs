@@ -152,11 +152,14 @@ pub(super) async fn database(app: &App) -> Finding {
     }
     match app.store.try_to_write().await {
         Ok(()) => ok(CHECK, format!("{place} can be read and written")),
-        Err(problem) => bad(
-            CHECK,
-            format!("{place} cannot be written: {problem}"),
-            "give this user the right to write the file and its folder",
-        ),
+        // What hinders it says what to do about it.
+        Err(problem) => match problem.hindrance() {
+            Some(hindrance) => {
+                let (what, way_out) = hindrance.split_once(": ").unwrap_or((&hindrance, ""));
+                bad(CHECK, format!("{place}: {what}"), way_out)
+            }
+            None => bad(CHECK, format!("{place} cannot be written: {problem}"), "see the log"),
+        },
     }
 }
 

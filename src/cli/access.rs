@@ -6,19 +6,19 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Screen;
-use crate::cli::{Desk, Times, caller, sure, url_at};
+use crate::cli::{Context, Times, caller, sure, url_at};
 use ringbook_app::App;
 use ringbook_app::access::Passwords;
 use ringbook_app::read;
 use ringbook_app::services::{AuditAction, PhoneToken, TOKEN_DAYS_MAX};
 use ringbook_app::snippet;
 use ringbook_app::wire::{
-    Device, Devices, Entry, NewDevice, NewToken, Outward, People, Person, Token, Tokens,
+    ApiEncoder, Device, Devices, Entry, NewDevice, NewToken, People, Person, Token, Tokens,
 };
 use ringbook_core::access::Scope;
-use ringbook_store::{AuditQuery, AuditRow, MadeTokens, PeopleError, PersonRow, RevokedToken};
+use ringbook_store::{AdminError, AdminRow, AuditQuery, AuditRow, MadeTokens, RevokedToken};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminsCommand {
@@ -98,16 +98,19 @@ pub(crate) struct AuditArgs {
     before: Option<i64>,
 }
 
-impl From<PeopleError> for Trouble {
-    fn from(problem: PeopleError) -> Trouble {
+impl From<AdminError> for CommandError {
+    fn from(problem: AdminError) -> CommandError {
         match problem {
-            PeopleError::Db(problem) => problem.into(),
-            other => Trouble::usage(other.to_string()),
+            AdminError::Db(problem) => problem.into(),
+            other => CommandError::usage(other.to_string()),
         }
     }
 }
 
-pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result<Exit, Trouble> {
+pub(crate) async fn admins(
+    desk: Context,
+    command: Option<AdminsCommand>,
+) -> Result<Exit, CommandError> {
     let app = match &command {
         Some(AdminsCommand::Hash) => return hash(desk.screen).await,
         Some(AdminsCommand::Add { .. }) => desk.open_or_make().await?,
@@ -177,7 +180,7 @@ pub(crate) async fn admins(desk: Desk, command: Option<AdminsCommand>) -> Result
 }
 
 /// Which of their tokens are still in use after an administrator got another password.
-async fn kept_in_words(app: &App, person: &PersonRow) -> Result<String, Trouble> {
+async fn kept_in_words(app: &App, person: &AdminRow) -> Result<String, CommandError> {
     let mut made = app.access.tokens_in_use().await?;
     made.retain(|it| it.person.as_ref() == Some(&person.id));
     Ok(match made.is_empty() {
@@ -201,9 +204,9 @@ fn revoked_in_words(revoked: &[RevokedToken]) -> String {
 }
 
 /// `admins hash`: what ADMIN_PASSWORD_HASH takes. Nothing is kept.
-async fn hash(screen: Screen) -> Result<Exit, Trouble> {
+async fn hash(screen: Screen) -> Result<Exit, CommandError> {
     let hash = Passwords::default().hash("", &typed_password()?).await;
-    let hash = hash.map_err(|problem| Trouble::usage(problem.to_string()))?;
+    let hash = hash.map_err(|problem| CommandError::usage(problem.to_string()))?;
     if screen.json {
         screen.json(&json!({ "hash": hash }))?;
     } else {
@@ -217,8 +220,8 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
 }
 
-async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
-    let out = Outward::new(&app.store, &app.config);
+async fn list_admins(app: &App, screen: Screen) -> Result<Exit, CommandError> {
+    let out = ApiEncoder::new(&app.store, &app.config);
     let people = app.store.people().await?;
     if screen.json {
         let people = people.into_iter().map(|it| Person::of(&out, it)).collect();
@@ -236,12 +239,14 @@ async fn list_admins(app: &App, screen: Screen) -> Result<Exit, Trouble> {
 }
 
 /// Asks for a new password twice where somebody types; reads it once from elsewhere.
-fn typed_password() -> Result<SecretString, Trouble> {
+fn typed_password() -> Result<SecretString, CommandError> {
     Ok(if io::stdin().is_terminal() {
         let first = SecretString::from(rpassword::prompt_password("Password: ")?);
         let again = SecretString::from(rpassword::prompt_password("Once more: ")?);
         if first.expose_secret() != again.expose_secret() {
-            return Err(Trouble::usage("the two passwords are not the same; nothing was changed"));
+            return Err(CommandError::usage(
+                "the two passwords are not the same; nothing was changed",
+            ));
         }
         first
     } else {
@@ -251,13 +256,16 @@ fn typed_password() -> Result<SecretString, Trouble> {
     })
 }
 
-pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result<Exit, Trouble> {
+pub(crate) async fn tokens(
+    desk: Context,
+    command: Option<TokensCommand>,
+) -> Result<Exit, CommandError> {
     let app = match &command {
         Some(TokensCommand::Add { .. }) => desk.open_or_make().await?,
         _ => desk.open().await?,
     };
     let screen = desk.screen;
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     match command {
         None => {
             let rows = app.store.tokens().await?;
@@ -318,7 +326,7 @@ pub(crate) async fn tokens(desk: Desk, command: Option<TokensCommand>) -> Result
     }
 }
 
-pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn audit(desk: Context, args: AuditArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let zone = &app.config.timezone;
@@ -326,7 +334,7 @@ pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> 
         None => Ok(None),
         Some(text) => read::moment(text, zone, is_end).map(Some).ok_or_else(|| {
             let allowed = "a time such as 2026-03-07T12:00:00Z, or a date such as 2026-03-07";
-            Trouble::usage(format!("--{name} `{text}`: allowed is {allowed}"))
+            CommandError::usage(format!("--{name} `{text}`: allowed is {allowed}"))
         }),
     };
     let query = AuditQuery {
@@ -340,7 +348,7 @@ pub(crate) async fn audit(desk: Desk, args: AuditArgs) -> Result<Exit, Trouble> 
     let rows = app.store.acts(&query).await?;
     let (rows, older) = read::part(rows, args.limit, |it| it.id);
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let acts: Vec<Entry> = rows.into_iter().map(|it| Entry::of(&out, it)).collect();
         screen.json(&json!({ "acts": acts, "next_before": older }))?;
         return Ok(Exit::Ok);
@@ -372,9 +380,14 @@ fn line(times: &Times<'_>, row: AuditRow) -> String {
 }
 
 /// `phones add`
-pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Result<Exit, Trouble> {
+pub(crate) async fn add_phone(
+    desk: &Context,
+    name: &str,
+    url: Option<&str>,
+) -> Result<Exit, CommandError> {
     // Before anything is made: the token is shown once.
-    let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
+    let url =
+        url.map(snippet::given).transpose().map_err(|it| CommandError::usage(it.to_string()))?;
     let url = url.as_deref();
     let app = desk.open_or_make().await?;
     let made = app.add_phone(&caller(), name).await?;
@@ -383,11 +396,12 @@ pub(crate) async fn add_phone(desk: &Desk, name: &str, url: Option<&str>) -> Res
 
 /// `phones renew`
 pub(crate) async fn renew_phone(
-    desk: &Desk,
+    desk: &Context,
     phone: &str,
     url: Option<&str>,
-) -> Result<Exit, Trouble> {
-    let url = url.map(snippet::given).transpose().map_err(|it| Trouble::usage(it.to_string()))?;
+) -> Result<Exit, CommandError> {
+    let url =
+        url.map(snippet::given).transpose().map_err(|it| CommandError::usage(it.to_string()))?;
     let url = url.as_deref();
     let app = desk.open().await?;
     let phone = app.phone_named(phone).await?;
@@ -400,8 +414,8 @@ fn show_phone(
     screen: Screen,
     made: PhoneToken,
     url: Option<&str>,
-) -> Result<Exit, Trouble> {
-    let out = Outward::new(&app.store, &app.config);
+) -> Result<Exit, CommandError> {
+    let out = ApiEncoder::new(&app.store, &app.config);
     let config = &app.config;
     let guess = url_at(config.phones_address(), config.phones_secure());
     let base = url.or(config.public_url.as_deref()).unwrap_or(&guess).trim_end_matches('/');
@@ -423,12 +437,12 @@ fn show_phone(
 }
 
 /// `phones list`
-pub(crate) async fn list_phones(desk: &Desk) -> Result<Exit, Trouble> {
+pub(crate) async fn list_phones(desk: &Context) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let rows = app.store.devices().await?;
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let devices = rows.into_iter().map(|it| Device::of(&out, it)).collect();
         screen.json(&Devices { devices, askers: Vec::new() })?;
         return Ok(Exit::Ok);
@@ -449,7 +463,11 @@ pub(crate) async fn list_phones(desk: &Desk) -> Result<Exit, Trouble> {
 }
 
 /// `phones rename`
-pub(crate) async fn rename_phone(desk: &Desk, phone: &str, name: &str) -> Result<Exit, Trouble> {
+pub(crate) async fn rename_phone(
+    desk: &Context,
+    phone: &str,
+    name: &str,
+) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let phone = app.phone_named(phone).await?;
     app.rename_phone(&caller(), &phone.id, name).await?;
@@ -458,14 +476,14 @@ pub(crate) async fn rename_phone(desk: &Desk, phone: &str, name: &str) -> Result
 }
 
 /// `phones revoke`
-pub(crate) async fn revoke_phone(desk: &Desk, phone: &str) -> Result<Exit, Trouble> {
+pub(crate) async fn revoke_phone(desk: &Context, phone: &str) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let phone = app.phone_named(phone).await?;
     app.revoke_phone(&caller(), &phone.id).await?;
     done(desk.screen, format!("The token of `{}` is revoked.", phone.name))
 }
 
-fn done(screen: Screen, text: String) -> Result<Exit, Trouble> {
+fn done(screen: Screen, text: String) -> Result<Exit, CommandError> {
     if screen.json {
         screen.json(&json!({ "success": true, "message": text }))?;
     } else {

@@ -1,14 +1,14 @@
 //! The accounts: which there are, and what a person wants done with one.
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::sources;
 use crate::cli::status::schedule;
-use crate::cli::{Desk, Times, account, caller, local_url, not_connected, sure};
+use crate::cli::{Context, Times, account, caller, local_url, not_connected, sure};
 use ringbook_app::App;
 use ringbook_app::read;
 use ringbook_app::services::{AccountChanges, DisconnectRequest};
-use ringbook_app::wire::{AccountDone, Labels, Outward, connect_url};
+use ringbook_app::wire::{AccountDone, ApiEncoder, Labels, connect_url};
 use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
 use ringbook_core::sync::account::AccountState;
@@ -87,7 +87,7 @@ enum Keep {
     Erase,
 }
 
-pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn accounts(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let app = match &args.command {
         Some(Command::Add { .. }) => desk.open_or_make().await?,
         _ => desk.open().await?,
@@ -99,7 +99,7 @@ pub(crate) async fn accounts(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     }
 }
 
-async fn dispatch(app: &App, screen: Screen, command: Command) -> Result<Exit, Trouble> {
+async fn dispatch(app: &App, screen: Screen, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::Add { name } => {
             let added = app.add_account(&caller(), &name).await?;
@@ -150,24 +150,24 @@ async fn dispatch(app: &App, screen: Screen, command: Command) -> Result<Exit, T
 }
 
 fn connect_at(app: &App, account: &Account) -> String {
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     format!("{}{}", local_url(&app.config), connect_url(&out, account))
 }
 
 /// Says what was done, or shows the account to programs.
-async fn show(app: &App, id: AccountId, said: &str, screen: Screen) -> Result<Exit, Trouble> {
+async fn show(app: &App, id: AccountId, said: &str, screen: Screen) -> Result<Exit, CommandError> {
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         screen.json(&read::account(app, &out, id).await?)?;
     }
     screen.say(said)?;
     Ok(Exit::Ok)
 }
 
-async fn list(app: &App, screen: Screen) -> Result<Exit, Trouble> {
+async fn list(app: &App, screen: Screen) -> Result<Exit, CommandError> {
     let accounts = app.store.accounts().await?;
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         screen.json(&read::accounts(app, &out, accounts).await?)?;
         return Ok(Exit::Ok);
     }
@@ -208,7 +208,7 @@ async fn disconnect(
     contacts: Keep,
     yes: bool,
     screen: Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let erase = contacts == Keep::Erase;
     let doomed = humanize::many(account.counts.live, "contact");
     let question = format!("Erase {doomed} of {} here for good?", account.name);
@@ -228,7 +228,7 @@ async fn disconnect(
         None => message,
     };
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let account = read::account(app, &out, account.id).await?;
         screen.json(&AccountDone { status: "success", message, erased_count, account })?;
     } else {
@@ -237,7 +237,12 @@ async fn disconnect(
     Ok(Exit::Ok)
 }
 
-async fn remove(app: &App, account: &Account, yes: bool, screen: Screen) -> Result<Exit, Trouble> {
+async fn remove(
+    app: &App,
+    account: &Account,
+    yes: bool,
+    screen: Screen,
+) -> Result<Exit, CommandError> {
     let doomed = humanize::many(account.counts.live, "contact");
     let question = format!("Remove {} with {doomed} and its history for good?", account.name);
     if !sure(&question, yes, screen)? {
@@ -260,7 +265,7 @@ async fn labels(
     show: &[String],
     all: bool,
     screen: Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let labels_shown = match (all, show.is_empty()) {
         (true, _) => Some(None),
         (false, false) => Some(Some(show.to_vec())),
@@ -273,7 +278,7 @@ async fn labels(
             app.change_account(&caller(), &account, changes).await?
         }
     };
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let labels: Labels = read::labels(app, &out, &account).await?;
     if screen.json {
         screen.json(&labels)?;

@@ -19,15 +19,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::record;
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
-use crate::cli::{Desk, account, sync};
+use crate::cli::{Context, account, sync};
 use ringbook_app::App;
 use ringbook_app::connect::redirect;
 use ringbook_app::connect::redirect::Verdict;
-use ringbook_app::connect::{Ask, ConnectProblem, NotAClient, OAuthClient, WayBack};
+use ringbook_app::connect::{Ask, CallbackParams, ConnectProblem, NotAClient, OAuthClient};
 use ringbook_app::services::AuditAction;
 use ringbook_app::wire::GoogleClient;
 use ringbook_core::clock::after;
@@ -35,7 +35,7 @@ use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
 use ringbook_google::no_refresh_token;
 use ringbook_runtime::tasks;
-use ringbook_store::{Bringer, ConsentState, GrantFacts, Target};
+use ringbook_store::{CallbackOrigin, ConsentState, GrantFacts, Target};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -89,21 +89,21 @@ struct ClientArgs {
     forget: bool,
 }
 
-pub(crate) async fn auth(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn auth(desk: Context, args: Args) -> Result<Exit, CommandError> {
     if let Some(AuthCommand::Client(args)) = args.command {
         return client(desk, args).await;
     }
     let app = desk.open_or_make().await?;
     if let Some(pasted) = &args.paste {
         let pasted = if pasted == "-" { line_of_input()? } else { pasted.clone() };
-        let back = WayBack::parse(&pasted).ok_or_else(unreadable)?;
-        let account = app.connector.come_back(&back, Bringer::Trusted).await?;
+        let back = CallbackParams::parse(&pasted).ok_or_else(unreadable)?;
+        let account = app.connector.come_back(&back, CallbackOrigin::Trusted).await?;
         return connected(&desk, &app, account, &args).await;
     }
     let judgement = app.connector.judge_redirect();
     if judgement.verdict == Verdict::Refused {
         let way_out = judgement.way_out.unwrap_or_default();
-        return Err(Trouble::usage(format!("{}; {way_out}", judgement.message)));
+        return Err(CommandError::usage(format!("{}; {way_out}", judgement.message)));
     }
     let target = match args.account.as_deref() {
         Some("new") => Target::New { name: args.name.clone() },
@@ -147,7 +147,7 @@ enum Answered {
 /// How often we look whether a server took the answer.
 const LOOK: Duration = Duration::from_millis(500);
 
-async fn answer(desk: &Desk, app: &App, state: &str) -> Result<Answered, Trouble> {
+async fn answer(desk: &Context, app: &App, state: &str) -> Result<Answered, CommandError> {
     let (bring, mut brought) = mpsc::channel(4);
     let listener = listen(app, bring.clone()).await;
     let answered = wait_for_answer(desk, app, state, listener.is_some(), &mut brought).await;
@@ -159,12 +159,12 @@ async fn answer(desk: &Desk, app: &App, state: &str) -> Result<Answered, Trouble
 }
 
 async fn wait_for_answer(
-    desk: &Desk,
+    desk: &Context,
     app: &App,
     state: &str,
     listening: bool,
     brought: &mut mpsc::Receiver<Brought>,
-) -> Result<Answered, Trouble> {
+) -> Result<Answered, CommandError> {
     let mut typed = read_lines();
     desk.screen.say(if listening {
         "Waiting for your browser to come back. If it ends at a page that it cannot open, paste the \
@@ -183,7 +183,7 @@ async fn wait_for_answer(
                     let _ = reply.send(Err(words));
                     continue;
                 }
-                let result = app.connector.come_back(&back, Bringer::Trusted).await;
+                let result = app.connector.come_back(&back, CallbackOrigin::Trusted).await;
                 let shown = result.as_ref().map(|_| ()).map_err(ToString::to_string);
                 let _ = reply.send(shown);
                 if let Err(ConnectProblem::Unfinished(words)) = &result {
@@ -195,9 +195,9 @@ async fn wait_for_answer(
             line = typed.recv(), if typing => match line {
                 None => typing = false,
                 Some(line) if line.trim().is_empty() => {}
-                Some(line) => match WayBack::parse(&line) {
+                Some(line) => match CallbackParams::parse(&line) {
                     Some(back) if back.state == state => {
-                        let taken = app.connector.come_back(&back, Bringer::Trusted).await;
+                        let taken = app.connector.come_back(&back, CallbackOrigin::Trusted).await;
                         if let Err(ConnectProblem::Unfinished(words)) = &taken {
                             desk.screen.say(format!("{words}\nPaste the same address again:"))?;
                             continue;
@@ -211,27 +211,27 @@ async fn wait_for_answer(
             () = app.clock.sleep_until(look_at) => match app.connector.consent(state).await? {
                 Some(ConsentState::Connected(account)) => return Ok(Answered::ByServer(account)),
                 Some(ConsentState::Failed(why)) => {
-                    return Err(Trouble::new(Exit::NotConnected, why));
+                    return Err(CommandError::new(Exit::NotConnected, why));
                 }
                 Some(ConsentState::Waiting | ConsentState::Taken) => {}
                 None => {
                     let why = "nobody came back within ten minutes; say `ringbook auth` again";
-                    return Err(Trouble::new(Exit::NotConnected, why));
+                    return Err(CommandError::new(Exit::NotConnected, why));
                 }
             },
         }
     }
 }
 
-fn unreadable() -> Trouble {
-    Trouble::usage(
+fn unreadable() -> CommandError {
+    CommandError::usage(
         "that is not the whole address that the browser ended at; it has `code=` and `state=` in it",
     )
 }
 
 /// What a browser brought to our own listener, and how it is told what came of it.
 struct Brought {
-    back: WayBack,
+    back: CallbackParams,
     reply: oneshot::Sender<Result<(), String>>,
 }
 
@@ -279,7 +279,7 @@ async fn listen(app: &App, bring: mpsc::Sender<Brought>) -> Option<Listener> {
 
 async fn come_back(State(bring): State<mpsc::Sender<Brought>>, request: Request) -> Response {
     let (reply, replied) = oneshot::channel();
-    let told = match WayBack::parse(&request.uri().to_string()) {
+    let told = match CallbackParams::parse(&request.uri().to_string()) {
         Some(back) => {
             let _ = bring.send(Brought { back, reply }).await;
             replied.await.unwrap_or_else(|_| Err("the sign-in is over already".to_owned()))
@@ -309,12 +309,12 @@ fn read_lines() -> mpsc::Receiver<String> {
     lines
 }
 
-async fn name_of(app: &App, account: AccountId) -> Result<String, Trouble> {
+async fn name_of(app: &App, account: AccountId) -> Result<String, CommandError> {
     let found = app.store.account(account).await?;
     Ok(found.map_or_else(|| account.0.to_string(), |it| it.name))
 }
 
-fn told(desk: &Desk, app: &App, account: AccountId, message: &str) -> Result<(), Trouble> {
+fn told(desk: &Context, app: &App, account: AccountId, message: &str) -> Result<(), CommandError> {
     if desk.screen.json {
         let id = app.store.ids().account(account);
         desk.screen.json(&json!({ "success": true, "message": message, "account_id": id }))?;
@@ -324,11 +324,11 @@ fn told(desk: &Desk, app: &App, account: AccountId, message: &str) -> Result<(),
 
 /// Says what was connected, and fetches its contacts.
 async fn connected(
-    desk: &Desk,
+    desk: &Context,
     app: &App,
     account: AccountId,
     args: &Args,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let name = name_of(app, account).await?;
     record(app, AuditAction::AccountConnected, &app.store.ids().account(account), Some(&name))
         .await;
@@ -360,12 +360,12 @@ fn lacks_refresh_token(app: &App, grant: &GrantFacts) -> Option<String> {
     grant.lacks_refresh_token().then(|| no_refresh_token(Some(&end)).to_string())
 }
 
-async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
+async fn client(desk: Context, args: ClientArgs) -> Result<Exit, CommandError> {
     let app = desk.open_or_make().await?;
-    let wrong = |problem: NotAClient| Trouble::usage(problem.to_string());
+    let wrong = |problem: NotAClient| CommandError::usage(problem.to_string());
     if args.forget {
         if !app.connector.forget_client().await? {
-            return Err(Trouble::failed("no OAuth client was entered"));
+            return Err(CommandError::failed("no OAuth client was entered"));
         }
         record(&app, AuditAction::OAuthClientForgotten, "forgotten", None).await;
         if desk.screen.json {
@@ -382,8 +382,9 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
         } else {
             std::fs::read_to_string(file)
         };
-        let text = text
-            .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", file.display())))?;
+        let text = text.map_err(|error| {
+            CommandError::usage(format!("cannot read {}: {error}", file.display()))
+        })?;
         Some(OAuthClient::from_download(&text).map_err(wrong)?)
     } else if let Some(id) = &args.id {
         if io::stdin().is_terminal() {
@@ -430,14 +431,14 @@ async fn client(desk: Desk, args: ClientArgs) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
-fn line_of_input() -> Result<String, Trouble> {
+fn line_of_input() -> Result<String, CommandError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line)
 }
 
 /// A line that the terminal does not show.
-fn unseen_line() -> Result<String, Trouble> {
+fn unseen_line() -> Result<String, CommandError> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let stdin = io::stdin();
     let shown = tcgetattr(&stdin).ok();

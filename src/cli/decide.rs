@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::record;
 use crate::cli::screen::{Screen, Table};
 use crate::cli::status::run_id;
-use crate::cli::{Desk, Whose, not_connected, whoami};
+use crate::cli::{AccountArg, Context, not_connected, whoami};
 use ringbook_app::App;
 use ringbook_app::read;
 use ringbook_app::services::AuditAction;
 use ringbook_app::wire;
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::clock::{after, between};
 use ringbook_core::humanize;
 use ringbook_core::sync::{Outcome, RunId};
@@ -23,7 +23,7 @@ use ringbook_store::{HeldQuery, RunRow};
 #[derive(Debug, clap::Args)]
 pub(crate) struct CancelArgs {
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,13 +54,13 @@ pub(crate) struct HeldArgs {
 }
 
 /// Whom a sync on hold would delete.
-pub(crate) async fn list(desk: Desk, args: HeldArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn list(desk: Context, args: HeldArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let row = held(&app, args.run.as_deref()).await?;
     let search = args.search.as_deref().filter(|it| !it.trim().is_empty());
     let query = HeldQuery { search, after: 0, limit: args.limit };
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let part = read::held(&app, &out, &row, &query).await?;
     if screen.json {
         screen.json(&part)?;
@@ -84,7 +84,7 @@ pub(crate) async fn list(desk: Desk, args: HeldArgs) -> Result<Exit, Trouble> {
 /// A run stops within a second. Only one that hangs, or lost its process, takes longer.
 const STOPPED: Duration = Duration::from_secs(5);
 
-pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn cancel(desk: Context, args: CancelArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let accounts = args.whose.accounts(&app).await?;
     if accounts.is_empty() {
@@ -99,13 +99,13 @@ pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble
         }
     }
     if asked.is_empty() {
-        return Err(Trouble::failed("nothing to cancel: no sync is in progress"));
+        return Err(CommandError::failed("nothing to cancel: no sync is in progress"));
     }
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let mut cancelled = Vec::new();
     for (account, run) in asked {
         let Some(row) = stopped(&app, run, asked_at).await? else {
-            return Err(Trouble::failed("the sync is over and was removed"));
+            return Err(CommandError::failed("the sync is over and was removed"));
         };
         let took = humanize::duration(between(asked_at, app.clock.now()));
         let said = match row.outcome {
@@ -133,7 +133,11 @@ pub(crate) async fn cancel(desk: Desk, args: CancelArgs) -> Result<Exit, Trouble
 }
 
 /// The run once it has stopped, or as it is when nobody wants to wait any longer.
-async fn stopped(app: &App, run: RunId, asked_at: Timestamp) -> Result<Option<RunRow>, Trouble> {
+async fn stopped(
+    app: &App,
+    run: RunId,
+    asked_at: Timestamp,
+) -> Result<Option<RunRow>, CommandError> {
     let end_at = after(asked_at, STOPPED);
     loop {
         let row = app.store.run(run).await?;
@@ -148,20 +152,20 @@ async fn stopped(app: &App, run: RunId, asked_at: Timestamp) -> Result<Option<Ru
 }
 
 /// The run that is meant: the one that is named, or the only one on hold.
-async fn held(app: &App, named: Option<&str>) -> Result<RunRow, Trouble> {
+async fn held(app: &App, named: Option<&str>) -> Result<RunRow, CommandError> {
     let id = match named {
         Some(named) => run_id(app, named)?,
         None => {
             let accounts = app.store.accounts().await?;
             let runs: Vec<RunId> = accounts.iter().filter_map(|it| it.held_run).collect();
             match runs.as_slice() {
-                [] => return Err(Trouble::failed("no sync is on hold")),
+                [] => return Err(CommandError::failed("no sync is on hold")),
                 [only] => *only,
                 several => {
                     let ids: Vec<String> =
                         several.iter().map(|id| app.store.ids().run(*id)).collect();
                     let ids = ids.join("\n  ");
-                    return Err(Trouble::usage(format!(
+                    return Err(CommandError::usage(format!(
                         "several are on hold; say which:\n  {ids}"
                     )));
                 }
@@ -170,15 +174,15 @@ async fn held(app: &App, named: Option<&str>) -> Result<RunRow, Trouble> {
     };
     match app.store.run(id).await? {
         Some(row) if row.outcome == Some(Outcome::Held) => Ok(row),
-        Some(_) => Err(Trouble::failed("this sync is not on hold")),
-        None => Err(Trouble::failed("there is no such sync; `ringbook history` lists them")),
+        Some(_) => Err(CommandError::failed("this sync is not on hold")),
+        None => Err(CommandError::failed("there is no such sync; `ringbook history` lists them")),
     }
 }
 
 /// How many names are shown before a decision.
 const NAMES: u32 = 10;
 
-pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn approve(desk: Context, args: ApproveArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let row = held(&app, args.run.as_deref()).await?;
@@ -195,7 +199,7 @@ pub(crate) async fn approve(desk: Desk, args: ApproveArgs) -> Result<Exit, Troub
             screen.say(format!("  … and {} more", humanize::count(more)))?;
         }
         if screen.json || !io::stdin().is_terminal() {
-            return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
+            return Err(CommandError::usage("not a terminal: pass --yes to confirm"));
         }
         if !confirmed("Delete them? [y/N] ")? {
             screen.say("Nothing was decided; the sync stays on hold. To keep them for good: ringbook reject")?;
@@ -216,7 +220,7 @@ pub(crate) fn confirmed(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-pub(crate) async fn reject(desk: Desk, args: RejectArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn reject(desk: Context, args: RejectArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let row = held(&app, args.run.as_deref()).await?;
     app.supervisor.reject(row.id, &whoami()).await?;
@@ -232,9 +236,9 @@ async fn decided(
     message: String,
     deleted_count: u64,
     screen: Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let run = read::run(app, &out, run).await?;
         screen.json(&wire::Decided { status: "success", message, deleted_count, run })?;
     } else {

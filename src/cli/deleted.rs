@@ -4,13 +4,13 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::find::labels;
 use crate::cli::screen::Table;
-use crate::cli::{Desk, Times, Whose};
+use crate::cli::{AccountArg, Context, Times};
 use ringbook_app::App;
 use ringbook_app::read;
-use ringbook_app::wire::{DeletedContact, LabelNames, Outward};
+use ringbook_app::wire::{ApiEncoder, DeletedContact, LabelNames};
 use ringbook_core::clock::after;
 use ringbook_core::contact::VcardVersion;
 use ringbook_core::humanize;
@@ -29,13 +29,13 @@ pub(crate) struct DeletedArgs {
     #[arg(long, conflicts_with = "limit")]
     vcard: bool,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 /// This many are in memory at a time.
 const PART: u32 = 200;
 
-pub(crate) async fn deleted(desk: Desk, args: DeletedArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn deleted(desk: Context, args: DeletedArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let account = args.whose.only(&app).await?;
     let search = args.text.trim().to_owned();
@@ -50,7 +50,7 @@ pub(crate) async fn deleted(desk: Desk, args: DeletedArgs) -> Result<Exit, Troub
     let (rows, more) = read::part(rows, args.limit, |it| it.contact.id);
     let keep = app.config.tombstone_keep;
     if desk.screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let of = |row| DeletedContact::of(&out, row, &labels, keep);
         let contacts: Vec<DeletedContact> = rows.iter().map(of).collect();
         // There is no cursor here: a greater --limit shows more.
@@ -84,7 +84,7 @@ async fn write_vcards(
     app: &App,
     mut wanted: DeletedQuery,
     labels: &LabelNames,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     loop {
         let rows = app.store.deleted_contacts(&wanted).await?;
         for Tombstone { contact, .. } in &rows {

@@ -11,29 +11,29 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::cli::beside::Beside;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::background_runtime::Beside;
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Screen;
 use crate::cli::serve::until;
 use crate::cli::signals::Signals;
-use crate::cli::sync::{Attended, attend, changes, summary};
-use crate::cli::{Desk, local_url};
+use crate::cli::sync::{WatchResult, attend, changes, summary};
+use crate::cli::{Context, local_url};
 use ringbook_app::App;
 use ringbook_app::config::Config;
-use ringbook_app::connect::{Ask, WayBack};
+use ringbook_app::connect::{Ask, CallbackParams};
 use ringbook_app::telemetry;
 use ringbook_app::telemetry::LogStyle;
 use ringbook_app::wire;
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::clock::{after, between};
 use ringbook_core::humanize;
 use ringbook_core::sync::{AccountId, ChangeKind, Kind, Outcome, RunId, Trigger};
-use ringbook_engine::supervisor::Wish;
+use ringbook_engine::supervisor::StartRequest;
 use ringbook_runtime::outbound::{ClientOptions, http_client};
 use ringbook_runtime::tasks;
 use ringbook_simulator::{Options, Simulator};
-use ringbook_store::{Bringer, HistoryQuery, RunRow};
-use ringbook_web::{Door, Patience};
+use ringbook_store::{CallbackOrigin, HistoryQuery, RunRow};
+use ringbook_web::{Listener, Timeouts};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -57,10 +57,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// This many ports after the wanted one are tried.
 const PORTS: u16 = 20;
 
-pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn demo(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let screen = desk.screen;
     if !(0.0..=1e6).contains(&args.changes_per_minute) {
-        return Err(Trouble::usage("--changes-per-minute: allowed is 0 to 1000000"));
+        return Err(CommandError::usage("--changes-per-minute: allowed is 0 to 1000000"));
     }
     let mut signals = Signals::listen()?;
     let folder = Folder::new(args.keep.as_deref())?;
@@ -88,8 +88,8 @@ pub(crate) async fn demo(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         "the server",
         ringbook_web::serve(
             app.clone(),
-            vec![Door::plain(listener)],
-            Patience::default(),
+            vec![Listener::plain(listener)],
+            Timeouts::default(),
             until(stopped),
         ),
     );
@@ -119,15 +119,15 @@ async fn show(
     folder: &Folder,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<(), Trouble> {
+) -> Result<(), CommandError> {
     screen.say("")?;
     let wish = |kind, trigger, by: &str| {
         let asked_by = Some(by.to_owned());
-        Wish { account, kind: Some(kind), trigger, asked_by }
+        StartRequest { account, kind: Some(kind), trigger, asked_by }
     };
     let first = app.supervisor.start(&wish(Kind::Full, Trigger::Startup, "the demo")).await?;
     match attend(app, first, signals, screen).await? {
-        Attended::Over { row, asked } => {
+        WatchResult::Over { row, asked } => {
             for line in summary(&row, screen) {
                 screen.say(line)?;
             }
@@ -135,7 +135,7 @@ async fn show(
                 return Ok(());
             }
         }
-        Attended::Left(_) => return Ok(()),
+        WatchResult::Left(_) => return Ok(()),
     }
     let changes_per_minute = args.changes_per_minute;
     simulator.control().change_settings(|it| it.changes_per_minute = changes_per_minute);
@@ -169,7 +169,7 @@ async fn show(
 }
 
 /// Where to look and what to try.
-fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(), Trouble> {
+fn invite(app: &App, folder: &Folder, args: &Args, screen: Screen) -> Result<(), CommandError> {
     let url = local_url(&app.config);
     let paint = screen.paint;
     let database = folder.path.join("ringbook.db");
@@ -217,7 +217,7 @@ struct Diary {
 }
 
 impl Diary {
-    async fn since(app: &App) -> Result<Diary, Trouble> {
+    async fn since(app: &App) -> Result<Diary, CommandError> {
         let query = HistoryQuery { limit: 1, ..HistoryQuery::default() };
         let latest = app.store.history(&query).await?;
         let told = latest.first().map_or(RunId(0), |row| row.id);
@@ -225,7 +225,12 @@ impl Diary {
     }
 
     /// One line for each run that ended, whoever asked for it.
-    async fn tell(&mut self, app: &App, next: Timestamp, screen: Screen) -> Result<(), Trouble> {
+    async fn tell(
+        &mut self,
+        app: &App,
+        next: Timestamp,
+        screen: Screen,
+    ) -> Result<(), CommandError> {
         let query = HistoryQuery { limit: 10, ..HistoryQuery::default() };
         let mut ended = app.store.history(&query).await?;
         ended.retain(|row| row.id > self.told && row.outcome.is_some());
@@ -237,7 +242,7 @@ impl Diary {
             let changed = it.created + it.updated + it.deleted;
             self.changed += changed;
             if screen.json {
-                let out = Outward::new(&app.store, &app.config);
+                let out = ApiEncoder::new(&app.store, &app.config);
                 screen.json(&wire::Run::of(&out, &row, app.clock.now()))?;
             }
             screen.say(entry(app, &row, next, screen))?;
@@ -284,7 +289,7 @@ fn entry(app: &App, row: &RunRow, next: Timestamp, screen: Screen) -> String {
 }
 
 /// Who they were: they are made up, so everybody may know.
-async fn gossip(app: &App, run: RunId) -> Result<String, Trouble> {
+async fn gossip(app: &App, run: RunId) -> Result<String, CommandError> {
     const NAMED: usize = 4;
     let changed = app.store.changes(run, 0, NAMED as u32 + 1).await?;
     let mut parts: Vec<String> = changed
@@ -318,10 +323,10 @@ async fn farewell(
     diary: &mut Diary,
     folder: &Folder,
     screen: Screen,
-) -> Result<(), Trouble> {
+) -> Result<(), CommandError> {
     let google = simulator.control();
     google.change_settings(|it| it.changes_per_minute = 0.0);
-    let wish = Wish {
+    let wish = StartRequest {
         account,
         kind: Some(Kind::Incremental),
         trigger: Trigger::Schedule,
@@ -356,11 +361,11 @@ async fn farewell(
 
 /// Everything that the program would otherwise be told by a person.
 fn settings(
-    desk: &Desk,
+    desk: &Context,
     simulator: &Simulator,
     folder: &Folder,
     port: u16,
-) -> Result<Config, Trouble> {
+) -> Result<Config, CommandError> {
     let zone = TimeZone::system();
     let (host, port) = (host(desk), port.to_string());
     let database = format!("sqlite:///{}/ringbook.db", folder.path.display());
@@ -380,18 +385,20 @@ fn settings(
 }
 
 /// Where to listen. Of the settings of an installation the demo takes only this and the port.
-fn host(desk: &Desk) -> String {
+fn host(desk: &Context) -> String {
     Config::given(&desk.flags, "HOST").unwrap_or_else(|| "127.0.0.1".to_owned())
 }
 
-async fn listen(desk: &Desk) -> Result<(TcpListener, u16), Trouble> {
+async fn listen(desk: &Context) -> Result<(TcpListener, u16), CommandError> {
     let host = host(desk);
     let host: IpAddr = if host == "localhost" { "127.0.0.1" } else { host.as_str() }
         .parse()
-        .map_err(|_| Trouble::usage(format!("HOST: `{host}` is not an IP address")))?;
+        .map_err(|_| CommandError::usage(format!("HOST: `{host}` is not an IP address")))?;
     let port = Config::given(&desk.flags, "PORT").unwrap_or_else(|| "8000".to_owned());
     let wanted: u16 = port.parse().map_err(|_| {
-        Trouble::usage(format!("PORT: found `{port}`; allowed is a whole number from 0 to 65535"))
+        CommandError::usage(format!(
+            "PORT: found `{port}`; allowed is a whole number from 0 to 65535"
+        ))
     })?;
     for port in (wanted..=wanted.saturating_add(PORTS)).chain([0]) {
         match TcpListener::bind(SocketAddr::new(host, port)).await {
@@ -402,34 +409,36 @@ async fn listen(desk: &Desk) -> Result<(TcpListener, u16), Trouble> {
             Ok(listener) => return Ok((listener, wanted)),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => {
-                return Err(Trouble::usage(format!("cannot listen on {host}:{port}: {error}")));
+                return Err(CommandError::usage(format!(
+                    "cannot listen on {host}:{port}: {error}"
+                )));
             }
         }
     }
-    Err(Trouble::usage(format!("no port of {host} is free")))
+    Err(CommandError::usage(format!("no port of {host} is free")))
 }
 
 /// Goes the way that a browser goes: to the consent page, and back with a code.
-async fn connect(app: &App) -> Result<AccountId, Trouble> {
+async fn connect(app: &App) -> Result<AccountId, CommandError> {
     let begun = app.connector.begin(&Ask::default(), None).await?;
     let options = ClientOptions {
         total_timeout: Some(Duration::from_secs(10)),
         proxy: false,
         ..ClientOptions::default()
     };
-    let browser = http_client(&options).map_err(|error| Trouble::failed(error.to_string()))?;
-    let strange = |what: &str| Trouble::failed(format!("the simulated consent page {what}"));
+    let browser = http_client(&options).map_err(|error| CommandError::failed(error.to_string()))?;
+    let strange = |what: &str| CommandError::failed(format!("the simulated consent page {what}"));
     let page = browser.get(&begun.url).send().await.map_err(|it| strange(&it.to_string()))?;
     let back = page
         .headers()
         .get("location")
         .and_then(|it| it.to_str().ok())
-        .and_then(WayBack::parse)
+        .and_then(CallbackParams::parse)
         .ok_or_else(|| strange("leads nowhere"))?;
     if back.state != begun.state {
         return Err(strange("sent somebody else back"));
     }
-    Ok(app.connector.come_back(&back, Bringer::Trusted).await?)
+    Ok(app.connector.come_back(&back, CallbackOrigin::Trusted).await?)
 }
 
 /// Where the database is. Removed in the end, unless somebody wants it.
@@ -439,12 +448,12 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(keep: Option<&Path>) -> Result<Folder, Trouble> {
+    fn new(keep: Option<&Path>) -> Result<Folder, CommandError> {
         let mut private = std::fs::DirBuilder::new();
         private.mode(0o700);
         let made = |path: &Path, result: io::Result<()>| {
             result.map_err(|error| {
-                Trouble::usage(format!("cannot make the folder {}: {error}", path.display()))
+                CommandError::usage(format!("cannot make the folder {}: {error}", path.display()))
             })
         };
         if let Some(path) = keep {
@@ -452,7 +461,7 @@ impl Folder {
             return Ok(Folder { path: std::path::absolute(path)?, keep: true });
         }
         let mut bits = [0; 6];
-        getrandom::fill(&mut bits).map_err(|error| Trouble::failed(error.to_string()))?;
+        getrandom::fill(&mut bits).map_err(|error| CommandError::failed(error.to_string()))?;
         let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = std::env::temp_dir().join(format!("ringbook-demo-{name}"));
         // Not recursive: a folder that is already there is somebody else's.

@@ -1,7 +1,7 @@
 //! What a phone dials for a number. Asks nobody: the settings are enough.
 
-use crate::cli::Desk;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::Context;
+use crate::cli::exit::{CommandError, Exit};
 use ringbook_app::wire::Dialling;
 
 #[derive(Debug, clap::Args)]
@@ -11,7 +11,7 @@ pub(crate) struct Args {
     number: String,
 }
 
-pub(crate) fn dial(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) fn dial(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let config = desk.config()?;
     let dialling = Dialling::of(&config.dial, &args.number);
     let exit = if dialling.dial.is_some() { Exit::Ok } else { Exit::Failed };
@@ -21,7 +21,7 @@ pub(crate) fn dial(desk: Desk, args: Args) -> Result<Exit, Trouble> {
     }
     let Some(string) = &dialling.dial else {
         let why = dialling.steps.join("; ");
-        return Err(Trouble::failed(format!("`{}` {why}", dialling.number)));
+        return Err(CommandError::failed(format!("`{}` {why}", dialling.number)));
     };
     desk.screen.say(desk.screen.paint.bold(string))?;
     for step in &dialling.steps {

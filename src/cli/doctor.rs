@@ -1,8 +1,8 @@
 //! `doctor`: looks at everything that can be wrong, and says how to fix it.
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Screen;
-use crate::cli::{Desk, no_database};
+use crate::cli::{Context, no_database};
 use ringbook_app::App;
 use ringbook_app::config::Config;
 use ringbook_app::doctor;
@@ -17,7 +17,7 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, finding: Finding) -> Result<(), Trouble> {
+    fn add(&mut self, finding: Finding) -> Result<(), CommandError> {
         let paint = self.screen.paint;
         let mark = match finding.verdict {
             Verdict::Ok => paint.good("ok  "),
@@ -35,7 +35,7 @@ impl Report {
         Ok(())
     }
 
-    fn end(self) -> Result<Exit, Trouble> {
+    fn end(self) -> Result<Exit, CommandError> {
         let (warnings, faults) =
             (self.findings.count(Verdict::Warn), self.findings.count(Verdict::Bad));
         if self.screen.json {
@@ -51,7 +51,7 @@ impl Report {
     }
 }
 
-pub(crate) async fn doctor(desk: Desk) -> Result<Exit, Trouble> {
+pub(crate) async fn doctor(desk: Context) -> Result<Exit, CommandError> {
     let mut report = Report { screen: desk.screen, findings: Findings::of(Vec::new()) };
     let config = match Config::load(&desk.flags) {
         Ok(config) => config,

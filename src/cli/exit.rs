@@ -3,14 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 
-use ringbook_app::app::StartError;
+use ringbook_app::app::OpenAppError;
+use ringbook_app::auth::SignInError;
 use ringbook_app::config::ConfigErrors;
 use ringbook_app::connect::ConnectProblem;
-use ringbook_app::doorkeeper::SignInError;
 use ringbook_app::services::ServiceError;
 use ringbook_app::telemetry::TelemetryError;
 use ringbook_core::sync::{FailureCode, Outcome};
-use ringbook_store::{AccountError, DbError, DecisionError, OpenError, PeopleError, Refusal};
+use ringbook_store::{AccountError, AdminError, DbError, DecisionError, OpenError, StartError};
 
 /// The exit codes, in one place. [`LIST`] says the same to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,100 +63,100 @@ impl Exit {
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Trouble {
+pub(crate) struct CommandError {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     /// Whoever read our output has heard enough: no error, and nobody to tell.
     pub(crate) silent: bool,
 }
 
-impl Trouble {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Trouble {
-        Trouble { exit, message: message.into(), silent: false }
+impl CommandError {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> CommandError {
+        CommandError { exit, message: message.into(), silent: false }
     }
 
-    pub(crate) fn failed(message: impl Into<String>) -> Trouble {
-        Trouble::new(Exit::Failed, message)
+    pub(crate) fn failed(message: impl Into<String>) -> CommandError {
+        CommandError::new(Exit::Failed, message)
     }
 
-    pub(crate) fn usage(message: impl Into<String>) -> Trouble {
-        Trouble::new(Exit::Usage, message)
+    pub(crate) fn usage(message: impl Into<String>) -> CommandError {
+        CommandError::new(Exit::Usage, message)
     }
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> CommandError {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Trouble { exit: Exit::Ok, message: String::new(), silent: true };
+            return CommandError { exit: Exit::Ok, message: String::new(), silent: true };
         }
-        Trouble::failed(error.to_string())
+        CommandError::failed(error.to_string())
     }
 }
 
-impl From<ConfigErrors> for Trouble {
-    fn from(error: ConfigErrors) -> Trouble {
+impl From<ConfigErrors> for CommandError {
+    fn from(error: ConfigErrors) -> CommandError {
         let hint = "`ringbook config --help` says where settings come from";
-        Trouble::usage(format!("{error}\n\n{hint}"))
+        CommandError::usage(format!("{error}\n\n{hint}"))
     }
 }
 
-impl From<TelemetryError> for Trouble {
-    fn from(error: TelemetryError) -> Trouble {
-        Trouble::usage(error.to_string())
+impl From<TelemetryError> for CommandError {
+    fn from(error: TelemetryError) -> CommandError {
+        CommandError::usage(error.to_string())
     }
 }
 
-impl From<StartError> for Trouble {
-    fn from(error: StartError) -> Trouble {
-        if let StartError::Database(
+impl From<OpenAppError> for CommandError {
+    fn from(error: OpenAppError) -> CommandError {
+        if let OpenAppError::Database(
             OpenError::Db(problem) | OpenError::Open { source: problem, .. },
         ) = &error
             && problem.is_for_now()
         {
             let what = problem.hindrance().unwrap_or_else(|| problem.to_string());
-            return Trouble::new(Exit::Unavailable, what);
+            return CommandError::new(Exit::Unavailable, what);
         }
         let message = match &error {
-            StartError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
-            | StartError::Google(_)
-            | StartError::Client(_)
-            | StartError::Key(_) => error.to_string(),
-            StartError::Database(_) => {
+            OpenAppError::Database(OpenError::Newer { .. } | OpenError::Db(DbError::Vault(_)))
+            | OpenAppError::Google(_)
+            | OpenAppError::Client(_)
+            | OpenAppError::Key(_) => error.to_string(),
+            OpenAppError::Database(_) => {
                 format!("{error}\n\nThe setting is DATABASE_URL; `ringbook config` shows it")
             }
         };
-        Trouble::usage(message)
+        CommandError::usage(message)
     }
 }
 
-impl From<DbError> for Trouble {
-    fn from(error: DbError) -> Trouble {
+impl From<DbError> for CommandError {
+    fn from(error: DbError) -> CommandError {
         if error.is_for_now() {
             let what = error.hindrance().unwrap_or_else(|| error.to_string());
-            return Trouble::new(Exit::Unavailable, what);
+            return CommandError::new(Exit::Unavailable, what);
         }
-        Trouble::failed(format!("the database: {error}"))
+        CommandError::failed(format!("the database: {error}"))
     }
 }
 
-impl From<AccountError> for Trouble {
-    fn from(error: AccountError) -> Trouble {
+impl From<AccountError> for CommandError {
+    fn from(error: AccountError) -> CommandError {
         match error {
             AccountError::Db(error) => error.into(),
-            AccountError::Gone => Trouble::failed(error.to_string()),
-            other => Trouble::usage(other.to_string()),
+            AccountError::Gone => CommandError::failed(error.to_string()),
+            other => CommandError::usage(other.to_string()),
         }
     }
 }
 
-impl From<ServiceError> for Trouble {
-    fn from(error: ServiceError) -> Trouble {
+impl From<ServiceError> for CommandError {
+    fn from(error: ServiceError) -> CommandError {
         match error {
             ServiceError::Account(error) => error.into(),
             ServiceError::Connect(problem) => problem.into(),
-            ServiceError::SignIn(SignInError::People(PeopleError::Db(error)))
+            ServiceError::SignIn(SignInError::People(AdminError::Db(error)))
             | ServiceError::Db(error) => error.into(),
-            ServiceError::Later { .. } => Trouble::failed(error.to_string()),
+            ServiceError::Later { .. } => CommandError::failed(error.to_string()),
             ServiceError::NotFound { what, .. } => {
                 let listing = match what {
                     "account" => "; `ringbook accounts` lists them",
@@ -165,26 +165,26 @@ impl From<ServiceError> for Trouble {
                     "token in use" => "; `ringbook tokens` lists them",
                     _ => "",
                 };
-                Trouble::usage(format!("{error}{listing}"))
+                CommandError::usage(format!("{error}{listing}"))
             }
-            other => Trouble::usage(other.to_string()),
+            other => CommandError::usage(other.to_string()),
         }
     }
 }
 
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Trouble {
+impl From<StartError> for CommandError {
+    fn from(refusal: StartError) -> CommandError {
         let exit = match &refusal {
-            Refusal::Busy(_) | Refusal::AlreadyServed => Exit::Busy,
-            Refusal::NotConnected | Refusal::NeedsReauth { .. } => Exit::NotConnected,
-            Refusal::Erasing | Refusal::Closing | Refusal::Db(_) => Exit::Failed,
+            StartError::Busy(_) | StartError::AlreadyServed => Exit::Busy,
+            StartError::NotConnected | StartError::NeedsReauth { .. } => Exit::NotConnected,
+            StartError::Erasing | StartError::Closing | StartError::Db(_) => Exit::Failed,
         };
-        Trouble::new(exit, refusal.to_string())
+        CommandError::new(exit, refusal.to_string())
     }
 }
 
-impl From<ConnectProblem> for Trouble {
-    fn from(problem: ConnectProblem) -> Trouble {
+impl From<ConnectProblem> for CommandError {
+    fn from(problem: ConnectProblem) -> CommandError {
         let exit = match &problem {
             ConnectProblem::NotConfigured
             | ConnectProblem::Misconfigured(_)
@@ -193,16 +193,16 @@ impl From<ConnectProblem> for Trouble {
             ConnectProblem::NotConnected | ConnectProblem::Refused(_) => Exit::NotConnected,
             _ => Exit::Failed,
         };
-        Trouble::new(exit, problem.to_string())
+        CommandError::new(exit, problem.to_string())
     }
 }
 
-impl From<DecisionError> for Trouble {
-    fn from(error: DecisionError) -> Trouble {
+impl From<DecisionError> for CommandError {
+    fn from(error: DecisionError) -> CommandError {
         let exit = match &error {
             DecisionError::Busy(_) => Exit::Busy,
             _ => Exit::Failed,
         };
-        Trouble::new(exit, error.to_string())
+        CommandError::new(exit, error.to_string())
     }
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::find::{PART, every, labels};
-use crate::cli::{Desk, Whose};
+use crate::cli::{AccountArg, Context};
 use ringbook_app::App;
 use ringbook_app::wire;
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::contact::{Content, VcardVersion};
 use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,9 +43,9 @@ enum Format {
     Vcard4,
 }
 
-pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn export(desk: Context, args: Args) -> Result<Exit, CommandError> {
     if desk.screen.json && args.format != Format::Json {
-        return Err(Trouble::usage("--json is for --format json; leave one of them out"));
+        return Err(CommandError::usage("--json is for --format json; leave one of them out"));
     }
     let app = desk.open().await?;
     let account = args.whose.only(&app).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn export(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         return Ok(Exit::Ok);
     };
     let unwritable = |error: io::Error| {
-        Trouble::failed(format!("{} could not be written: {error}", path.display()))
+        CommandError::failed(format!("{} could not be written: {error}", path.display()))
     };
     let draft = Draft::beside(path).map_err(unwritable)?;
     let mut out = BufWriter::new(&draft.file);
@@ -115,9 +115,9 @@ async fn write(
     account: Option<AccountId>,
     format: Format,
     out: &mut impl Write,
-) -> Result<u64, Trouble> {
+) -> Result<u64, CommandError> {
     let labels = labels(app).await?;
-    let outward = Outward::new(&app.store, &app.config);
+    let outward = ApiEncoder::new(&app.store, &app.config);
     let sheet = match format {
         Format::Csv => Some(Sheet::measured(app, account).await?),
         _ => None,
@@ -171,7 +171,7 @@ impl Sheet {
     const PHONES_MAX: usize = 10;
     const EMAILS_MAX: usize = 5;
 
-    async fn measured(app: &App, account: Option<AccountId>) -> Result<Sheet, Trouble> {
+    async fn measured(app: &App, account: Option<AccountId>) -> Result<Sheet, CommandError> {
         let mut sheet = Sheet { phones: 1, emails: 1 };
         every(app, account, |row| {
             sheet.phones = sheet.phones.max(row.content.phones.len()).min(Sheet::PHONES_MAX);

@@ -3,14 +3,14 @@
 //! Both ask the directory in memory, which they have to make first: half a second for a hundred thousand
 //! contacts.
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Table;
-use crate::cli::{Desk, Whose};
+use crate::cli::{AccountArg, Context};
 use ringbook_app::App;
 use ringbook_app::directory::Scope;
 use ringbook_app::read;
 use ringbook_app::wire;
-use ringbook_app::wire::{Outward, SearchResults};
+use ringbook_app::wire::{ApiEncoder, SearchResults};
 use ringbook_core::clock::between;
 use ringbook_core::humanize;
 use ringbook_core::sync::AccountId;
@@ -32,16 +32,16 @@ pub(crate) struct SearchArgs {
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 /// This many contacts are in memory at a time.
 pub(crate) const PART: u32 = 500;
 
-pub(crate) async fn lookup(desk: Desk, args: LookupArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn lookup(desk: Context, args: LookupArgs) -> Result<Exit, CommandError> {
     if !args.number.contains(|c: char| c.is_ascii_digit()) {
         let complaint = format!("`{}` is not a number: it has no digit", args.number);
-        return Err(Trouble::usage(complaint));
+        return Err(CommandError::usage(complaint));
     }
     let app = desk.open().await?;
     let view = app.directory.view().await?;
@@ -51,10 +51,10 @@ pub(crate) async fn lookup(desk: Desk, args: LookupArgs) -> Result<Exit, Trouble
         None => None,
     };
     let (Some(caller), Some(found)) = (caller, found) else {
-        return Err(Trouble::failed(format!("nobody has the number {}", args.number)));
+        return Err(CommandError::failed(format!("nobody has the number {}", args.number)));
     };
     if desk.screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         desk.screen.json(&wire::Contact::of(&out, &found, &labels(&app).await?))?;
     } else {
         desk.screen.say(&caller.name)?;
@@ -62,13 +62,13 @@ pub(crate) async fn lookup(desk: Desk, args: LookupArgs) -> Result<Exit, Trouble
     Ok(Exit::Ok)
 }
 
-pub(crate) async fn search(desk: Desk, args: SearchArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn search(desk: Context, args: SearchArgs) -> Result<Exit, CommandError> {
     if args.text.trim().is_empty() {
-        return Err(Trouble::usage("say at least one letter or digit to search for"));
+        return Err(CommandError::usage("say at least one letter or digit to search for"));
     }
     let app = desk.open().await?;
     let began = app.clock.now();
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let asked = args.text.trim();
     let account = args.whose.only(&app).await?;
     let (results, total) =
@@ -79,7 +79,7 @@ pub(crate) async fn search(desk: Desk, args: SearchArgs) -> Result<Exit, Trouble
         let (count, query) = (results.len(), asked.to_owned());
         desk.screen.json(&SearchResults { results, count, query, elapsed_ms })?;
     } else if none {
-        return Err(Trouble::failed(format!("nobody is found by `{asked}`")));
+        return Err(CommandError::failed(format!("nobody is found by `{asked}`")));
     } else {
         let mut table = Table::new(&["NAME", "ORGANIZATION", "NUMBERS"]);
         for contact in results.iter().map(|it| &it.contact) {

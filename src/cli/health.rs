@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::Desk;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::Context;
+use crate::cli::exit::{CommandError, Exit};
 use ringbook_app::config::Config;
 use ringbook_runtime::outbound::{ClientOptions, Trust, http_client};
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     ready: bool,
 }
 
-pub(crate) async fn health(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn health(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let config = desk.config()?;
     let path = match (args.live, args.ready) {
         (true, _) => "/health/live",
@@ -39,7 +39,7 @@ pub(crate) async fn health(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         trust: Trust::Anything,
         ..ClientOptions::default()
     };
-    let client = http_client(&options).map_err(|error| Trouble::failed(error.to_string()))?;
+    let client = http_client(&options).map_err(|error| CommandError::failed(error.to_string()))?;
     let silent = |error: reqwest::Error| {
         let why = if error.is_timeout() {
             format!("no answer within {} s", PATIENCE.as_secs())
@@ -48,7 +48,7 @@ pub(crate) async fn health(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         } else {
             error.without_url().to_string()
         };
-        Trouble::failed(format!(
+        CommandError::failed(format!(
             "{url}: {why}. `ringbook health` asks the server at HOST and PORT; give it the same settings as \
              `ringbook serve`"
         ))

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::record;
-use crate::cli::{Desk, account, whoami};
+use crate::cli::{Context, account, whoami};
 use ringbook_app::App;
 use ringbook_app::config::{Config, DatabaseUrl};
 use ringbook_app::connect::{ConnectProblem, TokenFile};
@@ -65,9 +65,9 @@ struct Permission {
     reason: Option<String>,
 }
 
-pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn import_from(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let before = read_previous_app(&args.file);
-    let before = before.map_err(|error| Trouble::usage(error.to_string()))?;
+    let before = before.map_err(|error| CommandError::usage(error.to_string()))?;
     let config = desk.config()?;
     refuse_own(&config, &args.file)?;
     let (path, token) = token(&args)?;
@@ -112,7 +112,7 @@ pub(crate) async fn import_from(desk: Desk, args: Args) -> Result<Exit, Trouble>
 }
 
 /// What is in force must not be the file of the previous app: that one stays as it is.
-fn refuse_own(config: &Config, file: &Path) -> Result<(), Trouble> {
+fn refuse_own(config: &Config, file: &Path) -> Result<(), CommandError> {
     let DatabaseUrl::Sqlite { path } = &config.database_url else { return Ok(()) };
     let same = match (path.canonicalize(), file.canonicalize()) {
         (Ok(ours), Ok(theirs)) => ours == theirs,
@@ -121,7 +121,7 @@ fn refuse_own(config: &Config, file: &Path) -> Result<(), Trouble> {
     if !same {
         return Ok(());
     }
-    Err(Trouble::usage(format!(
+    Err(CommandError::usage(format!(
         "DATABASE_URL is `{}` itself, which stays as it is: set DATABASE_URL to a file of Ringbook's own, \
          such as sqlite:///./data/ringbook.db, or remove the setting, and run this again",
         file.display()
@@ -131,7 +131,7 @@ fn refuse_own(config: &Config, file: &Path) -> Result<(), Trouble> {
 /// The token file and where it is; or why there is none to take over.
 type Found = Result<TokenFile, String>;
 
-fn token(args: &Args) -> Result<(Option<PathBuf>, Found), Trouble> {
+fn token(args: &Args) -> Result<(Option<PathBuf>, Found), CommandError> {
     let path = match &args.token {
         Some(path) => path.clone(),
         None => args.file.with_file_name("token.json"),
@@ -145,12 +145,14 @@ fn token(args: &Args) -> Result<(Option<PathBuf>, Found), Trouble> {
             None,
             Err("there is no token.json beside the database; name it with --token".to_owned()),
         )),
-        Err(error) => Err(Trouble::usage(format!("cannot read `{}`: {error}", path.display()))),
+        Err(error) => {
+            Err(CommandError::usage(format!("cannot read `{}`: {error}", path.display())))
+        }
     }
 }
 
 /// The account that is there and meant; `None`: a new one.
-async fn choose(app: &App, named: Option<&str>) -> Result<Option<Account>, Trouble> {
+async fn choose(app: &App, named: Option<&str>) -> Result<Option<Account>, CommandError> {
     let accounts = app.store.accounts().await?;
     match named {
         Some(named) if app.store.account_named(named).await?.is_some() => {
@@ -170,7 +172,7 @@ async fn adopt(
     chosen: Option<&Account>,
     token: &TokenFile,
     report: &mut Report,
-) -> Result<bool, Trouble> {
+) -> Result<bool, CommandError> {
     let permission = &mut report.permission;
     if let Some(account) = chosen.filter(|it| it.grant.is_some()) {
         permission.reason = Some(format!("`{}` is connected already", account.name));
@@ -200,7 +202,7 @@ async fn take_history(
     target: Option<AccountId>,
     before: &ImportedApp,
     report: &mut Report,
-) -> Result<Option<AccountId>, Trouble> {
+) -> Result<Option<AccountId>, CommandError> {
     let history = &mut report.history;
     if before.syncs.is_empty() {
         history.reason = Some("there is none".to_owned());
@@ -262,7 +264,7 @@ impl Report {
         }
     }
 
-    fn say(&self, desk: &Desk) -> Result<(), Trouble> {
+    fn say(&self, desk: &Context) -> Result<(), CommandError> {
         use ringbook_core::humanize::count;
         let would = if self.dry_run { "would be " } else { "" };
         let history = match (&self.history.reason, self.history.taken_over) {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::Desk;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::Context;
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::record;
 use crate::cli::screen::Table;
 use ringbook_app::services::AuditAction;
@@ -23,7 +23,7 @@ enum KeyCommand {
     Rotate,
 }
 
-pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn key(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     match args.command {
         KeyCommand::Status => {
@@ -67,7 +67,7 @@ pub(crate) async fn key(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         }
         KeyCommand::Rotate => {
             let done = app.store.rotate_key().await.map_err(|problem| match problem {
-                ringbook_store::DbError::Vault(problem) => Trouble::usage(problem.to_string()),
+                ringbook_store::DbError::Vault(problem) => CommandError::usage(problem.to_string()),
                 other => other.into(),
             })?;
             record(&app, AuditAction::KeyRotated, done.key.as_str(), None).await;

@@ -6,7 +6,7 @@
 mod access;
 mod accounts;
 mod auth;
-mod beside;
+mod background_runtime;
 mod decide;
 mod deleted;
 mod demo;
@@ -39,7 +39,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use ringbook_app::App;
-use ringbook_app::app::StartError;
+use ringbook_app::app::OpenAppError;
 use ringbook_app::config::{Config, ConfigTable, DatabaseUrl, Flags, url_at, wants_json_log};
 use ringbook_app::services::{AuditAction, AuditSubject, Caller};
 use ringbook_app::telemetry;
@@ -49,8 +49,8 @@ use ringbook_core::sync::AccountId;
 use ringbook_core::sync::account::same_name;
 use ringbook_store::{Account, Store};
 
-use exit::{Exit, Trouble};
-use screen::{Paint, Screen};
+use exit::{CommandError, Exit};
+use screen::{Screen, Style};
 
 /// Keeps the directory on desk phones in step with Google Contacts.
 #[derive(Debug, Parser)]
@@ -113,7 +113,7 @@ Example:
 
 Exits with 1 when the last sync failed, 4 when the account must be connected, 5 when a sync is on
 hold; so a script needs no more than `ringbook status || …`.")]
-    Status(Whose),
+    Status(AccountArg),
 
     /// The syncs that were, newest first; or one of them in full
     #[command(after_help = "\
@@ -128,7 +128,7 @@ Examples:
     #[command(after_help = "\
 Example:
   ringbook statistics --json | jq .contacts.active")]
-    Statistics(Whose),
+    Statistics(AccountArg),
 
     /// Stop the sync in progress, in whichever process it runs
     #[command(after_help = "\
@@ -358,12 +358,12 @@ pub(crate) fn main() -> ExitCode {
         .build();
     let done = match runtime {
         Ok(runtime) => {
-            let done = runtime.block_on(obey(cli, screen));
+            let done = runtime.block_on(dispatch(cli, screen));
             // Whoever asked for an end at once does not wait for what is still under way.
             runtime.shutdown_timeout(Duration::from_millis(100));
             done
         }
-        Err(error) => Err(Trouble::failed(format!("cannot start: {error}"))),
+        Err(error) => Err(CommandError::failed(format!("cannot start: {error}"))),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -382,7 +382,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn complain(trouble: &Trouble, screen: Screen) {
+fn complain(trouble: &CommandError, screen: Screen) {
     if trouble.silent {
         return;
     }
@@ -390,14 +390,14 @@ fn complain(trouble: &Trouble, screen: Screen) {
         // Programs read standard output.
         let _ = screen.json(&json!({ "detail": trouble.message }));
     } else {
-        let paint = Paint::on(io::stderr().is_terminal());
+        let paint = Style::on(io::stderr().is_terminal());
         // If nobody listens, the exit code says it still.
         let _ = writeln!(io::stderr(), "{} {}", paint.bad("ringbook:"), trouble.message);
     }
 }
 
-async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
-    let desk = Desk { flags: cli.flags, screen };
+async fn dispatch(cli: Cli, screen: Screen) -> Result<Exit, CommandError> {
+    let desk = Context { flags: cli.flags, screen };
     match cli.command {
         None => {
             use clap::CommandFactory;
@@ -437,33 +437,33 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Trouble> {
 }
 
 /// What every command has before it.
-struct Desk {
+struct Context {
     flags: Flags,
     screen: Screen,
 }
 
-impl Desk {
-    fn config(&self) -> Result<Config, Trouble> {
+impl Context {
+    fn config(&self) -> Result<Config, CommandError> {
         Ok(Config::load(&self.flags)?)
     }
 
     /// Opens what is there, for a command that answers and ends. Where there is no database it makes none: that
     /// would be the wrong folder, and its answer about an empty one. It logs only with `--log-level`: what
     /// matters is in its answer, and LOG_LEVEL in the environment is meant for the server.
-    async fn open(&self) -> Result<App, Trouble> {
+    async fn open(&self) -> Result<App, CommandError> {
         let config = self.config()?;
         if let Some(why) = no_database(&config).await? {
-            return Err(Trouble::usage(why));
+            return Err(CommandError::usage(why));
         }
         self.open_with(config).await
     }
 
     /// The same for a command that begins an installation: it makes the database.
-    async fn open_or_make(&self) -> Result<App, Trouble> {
+    async fn open_or_make(&self) -> Result<App, CommandError> {
         self.open_with(self.config()?).await
     }
 
-    async fn open_with(&self, config: Config) -> Result<App, Trouble> {
+    async fn open_with(&self, config: Config) -> Result<App, CommandError> {
         let wished = self.flags.log_level.is_some();
         let level = if wished { config.log_level.as_str() } else { "off" };
         telemetry::start(level, &LogStyle::of(&config))?;
@@ -472,7 +472,7 @@ impl Desk {
 }
 
 /// That there is no database, and where it would be; `None` where there is one.
-async fn no_database(config: &Config) -> Result<Option<String>, Trouble> {
+async fn no_database(config: &Config) -> Result<Option<String>, CommandError> {
     let (is_there, place) = match &config.database_url {
         DatabaseUrl::Sqlite { path } => {
             let place = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -480,7 +480,7 @@ async fn no_database(config: &Config) -> Result<Option<String>, Trouble> {
         }
         DatabaseUrl::Postgres { url } => {
             let found = Store::is_in_postgres(url.expose_secret()).await;
-            (found.map_err(StartError::from)?, "PostgreSQL".to_owned())
+            (found.map_err(OpenAppError::from)?, "PostgreSQL".to_owned())
         }
     };
     if is_there {
@@ -495,7 +495,7 @@ async fn no_database(config: &Config) -> Result<Option<String>, Trouble> {
     )))
 }
 
-fn config(desk: Desk) -> Result<Exit, Trouble> {
+fn config(desk: Context) -> Result<Exit, CommandError> {
     let config = desk.config()?;
     let lines = config.report();
     if desk.screen.json {
@@ -535,44 +535,46 @@ fn local_url(config: &Config) -> String {
     config.local_url()
 }
 
-fn not_connected(app: &App) -> Trouble {
+fn not_connected(app: &App) -> CommandError {
     let message = format!(
         "no Google account is connected; `ringbook auth` connects one, or start `ringbook serve` and open \
          {}/auth/google",
         local_url(&app.config)
     );
-    Trouble::new(Exit::NotConnected, message)
+    CommandError::new(Exit::NotConnected, message)
 }
 
 /// The account that is meant: the one that is named, or the only one.
-async fn account(app: &App, named: Option<&str>) -> Result<Account, Trouble> {
+async fn account(app: &App, named: Option<&str>) -> Result<Account, CommandError> {
     let accounts = app.store.accounts().await?;
     let Some(named) = named else {
         let mut accounts = accounts.into_iter();
         return match (accounts.next(), accounts.next()) {
             (None, _) => Err(not_connected(app)),
             (Some(only), None) => Ok(only),
-            _ => Err(Trouble::usage(
+            _ => Err(CommandError::usage(
                 "there are several accounts; say which with --account (`ringbook accounts` lists them)",
             )),
         };
     };
     accounts.into_iter().find(|it| is_named(&app.store, it, named)).ok_or_else(|| {
-        Trouble::usage(format!("there is no account `{named}`; `ringbook accounts` lists them"))
+        CommandError::usage(format!(
+            "there is no account `{named}`; `ringbook accounts` lists them"
+        ))
     })
 }
 
 /// Which accounts a command is about.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Whose {
+pub(crate) struct AccountArg {
     /// Only this account: its name, number or id; all unless named
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
 }
 
-impl Whose {
+impl AccountArg {
     /// The accounts that are meant, oldest first.
-    async fn accounts(&self, app: &App) -> Result<Vec<Account>, Trouble> {
+    async fn accounts(&self, app: &App) -> Result<Vec<Account>, CommandError> {
         match &self.account {
             Some(named) => Ok(vec![account(app, Some(named)).await?]),
             None => Ok(app.store.accounts().await?),
@@ -580,7 +582,7 @@ impl Whose {
     }
 
     /// The one account that is named.
-    async fn only(&self, app: &App) -> Result<Option<AccountId>, Trouble> {
+    async fn only(&self, app: &App) -> Result<Option<AccountId>, CommandError> {
         match &self.account {
             Some(named) => Ok(Some(account(app, Some(named)).await?.id)),
             None => Ok(None),
@@ -608,12 +610,12 @@ async fn record(app: &App, action: AuditAction, subject: &str, name: Option<&str
 }
 
 /// Asks before something that cannot be undone. Without a terminal only `--yes` confirms.
-fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, Trouble> {
+fn sure(question: &str, yes: bool, screen: Screen) -> Result<bool, CommandError> {
     if yes {
         return Ok(true);
     }
     if screen.json || !io::stdin().is_terminal() {
-        return Err(Trouble::usage("not a terminal: pass --yes to confirm"));
+        return Err(CommandError::usage("not a terminal: pass --yes to confirm"));
     }
     Ok(decide::confirmed(&format!("{question} [y/N] "))?)
 }

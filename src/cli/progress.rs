@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use crate::cli::screen::{Paint, Screen};
+use crate::cli::screen::{Screen, Style};
 use ringbook_core::clock::{after, between};
 use ringbook_core::humanize;
 use ringbook_core::sync::{Delay, Kind, Phase, RunId};
@@ -162,7 +162,7 @@ fn full_bar() -> ProgressStyle {
 }
 
 fn style(coloured: &str, plain: &str) -> ProgressStyle {
-    let template = if Paint::on(true).is_on() { coloured } else { plain };
+    let template = if Style::on(true).is_on() { coloured } else { plain };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")

@@ -1,12 +1,12 @@
 //! When accounts are synced by themselves: shown, and changed.
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Table;
 use crate::cli::status::schedule as cadence;
-use crate::cli::{Desk, Times, Whose, caller, not_connected};
+use crate::cli::{AccountArg, Context, Times, caller, not_connected};
 use ringbook_app::read;
 use ringbook_app::services::{ScheduleChange, Timing};
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_store::Account;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 impl Args {
@@ -52,7 +52,7 @@ impl Args {
     }
 }
 
-pub(crate) async fn schedule(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn schedule(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let mut accounts: Vec<Account> = args.whose.accounts(&app).await?;
@@ -63,7 +63,7 @@ pub(crate) async fn schedule(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         accounts = app.change_schedules(&caller(), &accounts, change).await?;
     }
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         screen.json(&read::schedules(&app, &out, &accounts))?;
         return Ok(Exit::Ok);
     }

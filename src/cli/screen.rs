@@ -13,13 +13,13 @@ pub(crate) struct Screen {
     pub(crate) json: bool,
     /// Standard output is a terminal.
     pub(crate) terminal: bool,
-    pub(crate) paint: Paint,
+    pub(crate) paint: Style,
 }
 
 impl Screen {
     pub(crate) fn new(json: bool) -> Screen {
         let terminal = io::stdout().is_terminal();
-        Screen { json, terminal, paint: Paint::on(terminal) }
+        Screen { json, terminal, paint: Style::on(terminal) }
     }
 
     /// One line for people. Nothing with `--json`.
@@ -64,18 +64,18 @@ impl Screen {
 
 /// Colours, where they are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paint(bool);
+pub(crate) struct Style(bool);
 
-impl Paint {
+impl Style {
     /// See <https://no-color.org>.
     #[expect(
         clippy::disallowed_methods,
         reason = "an agreement between terminals and all programs, not a setting of this one"
     )]
-    pub(crate) fn on(terminal: bool) -> Paint {
+    pub(crate) fn on(terminal: bool) -> Style {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty())
             || std::env::var_os("TERM").is_some_and(|it| it == "dumb");
-        Paint(terminal && !unwanted)
+        Style(terminal && !unwanted)
     }
 
     pub(crate) fn is_on(self) -> bool {
@@ -127,7 +127,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    fn aligned(&self, paint: Paint) -> String {
+    fn aligned(&self, paint: Style) -> String {
         let heads: Vec<&str> = self.heads.iter().map(|head| head.trim_start_matches('>')).collect();
         let widths: Vec<usize> = (0..heads.len())
             .map(|at| {
@@ -185,7 +185,7 @@ NAME       CONTACTS
 Ada               7
 山田 太郎     1,234
 ";
-        assert_eq!(table.aligned(Paint(false)), aligned);
+        assert_eq!(table.aligned(Style(false)), aligned);
         assert_eq!(table.tabbed(), "NAME\tCONTACTS\nAda\t7\n山田 太郎\t1,234\n");
     }
 }

@@ -10,11 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::cli::beside::Beside;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::background_runtime::Beside;
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Screen;
-use crate::cli::signals::{Asked, Signals};
-use crate::cli::{Desk, local_url, url_at};
+use crate::cli::signals::{Signals, StopSignal};
+use crate::cli::{Context, local_url, url_at};
 use ringbook_app::App;
 use ringbook_app::config::{Config, LogFormat};
 use ringbook_app::doctor;
@@ -27,13 +27,13 @@ use ringbook_runtime::tasks;
 use ringbook_runtime::tasks::Keeper;
 use ringbook_simulator::{Options, Simulator};
 use ringbook_store::Act;
-use ringbook_web::{Door, Patience, Rooms, Tls};
+use ringbook_web::{Exposure, Listener, Timeouts, Tls};
 
 /// A sync in progress has this long to be parked, and everything together has [`STOP`].
 const PARK: Duration = Duration::from_secs(8);
 const STOP: Duration = Duration::from_millis(9500);
 
-pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
+pub(crate) async fn serve(desk: Context) -> Result<Exit, CommandError> {
     let config = desk.config()?;
     telemetry::start(&config.log_level, &LogStyle::of(&config))?;
     let json = config.log_format == LogFormat::Json;
@@ -56,7 +56,7 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
     let keeper = Keeper::new(app.clock.clone());
     app.keep(&keeper);
     let (stop, stopped) = watch::channel(false);
-    let serving = ringbook_web::serve(app.clone(), doors, Patience::default(), until(stopped));
+    let serving = ringbook_web::serve(app.clone(), doors, Timeouts::default(), until(stopped));
     let serving = tasks::once("the server", serving);
     tokio::pin!(serving);
     let asked = loop {
@@ -69,9 +69,9 @@ pub(crate) async fn serve(desk: Desk) -> Result<Exit, Trouble> {
                 // It only ends when it is told to, or when it cannot go on.
                 app.supervisor.shut_down(PARK).await;
                 return match ended {
-                    Ok(Ok(())) => Err(Trouble::failed("the server ended without being asked to")),
-                    Ok(Err(error)) => Err(Trouble::failed(format!("the server stopped: {error}"))),
-                    Err(error) => Err(Trouble::failed(format!("the server broke down: {error}"))),
+                    Ok(Ok(())) => Err(CommandError::failed("the server ended without being asked to")),
+                    Ok(Err(error)) => Err(CommandError::failed(format!("the server stopped: {error}"))),
+                    Err(error) => Err(CommandError::failed(format!("the server broke down: {error}"))),
                 };
             }
         }
@@ -107,7 +107,7 @@ const WAIT: Duration = Duration::from_secs(60);
 const WAIT_STEP: Duration = Duration::from_secs(2);
 
 /// Opens the database, and waits a while for one that cannot be reached yet. Tells whether a SIGHUP came meanwhile.
-async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside, bool), Trouble> {
+async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside, bool), CommandError> {
     let clock = SystemClock;
     let until = after(clock.now(), WAIT);
     let mut reload = false;
@@ -116,7 +116,7 @@ async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside, boo
         let opened = tokio::select! {
             opened = Beside::open(config.clone()) => opened,
             asked = stop(signals, &mut reload) => {
-                return Err(Trouble::new(asked.exit(), "stopped while the database was being opened"));
+                return Err(CommandError::new(asked.exit(), "stopped while the database was being opened"));
             }
         };
         let problem = match opened {
@@ -127,14 +127,14 @@ async fn open(config: Config, signals: &mut Signals) -> Result<(App, Beside, boo
         tokio::select! {
             () = clock.sleep_until(after(clock.now(), WAIT_STEP)) => {}
             asked = stop(signals, &mut reload) => {
-                return Err(Trouble::new(asked.exit(), problem.message));
+                return Err(CommandError::new(asked.exit(), problem.message));
             }
         }
     }
 }
 
 /// Waits for a signal to stop. One to reload is noted: there is no server yet that could.
-async fn stop(signals: &mut Signals, reload: &mut bool) -> Asked {
+async fn stop(signals: &mut Signals, reload: &mut bool) -> StopSignal {
     loop {
         match signals.next_or_reload().await {
             Some(asked) => return asked,
@@ -144,7 +144,7 @@ async fn stop(signals: &mut Signals, reload: &mut bool) -> Asked {
 }
 
 /// Takes up what can be changed while the server runs.
-async fn reload(desk: &Desk, app: &App, certificates: &[Arc<Tls>]) {
+async fn reload(desk: &Context, app: &App, certificates: &[Arc<Tls>]) {
     for tls in certificates {
         let tls = tls.clone();
         let _ = tasks::blocking("reading the certificate", move || tls.reload()).await;
@@ -173,11 +173,11 @@ pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 /// The administrator whom the settings name, where there is none yet: a container has nobody who types.
-async fn make_first_admin(app: &App) -> Result<(), Trouble> {
+async fn make_first_admin(app: &App) -> Result<(), CommandError> {
     let Some(first) = &app.config.first_admin else { return Ok(()) };
     let made = app.access.make_first(first).await;
     let made = made.map_err(|problem| {
-        Trouble::usage(format!("the first administrator, ADMIN_NAME: {problem}"))
+        CommandError::usage(format!("the first administrator, ADMIN_NAME: {problem}"))
     })?;
     if let Some(name) = made {
         info!("the administrator named in ADMIN_NAME was created");
@@ -197,12 +197,12 @@ async fn make_first_admin(app: &App) -> Result<(), Trouble> {
 }
 
 /// Administration must not be open to a network before somebody has been made an administrator.
-async fn refuse_open_doors(app: &App) -> Result<(), Trouble> {
+async fn refuse_open_doors(app: &App) -> Result<(), CommandError> {
     let host = app.config.host;
     if host.to_canonical().is_loopback() || app.access.has_admin().await? {
         return Ok(());
     }
-    Err(Trouble::usage(format!(
+    Err(CommandError::usage(format!(
         "HOST={host} opens administration to the network, and there is no administrator yet. Make one \
          with `ringbook admins add NAME`, then start again. Or leave HOST on loopback and give the \
          phones an address of their own with PHONES_LISTEN={}",
@@ -211,19 +211,19 @@ async fn refuse_open_doors(app: &App) -> Result<(), Trouble> {
 }
 
 /// Where the server will be called at.
-async fn open_doors(config: &Config) -> Result<Vec<Door>, Trouble> {
+async fn open_doors(config: &Config) -> Result<Vec<Listener>, CommandError> {
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(
             Tls::load(&files.cert, &files.key)
-                .map_err(|problem| Trouble::usage(problem.to_string()))?,
+                .map_err(|problem| CommandError::usage(problem.to_string()))?,
         )),
         None => None,
     };
     let listener = listen(SocketAddr::new(config.host, config.port), &HOST_AND_PORT).await?;
-    let mut doors = vec![Door { listener, tls, rooms: Rooms::All }];
+    let mut doors = vec![Listener { listener, tls, rooms: Exposure::All }];
     if let Some(address) = config.phones_listen {
         let listener = listen(address, &PHONES_LISTEN).await?;
-        doors.push(Door { listener, tls: None, rooms: Rooms::Phones });
+        doors.push(Listener { listener, tls: None, rooms: Exposure::Phones });
     }
     Ok(doors)
 }
@@ -240,11 +240,11 @@ const HOST_AND_PORT: Ways =
 const PHONES_LISTEN: Ways =
     Ways { settings: "PHONES_LISTEN", host: "PHONES_LISTEN", port: "PHONES_LISTEN" };
 
-async fn listen(address: SocketAddr, ways: &Ways) -> Result<TcpListener, Trouble> {
+async fn listen(address: SocketAddr, ways: &Ways) -> Result<TcpListener, CommandError> {
     TcpListener::bind(address).await.map_err(|error| {
         let (host, port) = (address.ip(), address.port());
         let Ways { settings, host: other_host, port: other_port } = ways;
-        Trouble::usage(match error.kind() {
+        CommandError::usage(match error.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "port {port} is taken by another program, perhaps by another ringbook; \
                  stop that one, or choose a port with {other_port}"
@@ -286,7 +286,7 @@ impl Greeter {
     }
 }
 
-async fn greet(app: &App, greeter: &Greeter) -> Result<(), Trouble> {
+async fn greet(app: &App, greeter: &Greeter) -> Result<(), CommandError> {
     let screen = &greeter.screen;
     let url = local_url(&app.config);
     if screen.json {
@@ -367,21 +367,21 @@ pub(crate) struct SimulateArgs {
 /// Where the simulator listens unless `--port` says otherwise.
 const SIMULATOR_PORT: u16 = 9000;
 
-pub(crate) async fn simulate(desk: Desk, args: SimulateArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn simulate(desk: Context, args: SimulateArgs) -> Result<Exit, CommandError> {
     let host = desk.flags.host.as_deref().unwrap_or("127.0.0.1");
     let host = if host == "localhost" { "127.0.0.1" } else { host };
     let host = host
         .parse()
-        .map_err(|_| Trouble::usage(format!("--host: `{host}` is not an IP address")))?;
+        .map_err(|_| CommandError::usage(format!("--host: `{host}` is not an IP address")))?;
     let port = match desk.flags.port.as_deref() {
         None => SIMULATOR_PORT,
-        Some(port) => port
-            .parse()
-            .map_err(|_| Trouble::usage(format!("--port: `{port}` is not a port (0 to 65535)")))?,
+        Some(port) => port.parse().map_err(|_| {
+            CommandError::usage(format!("--port: `{port}` is not a port (0 to 65535)"))
+        })?,
     };
     let minute = args.changes_per_minute;
     if !(0.0..=1e6).contains(&minute) {
-        return Err(Trouble::usage("--changes-per-minute: allowed is 0 to 1000000"));
+        return Err(CommandError::usage("--changes-per-minute: allowed is 0 to 1000000"));
     }
     let options = Options {
         addr: SocketAddr::new(host, port),
@@ -394,7 +394,9 @@ pub(crate) async fn simulate(desk: Desk, args: SimulateArgs) -> Result<Exit, Tro
     };
     let mut signals = Signals::listen()?;
     let failed = |error: String| {
-        Trouble::usage(format!("cannot listen on {host}:{port}: {error}; choose another --port"))
+        CommandError::usage(format!(
+            "cannot listen on {host}:{port}: {error}; choose another --port"
+        ))
     };
     if desk.screen.json {
         let simulator = Simulator::start(options).await.map_err(|it| failed(it.to_string()))?;

@@ -30,18 +30,18 @@ const WITHOUT_MEANING: [i32; 6] = [25, 16, 24, 26, 27, 29];
 const ENDING: [i32; 2] = [30, 37];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum StopSignal {
     /// Ctrl-C.
     Interrupt,
     /// What service managers send.
     Terminate,
 }
 
-impl Asked {
+impl StopSignal {
     pub(crate) fn exit(self) -> Exit {
         match self {
-            Asked::Interrupt => Exit::Interrupted,
-            Asked::Terminate => Exit::Terminated,
+            StopSignal::Interrupt => Exit::Interrupted,
+            StopSignal::Terminate => Exit::Terminated,
         }
     }
 }
@@ -74,15 +74,15 @@ impl Signals {
     }
 
     /// The next request to stop. A terminal that was closed is one.
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> StopSignal {
         tokio::select! {
             asked = stop(&mut self.interrupt, &mut self.terminating) => asked,
-            () = hung_up(&mut self.hangup), if self.ends_by_hangup => Asked::Terminate,
+            () = hung_up(&mut self.hangup), if self.ends_by_hangup => StopSignal::Terminate,
         }
     }
 
     /// For a server, `SIGHUP` is no request to stop: this tells of each of them as `None`, also under `nohup`.
-    pub(crate) async fn next_or_reload(&mut self) -> Option<Asked> {
+    pub(crate) async fn next_or_reload(&mut self) -> Option<StopSignal> {
         tokio::select! {
             asked = stop(&mut self.interrupt, &mut self.terminating) => Some(asked),
             () = hung_up(&mut self.hangup) => None,
@@ -90,14 +90,14 @@ impl Signals {
     }
 }
 
-async fn stop(interrupt: &mut Signal, terminating: &mut [Signal]) -> Asked {
+async fn stop(interrupt: &mut Signal, terminating: &mut [Signal]) -> StopSignal {
     let terminated = std::future::poll_fn(|context| {
         let came = terminating.iter_mut().any(|it| it.poll_recv(context) == Poll::Ready(Some(())));
         if came { Poll::Ready(()) } else { Poll::Pending }
     });
     tokio::select! {
-        Some(()) = interrupt.recv() => Asked::Interrupt,
-        () = terminated => Asked::Terminate,
+        Some(()) = interrupt.recv() => StopSignal::Interrupt,
+        () = terminated => StopSignal::Terminate,
     }
 }
 

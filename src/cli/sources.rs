@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::account;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::screen::Screen;
 use ringbook_app::App;
-use ringbook_app::wire::{AddedSource, DomainList, Outward, ServiceAccount, SourceCheck};
+use ringbook_app::wire::{AddedSource, ApiEncoder, DomainList, ServiceAccount, SourceCheck};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceAccountArgs {
@@ -41,14 +41,14 @@ pub(crate) async fn service_account(
     app: &App,
     screen: Screen,
     args: ServiceAccountArgs,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let file = read_file(&args.key)?;
     let key: Value = serde_json::from_str(&file).map_err(|_| {
-        Trouble::usage(format!("{} is not the JSON file of a key", args.key.display()))
+        CommandError::usage(format!("{} is not the JSON file of a key", args.key.display()))
     })?;
     let chosen = account(app, Some(&args.name)).await?;
     let new = app.connector.use_service_account(&chosen, &key, &args.subject).await?;
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let entered = ServiceAccount::entered(&out, chosen.id, &new);
     let accepted = entered.check.as_ref().is_some_and(|it| it.ok);
     if screen.json {
@@ -65,13 +65,15 @@ pub(crate) async fn add_source(
     app: &App,
     screen: Screen,
     args: AddSourceArgs,
-) -> Result<Exit, Trouble> {
-    let list: DomainList =
-        args.source.parse().map_err(|_| Trouble::usage("--source is `directory` or `shared`"))?;
+) -> Result<Exit, CommandError> {
+    let list: DomainList = args
+        .source
+        .parse()
+        .map_err(|_| CommandError::usage("--source is `directory` or `shared`"))?;
     let giver = account(app, Some(&args.name)).await?;
     let called = args.called.unwrap_or_else(|| format!("{} {}", giver.name, list));
     let new = app.connector.add_source(&giver, list.into(), &called).await?;
-    let out = Outward::new(&app.store, &app.config);
+    let out = ApiEncoder::new(&app.store, &app.config);
     let added = AddedSource::of(&out, giver.id, list, &new);
     if screen.json {
         screen.json(&added)?;
@@ -83,7 +85,7 @@ pub(crate) async fn add_source(
     Ok(Exit::Ok)
 }
 
-fn say_check(screen: Screen, check: Option<&SourceCheck>, good: &str) -> Result<(), Trouble> {
+fn say_check(screen: Screen, check: Option<&SourceCheck>, good: &str) -> Result<(), CommandError> {
     let paint = screen.paint;
     match check {
         None => screen.say("Not connected yet, so Google was not asked.")?,
@@ -95,10 +97,10 @@ fn say_check(screen: Screen, check: Option<&SourceCheck>, good: &str) -> Result<
     Ok(())
 }
 
-fn read_file(path: &std::path::Path) -> Result<String, Trouble> {
+fn read_file(path: &std::path::Path) -> Result<String, CommandError> {
     use std::io::Read;
     let problem = |error: std::io::Error| {
-        Trouble::usage(format!("{} cannot be read: {error}", path.display()))
+        CommandError::usage(format!("{} cannot be read: {error}", path.display()))
     };
     let mut text = String::new();
     if path.as_os_str() == "-" {

@@ -5,18 +5,18 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::decide::confirmed;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::progress::{doing, title};
 use crate::cli::record;
 use crate::cli::screen::Table;
 use crate::cli::sync::{changes, summary};
-use crate::cli::{Desk, Times, Whose, local_url};
+use crate::cli::{AccountArg, Context, Times, local_url};
 use ringbook_app::App;
 use ringbook_app::read;
 use ringbook_app::services::AuditAction;
 use ringbook_app::wire;
-use ringbook_app::wire::Outward;
-use ringbook_app::wire::Sight;
+use ringbook_app::wire::AccountSnapshot;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::clock::between;
 use ringbook_core::humanize;
 use ringbook_core::sync::account::SyncHealth;
@@ -56,7 +56,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, short, requires = "clear")]
     yes: bool,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 fn outcome_wanted(word: &str) -> Result<OutcomeWanted, String> {
@@ -67,12 +67,12 @@ fn outcome_wanted(word: &str) -> Result<OutcomeWanted, String> {
 }
 
 impl HistoryArgs {
-    fn query(&self, app: &App, account: Option<AccountId>) -> Result<HistoryQuery, Trouble> {
+    fn query(&self, app: &App, account: Option<AccountId>) -> Result<HistoryQuery, CommandError> {
         let moment = |text: &Option<String>, is_end| match text {
             None => Ok(None),
             Some(text) => {
                 read::moment(text, &app.config.timezone, is_end).map(Some).ok_or_else(|| {
-                    Trouble::usage(format!(
+                    CommandError::usage(format!(
                         "`{text}` is no time; write 2026-03-07 or 2026-03-07T12:00:00Z"
                     ))
                 })
@@ -91,12 +91,12 @@ impl HistoryArgs {
     }
 }
 
-pub(crate) async fn status(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
+pub(crate) async fn status(desk: Context, whose: AccountArg) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let accounts = whose.accounts(&app).await?;
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         screen.json(&read::status(&app, &out, accounts.clone()).await?)?;
     } else if accounts.is_empty() {
         return Err(super::not_connected(&app));
@@ -125,9 +125,9 @@ type Facts = Vec<(&'static str, String)>;
 
 async fn standing(
     app: &App,
-    snapshot: &Sight,
+    snapshot: &AccountSnapshot,
     screen: super::Screen,
-) -> Result<(Facts, Exit), Trouble> {
+) -> Result<(Facts, Exit), CommandError> {
     let account = &snapshot.account;
     let times = Times::of(app);
     let run = app.store.latest_run(account.id).await?;
@@ -214,7 +214,7 @@ async fn standing(
     Ok((facts, exit))
 }
 
-pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn history(desk: Context, args: HistoryArgs) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     if let Some(named) = &args.run {
         let run = run_named(&app, named, args.whose.only(&app).await?).await?;
@@ -226,7 +226,7 @@ pub(crate) async fn history(desk: Desk, args: HistoryArgs) -> Result<Exit, Troub
     }
     let query = args.query(&app, account)?;
     if desk.screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         desk.screen.json(&read::history(&app, &out, query).await?)?;
         return Ok(Exit::Ok);
     }
@@ -284,10 +284,10 @@ async fn clear(
     account: Option<AccountId>,
     args: &HistoryArgs,
     screen: super::Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     if !args.yes {
         if !screen.terminal {
-            return Err(Trouble::usage("this forgets syncs for good; say --yes"));
+            return Err(CommandError::usage("this forgets syncs for good; say --yes"));
         }
         if !confirmed("Forget the syncs that are over, and what they changed? [y/N] ")? {
             screen.say("Nothing was forgotten.")?;
@@ -314,7 +314,11 @@ fn shortened(text: &str, length: usize) -> String {
 }
 
 /// The run that is meant by an id, or by `latest`.
-async fn run_named(app: &App, named: &str, account: Option<AccountId>) -> Result<RunRow, Trouble> {
+async fn run_named(
+    app: &App,
+    named: &str,
+    account: Option<AccountId>,
+) -> Result<RunRow, CommandError> {
     let run = if named == "latest" {
         let query = HistoryQuery { account, limit: 1, ..HistoryQuery::default() };
         app.store.history(&query).await?.into_iter().next()
@@ -323,25 +327,27 @@ async fn run_named(app: &App, named: &str, account: Option<AccountId>) -> Result
         app.store.run(id).await?
     };
     run.ok_or_else(|| {
-        Trouble::failed(format!("there is no sync `{named}`; `ringbook history` lists them"))
+        CommandError::failed(format!("there is no sync `{named}`; `ringbook history` lists them"))
     })
 }
 
-pub(crate) fn run_id(app: &App, named: &str) -> Result<RunId, Trouble> {
+pub(crate) fn run_id(app: &App, named: &str) -> Result<RunId, CommandError> {
     app.store.ids().parse_run(named).ok_or_else(|| {
-        Trouble::usage(format!("`{named}` is not the id of a sync; `ringbook history` lists them"))
+        CommandError::usage(format!(
+            "`{named}` is not the id of a sync; `ringbook history` lists them"
+        ))
     })
 }
 
 /// The most that is shown of what one run did.
 const DETAILS: u32 = 200;
 
-async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, Trouble> {
+async fn one(app: &App, run: RunRow, screen: super::Screen) -> Result<Exit, CommandError> {
     let times = Times::of(app);
     let changed = app.store.changes(run.id, 0, DETAILS).await?;
     let aside = app.store.set_aside(run.id, 0, DETAILS).await?;
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let changes: Vec<_> = changed.into_iter().map(|it| wire::Change::of(&out, it)).collect();
         let errors: Vec<_> = aside.into_iter().map(|it| wire::SetAside::of(&out, it)).collect();
         let phases = read::phases(app, &out, &run).await?.phases;
@@ -409,7 +415,7 @@ async fn phases(
     run: &RunRow,
     times: &Times<'_>,
     screen: super::Screen,
-) -> Result<(), Trouble> {
+) -> Result<(), CommandError> {
     let rows = app.store.phases(run.id).await?;
     if rows.is_empty() {
         return Ok(());
@@ -430,12 +436,12 @@ async fn phases(
     Ok(())
 }
 
-pub(crate) async fn statistics(desk: Desk, whose: Whose) -> Result<Exit, Trouble> {
+pub(crate) async fn statistics(desk: Context, whose: AccountArg) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let screen = desk.screen;
     let accounts = whose.accounts(&app).await?;
     if screen.json {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         screen.json(&read::statistics(&app, &out, accounts).await?)?;
         return Ok(Exit::Ok);
     }

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::progress::{Progress, title};
 use crate::cli::screen::Screen;
-use crate::cli::signals::{Asked, Signals};
-use crate::cli::{Desk, Times, Whose, whoami};
+use crate::cli::signals::{Signals, StopSignal};
+use crate::cli::{AccountArg, Context, Times, whoami};
 use ringbook_app::App;
 use ringbook_app::app::chance;
-use ringbook_app::connect::{ConnectProblem, LazyPeople};
+use ringbook_app::connect::{AccountClient, ConnectProblem};
 use ringbook_app::wire;
-use ringbook_app::wire::Outward;
-use ringbook_app::wire::synced::{Attempt, Synced, fate_of};
-use ringbook_app::wire::together::{Fate, deciding};
+use ringbook_app::wire::ApiEncoder;
+use ringbook_app::wire::aggregate::{AttemptResult, deciding};
+use ringbook_app::wire::sync_response::{SyncAttempt, SyncResponse, fate_of};
 use ringbook_core::clock::{after, between};
 use ringbook_core::humanize;
 use ringbook_core::sync::diagnosis::Diagnosis;
@@ -23,9 +23,9 @@ use ringbook_core::sync::schedule::FullReason;
 use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Trigger};
 use ringbook_engine::engine::Finished;
 use ringbook_engine::preview::{Preview, PreviewError, preview};
-use ringbook_engine::supervisor::{FOLLOW_UP_BY, Started, Wish};
+use ringbook_engine::supervisor::{FOLLOW_UP_BY, StartRequest, Started};
 use ringbook_runtime::tasks;
-use ringbook_store::{Account, Holder, Refusal, RunRow};
+use ringbook_store::{Account, Holder, RunRow, StartError};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    whose: Whose,
+    whose: AccountArg,
 }
 
 impl Args {
@@ -58,7 +58,7 @@ impl Args {
 /// How long a run may take to be parked after SIGTERM.
 const PARK: Duration = Duration::from_secs(8);
 
-pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn sync(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let app = desk.open().await?;
     let accounts = meant(&app, &args.whose).await?;
     if args.dry_run {
@@ -72,7 +72,7 @@ pub(crate) async fn sync(desk: Desk, args: Args) -> Result<Exit, Trouble> {
 }
 
 /// Whether Google would hear any of these accounts: by an OAuth client, or by service accounts.
-async fn can_speak(app: &App, accounts: &[Account]) -> Result<bool, Trouble> {
+async fn can_speak(app: &App, accounts: &[Account]) -> Result<bool, CommandError> {
     for account in accounts {
         if app.can_speak_for(account).await? {
             return Ok(true);
@@ -82,7 +82,11 @@ async fn can_speak(app: &App, accounts: &[Account]) -> Result<bool, Trouble> {
 }
 
 /// The first sync of an account that was just connected.
-pub(crate) async fn first(app: &App, account: &Account, screen: Screen) -> Result<Exit, Trouble> {
+pub(crate) async fn first(
+    app: &App,
+    account: &Account,
+    screen: Screen,
+) -> Result<Exit, CommandError> {
     let args = Args { wait: true, ..Args::default() };
     all(app, vec![account.clone()], &args, screen).await
 }
@@ -92,7 +96,7 @@ async fn all(
     accounts: Vec<Account>,
     args: &Args,
     screen: Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let several = accounts.len() > 1;
     let mut signals = Signals::listen()?;
     // All begin at once; they are watched one after the other.
@@ -102,7 +106,7 @@ async fn all(
         begun.push((account, started));
     }
     let mut attempts = Vec::with_capacity(begun.len());
-    let mut ended: Option<Asked> = None;
+    let mut ended: Option<StopSignal> = None;
     for (account, started) in begun {
         if several {
             screen.say(screen.paint.bold(&account.name))?;
@@ -114,18 +118,18 @@ async fn all(
                 if several || !screen.json {
                     tell(app, &row, screen)?;
                 }
-                attempts.push(Attempt { account, fate, row: Some(*row), problem });
+                attempts.push(SyncAttempt { account, fate, row: Some(*row), problem });
                 ended = ended.or(asked);
             }
             Seen::Refused(trouble) if several => {
                 screen.say(format!("{}\n", trouble.message))?;
                 let fate = match trouble.exit {
-                    Exit::Busy => Fate::Busy,
-                    Exit::NotConnected => Fate::Failed(401),
-                    _ => Fate::Failed(503),
+                    Exit::Busy => AttemptResult::Busy,
+                    Exit::NotConnected => AttemptResult::Failed(401),
+                    _ => AttemptResult::Failed(503),
                 };
                 let problem = Some(trouble.message);
-                attempts.push(Attempt { account, fate, row: None, problem });
+                attempts.push(SyncAttempt { account, fate, row: None, problem });
             }
             Seen::Refused(trouble) => return Err(trouble),
             Seen::Left(asked) => return Ok(asked.exit()),
@@ -142,11 +146,11 @@ async fn all(
     // and that is as good.
     for attempt in &attempts {
         let Some(row) = attempt.row.as_ref().filter(|row| row.kind == Kind::Full) else { continue };
-        if attempt.fate != Fate::Done {
+        if attempt.fate != AttemptResult::Done {
             continue;
         }
         let by = Some(FOLLOW_UP_BY.to_owned());
-        let wish = Wish { asked_by: by, ..wish(row.id.account(), Some(Kind::Incremental)) };
+        let wish = StartRequest { asked_by: by, ..wish(row.id.account(), Some(Kind::Incremental)) };
         if let Ok(started) = app.supervisor.start(&wish).await
             && let Some(asked) = follow_up(app, started, &mut signals, screen).await?
         {
@@ -157,7 +161,7 @@ async fn all(
 }
 
 /// The accounts that are to be synced: the one that is named, the only one, or all that are connected.
-async fn meant(app: &App, whose: &Whose) -> Result<Vec<Account>, Trouble> {
+async fn meant(app: &App, whose: &AccountArg) -> Result<Vec<Account>, CommandError> {
     let mut accounts = whose.accounts(app).await?;
     if accounts.len() > 1 {
         // One that was disconnected on purpose does not spoil the sync of the others.
@@ -166,15 +170,15 @@ async fn meant(app: &App, whose: &Whose) -> Result<Vec<Account>, Trouble> {
     if accounts.is_empty() { Err(super::not_connected(app)) } else { Ok(accounts) }
 }
 
-fn wish(account: AccountId, kind: Option<Kind>) -> Wish {
-    Wish { account, kind, trigger: Trigger::Cli, asked_by: Some(whoami()) }
+fn wish(account: AccountId, kind: Option<Kind>) -> StartRequest {
+    StartRequest { account, kind, trigger: Trigger::Cli, asked_by: Some(whoami()) }
 }
 
 /// How the sync of one account came to an end, from here.
 enum Seen {
-    Over { row: Box<RunRow>, asked: Option<Asked> },
-    Refused(Trouble),
-    Left(Asked),
+    Over { row: Box<RunRow>, asked: Option<StopSignal> },
+    Refused(CommandError),
+    Left(StopSignal),
 }
 
 /// Watches a run that was to begin until it is over, and begins it after another's if that is wanted.
@@ -182,16 +186,16 @@ enum Seen {
 async fn watch(
     app: &App,
     account: &Account,
-    mut started: Result<Started, Refusal>,
+    mut started: Result<Started, StartError>,
     args: &Args,
-    ended: Option<Asked>,
+    ended: Option<StopSignal>,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<Seen, Trouble> {
+) -> Result<Seen, CommandError> {
     let started = loop {
         match started {
             Ok(started) => break started,
-            Err(Refusal::Busy(holder))
+            Err(StartError::Busy(holder))
                 if ended.is_none() && (args.wait || follows_up(app, &holder).await?) =>
             {
                 if let Some(asked) = wait(app, account, &holder, signals, screen).await? {
@@ -202,32 +206,33 @@ async fn watch(
             Err(refusal) => return Ok(Seen::Refused(refused(app, refusal))),
         }
     };
-    if ended == Some(Asked::Interrupt) {
+    if ended == Some(StopSignal::Interrupt) {
         // Who stops one of several means all of them.
         app.supervisor.cancel(account.id, &whoami()).await?;
     }
     match attend(app, started, signals, screen).await {
-        Ok(Attended::Over { row, asked }) => Ok(Seen::Over { row, asked }),
-        Ok(Attended::Left(asked)) => Ok(Seen::Left(asked)),
+        Ok(WatchResult::Over { row, asked }) => Ok(Seen::Over { row, asked }),
+        Ok(WatchResult::Left(asked)) => Ok(Seen::Left(asked)),
         Err(trouble) => Ok(Seen::Refused(trouble)),
     }
 }
 
 /// Of several the one that decides, as in the API.
-fn exit_of(attempts: &[Attempt], ended: Option<Asked>) -> Exit {
-    let done =
-        |it: &Attempt| it.row.as_ref().is_some_and(|row| row.outcome == Some(Outcome::Succeeded));
+fn exit_of(attempts: &[SyncAttempt], ended: Option<StopSignal>) -> Exit {
+    let done = |it: &SyncAttempt| {
+        it.row.as_ref().is_some_and(|row| row.outcome == Some(Outcome::Succeeded))
+    };
     if let Some(asked) = ended
         && !attempts.iter().all(done)
     {
         return asked.exit();
     }
-    let fates: Vec<Fate> = attempts.iter().map(|it| it.fate).collect();
+    let fates: Vec<AttemptResult> = attempts.iter().map(|it| it.fate).collect();
     let Some(it) = deciding(&fates).map(|at| &attempts[at]) else { return Exit::Ok };
     match (&it.row, it.fate) {
         (Some(row), _) => Exit::of(row.outcome.unwrap_or(Outcome::Interrupted), row.error_code),
-        (None, Fate::Busy) => Exit::Busy,
-        (None, Fate::Failed(401)) => Exit::NotConnected,
+        (None, AttemptResult::Busy) => Exit::Busy,
+        (None, AttemptResult::Failed(401)) => Exit::NotConnected,
         (None, _) => Exit::Failed,
     }
 }
@@ -238,9 +243,9 @@ async fn follow_up(
     started: Started,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<Option<Asked>, Trouble> {
+) -> Result<Option<StopSignal>, CommandError> {
     match attend(app, started, signals, screen).await? {
-        Attended::Over { row, .. } => match row.outcome {
+        WatchResult::Over { row, .. } => match row.outcome {
             Some(Outcome::Succeeded) if row.counts.listed == 0 => {
                 screen.say("Nothing changed at Google meanwhile.")?;
             }
@@ -250,32 +255,32 @@ async fn follow_up(
             // The full sync is done all the same; the next run asks again.
             _ => screen.say("What changed meanwhile will come with the next sync.")?,
         },
-        Attended::Left(asked) => return Ok(Some(asked)),
+        WatchResult::Left(asked) => return Ok(Some(asked)),
     }
     Ok(None)
 }
 
 /// Nobody asked for this run, it is over in a moment, and nobody is to be refused because of it.
-async fn follows_up(app: &App, holder: &Holder) -> Result<bool, Trouble> {
+async fn follows_up(app: &App, holder: &Holder) -> Result<bool, CommandError> {
     let Some(run) = holder.run else { return Ok(false) };
     Ok(app.store.run(run).await?.is_some_and(|row| row.asked_by.as_deref() == Some(FOLLOW_UP_BY)))
 }
 
-fn refused(app: &App, refusal: Refusal) -> Trouble {
+fn refused(app: &App, refusal: StartError) -> CommandError {
     let plain = match &refusal {
-        Refusal::Busy(holder) => busy(app, holder),
-        Refusal::NotConnected => return super::not_connected(app),
+        StartError::Busy(holder) => busy(app, holder),
+        StartError::NotConnected => return super::not_connected(app),
         // Its own message says the way out.
-        Refusal::NeedsReauth { reason } if Diagnosis::read(reason).is_some() => {
+        StartError::NeedsReauth { reason } if Diagnosis::read(reason).is_some() => {
             return refusal.into();
         }
-        Refusal::NeedsReauth { reason } => format!(
+        StartError::NeedsReauth { reason } => format!(
             "the Google account must be connected again ({reason}); start `ringbook serve` and open {}/auth/google",
             super::local_url(&app.config)
         ),
         _ => return refusal.into(),
     };
-    Trouble { message: plain, ..refusal.into() }
+    CommandError { message: plain, ..refusal.into() }
 }
 
 fn busy(app: &App, holder: &Holder) -> String {
@@ -294,7 +299,7 @@ async fn wait(
     holder: &Holder,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<Option<Asked>, Trouble> {
+) -> Result<Option<StopSignal>, CommandError> {
     let mut progress = Progress::new(screen);
     progress.note(&format!("{} is syncing; waiting for it.", holder.host));
     let over = async {
@@ -316,11 +321,11 @@ async fn wait(
 }
 
 /// How a run that this process started came to an end, from here.
-pub(crate) enum Attended {
+pub(crate) enum WatchResult {
     /// The signal is the one that was given meanwhile.
-    Over { row: Box<RunRow>, asked: Option<Asked> },
+    Over { row: Box<RunRow>, asked: Option<StopSignal> },
     /// Somebody could not wait; the run is left as it is, and the next one goes on with it.
-    Left(Asked),
+    Left(StopSignal),
 }
 
 /// Shows a run until it is over. Ctrl-C cancels it, SIGTERM parks it, a second signal leaves at once.
@@ -329,7 +334,7 @@ pub(crate) async fn attend(
     started: Started,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<Attended, Trouble> {
+) -> Result<WatchResult, CommandError> {
     let run = started.run;
     let mut progress = Progress::new(screen);
     let mut asked = None;
@@ -346,15 +351,15 @@ pub(crate) async fn attend(
             signal = signals.next() => {
                 if asked.is_some() {
                     progress.clear();
-                    return Ok(Attended::Left(signal));
+                    return Ok(WatchResult::Left(signal));
                 }
                 asked = Some(signal);
                 match signal {
-                    Asked::Interrupt => {
+                    StopSignal::Interrupt => {
                         progress.note("Cancelling; Ctrl-C again leaves at once.");
                         app.supervisor.cancel(run.account(), &whoami()).await?;
                     }
-                    Asked::Terminate => {
+                    StopSignal::Terminate => {
                         let supervisor = app.supervisor.clone();
                         tasks::once("parking", async move { supervisor.shut_down(PARK).await });
                     }
@@ -368,30 +373,30 @@ pub(crate) async fn attend(
         Finished::LeaseLost => {
             let message =
                 "another process took the sync over, since this one fell silent for too long";
-            return Err(Trouble::failed(message));
+            return Err(CommandError::failed(message));
         }
         Finished::StorageFailed(problem) => {
-            return Err(Trouble::failed(format!(
+            return Err(CommandError::failed(format!(
                 "the end of the sync could not be stored: {problem}"
             )));
         }
     }
     match app.store.run(run).await? {
-        Some(row) => Ok(Attended::Over { row: Box::new(row), asked }),
-        None => {
-            Err(Trouble::failed("the sync is over, and was removed from the history meanwhile"))
-        }
+        Some(row) => Ok(WatchResult::Over { row: Box::new(row), asked }),
+        None => Err(CommandError::failed(
+            "the sync is over, and was removed from the history meanwhile",
+        )),
     }
 }
 
 /// What became of all, in the shapes of the API.
-fn answer(app: &App, attempts: &[Attempt], screen: Screen) -> Result<(), Trouble> {
-    let out = Outward::new(&app.store, &app.config);
+fn answer(app: &App, attempts: &[SyncAttempt], screen: Screen) -> Result<(), CommandError> {
+    let out = ApiEncoder::new(&app.store, &app.config);
     let now = app.clock.now();
-    match Synced::of(&out, attempts, now) {
+    match SyncResponse::of(&out, attempts, now) {
         None => Ok(()),
-        Some(Synced::Good { result, .. }) => Ok(screen.json(&result)?),
-        Some(Synced::Bad { decides, detail, told }) => {
+        Some(SyncResponse::Good { result, .. }) => Ok(screen.json(&result)?),
+        Some(SyncResponse::Bad { decides, detail, told }) => {
             let row = attempts[decides].row.as_ref();
             let of_row = row.filter(|_| attempts.len() == 1);
             let detail = of_row.map_or(detail, |row| summary(row, screen).swap_remove(0));
@@ -401,7 +406,7 @@ fn answer(app: &App, attempts: &[Attempt], screen: Screen) -> Result<(), Trouble
     }
 }
 
-fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), Trouble> {
+fn tell(app: &App, row: &RunRow, screen: Screen) -> Result<(), CommandError> {
     for line in summary(row, screen) {
         screen.say(line)?;
     }
@@ -544,7 +549,7 @@ async fn rehearse(
     accounts: &[Account],
     kind: Option<Kind>,
     screen: Screen,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let mut signals = Signals::listen()?;
     let (mut told, mut exit) = (Vec::new(), Exit::Ok);
     for account in accounts {
@@ -582,7 +587,7 @@ async fn preview_of(
     kind: Option<Kind>,
     signals: &mut Signals,
     screen: Screen,
-) -> Result<Result<Preview, Asked>, Trouble> {
+) -> Result<Result<Preview, StopSignal>, CommandError> {
     let options = app.supervisor.options();
     let orders = app
         .store
@@ -594,14 +599,14 @@ async fn preview_of(
     if full {
         progress.note("Listing everything at Google, and writing nothing ...");
     }
-    let book = LazyPeople { connector: app.connector.clone(), account: account.id };
+    let book = AccountClient { connector: app.connector.clone(), account: account.id };
     let seen = tokio::select! {
         seen = preview(&app.store, &book, account.id, orders, chance) => seen,
         asked = signals.next() => return Ok(Err(asked)),
     };
     let it = match seen {
         Ok(it) => it,
-        Err(PreviewError::Failed(message)) => return Err(Trouble::failed(message)),
+        Err(PreviewError::Failed(message)) => return Err(CommandError::failed(message)),
         Err(PreviewError::Db(problem)) => return Err(problem.into()),
     };
     Ok(Ok(it))
@@ -624,7 +629,7 @@ fn rehearsed(it: &Preview) -> serde_json::Value {
     })
 }
 
-fn imagine(it: &Preview, screen: Screen) -> Result<(), Trouble> {
+fn imagine(it: &Preview, screen: Screen) -> Result<(), CommandError> {
     screen.say(screen.paint.bold(&format!("{} sync, if you start it now:", title(it.kind))))?;
     let listed = humanize::many(it.tally.listed, "contact");
     screen.say(format!("  {listed} listed in {}", humanize::many(it.pages, "page")))?;

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder};
+use ringbook_app::auth::{AuthService, Origin, SignInError};
 use ringbook_app::config::Config;
-use ringbook_app::doorkeeper::{Access, Origin, SignInError};
-use ringbook_core::access::{Right, Scope};
+use ringbook_core::access::{Permission, Scope};
 use ringbook_store::secret::Secret;
-use ringbook_store::{Act, AuditQuery, MadeTokens, Maker, PeopleError, Store};
+use ringbook_store::{Act, AdminError, AuditQuery, MadeTokens, Maker, Store};
 use ringbook_web::ROUTES;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -311,13 +311,13 @@ impl House {
 }
 
 /// The highest right of a caller, on a route; `None` where what is shown is refused for itself.
-fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
+fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Permission> {
     let with_token = route.starts_with("/p/{token}/");
     Some(match caller {
         Caller::OtherName(_) | Caller::OtherNameWithToken | Caller::OtherNameBehindProxy => {
             return None;
         }
-        Caller::Device => Right::Phones,
+        Caller::Device => Permission::Phones,
         // A wrong token in the address is refused, whoever comes with it.
         _ if with_token => return None,
         Caller::RevokedDevice => return None,
@@ -325,23 +325,23 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         Caller::RevokedToken | Caller::ExpiredToken | Caller::MadeUpToken
             if route == "/health/live" =>
         {
-            Right::Open
+            Permission::Open
         }
         Caller::RevokedToken | Caller::ExpiredToken | Caller::MadeUpToken => return None,
-        Caller::Token(Scope::Read) => Right::Read,
-        Caller::Token(Scope::Sync) => Right::Sync,
-        Caller::Token(Scope::Admin) | Caller::Session | Caller::ProxiedPerson => Right::Admin,
+        Caller::Token(Scope::Read) => Permission::Read,
+        Caller::Token(Scope::Sync) => Permission::Sync,
+        Caller::Token(Scope::Admin) | Caller::Session | Caller::ProxiedPerson => Permission::Admin,
         // Behind it is nothing but what phones ask for, and whether it is there.
         Caller::PhonesListener | Caller::PhonesListenerWithToken
             if !is_screen(route) && !matches!(route, "/lookup" | "/health/live") =>
         {
             return None;
         }
-        Caller::PhonesListener => Right::Phones,
-        Caller::PhonesListenerWithToken => Right::Admin,
+        Caller::PhonesListener => Permission::Phones,
+        Caller::PhonesListenerWithToken => Permission::Admin,
         Caller::SessionWithoutCsrf if changes => return None,
-        Caller::SessionWithoutCsrf => Right::Admin,
-        Caller::PhoneNetwork | Caller::EndedSession => Right::Phones,
+        Caller::SessionWithoutCsrf => Permission::Admin,
+        Caller::PhoneNetwork | Caller::EndedSession => Permission::Phones,
         Caller::StrangeNetwork
         | Caller::ForgedForwardedFor
         | Caller::ForgedProxyHeader
@@ -350,7 +350,7 @@ fn right_of(caller: Caller, route: &str, changes: bool) -> Option<Right> {
         | Caller::UnreadableHop
         | Caller::SilentProxy
         | Caller::Forwarded(_)
-        | Caller::DoubledProxyHeader => Right::Open,
+        | Caller::DoubledProxyHeader => Permission::Open,
     })
 }
 
@@ -442,7 +442,7 @@ async fn a_route_without_a_row_in_the_table_is_found() {
     };
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
-            assert!(has(method, path), "add {method} {path} to crates/web/src/entrance/table.rs");
+            assert!(has(method, path), "add {method} {path} to crates/web/src/auth/table.rs");
         }
     }
     // What is not in the document stands in the source as `.route("…", get(…).post(…))`.
@@ -456,7 +456,7 @@ async fn a_route_without_a_row_in_the_table_is_found() {
             for method in ["get", "post", "put", "patch", "delete"] {
                 let asked =
                     call.contains(&format!(" {method}(")) || call.contains(&format!(".{method}("));
-                let message = "add it to crates/web/src/entrance/table.rs";
+                let message = "add it to crates/web/src/auth/table.rs";
                 assert!(!asked || has(method, path), "{method} {path}: {message}");
             }
         }
@@ -541,7 +541,7 @@ async fn a_token_is_refused_when_the_proxys_administrator_who_made_it_is_one_no_
         (vec![proxy[0]], false, false),
         (vec![], false, false),
     ] {
-        let access = Access::new(store.clone(), &Config::of(&settings).unwrap());
+        let access = AuthService::new(store.clone(), &Config::of(&settings).unwrap());
         for (token, is_good) in [
             (hers.as_str(), hers_are_good),
             (&with_hers, hers_are_good),
@@ -765,7 +765,7 @@ async fn guesses_from_elsewhere_do_not_lock_an_administrator_out() {
     let (url, _folder) = World::fresh_url(Database::Sqlite);
     let path = url.strip_prefix("sqlite://").unwrap();
     let store = Store::open_sqlite(path.as_ref(), clock.clone(), vault()).await.unwrap();
-    let access = Access::new(store.clone(), &Config::of(&[]).unwrap());
+    let access = AuthService::new(store.clone(), &Config::of(&[]).unwrap());
     let (right, wrong) = (SecretString::from(RIGHT), SecretString::from("wrong password"));
     for name in ["ada", "eve"] {
         let hash = access.hash(name, &right).await.unwrap();
@@ -1218,10 +1218,10 @@ on_both! {
         let store = &world.app.store;
         let ada = store.add_person("Ada Ångström", "$one", false).await.unwrap();
         let twin = store.add_person("ada angstrom", "$two", false).await;
-        assert!(matches!(twin, Err(PeopleError::NameTaken)), "{twin:?}");
+        assert!(matches!(twin, Err(AdminError::NameTaken)), "{twin:?}");
         assert_eq!(store.person_named("ADA ÅNGSTRÖM").await.unwrap().unwrap().id, ada);
         let last = store.remove_person(&ada, false, MadeTokens::Revoke).await;
-        assert!(matches!(last, Err(PeopleError::TheLast)), "{last:?}");
+        assert!(matches!(last, Err(AdminError::TheLast)), "{last:?}");
         assert!(store.remove_person(&ada, true, MadeTokens::Revoke).await.unwrap().is_some());
         assert!(!store.has_people().await.unwrap());
     }

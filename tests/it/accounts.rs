@@ -8,14 +8,14 @@ use ringbook_app::App;
 use ringbook_app::config::DatabaseUrl;
 use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::{AccountId, Kind, Outcome, Trigger};
-use ringbook_engine::supervisor::Wish;
+use ringbook_engine::supervisor::StartRequest;
 use ringbook_runtime::SystemClock;
 use ringbook_simulator::{
     Action, CONTACTS_READONLY, Canned, Contact, Control, Endpoint, Fault, When,
 };
 use ringbook_store::{
-    Account, AccountError, ConnectError, ContactId, Erasing, HistoryQuery, NewTokens, Refusal,
-    RunRow,
+    Account, AccountError, ConnectError, ContactId, Erasing, HistoryQuery, NewTokens, RunRow,
+    StartError,
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn second(world: &World, name: &str, contacts: usize) -> (AccountId, Contr
 }
 
 async fn sync(app: &App, account: AccountId, kind: Option<Kind>) -> RunRow {
-    let wish = Wish { account, kind, trigger: Trigger::Api, asked_by: None };
+    let wish = StartRequest { account, kind, trigger: Trigger::Api, asked_by: None };
     let started = app.supervisor.start(&wish).await.unwrap();
     let run = started.run;
     started.finished().await;
@@ -153,7 +153,7 @@ on_both! {
         // Bob's listing hangs; Ada's does not wait for it.
         let when = When { user: Some(BOB.to_owned()), endpoint: Some(Endpoint::List), ..When::default() };
         world.google.add_fault(Fault { when, ..Fault::new(Action::Hang).forever() });
-        let wish = Wish { account: bob, kind: Some(Kind::Full), trigger: Trigger::Api, asked_by: None };
+        let wish = StartRequest { account: bob, kind: Some(Kind::Full), trigger: Trigger::Api, asked_by: None };
         let hanging = world.app.supervisor.start(&wish).await.unwrap();
         ada_converges(&world, Some(Kind::Full)).await;
         assert!(world.app.store.is_leased(bob).await.unwrap(), "it hangs still");
@@ -183,8 +183,8 @@ on_both! {
         assert!(matches!(store.rename_account(office, "Elsewhere").await, Err(AccountError::Gone)));
         let erased = world.app.supervisor.erase(office, Erasing::Contacts).await;
         assert!(matches!(erased, Err(AccountError::Gone)));
-        let wish = Wish { account: office, kind: None, trigger: Trigger::Api, asked_by: None };
-        assert!(matches!(world.app.supervisor.start(&wish).await, Err(Refusal::NotConnected)));
+        let wish = StartRequest { account: office, kind: None, trigger: Trigger::Api, asked_by: None };
+        assert!(matches!(world.app.supervisor.start(&wish).await, Err(StartError::NotConnected)));
         assert_sound(&world.app);
     }
 
@@ -217,10 +217,10 @@ on_both! {
             }
             drop(erasure);
             assert_sound(&world.app);
-            let wish = Wish { account: bob, kind: None, trigger: Trigger::Api, asked_by: None };
+            let wish = StartRequest { account: bob, kind: None, trigger: Trigger::Api, asked_by: None };
             let begun = world.app.supervisor.start(&wish).await;
             if !world.app.store.erasures().await.unwrap().is_empty() {
-                assert!(matches!(begun, Err(Refusal::Erasing)), "after {steps} steps");
+                assert!(matches!(begun, Err(StartError::Erasing)), "after {steps} steps");
                 let view = world.app.directory.view().await.unwrap();
                 assert_eq!(view.contacts.len(), 15, "phones see all of it or nothing");
             } else if let Ok(begun) = begun {

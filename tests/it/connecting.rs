@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use reqwest::Method;
 use ringbook_app::App;
-use ringbook_app::connect::{Ask, ConnectProblem, WayBack};
+use ringbook_app::connect::{Ask, CallbackParams, ConnectProblem};
 use ringbook_core::clock::Clock;
 use ringbook_core::sync::{FailureCode, Kind, Outcome};
 use ringbook_runtime::SystemClock;
 use ringbook_simulator::{Consent, Options};
-use ringbook_store::{Bringer, ConsentError, ConsentState, NewTokens, Notice, Target};
+use ringbook_store::{CallbackOrigin, ConsentError, ConsentState, NewTokens, Notice, Target};
 use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
@@ -20,11 +20,11 @@ use crate::support::program::{Program, free_port};
 use crate::support::world::{Database, World, renewed_tokens, until};
 
 /// Goes to Google's page for an account, and comes back with the answer.
-async fn consent(url: &str) -> WayBack {
+async fn consent(url: &str) -> CallbackParams {
     let browser =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let page = browser.get(url).send().await.unwrap();
-    WayBack::parse(page.headers()["location"].to_str().unwrap()).unwrap()
+    CallbackParams::parse(page.headers()["location"].to_str().unwrap()).unwrap()
 }
 
 fn new_account(name: &str) -> Ask {
@@ -42,20 +42,20 @@ on_both! {
         let begun = world.app.connector.begin(&Ask::default(), Some("browser")).await.unwrap();
         let back = consent(&begun.url).await;
         let other = world.other_process().await;
-        let elsewhere = other.connector.come_back(&back, Bringer::Browser(Some("another"))).await;
+        let elsewhere = other.connector.come_back(&back, CallbackOrigin::Browser(Some("another"))).await;
         assert!(matches!(elsewhere, Err(ConnectProblem::Refused(_))), "{elsewhere:?}");
         assert_eq!(other.connector.consent(&begun.state).await.unwrap(), Some(ConsentState::Waiting));
-        let account = other.connector.come_back(&back, Bringer::Browser(Some("browser"))).await;
+        let account = other.connector.come_back(&back, CallbackOrigin::Browser(Some("browser"))).await;
         assert_eq!(account.unwrap(), world.account);
         let end = world.app.connector.consent(&begun.state).await.unwrap();
         assert_eq!(end, Some(ConsentState::Connected(world.account)));
         // Whoever brings the same answer once more is told how it ended, unless it is another browser.
-        let twice = world.app.connector.arrive(&back, Bringer::Browser(Some("browser"))).await.unwrap();
+        let twice = world.app.connector.arrive(&back, CallbackOrigin::Browser(Some("browser"))).await.unwrap();
         assert_eq!((twice.account, twice.again), (world.account, true));
-        let elsewhere = other.connector.come_back(&back, Bringer::Browser(Some("another"))).await;
+        let elsewhere = other.connector.come_back(&back, CallbackOrigin::Browser(Some("another"))).await;
         assert!(matches!(elsewhere, Err(ConnectProblem::Refused(_))), "{elsewhere:?}");
         world.app.connector.forget(&world.status().await).await.unwrap();
-        let late = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        let late = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
         assert!(late.to_string().contains("used already"), "{late}");
     }
 
@@ -64,8 +64,8 @@ on_both! {
         let other = world.other_process().await;
         world.app.store.remember_consent("state", None, &"asked".into()).await.unwrap();
         let (one, two) = tokio::join!(
-            world.app.store.take_consent("state", Bringer::Trusted),
-            other.store.take_consent("state", Bringer::Trusted),
+            world.app.store.take_consent("state", CallbackOrigin::Trusted),
+            other.store.take_consent("state", CallbackOrigin::Trusted),
         );
         assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
         let late = one.err().or(two.err()).unwrap();
@@ -78,9 +78,9 @@ on_both! {
         for count in 0..1003 {
             store.remember_consent(&format!("state {count:04}"), None, &"asked".into()).await.unwrap();
         }
-        let oldest = store.take_consent("state 0000", Bringer::Trusted).await;
+        let oldest = store.take_consent("state 0000", CallbackOrigin::Trusted).await;
         assert!(matches!(oldest, Err(ConsentError::Unknown)));
-        store.take_consent("state 1002", Bringer::Trusted).await.unwrap();
+        store.take_consent("state 1002", CallbackOrigin::Trusted).await.unwrap();
     }
 
     async fn two_first_consents_of_one_person_at_once_make_one_account(database) {
@@ -93,8 +93,8 @@ on_both! {
             backs.push(consent(&begun.url).await);
         }
         let (first, second) = tokio::join!(
-            one.connector.come_back(&backs[0], Bringer::Trusted),
-            two.connector.come_back(&backs[1], Bringer::Trusted),
+            one.connector.come_back(&backs[0], CallbackOrigin::Trusted),
+            two.connector.come_back(&backs[1], CallbackOrigin::Trusted),
         );
         assert_eq!(first.unwrap(), second.unwrap());
         assert_eq!(names(&one).await, ["Google"]);
@@ -112,7 +112,7 @@ on_both! {
         let this = Ask { target: Target::Account(world.account), directory: false, return_to: None };
         let begun = world.app.connector.begin(&this, None).await.unwrap();
         let back = consent(&begun.url).await;
-        let refused = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        let refused = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
         let words = refused.to_string();
         assert!(words.contains("`Google`") && words.contains("?account=new"), "{words}");
         let end = world.app.connector.consent(&begun.state).await.unwrap();
@@ -124,25 +124,25 @@ on_both! {
         // As an account of her own she is welcome, and then no second time.
         let begun = world.app.connector.begin(&new_account("Grace"), None).await.unwrap();
         let back = consent(&begun.url).await;
-        let hers = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        let hers = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         assert_ne!(hers, world.account);
         assert_eq!(names(&world.app).await, ["Google", "Grace"]);
         for ask in [new_account("Grace again"), this] {
             let begun = world.app.connector.begin(&ask, None).await.unwrap();
             let back = consent(&begun.url).await;
-            let refused = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+            let refused = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
             assert!(matches!(refused, ConnectProblem::DifferentAccount(_)), "{refused}");
         }
         assert_eq!(names(&world.app).await, ["Google", "Grace"]);
         // Where nobody says which account is meant, it is that person's.
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        let account = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        let account = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         assert_eq!(account, hers);
         world.google.switch_user("joan@example.com", 5, false);
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        let refused = world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        let refused = world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
         assert!(refused.to_string().contains("several accounts"), "{refused}");
     }
 
@@ -212,7 +212,7 @@ on_both! {
         assert_eq!(world.app.store.claim_notices().await.unwrap(), []);
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         let (one, two) =
             tokio::join!(world.app.store.claim_notices(), other.store.claim_notices());
         let told: Vec<Notice> = one.unwrap().into_iter().chain(two.unwrap()).collect();
@@ -227,7 +227,7 @@ on_both! {
         // A new permission has its own ends.
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         assert_eq!(world.app.store.claim_notices().await.unwrap().len(), 1);
     }
 }
@@ -387,7 +387,7 @@ mod in_a_browser {
         app.world.google.switch_user("grace@example.com", 5, false);
         let away = app.get("/auth/google?account=new&name=Grace%20Hopper").await;
         let back = consent(away.header("location")).await;
-        app.world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        app.world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         assert_eq!(names(&app.world.app).await, ["Google", "Grace Hopper"]);
     }
 
@@ -398,7 +398,8 @@ mod in_a_browser {
         app.world.google.set_consent(Consent { deny: false, scopes });
         let begun = app.world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        let refused = app.world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        let refused =
+            app.world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
         assert!(refused.to_string().contains("tick the box for contacts"), "{refused}");
     }
 
@@ -425,7 +426,7 @@ mod in_a_browser {
         let world = World::playing(Database::Sqlite, options, &[]).await;
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         let facts = world.app.store.grant_facts(world.account).await.unwrap().unwrap();
         let left = facts.refresh_expires_at.unwrap().duration_since(SystemClock.now()).as_hours();
         assert!((166..=168).contains(&left), "{left}");
@@ -718,7 +719,7 @@ mod at_another_server {
         let wrong = open("secret-2").await;
         let begun = wrong.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
-        let refused = wrong.connector.come_back(&back, Bringer::Trusted).await.unwrap_err();
+        let refused = wrong.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap_err();
         assert!(matches!(refused, ConnectProblem::Misconfigured(_)), "{refused}");
         assert!(wrong.store.accounts().await.unwrap().is_empty());
 
@@ -726,7 +727,7 @@ mod at_another_server {
         let begun = app.connector.begin(&Ask::default(), None).await.unwrap();
         let back = consent(&begun.url).await;
         assert_eq!(back.state, begun.state);
-        let account = app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        let account = app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         let google_id = app.store.account(account).await.unwrap().unwrap().google_id.unwrap();
         assert_eq!(google_id.as_str(), "people/117");
         app.welcome(account).await;

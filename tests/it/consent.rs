@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use ringbook_app::connect::{Ask, ConnectProblem, WayBack};
+use ringbook_app::connect::{Ask, CallbackParams, ConnectProblem};
 use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::diagnosis::Diagnosis;
 use ringbook_core::sync::{Outcome, Source};
 use ringbook_runtime::SystemClock;
 use ringbook_simulator::{CONTACTS_READONLY, Canned, Endpoint, Fault};
-use ringbook_store::{Bringer, ConsentState, NewTokens};
+use ringbook_store::{CallbackOrigin, ConsentState, NewTokens};
 use serde_json::{Value, json};
 
 use crate::support::app::{Answer, TestApp};
@@ -40,8 +40,8 @@ on_both! {
         let connector = &world.app.connector;
         let again = async || {
             let begun = connector.begin(&Ask::default(), None).await.unwrap();
-            let back = WayBack::parse(&without_refresh_token(&begun.url).await).unwrap();
-            connector.come_back(&back, Bringer::Trusted).await.unwrap();
+            let back = CallbackParams::parse(&without_refresh_token(&begun.url).await).unwrap();
+            connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
             world.app.store.grant_facts(world.account).await.unwrap().unwrap()
         };
         let facts = again().await;
@@ -65,8 +65,8 @@ on_both! {
         for endpoint in [Endpoint::Token, Endpoint::Me] {
             for canned in [Canned::BadGateway, Canned::Unavailable, Canned::RateLimit, Canned::HtmlPage] {
                 let begun = connector.begin(&Ask::default(), Some("browser")).await.unwrap();
-                let back = WayBack::parse(&ends_at(&begun.url).await).unwrap();
-                let browser = Bringer::Browser(Some("browser"));
+                let back = CallbackParams::parse(&ends_at(&begun.url).await).unwrap();
+                let browser = CallbackOrigin::Browser(Some("browser"));
                 // For good: several tries, then the person may try.
                 world.google.add_fault(Fault::answer(canned).on(endpoint).forever());
                 let before = asked(endpoint);
@@ -83,7 +83,7 @@ on_both! {
                 let exchanged = asked(Endpoint::Token);
                 // Also without the code, which no page's link should hold, and with it.
                 let next = match canned {
-                    Canned::BadGateway => WayBack::again(begun.state.clone()),
+                    Canned::BadGateway => CallbackParams::again(begun.state.clone()),
                     _ => back,
                 };
                 let account = connector.come_back(&next, browser).await.unwrap();
@@ -94,8 +94,8 @@ on_both! {
                 // A hiccup is not even seen.
                 world.google.add_fault(Fault::answer(canned).on(endpoint).times(2));
                 let begun = connector.begin(&Ask::default(), None).await.unwrap();
-                let back = WayBack::parse(&ends_at(&begun.url).await).unwrap();
-                connector.come_back(&back, Bringer::Trusted).await.unwrap();
+                let back = CallbackParams::parse(&ends_at(&begun.url).await).unwrap();
+                connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
                 world.google.clear_faults();
             }
         }
@@ -106,8 +106,8 @@ on_both! {
         let world = World::new(database, 3).await;
         let other = world.other_process().await;
         let begun = world.app.connector.begin(&Ask::default(), Some("browser")).await.unwrap();
-        let back = WayBack::parse(&ends_at(&begun.url).await).unwrap();
-        let browser = Bringer::Browser(Some("browser"));
+        let back = CallbackParams::parse(&ends_at(&begun.url).await).unwrap();
+        let browser = CallbackOrigin::Browser(Some("browser"));
         let (one, two) = tokio::join!(
             world.app.connector.arrive(&back, browser),
             other.connector.arrive(&back, browser),
@@ -123,8 +123,8 @@ on_both! {
             world.google.add_fault(Fault::answer(Canned::Unauthenticated).on(endpoint).forever());
         }
         let begun = world.app.connector.begin(&Ask::default(), None).await.unwrap();
-        let back = WayBack::parse(&ends_at(&begun.url).await).unwrap();
-        world.app.connector.come_back(&back, Bringer::Trusted).await.unwrap();
+        let back = CallbackParams::parse(&ends_at(&begun.url).await).unwrap();
+        world.app.connector.come_back(&back, CallbackOrigin::Trusted).await.unwrap();
         let run = world.sync(None).await;
         let message = run.error_message.unwrap();
         for words in ["connecting again will not help if the account was connected just now", "administrator", "Cloud project"] {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbook_app::connect::LazyPeople;
+use ringbook_app::connect::AccountClient;
 use ringbook_core::sync::{Kind, Outcome, Trigger};
-use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_engine::engine::{Engine, EngineDeps, Finished};
 use ringbook_simulator::{Action, Canned, Endpoint, Fault};
-use ringbook_store::{Refusal, Request, Settings};
+use ringbook_store::{Request, Settings, StartError};
 use tokio::sync::watch;
 
 use crate::support::both::on_both;
 use crate::support::world::World;
 
 /// Begins a run whose lease is over at once, as after a crash.
-pub(crate) async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeople> {
+pub(crate) async fn begin(world: &World, kind: Option<Kind>) -> Engine<AccountClient> {
     let options = world.app.supervisor.options();
     let settings = Settings { lease: Duration::ZERO, ..options.settings };
     let request = Request {
@@ -28,14 +28,14 @@ pub(crate) async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeopl
     let beginning = loop {
         match world.app.store.begin_run(&request, &settings).await {
             Ok(beginning) => break beginning,
-            Err(Refusal::Busy(_)) => tokio::task::yield_now().await,
+            Err(StartError::Busy(_)) => tokio::task::yield_now().await,
             Err(other) => panic!("{other}"),
         }
     };
     let connector = world.app.connector.clone();
-    let tools = Tools {
+    let tools = EngineDeps {
         store: world.app.store.clone(),
-        book: Arc::new(LazyPeople { connector, account: world.account }),
+        book: Arc::new(AccountClient { connector, account: world.account }),
         settings,
         request: options.request.clone(),
         chance: Box::new(|| 0),
@@ -45,7 +45,10 @@ pub(crate) async fn begin(world: &World, kind: Option<Kind>) -> Engine<LazyPeopl
 }
 
 /// Performs at most this many steps, then drops the engine. Returns whether it came to its end.
-pub(crate) async fn crash_after(engine: &mut Engine<LazyPeople>, steps: usize) -> Option<Finished> {
+pub(crate) async fn crash_after(
+    engine: &mut Engine<AccountClient>,
+    steps: usize,
+) -> Option<Finished> {
     let (_stop, mut stopped) = watch::channel(None);
     for _ in 0..steps {
         if let Some(finished) = engine.step(&mut stopped).await {

@@ -19,10 +19,10 @@ use ringbook_core::clock::{Clock, after};
 use ringbook_core::contact::{Contact, ResourceName};
 use ringbook_core::sync::Delay;
 use ringbook_core::sync::book::{
-    AddressBook, Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Verdict,
+    AddressBook, Entry, FetchError, ListRequest, Page, PageToken, Presence, SyncToken,
 };
 use ringbook_google::{
-    AccessTokens, Grant, GrantKeeper, KeeperError, Limits, OAuth, OAuthError, OAuthOptions, People,
+    AccessTokens, Grant, GrantStore, KeeperError, Limits, OAuth, OAuthError, OAuthOptions, People,
     PeopleOptions, SCOPE, Tokens, http_client,
 };
 
@@ -68,7 +68,7 @@ impl Drawer {
     }
 }
 
-impl GrantKeeper for Drawer {
+impl GrantStore for Drawer {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
         let grant = self.grant.lock().unwrap().clone();
         async move { Ok(grant) }.boxed()
@@ -831,17 +831,17 @@ async fn batch_get_tells_what_became_of_contacts() {
     let server = Canned::start([Reply::json(200, body)]).await;
     let asked = names(&["c1", "c2", "c111", "c4", "c5", "c6"]);
     let verdicts = people(&server).verify(&asked).await.unwrap();
-    let renamed = Verdict::Renamed(names(&["c900"]).remove(0));
+    let renamed = Presence::Renamed(names(&["c900"]).remove(0));
     assert_eq!(
         verdicts,
         [
-            Verdict::Alive,
-            Verdict::Gone,
+            Presence::Alive,
+            Presence::Gone,
             renamed,
-            Verdict::Unknown,
-            Verdict::Unknown,
+            Presence::Unknown,
+            Presence::Unknown,
             // Only the profile is left, and contacts were asked for.
-            Verdict::Gone
+            Presence::Gone
         ]
     );
     let request = &server.requests()[0];

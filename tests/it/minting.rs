@@ -14,7 +14,7 @@ use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::book::{AddressBook, FetchError, ListRequest, PageToken, SyncToken};
 use ringbook_core::sync::{Delay, Source};
 use ringbook_google::{
-    AccessTokens, Grant, GrantKeeper, KeeperError, Limits, Minter, OAuth, OAuthOptions, People,
+    AccessTokens, Grant, GrantStore, KeeperError, Limits, Minter, OAuth, OAuthOptions, People,
     PeopleOptions, SCOPE, SCOPE_DIRECTORY, ServiceKey, Tokens, http_client,
 };
 use ringbook_simulator::{Options, Simulator};
@@ -60,7 +60,7 @@ struct Shelf {
     until: Timestamp,
 }
 
-impl GrantKeeper for Shelf {
+impl GrantStore for Shelf {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
         let tokens = Tokens {
             access: "ya29.consent".to_owned().into(),

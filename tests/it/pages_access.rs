@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
+use ringbook_app::auth::AuthService;
 use ringbook_app::config::Config;
-use ringbook_app::doorkeeper::Access;
 use ringbook_store::Store;
 use secrecy::SecretString;
 
@@ -235,7 +235,7 @@ async fn wrong_passwords_are_counted_where_they_are_not_told_one_by_one() {
     let (url, _folder) = World::fresh_url(Database::Sqlite);
     let path = url.strip_prefix("sqlite://").unwrap();
     let store = Store::open_sqlite(path.as_ref(), clock.clone(), vault()).await.unwrap();
-    let access = Access::new(store, &Config::of(&[]).unwrap());
+    let access = AuthService::new(store, &Config::of(&[]).unwrap());
     let noted: Vec<_> =
         (0..4).map(|_| access.is_worth_noting("sign in in vain from ada")).collect();
     assert_eq!(noted, [Some(0), None, None, None]);

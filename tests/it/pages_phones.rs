@@ -4,7 +4,7 @@ use reqwest::Method;
 use ringbook_app::config::Config;
 use ringbook_app::snippet::{Family, make};
 use ringbook_core::access::Scope;
-use ringbook_core::handset::Model as Drawn;
+use ringbook_core::emulator::Model as Drawn;
 use ringbook_core::sync::Kind;
 use ringbook_simulator::Contact;
 use ringbook_store::AuditQuery;

@@ -219,7 +219,7 @@ on_both! {
         let locked = facts.locked.unwrap();
         assert!(locked.contains("connect the Google account again"), "{locked}");
         assert!(locked.contains("contacts are not sealed"), "{locked}");
-        let wish = ringbook_engine::supervisor::Wish { account, ..world.wish(None) };
+        let wish = ringbook_engine::supervisor::StartRequest { account, ..world.wish(None) };
         let started = keyless.supervisor.start(&wish).await.unwrap();
         let run = started.run;
         started.finished().await;

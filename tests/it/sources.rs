@@ -8,10 +8,10 @@ use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::schedule::Cadence;
 use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Source};
 use ringbook_engine::engine::Finished;
-use ringbook_engine::supervisor::Wish;
+use ringbook_engine::supervisor::StartRequest;
 use ringbook_runtime::SystemClock;
 use ringbook_simulator::{Action, CONTACTS_READONLY, Canned, DIRECTORY_READONLY, Endpoint, Fault};
-use ringbook_store::{AccountError, AddError, NewTokens, Refusal};
+use ringbook_store::{AccountError, AddError, NewTokens, StartError};
 use serde_json::{Value, json};
 
 use crate::crash::{begin, crash_after};
@@ -226,7 +226,7 @@ on_both! {
     async fn two_accounts_with_one_permission_refresh_it_once(database) {
         let world = domain(database, Source::Directory, 12).await;
         world.sync(None).await;
-        let lender = Wish { account: AccountId(1), ..world.wish(None) };
+        let lender = StartRequest { account: AccountId(1), ..world.wish(None) };
         let own = world.wish(None);
         for _ in 0..3 {
             world.google.expire_access_tokens();
@@ -250,9 +250,9 @@ on_both! {
         assert_eq!(run.error_code, Some(FailureCode::NeedsReauth), "{:?}", run.error_message);
         let account = world.status().await;
         assert!(account.needs_reauth.is_some() && account.standing.needs_reauth);
-        assert!(matches!(world.start(None).await, Err(Refusal::NeedsReauth { .. })));
+        assert!(matches!(world.start(None).await, Err(StartError::NeedsReauth { .. })));
         world.app.connector.disconnect(&lender).await.unwrap();
-        assert!(matches!(world.start(None).await, Err(Refusal::NotConnected)));
+        assert!(matches!(world.start(None).await, Err(StartError::NotConnected)));
         assert_eq!(world.mirror().await.len(), 12, "what was mirrored stays");
         consent(&world, &[CONTACTS_READONLY, DIRECTORY_READONLY]).await;
         world.converge(None).await;
@@ -474,7 +474,7 @@ on_both! {
         let at_google = world.app.connector.disconnect(&account).await.unwrap();
         assert_eq!(at_google, Some(ringbook_app::connect::AtGoogle::ServiceAccount));
         assert!(world.app.store.secret(&key).await.unwrap().is_none());
-        assert!(matches!(world.start(None).await, Err(Refusal::NotConnected)));
+        assert!(matches!(world.start(None).await, Err(StartError::NotConnected)));
     }
 }
 

@@ -6,9 +6,11 @@ use ringbook_app::App;
 use ringbook_app::config::DatabaseUrl;
 use ringbook_core::contact::{Contact, Content, Names, ResourceName};
 use ringbook_core::sync::book::{Entry, SyncToken};
-use ringbook_core::sync::run::{Batch, Deletions, Ending, Place, Remarks};
+use ringbook_core::sync::run::{Batch, Deletions, Place, Remarks, RunEnd};
 use ringbook_core::sync::{Kind, Outcome, Phase};
-use ringbook_store::{Beginning, Note, OpenError, Refusal, Request, Settings, Slot, WriteError};
+use ringbook_store::{
+    Note, OpenError, Request, Settings, Slot, StartError, StartedRun, WriteError,
+};
 use secrecy::ExposeSecret;
 
 use crate::support::both::on_both;
@@ -24,11 +26,11 @@ fn request(world: &World) -> Request {
 }
 
 /// Begins a run as soon as the lease of another has run out.
-async fn take_over(app: &App, request: &Request) -> Beginning {
+async fn take_over(app: &App, request: &Request) -> StartedRun {
     loop {
         match app.store.begin_run(request, &LONG).await {
             Ok(beginning) => return beginning,
-            Err(Refusal::Busy(_)) => tokio::task::yield_now().await,
+            Err(StartError::Busy(_)) => tokio::task::yield_now().await,
             Err(other) => panic!("{other}"),
         }
     }
@@ -54,8 +56,8 @@ fn page(ids: &[&str]) -> Batch {
     }
 }
 
-fn complete() -> Ending {
-    Ending::Complete {
+fn complete() -> RunEnd {
+    RunEnd::Complete {
         token: SyncToken::new("token"),
         labels: None,
         identity: None,
@@ -78,19 +80,19 @@ on_both! {
             for answer in asked.await {
                 match answer {
                     Ok(beginning) => begun.push(beginning),
-                    Err(Refusal::Busy(holder)) => assert!(holder.host.contains("process")),
+                    Err(StartError::Busy(holder)) => assert!(holder.host.contains("process")),
                     Err(other) => panic!("{other}"),
                 }
             }
             assert_eq!(begun.len(), 1);
             assert_eq!(begun[0].lease.run.fence(), round, "the fence grows by one");
             let ended = world.app.store
-                .finish(&begun[0].lease, Kind::Full, &Ending::Cancelled, "", 0, &LONG).await;
+                .finish(&begun[0].lease, Kind::Full, &RunEnd::Cancelled, "", 0, &LONG).await;
             // Only the holder's own process may end it; that one is not always ours.
             if ended.is_err() {
                 for other in &others {
                     let _ = other.store
-                        .finish(&begun[0].lease, Kind::Full, &Ending::Cancelled, "", 0, &LONG).await;
+                        .finish(&begun[0].lease, Kind::Full, &RunEnd::Cancelled, "", 0, &LONG).await;
                 }
             }
         }
@@ -119,7 +121,7 @@ on_both! {
         assert_eq!(row.outcome, Some(Outcome::Interrupted), "whoever took over closed it");
 
         // A late release did not end the new term either.
-        assert!(matches!(store.begin_run(&request(&world), &LONG).await, Err(Refusal::Busy(_))));
+        assert!(matches!(store.begin_run(&request(&world), &LONG).await, Err(StartError::Busy(_))));
         let done = other.store.finish(&new.lease, Kind::Full, &complete(), "", 0, &LONG).await;
         assert_eq!(done.unwrap(), Outcome::Succeeded);
     }
@@ -141,7 +143,7 @@ on_both! {
         world.app.store.renew(&run.lease, &SHORT).await.unwrap();
         for _ in 0..20 {
             let refused = other.store.begin_run(&request(&world), &LONG).await;
-            assert!(matches!(refused, Err(Refusal::Busy(_))), "{refused:?}");
+            assert!(matches!(refused, Err(StartError::Busy(_))), "{refused:?}");
         }
     }
 
@@ -156,7 +158,7 @@ on_both! {
         let due = Request { slot: Some(slot), ..due };
         for app in [&world.app, &other] {
             let again = app.store.begin_run(&due, &LONG).await;
-            assert!(matches!(again, Err(Refusal::AlreadyServed)), "{again:?}");
+            assert!(matches!(again, Err(StartError::AlreadyServed)), "{again:?}");
         }
         let history = world.app.store.latest_run(world.account).await.unwrap().unwrap();
         assert_eq!(history.id, run.lease.run, "a refusal leaves no trace");
@@ -197,7 +199,7 @@ on_both! {
         let run = world.app.store.begin_run(&request(&world), &LONG).await.unwrap();
         other.store.request_cancel(world.account, "test").await.unwrap();
         let parked = world.app.store
-            .finish(&run.lease, Kind::Full, &Ending::Interrupted, "", 0, &LONG).await;
+            .finish(&run.lease, Kind::Full, &RunEnd::Interrupted, "", 0, &LONG).await;
         assert_eq!(parked.unwrap(), Outcome::Cancelled);
         assert!(world.status().await.standing.cancelled, "it does not start again by itself");
     }
@@ -219,7 +221,7 @@ on_both! {
             ..request(&world) };
         let run = world.app.store.begin_run(&request, &LONG).await.unwrap();
         assert_eq!(run.orders.kind, Kind::Incremental);
-        let failed = Ending::Failed {
+        let failed = RunEnd::Failed {
             code: ringbook_core::sync::FailureCode::Unavailable,
             message: "trouble".to_owned(),
             not_before: None,

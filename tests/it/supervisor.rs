@@ -9,13 +9,13 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ringbook_core::clock::{Clock, between};
 use ringbook_core::sync::book::SyncToken;
-use ringbook_core::sync::run::{Deletions, Ending, Remarks, Stop};
+use ringbook_core::sync::run::{Deletions, Remarks, RunEnd, Stop};
 use ringbook_core::sync::schedule::{Cadence, Plan};
 use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, RunId, Trigger};
 use ringbook_engine::engine::Finished;
-use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
+use ringbook_engine::supervisor::{Launcher, Observer, Options, StartRequest, Supervisor};
 use ringbook_store::{
-    Account, Beginning, NewTokens, Retention, RunRow, ScheduleRow, Settings, Store,
+    Account, NewTokens, Retention, RunRow, ScheduleRow, Settings, StartedRun, Store,
 };
 use tokio::sync::watch;
 
@@ -34,7 +34,7 @@ struct Scripted {
 impl Launcher for Scripted {
     fn launch(
         &self,
-        beginning: Beginning,
+        beginning: StartedRun,
         _: watch::Receiver<Option<Stop>>,
     ) -> BoxFuture<'static, Finished> {
         let (store, settings) = (self.store.clone(), self.settings);
@@ -44,13 +44,13 @@ impl Launcher for Scripted {
         }
         Box::pin(async move {
             let ending = if fails {
-                Ending::Failed {
+                RunEnd::Failed {
                     code: FailureCode::Unavailable,
                     message: "Google is away".to_owned(),
                     not_before: None,
                 }
             } else {
-                Ending::Complete {
+                RunEnd::Complete {
                     token: SyncToken::new("token"),
                     labels: None,
                     identity: None,
@@ -286,7 +286,7 @@ async fn a_clock_set_back_by_a_year_does_not_stop_the_schedule() {
 async fn a_wish_waits_ten_seconds_for_a_follow_up_by_the_clock_that_all_go_by() {
     let office = Office::new().await;
     let supervisor = &office.supervisors[0];
-    let wish = Wish { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
+    let wish = StartRequest { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
     supervisor.start(&wish).await.unwrap().finished().await;
     office.clock.advance(Duration::from_secs(2));
     *office.hangs.lock().unwrap() = true;
@@ -302,7 +302,7 @@ async fn a_wish_waits_ten_seconds_for_a_follow_up_by_the_clock_that_all_go_by() 
 async fn after_shutting_down_nothing_starts() {
     let office = Office::new().await;
     assert!(office.supervisors[0].shut_down(PATIENCE).await);
-    let wish = Wish { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
+    let wish = StartRequest { account: ACCOUNT, kind: None, trigger: Trigger::Api, asked_by: None };
     let refused = office.supervisors[0].start(&wish).await.unwrap_err();
     assert_eq!(refused.to_string(), "this server is shutting down");
 }

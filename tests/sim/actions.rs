@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use ringbook_core::sync::{Kind, Trigger};
-use ringbook_engine::supervisor::{Supervisor, Wish};
-use ringbook_store::{NewTokens, Refusal, ScheduleRow, Store};
+use ringbook_engine::supervisor::{StartRequest, Supervisor};
+use ringbook_store::{NewTokens, ScheduleRow, StartError, Store};
 
 use crate::check::ACCOUNT;
-use crate::google::Who;
+use crate::google::Identity;
 use crate::history::{Cancel, History, SECOND};
 use crate::process::Process;
 use crate::table::Table;
@@ -34,14 +34,14 @@ async fn start(
     kind: Option<Kind>,
     asked_at: u32,
 ) {
-    let wish = Wish { account: ACCOUNT, kind, trigger: Trigger::Api, asked_by: None };
+    let wish = StartRequest { account: ACCOUNT, kind, trigger: Trigger::Api, asked_by: None };
     table.lock().starting.push(number);
     let started = supervisor.start(&wish).await;
     let mut table = table.lock();
     table.starting.retain(|it| *it != number);
     match started {
         Ok(it) => table.say(|| format!("p{number} started run {}", it.run.fence())),
-        Err(Refusal::Busy(_)) => {
+        Err(StartError::Busy(_)) => {
             let (holder, expires_at) =
                 table.watcher.as_ref().map(|it| it.holder()).unwrap_or_default();
             let owner =
@@ -192,12 +192,12 @@ impl History {
         let Some(process) = self.any_running() else { return };
         let (table, store, number) = (self.table.clone(), process.store.clone(), process.number);
         let work: BoxFuture<'static, ()> = match choice {
-            0 => return self.connect(process, Who::Ours, true),
-            1 => return self.connect(process, Who::Ours, false),
+            0 => return self.connect(process, Identity::Ours, true),
+            1 => return self.connect(process, Identity::Ours, false),
             // Before it is known whose contacts these are, nobody is the wrong one.
             2 | 3 if !known => return,
-            2 => return self.connect(process, Who::Another, true),
-            3 => return self.connect(process, Who::Another, false),
+            2 => return self.connect(process, Identity::Another, true),
+            3 => return self.connect(process, Identity::Another, false),
             4 => {
                 let mut table = self.table.lock();
                 table.say(|| "google: the grant is revoked".to_owned());
@@ -218,7 +218,7 @@ impl History {
     }
 
     /// A consent. `told`: Google said whose it is.
-    pub(crate) fn connect(&self, process: &Process, who: Who, told: bool) {
+    pub(crate) fn connect(&self, process: &Process, who: Identity, told: bool) {
         let (table, store, number) = (self.table.clone(), process.store.clone(), process.number);
         let work = Box::pin(async move {
             let id = told.then(|| who.id());
@@ -229,7 +229,7 @@ impl History {
                 table.google.revoked = false;
                 table.google.who = who;
                 if let Some(watcher) = &mut table.watcher {
-                    watcher.laws.grounds = who == Who::Another;
+                    watcher.laws.grounds = who == Identity::Another;
                 }
             }
         });
@@ -239,7 +239,7 @@ impl History {
     pub(crate) async fn connect_first(&mut self) {
         let Some(process) = self.processes.first() else { return };
         let told = self.table.lock().chance.below(2) == 0;
-        let id = told.then(|| Who::Ours.id());
+        let id = told.then(|| Identity::Ours.id());
         let connected = process.store.connect(None, id.as_ref(), &tokens(&process.store)).await;
         if connected.ok() != Some(ACCOUNT) {
             self.table.violate("an account could not be connected".to_owned());

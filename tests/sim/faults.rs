@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use ringbook_core::sync::Delay;
-use ringbook_core::sync::book::{FetchError, Verdict};
+use ringbook_core::sync::book::{FetchError, Presence};
 
 use crate::chance::Chance;
 use crate::for_good::Lasting;
-use crate::google::{Google, Lie, Who};
+use crate::google::{Google, Identity, Lie};
 use crate::table::{Ask, Inner, Reply, What};
 
 /// The mixture of one history: how often each thing happens, against each other.
@@ -184,17 +184,17 @@ impl Inner {
         self.say(|| format!("p{process} asks for {what}, and hears little"));
         let reply = match &ask.what {
             What::Verify(names) => {
-                let mut verdicts: Vec<Verdict> =
+                let mut verdicts: Vec<Presence> =
                     names.iter().map(|it| self.google.verdict(it)).collect();
                 let said = self.chance.below(names.len() as u32) as usize;
                 verdicts.truncate(said);
                 if self.chance.below(2) == 1 {
-                    verdicts.resize(names.len(), Verdict::Unknown);
+                    verdicts.resize(names.len(), Presence::Unknown);
                 }
                 Reply::Verdicts(Ok(verdicts))
             }
             // Another account that does not say which it is cannot be told from ours.
-            What::Identify if self.google.who == Who::Ours => Reply::Identity(Ok(None)),
+            What::Identify if self.google.who == Identity::Ours => Reply::Identity(Ok(None)),
             _ => return honest(self, ask, None),
         };
         ask.answer(reply);
@@ -229,7 +229,7 @@ fn honest(table: &mut Inner, ask: Ask, lie: Option<Lie>) {
             Reply::Page(Box::new(google.list(request, lie, lasting, &mut table.chance, now)))
         }
         What::Verify(names) => {
-            let verdicts: Vec<Verdict> = names.iter().map(|it| google.verdict(it)).collect();
+            let verdicts: Vec<Presence> = names.iter().map(|it| google.verdict(it)).collect();
             Reply::Verdicts(Ok(verdicts))
         }
     };

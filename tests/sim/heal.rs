@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use ringbook_core::sync::Kind;
 
 use crate::check::Watcher;
-use crate::google::{Health, Who};
+use crate::google::{Health, Identity};
 use crate::history::{History, SECOND};
 use crate::life::Life;
 
@@ -72,7 +72,7 @@ impl History {
             && !google.is_leaving_out()
             && google.unreadable().is_empty()
             && !google.revoked
-            && google.who == Who::Ours
+            && google.who == Identity::Ours
             && table.watcher.as_ref().is_some_and(|it| !it.needs_connection())
     }
 
@@ -201,11 +201,11 @@ impl History {
         let bad = {
             let table = self.table.lock();
             table.google.revoked
-                || table.google.who != Who::Ours
+                || table.google.who != Identity::Ours
                 || table.watcher.as_ref().is_some_and(|it| it.needs_connection())
         };
         if bad && let Some(process) = self.any_running() {
-            self.connect(process, Who::Ours, true);
+            self.connect(process, Identity::Ours, true);
             self.settle().await;
         }
     }

@@ -12,12 +12,12 @@ mod history;
 mod life;
 #[path = "../support/never.rs"]
 mod never;
-mod original;
 mod planting;
 #[expect(dead_code, reason = "others use all of it")]
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod process;
+mod reference_model;
 mod runner;
 mod shrink;
 mod storage;

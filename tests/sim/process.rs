@@ -11,9 +11,9 @@ use ringbook_core::sync::backoff::RetryPolicy;
 use ringbook_core::sync::guard::Guard;
 use ringbook_core::sync::run::{Policy, Stop};
 use ringbook_core::sync::schedule::{Cadence, Plan};
-use ringbook_engine::engine::{Engine, Finished, Tools};
+use ringbook_engine::engine::{Engine, EngineDeps, Finished};
 use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor};
-use ringbook_store::{Account, Beginning, Retention, RunRow, Settings, Store};
+use ringbook_store::{Account, Retention, RunRow, Settings, StartedRun, Store};
 use tokio::sync::watch;
 
 use crate::chance::mix;
@@ -129,7 +129,7 @@ struct SimLauncher {
 impl Launcher for SimLauncher {
     fn launch(
         &self,
-        beginning: Beginning,
+        beginning: StartedRun,
         stop: watch::Receiver<Option<Stop>>,
     ) -> BoxFuture<'static, Finished> {
         let run = beginning.lease.run;
@@ -148,7 +148,7 @@ impl Launcher for SimLauncher {
             }
         }
         let mut bits = mix(run.0 as u64);
-        let tools = Tools {
+        let tools = EngineDeps {
             store: self.store.clone(),
             book: Arc::new(SimBook { table: self.table.clone(), process: self.number, run }),
             settings: self.options.settings,

@@ -18,7 +18,7 @@ use crate::chance::{Chance, mix};
 use crate::check::{DATABASE, Watcher};
 use crate::history::{BEGINNING, History};
 use crate::life::Life;
-use crate::original::Original;
+use crate::reference_model::Original;
 use crate::table::Shared;
 use crate::turns::Turns;
 use crate::{planting, postgres, shrink, twin};

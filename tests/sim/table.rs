@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use ringbook_core::clock::Clock;
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::RunId;
-use ringbook_core::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use ringbook_core::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Presence};
 use tokio::sync::{Notify, oneshot};
 
 use crate::chance::Chance;
@@ -108,7 +108,7 @@ pub(crate) enum Reply {
     Identity(Result<Option<ResourceName>, FetchError>),
     Labels(Result<Vec<Label>, FetchError>),
     Page(Box<Result<Page, FetchError>>),
-    Verdicts(Result<Vec<Verdict>, FetchError>),
+    Verdicts(Result<Vec<Presence>, FetchError>),
 }
 
 impl Ask {
@@ -376,7 +376,7 @@ impl AddressBook for SimBook {
         }
     }
 
-    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Presence>, FetchError> {
         match self.ask(What::Verify(names.to_vec())).await {
             Some(Reply::Verdicts(it)) => it,
             _ => broken(),

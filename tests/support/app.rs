@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use ringbook_web::{Door, Patience, Rooms};
+use ringbook_web::{Exposure, Listener, Timeouts};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -51,11 +51,11 @@ impl TestApp {
     ) -> (TestApp, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door { listener, tls: None, rooms: Rooms::Phones };
+        let door = Listener { listener, tls: None, rooms: Exposure::Phones };
         (TestApp::behind(contacts, extra, vec![door]).await, address)
     }
 
-    async fn behind(contacts: usize, extra: &[(&str, &str)], further: Vec<Door>) -> TestApp {
+    async fn behind(contacts: usize, extra: &[(&str, &str)], further: Vec<Listener>) -> TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let callback = format!("http://{address}/auth/callback");
@@ -65,16 +65,16 @@ impl TestApp {
             vec![("GOOGLE_REDIRECT_URI", callback.as_str()), ("DATABASE_URL", database.as_str())];
         settings.extend_from_slice(extra);
         let world = World::with(Database::Sqlite, contacts, &settings).await;
-        let mut doors = vec![Door::plain(listener)];
+        let mut doors = vec![Listener::plain(listener)];
         doors.extend(further);
-        TestApp::at(world, doors, Patience::default(), folder)
+        TestApp::at(world, doors, Timeouts::default(), folder)
     }
 
     /// Behind doors of one's own. The first is the one that is asked at.
     pub(crate) fn at(
         world: World,
-        doors: Vec<Door>,
-        patience: Patience,
+        doors: Vec<Listener>,
+        patience: Timeouts,
         folder: tempfile::TempDir,
     ) -> TestApp {
         let address = doors[0].listener.local_addr().unwrap();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use ringbook_core::contact::{Contact, Content, Names, Phone, ResourceName};
 use ringbook_core::sync::book::{
-    AddressBook, Entry, FetchError, Label, ListRequest, Page, PageToken, SyncToken, Unreadable,
-    Verdict,
+    AddressBook, Entry, FetchError, Label, ListRequest, Page, PageToken, Presence, SyncToken,
+    Unreadable,
 };
 
 /// Google's side. Clones share it; [`Book::copy`] does not.
@@ -296,15 +296,15 @@ impl AddressBook for Book {
         Ok(google.page(&cursor, usize::from(request.page_size)))
     }
 
-    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Presence>, FetchError> {
         self.requested()?;
         let google = self.google();
         let verdict = |name: &ResourceName| match google.renamed.get(name.as_str()) {
-            _ if google.persons.contains_key(name.as_str()) => Verdict::Alive,
+            _ if google.persons.contains_key(name.as_str()) => Presence::Alive,
             Some(new) if google.persons.contains_key(new) => {
-                Verdict::Renamed(ResourceName::parse(new).unwrap())
+                Presence::Renamed(ResourceName::parse(new).unwrap())
             }
-            _ => Verdict::Gone,
+            _ => Presence::Gone,
         };
         Ok(names.iter().map(verdict).collect())
     }

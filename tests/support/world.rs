@@ -10,10 +10,10 @@ use ringbook_core::contact::Content;
 use ringbook_core::number::number_count;
 use ringbook_core::sync::{AccountId, Kind, Outcome, Trigger};
 use ringbook_engine::engine::Finished;
-use ringbook_engine::supervisor::{Started, Wish};
+use ringbook_engine::supervisor::{StartRequest, Started};
 use ringbook_runtime::SystemClock;
 use ringbook_simulator::{CONTACTS_READONLY, Control, Options, PhoneNumber, Simulator, Truth};
-use ringbook_store::{Account, ContactId, GrantRow, NewTokens, Refusal, RunRow};
+use ringbook_store::{Account, ContactId, GrantRow, NewTokens, RunRow, StartError};
 
 use super::PATIENCE;
 
@@ -116,11 +116,11 @@ impl World {
         self.app.store.connect(existing, None, &tokens).await.unwrap()
     }
 
-    pub(crate) fn wish(&self, kind: Option<Kind>) -> Wish {
-        Wish { account: self.account, kind, trigger: Trigger::Api, asked_by: None }
+    pub(crate) fn wish(&self, kind: Option<Kind>) -> StartRequest {
+        StartRequest { account: self.account, kind, trigger: Trigger::Api, asked_by: None }
     }
 
-    pub(crate) async fn start(&self, kind: Option<Kind>) -> Result<Started, Refusal> {
+    pub(crate) async fn start(&self, kind: Option<Kind>) -> Result<Started, StartError> {
         self.app.supervisor.start(&self.wish(kind)).await
     }
 

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::alarms::Alarms;
+use crate::auth::AuthService;
 use crate::config::{Config, DatabaseUrl};
-use crate::connect::{AtGoogle, ConnectProblem, Connector, LazyPeople};
-use crate::directory::{Directory, Naming, Rules};
-use crate::doorkeeper::Access;
+use crate::connect::{AccountClient, AtGoogle, ConnectProblem, Connector};
+use crate::directory::{Directory, NameFormatter, Rules};
 use crate::telemetry::Metrics;
 use ringbook_core::clock::{Clock, after, between};
 use ringbook_core::sync::backoff::RetryPolicy;
@@ -21,8 +21,8 @@ use ringbook_core::sync::guard::Guard;
 use ringbook_core::sync::run::{Policy, Stop};
 use ringbook_core::sync::schedule::{Cadence, Plan};
 use ringbook_core::sync::{AccountId, Trigger};
-use ringbook_engine::engine::{Engine, Finished, Tools};
-use ringbook_engine::supervisor::{Launcher, Observer, Options, Supervisor, Wish};
+use ringbook_engine::engine::{Engine, EngineDeps, Finished};
+use ringbook_engine::supervisor::{Launcher, Observer, Options, StartRequest, Supervisor};
 use ringbook_google::{SetupError, request_fingerprint};
 use ringbook_runtime::SystemClock;
 use ringbook_runtime::outbound::ClientError;
@@ -30,7 +30,7 @@ use ringbook_runtime::tasks::Keeper;
 use ringbook_store::DbError;
 use ringbook_store::vault::{Vault, VaultError};
 use ringbook_store::{
-    Account, AccountError, Beginning, Erasing, OpenError, Refusal, Retention, RunRow, Settings,
+    Account, AccountError, Erasing, OpenError, Retention, RunRow, Settings, StartError, StartedRun,
     Store,
 };
 
@@ -49,13 +49,13 @@ pub struct App {
     pub supervisor: Supervisor,
     pub directory: Arc<Directory>,
     pub metrics: Arc<Metrics>,
-    pub access: Arc<Access>,
+    pub access: Arc<AuthService>,
     pub alarms: Arc<Alarms>,
 }
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum OpenAppError {
     #[error(transparent)]
     Database(#[from] OpenError),
     #[error(transparent)]
@@ -71,7 +71,7 @@ impl App {
     ///
     /// # Errors
     /// When the database cannot be used, or an address in the configuration is none.
-    pub async fn open(config: Config) -> Result<App, StartError> {
+    pub async fn open(config: Config) -> Result<App, OpenAppError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let vault = Vault::open(config.secret_key.clone())?;
         let store = match &config.database_url {
@@ -92,7 +92,7 @@ impl App {
         let alarms = Arc::new(Alarms::new(store.clone(), webhook, zone)?);
         let observer = Arc::new(Reporter { metrics: metrics.clone(), alarms: alarms.clone() });
         let supervisor = Supervisor::new(store.clone(), launcher, observer, options);
-        let naming = Naming::new(
+        let naming = NameFormatter::new(
             config.directory_names,
             config.directory_name_particles,
             &config.directory_locale,
@@ -104,7 +104,7 @@ impl App {
             dial: config.dial.clone(),
         };
         let directory = Arc::new(Directory::new(store.clone(), rules));
-        let access = Arc::new(Access::new(store.clone(), &config));
+        let access = Arc::new(AuthService::new(store.clone(), &config));
         let config = Arc::new(config);
         Ok(App { access, alarms, config, clock, store, connector, supervisor, directory, metrics })
     }
@@ -117,7 +117,7 @@ impl App {
     /// Starts the first sync of an account that was just connected, also where nothing is synced by
     /// schedule: whoever connects an account wants its contacts.
     pub async fn welcome(&self, account: AccountId) {
-        let wish = Wish {
+        let wish = StartRequest {
             account,
             kind: None,
             trigger: Trigger::Startup,
@@ -125,7 +125,7 @@ impl App {
         };
         match self.supervisor.start(&wish).await {
             Ok(_) => {}
-            Err(Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Closing) => {}
+            Err(StartError::Busy(_) | StartError::AlreadyServed | StartError::Closing) => {}
             Err(problem) => {
                 warn!(account = account.0, %problem, "the first sync could not start");
             }
@@ -295,13 +295,13 @@ struct GoogleLauncher {
 impl Launcher for GoogleLauncher {
     fn launch(
         &self,
-        beginning: Beginning,
+        beginning: StartedRun,
         stop: watch::Receiver<Option<Stop>>,
     ) -> BoxFuture<'static, Finished> {
         let account = beginning.lease.account();
-        let tools = Tools {
+        let tools = EngineDeps {
             store: self.store.clone(),
-            book: Arc::new(LazyPeople { connector: self.connector.clone(), account }),
+            book: Arc::new(AccountClient { connector: self.connector.clone(), account }),
             settings: self.options.settings,
             request: self.options.request.clone(),
             chance: Box::new(chance),

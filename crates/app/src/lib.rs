@@ -3,11 +3,11 @@
 pub mod access;
 pub mod alarms;
 pub mod app;
+pub mod auth;
 pub mod config;
 pub mod connect;
 pub mod directory;
 pub mod doctor;
-pub mod doorkeeper;
 pub mod read;
 pub mod services;
 pub mod snippet;

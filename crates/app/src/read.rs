@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::App;
-use crate::directory::{Fit, Hit, Rules, Scope, View};
+use crate::directory::{Hit, MatchRank, Rules, Scope, View};
 use crate::wire;
 use crate::wire::{
-    AccountNeeds, AccountNumbers, Accounts, Contact, Held, HeldContact, History, LabelNames,
-    Labels, MatchType, Needs, NeedsSync, Numbers, Outward, Phases, Progress, Run, Schedule,
-    Schedules, SearchResult, Sight, Statistics, Status, Watched, together,
+    AccountNeeds, AccountNumbers, AccountSnapshot, Accounts, ApiEncoder, Contact, Held,
+    HeldContact, History, LabelNames, Labels, MatchType, Needs, NeedsSync, Numbers, Phases,
+    Progress, Run, Schedule, Schedules, SearchResult, Statistics, Status, Watched, aggregate,
 };
 use ringbook_core::contact::{Content, asked_spellings, spellings};
 use ringbook_core::sync::schedule;
-use ringbook_core::sync::schedule::Circumstances;
+use ringbook_core::sync::schedule::FullSyncInputs;
 use ringbook_core::sync::{AccountId, Kind, RunId};
 use ringbook_store::{
     Account, ContactId, ContactRow, Counts, DbError, HeldQuery, HistoryPlace, HistoryQuery, RunRow,
@@ -27,7 +27,7 @@ use ringbook_store::{
 pub const SEARCHED_MAX: usize = 200;
 
 /// How these accounts stand: one more read for each run in progress.
-pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbError> {
+pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<AccountSnapshot>, DbError> {
     let now = app.clock.now();
     let mut sights = Vec::with_capacity(accounts.len());
     let unrenewable = app.store.unrenewable().await?;
@@ -42,12 +42,16 @@ pub async fn sights(app: &App, accounts: Vec<Account>) -> Result<Vec<Sight>, DbE
         let configured = app.can_speak_for(&account).await?;
         let giver = account.grant_of.unwrap_or(account.id);
         let unrenewable = unrenewable.iter().find(|(of, _)| *of == giver).map(|(_, end)| *end);
-        sights.push(Sight { account, running, next_due, configured, unrenewable });
+        sights.push(AccountSnapshot { account, running, next_due, configured, unrenewable });
     }
     Ok(sights)
 }
 
-pub async fn status(app: &App, out: &Outward, accounts: Vec<Account>) -> Result<Status, DbError> {
+pub async fn status(
+    app: &App,
+    out: &ApiEncoder,
+    accounts: Vec<Account>,
+) -> Result<Status, DbError> {
     let status = Status::of(out, &sights(app, accounts).await?, app.clock.now());
     Ok(match app.store.trouble() {
         None => status,
@@ -58,7 +62,7 @@ pub async fn status(app: &App, out: &Outward, accounts: Vec<Account>) -> Result<
 /// Accounts in full: one more read for each, for what is known of its permission.
 pub async fn accounts(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     accounts: Vec<Account>,
 ) -> Result<Accounts, DbError> {
     let now = app.clock.now();
@@ -74,7 +78,7 @@ pub async fn accounts(
 /// One account in full, if it is still there.
 pub async fn account(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     id: AccountId,
 ) -> Result<Option<wire::Account>, DbError> {
     let found = app.store.account(id).await?;
@@ -82,7 +86,7 @@ pub async fn account(
 }
 
 /// The labels of an account, with how many contacts have each. Reads all its contacts.
-pub async fn labels(app: &App, out: &Outward, account: &Account) -> Result<Labels, DbError> {
+pub async fn labels(app: &App, out: &ApiEncoder, account: &Account) -> Result<Labels, DbError> {
     let known = app.store.labels(account.id).await?;
     let counts = app.store.label_counts(account.id).await?;
     Ok(Labels::of(out, account, known, &counts))
@@ -111,7 +115,7 @@ pub async fn watched(app: &App, account: Option<AccountId>) -> Result<Vec<Watche
 /// The live picture.
 pub async fn progress(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     account: Option<AccountId>,
 ) -> Result<Progress, DbError> {
     let watched = watched(app, account).await?;
@@ -119,12 +123,12 @@ pub async fn progress(
 }
 
 /// One run in full, as long as the history keeps it.
-pub async fn run(app: &App, out: &Outward, run: RunId) -> Result<Option<Run>, DbError> {
+pub async fn run(app: &App, out: &ApiEncoder, run: RunId) -> Result<Option<Run>, DbError> {
     Ok(app.store.run(run).await?.map(|row| Run::of(out, &row, app.clock.now())))
 }
 
 /// A part of the history, most recent first.
-pub async fn history(app: &App, out: &Outward, query: HistoryQuery) -> Result<History, DbError> {
+pub async fn history(app: &App, out: &ApiEncoder, query: HistoryQuery) -> Result<History, DbError> {
     let HistoryPart { rows, newer, older } = history_part(app, query).await?;
     let now = app.clock.now();
     let history = rows.iter().map(|row| Run::of(out, row, now)).collect();
@@ -174,7 +178,7 @@ pub fn moment(text: &str, zone: &TimeZone, is_end: bool) -> Option<Timestamp> {
 /// A part of what a held run would delete.
 pub async fn held(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     run: &RunRow,
     query: &HeldQuery<'_>,
 ) -> Result<Held, DbError> {
@@ -186,7 +190,7 @@ pub async fn held(
 }
 
 /// The phases of a run, each until the next one, and the last until the run's end or now.
-pub async fn phases(app: &App, out: &Outward, run: &RunRow) -> Result<Phases, DbError> {
+pub async fn phases(app: &App, out: &ApiEncoder, run: &RunRow) -> Result<Phases, DbError> {
     let rows = app.store.phases(run.id).await?;
     Ok(Phases::of(out, run, &rows, app.clock.now()))
 }
@@ -220,7 +224,7 @@ pub fn parse_cursor(text: &str) -> Option<(jiff::Timestamp, RunId)> {
 /// Numbers about these accounts. The sums are added up from the parts, so they agree.
 pub async fn statistics(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     accounts: Vec<Account>,
 ) -> Result<Statistics, DbError> {
     let status = status(app, out, accounts.clone()).await?;
@@ -234,21 +238,21 @@ pub async fn statistics(
             name: account.name.clone(),
             numbers: Numbers::of(&standing.standing, &account.counts, &of_account, &its_sums),
         });
-        sums = together::both(&sums, &its_sums);
+        sums = aggregate::both(&sums, &its_sums);
         outcomes.push(of_account);
     }
     let counts = Counts::sum(accounts.iter().map(|it| &it.counts));
-    let outcomes = together::all_outcomes(outcomes);
+    let outcomes = aggregate::all_outcomes(outcomes);
     let numbers = Numbers::of(&status.standing, &counts, &outcomes, &sums);
     Ok(Statistics { numbers, accounts: parts })
 }
 
 /// Whether the next runs of these accounts have to list everything: the first reason, and each.
-pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
+pub fn needs_sync(app: &App, out: &ApiEncoder, accounts: &[Account]) -> NeedsSync {
     let now = app.clock.now();
     let options = app.supervisor.options();
     let reason = |account: &Account| {
-        let circumstances = Circumstances {
+        let circumstances = FullSyncInputs {
             source: account.source,
             request: &options.request,
             grant: account.grant.unwrap_or(0),
@@ -284,7 +288,7 @@ pub fn needs_sync(app: &App, out: &Outward, accounts: &[Account]) -> NeedsSync {
 }
 
 /// When accounts are synced by themselves.
-pub fn schedules(app: &App, out: &Outward, accounts: &[Account]) -> Schedules {
+pub fn schedules(app: &App, out: &ApiEncoder, accounts: &[Account]) -> Schedules {
     let now = app.clock.now();
     let part = |account: &Account| {
         let due = app.supervisor.next_due(account, now).map(|due| due.at);
@@ -294,7 +298,7 @@ pub fn schedules(app: &App, out: &Outward, accounts: &[Account]) -> Schedules {
 }
 
 /// When an account is synced by itself.
-pub fn schedule(app: &App, out: &Outward, account: Option<&Account>) -> Schedule {
+pub fn schedule(app: &App, out: &ApiEncoder, account: Option<&Account>) -> Schedule {
     let now = app.clock.now();
     let default = app.supervisor.options().default_plan.clone();
     let plan = account.map_or(default, |it| app.supervisor.plan(it));
@@ -332,7 +336,7 @@ pub fn find(rules: &Rules, view: &View, asked: &str) -> Vec<u32> {
 /// A part of those of one account or of all who fit, best first, and how many there are in all.
 pub async fn search(
     app: &App,
-    out: &Outward,
+    out: &ApiEncoder,
     asked: &str,
     scope: Scope,
     account: Option<AccountId>,
@@ -347,10 +351,10 @@ pub async fn search(
     let ids: Vec<i64> = shown.iter().map(|(_, place)| view.contacts.id(*place)).collect();
     let rows = app.store.contacts_by_id(&ids).await?;
     let folded = asked_spellings(asked, SEARCHED_MAX);
-    let fits: HashMap<i64, Fit> =
+    let fits: HashMap<i64, MatchRank> =
         ids.iter().copied().zip(shown.iter().map(|(fit, _)| *fit)).collect();
     let result = |row: &ContactRow| {
-        let fit = fits.get(&row.id.0).copied().unwrap_or(Fit::Within);
+        let fit = fits.get(&row.id.0).copied().unwrap_or(MatchRank::Within);
         let (match_type, match_field) = explained(&row.content, &folded, fit);
         SearchResult { contact: Contact::of(out, row, &view.labels), match_type, match_field }
     };
@@ -358,8 +362,8 @@ pub async fn search(
 }
 
 /// By which of its fields a contact was found, and how.
-fn explained(content: &Content, asked: &[String], fit: Fit) -> (MatchType, &'static str) {
-    if fit == Fit::Number {
+fn explained(content: &Content, asked: &[String], fit: MatchRank) -> (MatchType, &'static str) {
+    if fit == MatchRank::Number {
         return (MatchType::Phone, "phone_number");
     }
     let organization = content.organization.as_ref().map_or("", |it| &it.name);

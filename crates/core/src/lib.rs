@@ -6,7 +6,7 @@
 pub mod access;
 pub mod clock;
 pub mod contact;
-pub mod handset;
+pub mod emulator;
 pub mod humanize;
 pub mod number;
 pub mod phone;

@@ -14,11 +14,11 @@ use tracing::{error, info, warn};
 use ringbook_core::clock::{after, between};
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::backoff::Jitter;
-use ringbook_core::sync::book::{AddressBook, FetchError, ListRequest, Page, Verdict};
-use ringbook_core::sync::run::{Ending, Event, Run, Step, Stop};
+use ringbook_core::sync::book::{AddressBook, FetchError, ListRequest, Page, Presence};
+use ringbook_core::sync::run::{Event, Run, RunEnd, Step, Stop};
 use ringbook_core::sync::{Delay, Outcome, Phase};
 use ringbook_runtime::tasks;
-use ringbook_store::{Beginning, Lease, Note, Settings, Store, Wait, WriteError};
+use ringbook_store::{Lease, Note, Settings, StartedRun, Store, Wait, WriteError};
 
 /// How the engine's part in a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub enum Finished {
 }
 
 /// What stays the same for every run of a process.
-pub struct Tools<B> {
+pub struct EngineDeps<B> {
     pub store: Store,
     pub book: Arc<B>,
     pub settings: Settings,
@@ -45,7 +45,7 @@ pub struct Tools<B> {
 }
 
 pub struct Engine<B> {
-    tools: Tools<B>,
+    tools: EngineDeps<B>,
     lease: Lease,
     run: Run,
     next: Option<Step>,
@@ -66,7 +66,7 @@ enum Interruption {
 const LOOK: Duration = Duration::from_millis(250);
 
 impl<B: AddressBook> Engine<B> {
-    pub fn new(tools: Tools<B>, beginning: Beginning) -> Engine<B> {
+    pub fn new(tools: EngineDeps<B>, beginning: StartedRun) -> Engine<B> {
         let (run, step) = Run::start(beginning.orders);
         let decided_at = tools.store.clock().now();
         let (lease, next) = (beginning.lease, Some(step));
@@ -212,15 +212,15 @@ impl<B: AddressBook> Engine<B> {
 
     /// A contact that goes by a new name must have been listed under it. If it was not, it is still there
     /// and the listing has missed it.
-    async fn believable(&self, mut verdicts: Vec<Verdict>) -> Result<Vec<Verdict>, WriteError> {
-        let new: Vec<&ResourceName> = verdicts.iter().filter_map(Verdict::new_name).collect();
+    async fn believable(&self, mut verdicts: Vec<Presence>) -> Result<Vec<Presence>, WriteError> {
+        let new: Vec<&ResourceName> = verdicts.iter().filter_map(Presence::new_name).collect();
         if new.is_empty() {
             return Ok(verdicts);
         }
         let listed = self.tools.store.listed_among(self.lease.account(), &new).await?;
         for verdict in &mut verdicts {
             if verdict.new_name().is_some_and(|name| !listed.contains(name)) {
-                *verdict = Verdict::Alive;
+                *verdict = Presence::Alive;
             }
         }
         Ok(verdicts)
@@ -258,7 +258,7 @@ impl<B: AddressBook> Engine<B> {
         Ok(noted.cancel)
     }
 
-    async fn finish(&mut self, ending: Ending) -> Finished {
+    async fn finish(&mut self, ending: RunEnd) -> Finished {
         self.drop_ahead();
         let tools = &self.tools;
         let requests = std::mem::take(&mut self.requests);

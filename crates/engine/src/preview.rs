@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::backoff::Jitter;
 use ringbook_core::sync::book::AddressBook;
-use ringbook_core::sync::run::{Ending, Event, Orders, Place, Report, Run, Step};
+use ringbook_core::sync::run::{Event, Place, Report, Run, RunEnd, RunInput, Step};
 use ringbook_core::sync::{AccountId, Kind};
 use ringbook_store::{DbError, Store, Tally};
 
@@ -41,11 +41,11 @@ pub async fn preview<B: AddressBook>(
     store: &Store,
     book: &B,
     account: AccountId,
-    orders: Orders,
+    orders: RunInput,
     mut chance: impl FnMut() -> u64,
 ) -> Result<Preview, PreviewError> {
     let clock = store.clock().clone();
-    let (mut run, mut step) = Run::start(Orders { resume: None, ..orders });
+    let (mut run, mut step) = Run::start(RunInput { resume: None, ..orders });
     let mut tally = Tally::default();
     let mut pages = 0;
     // In a full listing the contacts that were named, else those with a tombstone.
@@ -109,7 +109,7 @@ pub async fn preview<B: AddressBook>(
                 clock.sleep_until(until).await;
                 Event::Woke
             }
-            Step::Finish(Ending::Complete { deletions, .. }) => {
+            Step::Finish(RunEnd::Complete { deletions, .. }) => {
                 let spared = (deletions.keep.len() + deletions.renamed.len()) as u64;
                 let doomed = match run.kind() {
                     Kind::Full => unseen,
@@ -125,7 +125,7 @@ pub async fn preview<B: AddressBook>(
                 });
             }
             // Nothing would be deleted.
-            Step::Finish(Ending::Tokenless { .. }) => {
+            Step::Finish(RunEnd::Tokenless { .. }) => {
                 return Ok(Preview {
                     kind: run.kind(),
                     tally,
@@ -135,10 +135,10 @@ pub async fn preview<B: AddressBook>(
                     held: false,
                 });
             }
-            Step::Finish(Ending::Failed { message, .. }) => {
+            Step::Finish(RunEnd::Failed { message, .. }) => {
                 return Err(PreviewError::Failed(message));
             }
-            Step::Finish(Ending::Cancelled | Ending::Interrupted) => {
+            Step::Finish(RunEnd::Cancelled | RunEnd::Interrupted) => {
                 return Err(PreviewError::Failed("the preview was stopped".to_owned()));
             }
         };

@@ -22,15 +22,15 @@ use ringbook_core::sync::schedule::{Cadence, Due, Plan};
 use ringbook_core::sync::{AccountId, Kind, Outcome, RunId, Trigger};
 use ringbook_runtime::tasks;
 use ringbook_store::{
-    Account, AccountError, Beginning, DbError, DecisionError, Erasing, Refusal, Request, Retention,
-    RunRow, Settings, Slot, Store,
+    Account, AccountError, DbError, DecisionError, Erasing, Request, Retention, RunRow, Settings,
+    Slot, StartError, StartedRun, Store,
 };
 
 /// Makes an engine for a run that has begun, and lets it run.
 pub trait Launcher: Send + Sync + 'static {
     fn launch(
         &self,
-        beginning: Beginning,
+        beginning: StartedRun,
         stop: watch::Receiver<Option<Stop>>,
     ) -> BoxFuture<'static, Finished>;
 }
@@ -62,7 +62,7 @@ pub struct Options {
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct StartRequest {
     pub account: AccountId,
     /// `None`: whichever is right.
     pub kind: Option<Kind>,
@@ -174,10 +174,10 @@ impl Supervisor {
     ///
     /// # Errors
     /// When another run is in progress anywhere, or the account cannot be synced.
-    pub async fn start(&self, wish: &Wish) -> Result<Started, Refusal> {
+    pub async fn start(&self, wish: &StartRequest) -> Result<Started, StartError> {
         match self.begin(wish, None, false).await {
             // Whoever asks must not be refused because of a run that nobody asked for.
-            Err(Refusal::Busy(holder)) => match self.follow_up_of(wish.account) {
+            Err(StartError::Busy(holder)) => match self.follow_up_of(wish.account) {
                 Some(follow_up) => {
                     let clock = self.0.store.clock();
                     tokio::select! {
@@ -187,7 +187,7 @@ impl Supervisor {
                     }
                     self.begin(wish, None, false).await
                 }
-                None => Err(Refusal::Busy(holder)),
+                None => Err(StartError::Busy(holder)),
             },
             other => other,
         }
@@ -195,13 +195,13 @@ impl Supervisor {
 
     async fn begin(
         &self,
-        wish: &Wish,
+        wish: &StartRequest,
         slot: Option<Slot>,
         follow_up: bool,
-    ) -> Result<Started, Refusal> {
+    ) -> Result<Started, StartError> {
         let inner = &self.0;
         if *inner.closing.borrow() {
-            return Err(Refusal::Closing);
+            return Err(StartError::Closing);
         }
         let request = Request {
             account: wish.account,
@@ -455,13 +455,16 @@ impl Supervisor {
                 _ => return,
             }
         };
-        let wish = Wish { account: account.id, kind, trigger, asked_by };
+        let wish = StartRequest { account: account.id, kind, trigger, asked_by };
         let after = account.latest_run.as_ref().map(|run| run.id);
         let slot = slot.map(|at| Slot { at, after });
         match self.begin(&wish, slot, follow_up).await {
             Ok(_) => {}
             Err(
-                Refusal::Busy(_) | Refusal::AlreadyServed | Refusal::Erasing | Refusal::Closing,
+                StartError::Busy(_)
+                | StartError::AlreadyServed
+                | StartError::Erasing
+                | StartError::Closing,
             ) => {
                 debug!(account = account.id.0, "somebody else was faster");
             }

@@ -28,7 +28,7 @@ pub(super) const RECONNECT: &str =
     "connect the Google account again: `ringbook auth`, or /auth/google in a browser";
 
 /// A refusal, taken apart.
-pub struct Refusal {
+pub struct ApiError {
     pub(super) status: u16,
     pub(super) reasons: Vec<String>,
     pub(super) message: String,
@@ -51,11 +51,11 @@ pub struct Refusal {
     pub(super) by_key: bool,
 }
 
-impl Refusal {
+impl ApiError {
     /// Reads whatever there is. A body of HTML, or none at all, leaves the status to speak.
-    pub fn read(answer: &Answer, now: Timestamp) -> Refusal {
+    pub fn read(answer: &Answer, now: Timestamp) -> ApiError {
         let waits = answer.retry_after.as_deref().and_then(|it| retry_after(it, now));
-        let mut refusal = Refusal {
+        let mut refusal = ApiError {
             status: answer.status,
             reasons: Vec::new(),
             message: String::new(),
@@ -96,8 +96,8 @@ impl Refusal {
     }
 
     /// What was asked for, and who asked.
-    pub(super) fn about(self, source: Source, by_key: bool) -> Refusal {
-        Refusal { source, by_key, ..self }
+    pub(super) fn about(self, source: Source, by_key: bool) -> ApiError {
+        ApiError { source, by_key, ..self }
     }
 
     /// What the caller can do. `with_cursor`: the request carried a sync or a page token.
@@ -269,7 +269,7 @@ mod tests {
             is_page: body.starts_with('<'),
             body: body.as_bytes().to_vec(),
         };
-        Refusal::read(&answer, Timestamp::UNIX_EPOCH).judge(with_cursor)
+        ApiError::read(&answer, Timestamp::UNIX_EPOCH).judge(with_cursor)
     }
 
     fn body(message: &str, reason: &str) -> String {
@@ -382,7 +382,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
         };
         for (header, seconds) in [("24", 40), ("60", 60), ("nonsense", 40)] {
-            let judged = Refusal::read(&answer(header), Timestamp::UNIX_EPOCH).judge(false);
+            let judged = ApiError::read(&answer(header), Timestamp::UNIX_EPOCH).judge(false);
             let wanted = Some(Duration::from_secs(seconds));
             assert!(
                 matches!(judged, Again { retry_after, .. } if retry_after == wanted),

@@ -6,10 +6,10 @@
 //! contacts and [`FetchError`](ringbook_core::sync::book::FetchError)s.
 
 mod connection;
+mod diagnose;
 mod entities;
 pub mod fault;
 mod json;
-mod misfit;
 pub mod oauth;
 pub mod oauth_refusals;
 mod people;
@@ -28,5 +28,5 @@ pub use oauth::{
 };
 pub use people::{People, PeopleOptions, request_fingerprint};
 pub use service_account::{BadKey, Minter, ServiceKey};
-pub use token::{AccessTokens, Grant, GrantKeeper, KeeperError, scope_of};
+pub use token::{AccessTokens, Grant, GrantStore, KeeperError, scope_of};
 pub use transport::{Limits, SetupError, http_client};

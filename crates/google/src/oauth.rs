@@ -18,7 +18,9 @@ use sha2::{Digest, Sha256};
 
 use super::fault::{RECONNECT, clock_note, retry_after, retry_info};
 use super::oauth_refusals::{ErrorWire, Stage, read_error};
-use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
+use super::transport::{
+    Answer, Limits, SetupError, TransportError, common_headers, exchange, parse_url,
+};
 use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::Delay;
 use ringbook_core::sync::diagnosis::{Cause, Diagnosis};
@@ -230,7 +232,7 @@ impl OAuth {
             return Err(self.refused(&answer, read_error(&answer), stage));
         }
         let tokens = read_tokens(&answer.body, old, self.clock.now())
-            .ok_or_else(|| Broken::malformed("an answer without an access token"))?;
+            .ok_or_else(|| TransportError::malformed("an answer without an access token"))?;
         if !tokens.scopes.iter().any(|it| it == SCOPE || it == SCOPE_WIDER) {
             return Err(OAuthError::Denied(Diagnosis::fix(
                 Cause::ContactsNotAllowed,
@@ -325,8 +327,8 @@ impl OAuthError {
     }
 }
 
-impl From<Broken> for OAuthError {
-    fn from(Broken { delay, diagnosis }: Broken) -> OAuthError {
+impl From<TransportError> for OAuthError {
+    fn from(TransportError { delay, diagnosis }: TransportError) -> OAuthError {
         OAuthError::Transient { delay, retry_after: None, diagnosis }
     }
 }

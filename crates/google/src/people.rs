@@ -11,15 +11,17 @@ use reqwest::{Client, Url};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use super::fault::Refusal;
+use super::fault::ApiError;
 use super::token::{AccessToken, AccessTokens};
-use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
+use super::transport::{
+    Answer, Limits, SetupError, TransportError, common_headers, exchange, parse_url,
+};
 use super::wire;
 use ringbook_core::clock::Clock;
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::Source;
 use ringbook_core::sync::book::{
-    AddressBook, FetchError, Label, ListRequest, Page, VERIFY_MAX, Verdict,
+    AddressBook, FetchError, Label, ListRequest, Page, Presence, VERIFY_MAX,
 };
 
 const CONNECTIONS: &str = "/v1/people/me/connections";
@@ -124,7 +126,7 @@ impl People {
 
     /// Asks, and if the access token is refused, asks once more with a new one. What is no success is a
     /// refusal.
-    async fn ask(&self, url: &Url) -> Result<Result<Answer, Refusal>, FetchError> {
+    async fn ask(&self, url: &Url) -> Result<Result<Answer, ApiError>, FetchError> {
         let mut token = self.tokens.access(self.source).await?;
         let mut answer = self.ask_with(url, &token).await?;
         if answer.status == 401 {
@@ -136,16 +138,16 @@ impl People {
             // A captive portal or a proxy says 200 to everything.
             200 => Err(malformed("it is not JSON by its Content-Type".to_owned())),
             _ => {
-                let refusal = Refusal::read(&answer, self.clock.now());
+                let refusal = ApiError::read(&answer, self.clock.now());
                 Ok(Err(refusal.about(self.source, token.by_key())))
             }
         }
     }
 
-    async fn ask_with(&self, url: &Url, token: &AccessToken) -> Result<Answer, Broken> {
+    async fn ask_with(&self, url: &Url, token: &AccessToken) -> Result<Answer, TransportError> {
         let bearer = format!("Bearer {}", token.secret().expose_secret());
         let mut bearer = HeaderValue::from_str(&bearer)
-            .map_err(|_| Broken::malformed("an access token with forbidden characters"))?;
+            .map_err(|_| TransportError::malformed("an access token with forbidden characters"))?;
         bearer.set_sensitive(true);
         let request =
             self.http.get(url.clone()).headers(common_headers()).header(AUTHORIZATION, bearer);
@@ -169,7 +171,7 @@ impl People {
         wire::domain_page(answer.body).map_err(malformed)
     }
 
-    async fn verify_some(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+    async fn verify_some(&self, names: &[ResourceName]) -> Result<Vec<Presence>, FetchError> {
         let mut url = self.url(BATCH_GET);
         url.query_pairs_mut()
             .append_pair("personFields", "metadata")
@@ -251,10 +253,10 @@ impl AddressBook for People {
         wire::page(answer.body).map_err(malformed)
     }
 
-    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Presence>, FetchError> {
         if !self.source.is_a_book() {
             // What `people:batchGet` says of them is documented nowhere.
-            return Ok(vec![Verdict::Unknown; names.len()]);
+            return Ok(vec![Presence::Unknown; names.len()]);
         }
         let mut verdicts = Vec::with_capacity(names.len());
         for some in names.chunks(VERIFY_MAX) {
@@ -265,7 +267,7 @@ impl AddressBook for People {
 }
 
 fn malformed(reason: String) -> FetchError {
-    FetchError::from(Broken::malformed(&reason))
+    FetchError::from(TransportError::malformed(&reason))
 }
 
 #[cfg(test)]

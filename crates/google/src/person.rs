@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::diagnose;
 use super::json::{Obj, Text, text};
-use super::misfit;
 use ringbook_core::contact::{
     Contact, Content, Email, Names, Organization, Phone, ResourceName, is_visible,
 };
@@ -25,7 +25,7 @@ pub fn read(json: &str) -> Entry {
         Entry::Unreadable(Unreadable::new(resource_name, reason, json))
     };
     let Ok(Obj(wire)) = serde_json::from_str::<Obj<PersonWire>>(json) else {
-        return unreadable(misfit::explain(json));
+        return unreadable(diagnose::explain(json));
     };
     let Some(Text(name)) = &wire.resource_name else {
         return unreadable("`resourceName` is missing".to_owned());

@@ -3,7 +3,7 @@
 //! Reasons are those of `google.api.ErrorReason` and of the older `errors[].reason`; where Google gives none, a
 //! few phrases that it is known to use.
 
-use super::fault::{RECONNECT, Refusal, plain};
+use super::fault::{ApiError, RECONNECT, plain};
 use ringbook_core::sync::diagnosis::{Cause, Diagnosis};
 
 pub(super) const DELEGATION: &str = "in the Google Admin console under Security > Access and data control > API \
@@ -15,7 +15,7 @@ pub(super) const TRUST_CLIENT: &str = "in the Admin console under Security > Acc
 const PROXY_OR_FILTER: &str =
     "look for a proxy or a filter between here and Google that answers in its place";
 
-impl Refusal {
+impl ApiError {
     /// What is wrong.
     pub(super) fn diagnose(&self) -> Diagnosis {
         let by_reason = || self.reasons.iter().find_map(|it| self.by_reason(&plain(it)));

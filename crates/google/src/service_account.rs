@@ -23,7 +23,9 @@ use super::fault::{retry_after, retry_info};
 use super::oauth::{Tokens, read_tokens, unexplained};
 use super::oauth_refusals::{ErrorWire, read_error};
 use super::refusals::{DELEGATION, TRUST_CLIENT};
-use super::transport::{Answer, Broken, Limits, SetupError, common_headers, exchange, parse_url};
+use super::transport::{
+    Answer, Limits, SetupError, TransportError, common_headers, exchange, parse_url,
+};
 use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::Delay;
 use ringbook_core::sync::book::FetchError;
@@ -242,7 +244,7 @@ impl Minter {
             return Err(self.refused(&answer, read_error(&answer), key, scope, now));
         }
         let tokens = read_tokens(&answer.body, None, self.clock.now())
-            .ok_or_else(|| Broken::malformed("an answer without an access token"))?;
+            .ok_or_else(|| TransportError::malformed("an answer without an access token"))?;
         // No token is good for longer than its statement, whatever the answer says.
         let end = after(now, LIFETIME);
         Ok(Tokens { expires_at: tokens.expires_at.min(end), refresh: None, ..tokens })

@@ -35,7 +35,7 @@ pub struct Grant {
 }
 
 /// Where one account's grant is kept. Several processes may keep it in the same place.
-pub trait GrantKeeper: Send + Sync + 'static {
+pub trait GrantStore: Send + Sync + 'static {
     /// The grant, or `None` when there is none or it was condemned.
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>>;
 
@@ -103,7 +103,7 @@ struct Shared {
     oauth: Option<Arc<OAuth>>,
     minter: Option<Arc<Minter>>,
     clock: Arc<dyn Clock>,
-    keeper: Arc<dyn GrantKeeper>,
+    keeper: Arc<dyn GrantStore>,
     state: Mutex<State>,
     /// How many have asked. Whoever asked before a refresh began needs no other when it fails; an answer to an
     /// older question may be out of date.
@@ -121,7 +121,7 @@ struct State {
 }
 
 impl AccessTokens {
-    pub fn new(oauth: Arc<OAuth>, keeper: Arc<dyn GrantKeeper>) -> AccessTokens {
+    pub fn new(oauth: Arc<OAuth>, keeper: Arc<dyn GrantStore>) -> AccessTokens {
         let clock = oauth.clock.clone();
         AccessTokens::assemble(Some(oauth), None, clock, keeper)
     }
@@ -130,7 +130,7 @@ impl AccessTokens {
     pub fn minting(
         oauth: Option<Arc<OAuth>>,
         minter: Arc<Minter>,
-        keeper: Arc<dyn GrantKeeper>,
+        keeper: Arc<dyn GrantStore>,
     ) -> AccessTokens {
         let clock = minter.clock.clone();
         AccessTokens::assemble(oauth, Some(minter), clock, keeper)
@@ -140,7 +140,7 @@ impl AccessTokens {
         oauth: Option<Arc<OAuth>>,
         minter: Option<Arc<Minter>>,
         clock: Arc<dyn Clock>,
-        keeper: Arc<dyn GrantKeeper>,
+        keeper: Arc<dyn GrantStore>,
     ) -> AccessTokens {
         let (state, asked) = (Mutex::default(), AtomicU64::new(0));
         let shared = Shared { oauth, minter, clock, keeper, state, asked };

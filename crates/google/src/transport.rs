@@ -111,39 +111,42 @@ pub struct Answer {
 
 /// No answer of Google's came. The text holds no address, since addresses hold tokens.
 #[derive(Debug)]
-pub struct Broken {
+pub struct TransportError {
     pub(super) delay: Delay,
     pub(super) diagnosis: Diagnosis,
 }
 
-impl Broken {
+impl TransportError {
     /// The connection failed, broke off or stayed silent.
-    fn network(diagnosis: Diagnosis) -> Broken {
-        Broken { delay: Delay::Network, diagnosis }
+    fn network(diagnosis: Diagnosis) -> TransportError {
+        TransportError { delay: Delay::Network, diagnosis }
     }
 
     /// All bytes came, but they are not an answer, or they were too many.
-    pub(super) fn malformed(reason: &str) -> Broken {
+    pub(super) fn malformed(reason: &str) -> TransportError {
         let diagnosis = Diagnosis::wait(
             Cause::NotGoogle,
             format!("this is not what Google sends: {reason}"),
             "look for a proxy or a filter between here and Google that changes answers",
         );
-        Broken { delay: Delay::Malformed, diagnosis }
+        TransportError { delay: Delay::Malformed, diagnosis }
     }
 }
 
-impl From<Broken> for FetchError {
-    fn from(broken: Broken) -> FetchError {
+impl From<TransportError> for FetchError {
+    fn from(broken: TransportError) -> FetchError {
         broken.diagnosis.again(broken.delay, None)
     }
 }
 
 /// Sends a request and takes in the answer.
-pub(super) async fn exchange(request: RequestBuilder, limits: &Limits) -> Result<Answer, Broken> {
+pub(super) async fn exchange(
+    request: RequestBuilder,
+    limits: &Limits,
+) -> Result<Answer, TransportError> {
     let (client, request) = request.build_split();
     let request = request.map_err(|error| {
-        Broken::malformed(&format!("the request cannot be made ({})", error.without_url()))
+        TransportError::malformed(&format!("the request cannot be made ({})", error.without_url()))
     })?;
     let route = Route::to(request.url());
     let work = bounded(&client, request, limits, &route);
@@ -155,9 +158,10 @@ async fn bounded(
     request: Request,
     limits: &Limits,
     route: &Route,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, TransportError> {
     let (idle, url) = (limits.idle_timeout, request.url().clone());
-    let broke_off = |error: reqwest::Error| Broken::network(route.failed(&error.without_url()));
+    let broke_off =
+        |error: reqwest::Error| TransportError::network(route.failed(&error.without_url()));
     let mut response = within(idle, route, "Google said nothing for", client.execute(request))
         .await?
         .map_err(broke_off)?;
@@ -174,11 +178,11 @@ async fn bounded(
     let is_page = text.trim_ascii_start().starts_with(b"<");
     if let Some(diagnosis) = stranger(&url, status, location.as_deref()) {
         let delay = if status == 407 { Delay::Network } else { Delay::Malformed };
-        return Err(Broken { delay, diagnosis });
+        return Err(TransportError { delay, diagnosis });
     }
     if status == 200 && is_page {
         let diagnosis = login_page("a web page (200)");
-        return Err(Broken { delay: Delay::Malformed, diagnosis });
+        return Err(TransportError { delay: Delay::Malformed, diagnosis });
     }
     Ok(Answer { status, json, retry_after, date, is_page, body })
 }
@@ -187,13 +191,13 @@ async fn collect(
     response: &mut Response,
     limits: &Limits,
     route: &Route,
-) -> Result<Vec<u8>, Broken> {
+) -> Result<Vec<u8>, TransportError> {
     let pause = "the answer paused for";
     // Enough for most pages; one that outgrows it is moved.
     let mut body = Vec::with_capacity(limits.body_max.min(2 << 20));
     while let Some(chunk) = within(limits.idle_timeout, route, pause, response.chunk())
         .await?
-        .map_err(|error| Broken::network(route.failed(&error.without_url())))?
+        .map_err(|error| TransportError::network(route.failed(&error.without_url())))?
     {
         if body.len() + chunk.len() > limits.body_max {
             return Err(too_large(limits.body_max));
@@ -204,7 +208,7 @@ async fn collect(
 }
 
 /// Unpacks what is packed, whatever the headers say: proxies mislabel, and no JSON starts so.
-pub fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> {
+pub fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, TransportError> {
     if !body.starts_with(&[0x1f, 0x8b]) {
         return Ok(body);
     }
@@ -214,12 +218,12 @@ pub fn unpack(body: Vec<u8>, body_max: usize) -> Result<Vec<u8>, Broken> {
     match flate2::read::MultiGzDecoder::new(body.as_slice()).take(room).read_to_end(&mut plain) {
         Ok(_) if plain.len() > body_max => Err(too_large(body_max)),
         Ok(_) => Ok(plain),
-        Err(_) => Err(Broken::malformed("its gzip data is damaged or cut off")),
+        Err(_) => Err(TransportError::malformed("its gzip data is damaged or cut off")),
     }
 }
 
-fn too_large(body_max: usize) -> Broken {
-    Broken::malformed(&format!("it is larger than {body_max} bytes"))
+fn too_large(body_max: usize) -> TransportError {
+    TransportError::malformed(&format!("it is larger than {body_max} bytes"))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -232,10 +236,10 @@ async fn within<T>(
     route: &Route,
     what: &str,
     work: impl Future<Output = T>,
-) -> Result<T, Broken> {
+) -> Result<T, TransportError> {
     tokio::time::timeout(limit, work).await.map_err(|_| {
         let what = format!("{what} more than {} s", limit.as_secs_f32());
-        Broken::network(route.timed_out(&what))
+        TransportError::network(route.timed_out(&what))
     })
 }
 

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::json::{Obj, Strict, Text, document, object, text};
 use super::person::{self, MetadataWire};
 use ringbook_core::contact::ResourceName;
-use ringbook_core::sync::book::{Entries, Label, Page, PageToken, SyncToken, Verdict};
+use ringbook_core::sync::book::{Entries, Label, Page, PageToken, Presence, SyncToken};
 
 const NAME_LEN_MAX: usize = 1000;
 const ID_LEN_MAX: usize = 256;
@@ -121,7 +121,7 @@ pub fn identity(body: &[u8]) -> Result<Option<ResourceName>, String> {
 }
 
 /// What `people:batchGet` says of each of these names, in their order.
-pub fn verdicts(body: &[u8], names: &[ResourceName]) -> Result<Vec<Verdict>, String> {
+pub fn verdicts(body: &[u8], names: &[ResourceName]) -> Result<Vec<Presence>, String> {
     let wire: BatchWire = document(body)?;
     if wire.error.is_some() {
         return Err(AN_ERROR.to_owned());
@@ -129,7 +129,7 @@ pub fn verdicts(body: &[u8], names: &[ResourceName]) -> Result<Vec<Verdict>, Str
     if wire.responses.0.is_none() && !names.is_empty() {
         return Err("the answer has no `responses`".to_owned());
     }
-    let mut verdicts = vec![Verdict::Unknown; names.len()];
+    let mut verdicts = vec![Presence::Unknown; names.len()];
     for raw in wire.responses.0.unwrap_or_default() {
         let Ok(Obj(item)) = serde_json::from_str::<Obj<AnswerWire>>(raw.get()) else { continue };
         let Some(Text(asked)) = &item.requested_resource_name else { continue };
@@ -219,29 +219,29 @@ struct StatusWire {
 
 impl AnswerWire<'_> {
     /// `status.code` is a google.rpc.Code: 5 is NOT_FOUND, 0 or none at all is OK.
-    fn verdict(&self, asked: &str) -> Verdict {
+    fn verdict(&self, asked: &str) -> Presence {
         match self.status.as_ref().and_then(|it| it.0.code).unwrap_or(0) {
             0 => {}
-            5 => return Verdict::Gone,
-            _ => return Verdict::Unknown,
+            5 => return Presence::Gone,
+            _ => return Presence::Unknown,
         }
-        let Some(Obj(person)) = &self.person else { return Verdict::Unknown };
+        let Some(Obj(person)) = &self.person else { return Presence::Unknown };
         if let Some(Obj(metadata)) = &person.metadata {
             if metadata.deleted == Some(true) {
-                return Verdict::Gone;
+                return Presence::Gone;
             }
             // Only the public profile of a linked account is left. Contacts were asked for, so the contact is gone.
             let sources = metadata.sources.as_deref().unwrap_or_default();
             if !sources.is_empty() && !sources.iter().any(|it| it.0.is_contact()) {
-                return Verdict::Gone;
+                return Presence::Gone;
             }
         }
         match &person.resource_name {
-            Some(Text(found)) if found == asked => Verdict::Alive,
+            Some(Text(found)) if found == asked => Presence::Alive,
             Some(Text(found)) => {
-                ResourceName::parse(found).map_or(Verdict::Unknown, Verdict::Renamed)
+                ResourceName::parse(found).map_or(Presence::Unknown, Presence::Renamed)
             }
-            None => Verdict::Unknown,
+            None => Presence::Unknown,
         }
     }
 }

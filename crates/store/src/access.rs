@@ -9,7 +9,7 @@ use ringbook_core::access::Scope;
 
 /// Somebody who may administer.
 #[derive(Clone, Debug)]
-pub struct PersonRow {
+pub struct AdminRow {
     pub id: String,
     pub name: String,
     /// A PHC string.
@@ -100,7 +100,7 @@ pub struct RevokedToken {
 
 /// Why something about people could not be done.
 #[derive(Debug, thiserror::Error)]
-pub enum PeopleError {
+pub enum AdminError {
     #[error("there is somebody of that name already; choose another name")]
     NameTaken,
     #[error("there is an administrator already; sign in, or add others with `ringbook admins add`")]
@@ -119,13 +119,13 @@ impl Store {
         Ok(self.db.row("select 1 from person limit 1", &[]).await?.is_some())
     }
 
-    pub async fn people(&self) -> Result<Vec<PersonRow>, DbError> {
+    pub async fn people(&self) -> Result<Vec<AdminRow>, DbError> {
         const PEOPLE: &str =
             "select id, name, password, created_at, changed_at from person order by name_key";
         self.db.rows(PEOPLE, &[]).await?.iter().map(person).collect()
     }
 
-    pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, DbError> {
+    pub async fn person_named(&self, name: &str) -> Result<Option<AdminRow>, DbError> {
         const PERSON: &str =
             "select id, name, password, created_at, changed_at from person where name_key = $1";
         let row = self.db.row(PERSON, &[name_key(name).into()]).await?;
@@ -141,7 +141,7 @@ impl Store {
         name: &str,
         password: &str,
         first: bool,
-    ) -> Result<String, PeopleError> {
+    ) -> Result<String, AdminError> {
         const ADD: &str = "
             insert into person (id, name, name_key, password, created_at, changed_at)
             values ($1, $2, $3, $4, $5, $5) on conflict (name_key) do nothing";
@@ -149,13 +149,13 @@ impl Store {
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         if first && tx.row("select 1 from person limit 1", &[]).await?.is_some() {
-            return Err(PeopleError::NotTheFirst);
+            return Err(AdminError::NotTheFirst);
         }
         let now = tx.now(&*self.clock).await?;
         let args =
             [id.as_str().into(), name.into(), name_key(name).into(), password.into(), now.into()];
         if tx.exec(ADD, &args).await? == 0 {
-            return Err(PeopleError::NameTaken);
+            return Err(AdminError::NameTaken);
         }
         tx.commit().await?;
         Ok(id)
@@ -189,12 +189,12 @@ impl Store {
         person: &str,
         even_the_last: bool,
         tokens: MadeTokens,
-    ) -> Result<Option<Vec<RevokedToken>>, PeopleError> {
+    ) -> Result<Option<Vec<RevokedToken>>, AdminError> {
         let tx = self.db.begin_durable().await?;
         tx.alone().await?;
         let others = "select 1 from person where id <> $1 limit 1";
         if !even_the_last && tx.row(others, &[person.into()]).await?.is_none() {
-            return Err(PeopleError::TheLast);
+            return Err(AdminError::TheLast);
         }
         let removed = tx.exec("delete from person where id = $1", &[person.into()]).await?;
         tx.exec("delete from session where person = $1", &[person.into()]).await?;
@@ -498,8 +498,8 @@ pub(super) fn random_id() -> Result<String, DbError> {
     Ok(parts.join("-"))
 }
 
-fn person(row: &Row) -> Result<PersonRow, DbError> {
-    Ok(PersonRow {
+fn person(row: &Row) -> Result<AdminRow, DbError> {
+    Ok(AdminRow {
         id: row.text(0)?.to_owned(),
         name: row.text(1)?.to_owned(),
         password: row.text(2)?.to_owned(),

@@ -21,7 +21,7 @@ const CONSENTS_MAX: u64 = 1000;
 
 /// Who comes back with an answer.
 #[derive(Clone, Copy, Debug)]
-pub enum Bringer<'a> {
+pub enum CallbackOrigin<'a> {
     /// A browser, with the digest of its cookie if it has one.
     Browser(Option<&'a str>),
     /// Somebody who has the right to connect accounts, and says so by other means than a cookie.
@@ -98,7 +98,7 @@ impl Store {
     pub async fn take_consent(
         &self,
         state: &str,
-        bringer: Bringer<'_>,
+        bringer: CallbackOrigin<'_>,
     ) -> Result<SecretString, ConsentError> {
         const FIND: &str = "select browser, sealed, expires_at from consent where state = $1";
         const TAKE: &str = "update consent set sealed = null
@@ -110,7 +110,7 @@ impl Store {
             return Err(ConsentError::Unknown);
         }
         // Before it is used up: whoever guesses must not spoil it for the one who asked.
-        if let (Some(asked_by), Bringer::Browser(brought_by)) = (row.opt_text(0)?, bringer)
+        if let (Some(asked_by), CallbackOrigin::Browser(brought_by)) = (row.opt_text(0)?, bringer)
             && brought_by != Some(asked_by)
         {
             return Err(ConsentError::OtherBrowser);

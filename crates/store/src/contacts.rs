@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::commit_page::content;
 use crate::db::{Arg, DbError, Row, int};
 use crate::ids::ContactId;
-use crate::page::content;
 use crate::{Counts, Store};
 use ringbook_core::contact::{Content, Initial, ResourceName};
 use ringbook_core::sync::AccountId;

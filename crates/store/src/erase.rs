@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 use crate::Store;
 use crate::accounts::AccountError;
+use crate::commit_page::CounterDelta;
 use crate::db::{Arg, DbError, Tx, int};
 use crate::finish::{drop_hold, forget_listing};
-use crate::gate::take_away;
 use crate::ids::ContactId;
-use crate::page::Moves;
+use crate::lease::take_away;
 use crate::sources::forget_key;
 use ringbook_core::string_enum;
 use ringbook_core::sync::{AccountId, RunId};
@@ -184,7 +184,7 @@ async fn delete_contacts(tx: &Tx, account: AccountId) -> Result<u64, DbError> {
     let args = [first, end, STEP].map(Arg::Int);
     tx.exec(CONTENT, &args).await?;
     let rows = tx.rows(CONTACT, &args).await?;
-    let mut moves = Moves::default();
+    let mut moves = CounterDelta::default();
     for row in &rows {
         match row.opt_int(2)? {
             None => moves.contact(-1, row.count(0)?, row.count(1)?),

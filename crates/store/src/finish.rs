@@ -6,16 +6,16 @@
 use jiff::Timestamp;
 
 use crate::alarms;
+use crate::commit_page::{Change, CounterDelta, log_changes, next_version, take_numbers};
 use crate::db::{Arg, DbError, Tx, int};
-use crate::gate::{CANCEL, Lease, WriteError};
 use crate::ids::ContactId;
-use crate::page::{Change, Moves, log_changes, next_version, take_numbers};
+use crate::lease::{CANCEL, Lease, WriteError};
 use crate::{Settings, Store};
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::book::Label;
 use ringbook_core::sync::guard::takes_most;
 use ringbook_core::sync::messages::NOT_IN_LISTING;
-use ringbook_core::sync::run::{Deletions, Ending, Remarks};
+use ringbook_core::sync::run::{Deletions, Remarks, RunEnd};
 use ringbook_core::sync::{
     AccountId, ChangeKind, FailureCode, Kind, Outcome, Phase, RunId, Source,
 };
@@ -67,7 +67,7 @@ impl Store {
         &self,
         lease: &Lease,
         kind: Kind,
-        ending: &Ending,
+        ending: &RunEnd,
         request: &str,
         requests: u64,
         settings: &Settings,
@@ -76,26 +76,26 @@ impl Store {
         let now = self.fence(&tx, lease, settings).await?;
         let account = lease.account();
         let outcome = match ending {
-            Ending::Complete { token, labels, identity, deletions, remarks } => {
+            RunEnd::Complete { token, labels, identity, deletions, remarks } => {
                 learn(&tx, account, labels.as_deref(), identity.as_ref()).await?;
                 remark(&tx, lease.run, remarks, now).await?;
-                let earned = Earned { token: token.expose(), request, kind };
+                let earned = EarnedToken { token: token.expose(), request, kind };
                 complete(&tx, lease, &earned, deletions, settings, now).await?
             }
-            Ending::Tokenless { message, labels, identity } => {
+            RunEnd::Tokenless { message, labels, identity } => {
                 learn(&tx, account, labels.as_deref(), identity.as_ref()).await?;
                 store_without_token(&tx, lease.run, message, now).await?;
                 Outcome::Partial
             }
-            Ending::Failed { code, message, not_before } => {
+            RunEnd::Failed { code, message, not_before } => {
                 fail(&tx, lease, *code, message, *not_before, now).await?;
                 Outcome::Failed
             }
-            Ending::Cancelled => Outcome::Cancelled,
+            RunEnd::Cancelled => Outcome::Cancelled,
             // A process that shuts down may not have heard yet that somebody cancelled the run. As an
             // interrupted one it would start again by itself.
-            Ending::Interrupted if cancel_asked(&tx, lease.run).await? => Outcome::Cancelled,
-            Ending::Interrupted => Outcome::Interrupted,
+            RunEnd::Interrupted if cancel_asked(&tx, lease.run).await? => Outcome::Cancelled,
+            RunEnd::Interrupted => Outcome::Interrupted,
         };
         close(&tx, lease.run, kind, outcome, requests, now).await?;
         release(&tx, lease, now).await?;
@@ -107,7 +107,7 @@ impl Store {
 }
 
 /// The token that a run has earned.
-struct Earned<'a> {
+struct EarnedToken<'a> {
     token: &'a str,
     request: &'a str,
     kind: Kind,
@@ -116,7 +116,7 @@ struct Earned<'a> {
 async fn complete(
     tx: &Tx,
     lease: &Lease,
-    earned: &Earned<'_>,
+    earned: &EarnedToken<'_>,
     deletions: &Deletions,
     settings: &Settings,
     now: Timestamp,
@@ -331,7 +331,7 @@ async fn follow_rename(
     tx.exec(REMOVE_SEEN, &[account.0.into(), newcomer.0.into()]).await?;
     tx.exec(REMOVE_CONTENT, &[newcomer.0.into()]).await?;
     tx.exec(REMOVE, &[newcomer.0.into()]).await?;
-    let mut moves = Moves::default();
+    let mut moves = CounterDelta::default();
     moves.contact(-1, former.count(2)?, former.count(3)?);
     moves.apply(tx, account).await?;
     // A newcomer of this run was never another contact; one of an earlier run was, and goes.
@@ -386,7 +386,7 @@ pub(super) async fn delete_doomed(tx: &Tx, lease: &Lease, now: Timestamp) -> Res
     let Some(row) = tx.row(COUNT, &[account.0.into()]).await? else { return Ok(0) };
     let count = row.int(0)?;
     if count > 0 {
-        let moves = Moves {
+        let moves = CounterDelta {
             live: -count,
             deleted: count,
             phones: -row.int(1)?,

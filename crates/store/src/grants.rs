@@ -10,7 +10,7 @@ use crate::accounts::{AccountError, NeedsReauth, add, check_free, free_name, nee
 use crate::alarms;
 use crate::alarms::AlarmEvent;
 use crate::db::{Arg, DbError, Row, Tx};
-use crate::gate::take_away;
+use crate::lease::take_away;
 use crate::secrets;
 use crate::sources::{forget_key, mark, service, service_key_name};
 use crate::vault::VaultError;

@@ -1,9 +1,9 @@
 //! The contacts that a run on hold would delete.
 
 use crate::Store;
+use crate::commit_page::content;
 use crate::db::{Arg, DbError, Row, int};
 use crate::ids::ContactId;
-use crate::page::content;
 use ringbook_core::contact::fold;
 use ringbook_core::sync::RunId;
 

@@ -25,7 +25,7 @@ impl ContactId {
 
 /// What an id names, so that the id of a run cannot be taken for that of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Thing {
+enum IdKind {
     Account = 1,
     Run = 2,
     Contact = 3,
@@ -48,15 +48,15 @@ impl Ids {
     }
 
     pub fn run(&self, id: RunId) -> String {
-        self.encode(Thing::Run, id.0)
+        self.encode(IdKind::Run, id.0)
     }
 
     pub fn contact(&self, id: ContactId) -> String {
-        self.encode(Thing::Contact, id.0)
+        self.encode(IdKind::Contact, id.0)
     }
 
     pub fn account(&self, id: AccountId) -> String {
-        self.encode(Thing::Account, id.0)
+        self.encode(IdKind::Account, id.0)
     }
 
     /// An id for the nth number or address of a contact. It cannot be turned back.
@@ -76,29 +76,29 @@ impl Ids {
     }
 
     pub fn parse_run(&self, text: &str) -> Option<RunId> {
-        self.decode(Thing::Run, text).map(RunId)
+        self.decode(IdKind::Run, text).map(RunId)
     }
 
     pub fn parse_contact(&self, text: &str) -> Option<ContactId> {
-        self.decode(Thing::Contact, text).map(ContactId)
+        self.decode(IdKind::Contact, text).map(ContactId)
     }
 
     pub fn parse_account(&self, text: &str) -> Option<AccountId> {
-        self.decode(Thing::Account, text).map(AccountId)
+        self.decode(IdKind::Account, text).map(AccountId)
     }
 
-    fn tail(&self, thing: Thing) -> u64 {
+    fn tail(&self, thing: IdKind) -> u64 {
         (self.salt ^ ((thing as u64) << 56)) & SALT_BITS
     }
 
-    fn encode(&self, thing: Thing, number: i64) -> String {
+    fn encode(&self, thing: IdKind, number: i64) -> String {
         let number = number.unsigned_abs() & ((1 << 60) - 1);
         let high = ((number >> 12) << 16) | 0x8000 | (number & 0xFFF);
         let low = (0x2 << 62) | self.tail(thing);
         Hyphenated((u128::from(high) << 64) | u128::from(low)).to_string()
     }
 
-    fn decode(&self, thing: Thing, text: &str) -> Option<i64> {
+    fn decode(&self, thing: IdKind, text: &str) -> Option<i64> {
         let hyphens =
             text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text.as_bytes()[*at] == b'-');
         let digits = text.bytes().filter(u8::is_ascii_hexdigit).count();

@@ -32,7 +32,7 @@ pub struct Instance {
 
 /// Another process, as a lease names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Other {
+pub(crate) struct PeerInstance {
     pub(crate) name: String,
     pub(crate) boot: String,
 }
@@ -96,7 +96,7 @@ impl Instance {
 
     /// Is this holder of a lease certainly gone? `one_machine`: the database cannot be reached from
     /// another one.
-    pub(crate) fn knows_dead(&self, other: &Other, one_machine: bool) -> bool {
+    pub(crate) fn knows_dead(&self, other: &PeerInstance, one_machine: bool) -> bool {
         if self.boot.is_empty() || other.boot.is_empty() || other.name == self.name {
             return false;
         }
@@ -152,8 +152,8 @@ fn sweep(folder: &Path) {
 mod tests {
     use super::*;
 
-    fn other(instance: &Instance) -> Other {
-        Other { name: instance.name.clone(), boot: instance.boot.clone() }
+    fn other(instance: &Instance) -> PeerInstance {
+        PeerInstance { name: instance.name.clone(), boot: instance.boot.clone() }
     }
 
     #[test]
@@ -178,9 +178,9 @@ mod tests {
     fn a_process_that_cannot_be_seen_is_not_declared_dead() {
         let folder = tempfile::tempdir().unwrap();
         let one = Instance::start(folder.path());
-        let unseen = Other { name: "4711-abc".into(), boot: one.boot.clone() };
+        let unseen = PeerInstance { name: "4711-abc".into(), boot: one.boot.clone() };
         assert!(!one.knows_dead(&unseen, true));
-        let elsewhere = Other { name: "4711-abc".into(), boot: "another boot".into() };
+        let elsewhere = PeerInstance { name: "4711-abc".into(), boot: "another boot".into() };
         assert!(!one.knows_dead(&elsewhere, false), "it may be another machine");
         assert!(one.knows_dead(&elsewhere, true), "the machine was started anew");
     }

@@ -7,25 +7,26 @@
 mod access;
 mod accounts;
 mod alarms;
+mod approval;
 mod audit;
 mod browsers;
+mod commit_page;
 mod consents;
 mod contacts;
 mod db;
-mod decide;
+mod deleted_contacts;
+mod diff;
 mod erase;
 mod finish;
 mod foreign;
-mod gate;
 mod grants;
 mod held;
 mod history;
 mod ids;
 mod imported;
 mod instance;
-mod kept;
+mod lease;
 mod migrate;
-mod page;
 mod phases;
 mod private;
 mod proxies;
@@ -34,7 +35,6 @@ mod reform;
 mod runs;
 pub mod secret;
 mod secrets;
-mod sorting;
 mod sources;
 pub mod vault;
 
@@ -44,21 +44,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{
-    DeviceRow, MadeTokens, Maker, PeopleError, PersonRow, RevokedToken, SessionRow, TokenRow,
+    AdminError, AdminRow, DeviceRow, MadeTokens, Maker, RevokedToken, SessionRow, TokenRow,
     name_key,
 };
 pub use accounts::{Account, AccountError, Counts, LatestRun, NeedsReauth, ScheduleRow};
 pub use alarms::{AlarmEvent, AlarmRow};
+pub use approval::DecisionError;
 pub use audit::{Act, AuditQuery, AuditRow};
 pub use browsers::BROWSER_KEPT;
-pub use consents::{Bringer, CONSENT_TIME, ConsentError, ConsentState};
+pub use commit_page::Tally;
+pub use consents::{CONSENT_TIME, CallbackOrigin, ConsentError, ConsentState};
 pub use contacts::{Changed, ContactQuery, ContactRow, Sort, Version};
 pub use db::blocking;
-pub use db::{DatabaseFacts, DbError, Trouble};
-pub use decide::DecisionError;
+pub use db::{DatabaseFacts, DatabaseTrouble, DbError};
+pub use deleted_contacts::{ContactChangeRow, DeletedQuery, KeptContact, Tombstone};
 pub use erase::{Erasing, Erasure};
 pub use foreign::{ForeignError, ImportedApp, ImportedState, ImportedSync, read_previous_app};
-pub use gate::{Beginning, Holder, Lease, Note, Refusal, Renewed, Request, Slot, Wait, WriteError};
 pub use grants::{
     ConnectError, GrantFacts, GrantRow, NewTokens, Notice, Service, ServiceFacts, Target,
 };
@@ -66,9 +67,10 @@ pub use held::{HeldQuery, HeldRow};
 pub use history::{HistoryPlace, HistoryQuery, OutcomeWanted};
 pub use ids::{ContactId, Ids};
 pub use instance::Instance;
-pub use kept::{ContactChangeRow, DeletedQuery, KeptContact, Tombstone};
+pub use lease::{
+    Holder, Lease, Note, Renewed, Request, Slot, StartError, StartedRun, Wait, WriteError,
+};
 pub use migrate::OpenError;
-pub use page::Tally;
 pub use phases::PhaseRow;
 pub use prune::{Pruned, Retention};
 pub use runs::{ChangeRow, RunCounts, RunRow, RunSums, SetAsideRow};
@@ -248,7 +250,7 @@ impl Store {
     }
 
     /// Why nothing can be written, from the first failure on; `None` when the last write succeeded.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn trouble(&self) -> Option<DatabaseTrouble> {
         self.db.condition().trouble()
     }
 

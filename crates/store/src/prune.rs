@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::db::{Arg, DbError, int};
-use crate::gate::LEASE_MAX;
-use crate::{Store, page};
+use crate::lease::LEASE_MAX;
+use crate::{Store, commit_page};
 use ringbook_core::clock::{after, between};
 use ringbook_core::sync::AccountId;
 
@@ -125,7 +125,9 @@ impl Store {
             }
         }
         let forgotten = i64::try_from(pruned.tombstones).unwrap_or(0);
-        page::Moves { deleted: -forgotten, ..page::Moves::default() }.apply(&tx, account).await?;
+        commit_page::CounterDelta { deleted: -forgotten, ..commit_page::CounterDelta::default() }
+            .apply(&tx, account)
+            .await?;
         tx.commit().await?;
         Ok(pruned)
     }

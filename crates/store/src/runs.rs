@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::commit_page::content;
 use crate::db::{DbError, Row, int};
 use crate::ids::ContactId;
-use crate::page::content;
 use crate::{Store, Wait};
 use ringbook_core::contact::{Content, FieldChange, differences};
 use ringbook_core::sync::schedule::FullReason;

@@ -19,8 +19,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use crate::Web;
-use crate::below::BasePath;
-use crate::layers::is_for_phones;
+use crate::base_path::BasePath;
+use crate::middleware::is_for_phones;
 
 /// Shorter answers fit into one packet anyway (bytes).
 const LEN_MIN: u64 = 1000;

@@ -19,13 +19,13 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::Web;
-use crate::entrance::{Guest, actor, still_may};
+use crate::auth::{AuthContext, actor, still_may};
 use crate::followers::Follower;
 use crate::input::Query;
 use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_app::wire::{ProblemBody, Progress, Run};
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_core::clock::{after, is_recent};
 use ringbook_core::sync::{AccountId, Outcome, RunId};
 use ringbook_store::{DbError, RunRow};
@@ -65,7 +65,7 @@ const RETRY: Duration = Duration::from_secs(2);
 )]
 pub(crate) async fn events(
     State(web): State<Web>,
-    guest: Guest,
+    guest: AuthContext,
     parts: Parts,
     headers: HeaderMap,
     query: Query,
@@ -175,7 +175,7 @@ impl Feed {
             return true;
         }
         self.checked_at = Some(now);
-        still_may(&self.web, &self.asked_by, Right::Read).await
+        still_may(&self.web, &self.asked_by, Permission::Read).await
     }
 
     async fn look(&mut self) -> Result<(), DbError> {

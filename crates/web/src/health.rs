@@ -8,15 +8,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
-use crate::entrance::Guest;
+use crate::auth::AuthContext;
 use crate::problem::Problem;
 use crate::{Web, exposition};
 use ringbook_app::read;
 use ringbook_app::telemetry::LeaseState;
 use ringbook_app::wire::{
-    Check, Checks, Health, HealthState, Liveness, Outward, ProblemBody, Sight,
+    AccountSnapshot, ApiEncoder, Check, Checks, Health, HealthState, Liveness, ProblemBody,
 };
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_core::clock::between;
 use ringbook_core::sync::account::AccountState;
 use ringbook_core::sync::{FailureCode, Outcome};
@@ -32,15 +32,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
     get, path = "/health", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = Health)),
 )]
-pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
+pub(crate) async fn health(State(web): State<Web>, guest: AuthContext) -> Response {
     let look = async { read::sights(&web.app, web.app.store.accounts().await?).await };
-    let sights: Result<Result<Vec<Sight>, DbError>, _> = tokio::time::timeout(PATIENCE, look).await;
+    let sights: Result<Result<Vec<AccountSnapshot>, DbError>, _> =
+        tokio::time::timeout(PATIENCE, look).await;
     let sights = match sights {
         Ok(sights) => sights.map_err(|problem| problem.hindrance().unwrap_or(problem.to_string())),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     };
     let mut health = diagnose(&web, sights).await;
-    if !guest.who.may(Right::Read) {
+    if !guest.who.may(Permission::Read) {
         // Whoever watches needs to know that something is wrong, and not what.
         let Checks { database, sync, google } = &mut health.checks;
         for check in [database, sync, google] {
@@ -55,7 +56,7 @@ pub(crate) async fn health(State(web): State<Web>, guest: Guest) -> Response {
     (status, Json(health)).into_response()
 }
 
-async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
+async fn diagnose(web: &Web, sights: Result<Vec<AccountSnapshot>, String>) -> Health {
     let now = web.now();
     let (database, sights) = match sights {
         Ok(sights) => {
@@ -105,7 +106,7 @@ async fn diagnose(web: &Web, sights: Result<Vec<Sight>, String>) -> Health {
 }
 
 /// What has to be set before Google can be asked for anything. A service account needs no OAuth client.
-async fn config_errors(web: &Web, sights: &[Sight], configured: bool) -> Vec<String> {
+async fn config_errors(web: &Web, sights: &[AccountSnapshot], configured: bool) -> Vec<String> {
     if configured {
         return Vec::new();
     }
@@ -119,7 +120,7 @@ async fn config_errors(web: &Web, sights: &[Sight], configured: bool) -> Vec<Str
 }
 
 /// Why the last sync of an account could not be stored, such as a full disk that small writes still fit on.
-fn unstored(sights: &[Sight]) -> Option<&str> {
+fn unstored(sights: &[AccountSnapshot]) -> Option<&str> {
     let mut latest = sights.iter().filter_map(|it| it.account.latest_run.as_ref());
     let failed = latest.find(|run| {
         run.outcome == Some(Outcome::Failed) && run.error_code == Some(FailureCode::Storage)
@@ -129,9 +130,10 @@ fn unstored(sights: &[Sight]) -> Option<&str> {
 
 const UNKNOWN: &str = "unknown while the database does not answer";
 
-fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
+fn google(sights: &[AccountSnapshot], database: HealthState, configured: bool) -> Check {
     let dead = || sights.iter().filter_map(|it| it.account.needs_reauth.as_ref());
-    let stuck = |it: &&Sight| it.account.condition(true).state() == AccountState::Misconfigured;
+    let stuck =
+        |it: &&AccountSnapshot| it.account.condition(true).state() == AccountState::Misconfigured;
     if database == HealthState::Unhealthy {
         Check::new(HealthState::Degraded, UNKNOWN)
     } else if let Some(first) = dead().next() {
@@ -154,7 +156,7 @@ fn google(sights: &[Sight], database: HealthState, configured: bool) -> Check {
     }
 }
 
-fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> Check {
+fn sync(web: &Web, sights: &[AccountSnapshot], database: HealthState, now: Timestamp) -> Check {
     if database == HealthState::Unhealthy {
         return Check::new(HealthState::Degraded, UNKNOWN);
     }
@@ -168,7 +170,7 @@ fn sync(web: &Web, sights: &[Sight], database: HealthState, now: Timestamp) -> C
     });
     let failing = sights.iter().find_map(|it| it.account.failing_since);
     let held = sights.iter().any(|it| it.account.held_run.is_some());
-    let out: &Outward = &web.out;
+    let out: &ApiEncoder = &web.out;
     if let Some(since) = silent {
         let hours = between(since, now).as_secs() / 3600;
         let since = out.time(since).0;

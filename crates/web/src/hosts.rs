@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use tracing::warn;
 
 use crate::Web;
-use crate::entrance::Inside;
+use crate::auth::InProcess;
 use crate::input::text_of;
-use crate::layers::is_for_phones;
+use crate::middleware::is_for_phones;
 use crate::phones;
 use crate::problem::Problem;
 use ringbook_app::App;
@@ -36,7 +36,7 @@ pub(crate) fn names(app: &App) -> HostNames {
 
 /// Refuses what is for another host, and what does not say for which one.
 pub(crate) async fn judge(State(web): State<Web>, request: Request, next: Next) -> Response {
-    if request.extensions().get::<Inside>().is_some() {
+    if request.extensions().get::<InProcess>().is_some() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();

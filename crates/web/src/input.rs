@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use crate::Web;
-use crate::entrance::{Guest, NO_CSRF};
+use crate::auth::{AuthContext, NO_CSRF};
 use crate::problem::Problem;
 use ringbook_core::contact::clean;
 use ringbook_core::contact::excerpt;
@@ -271,7 +271,7 @@ impl FromRequest<Web> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Web) -> Result<Body, Problem> {
-        if request.extensions().get::<Guest>().is_some_and(|it| it.owes_proof) {
+        if request.extensions().get::<AuthContext>().is_some_and(|it| it.owes_proof) {
             // A form would have proved itself with a field.
             return Err(Problem::new(StatusCode::FORBIDDEN, NO_CSRF));
         }
@@ -325,7 +325,7 @@ impl FromRequest<Web> for Form {
 
 /// The fields of a page's form, once it has proved that it is one of ours.
 pub(crate) async fn form(request: Request) -> Result<Query, Problem> {
-    let owed = request.extensions().get::<Guest>().filter(|it| it.owes_proof).cloned();
+    let owed = request.extensions().get::<AuthContext>().filter(|it| it.owes_proof).cloned();
     let bytes = whole_body(request).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::unreadable("the form is not what a browser sends"))?;
@@ -378,7 +378,7 @@ impl FromRequestParts<Web> for Requester {
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Requester, Problem> {
         let headers = &parts.headers;
         let said = clean(&text_of(headers, "x-requested-by"), 100);
-        let proved = parts.extensions.get::<Guest>().and_then(|it| it.who.name());
+        let proved = parts.extensions.get::<AuthContext>().and_then(|it| it.who.name());
         // A name that was proved counts more than one that was said.
         let by = match (proved, said.is_empty()) {
             (Some(proved), true) => proved.to_owned(),

@@ -3,24 +3,24 @@
 //! Handlers translate: in, one call, out. What is decided is decided further in.
 
 mod accounts;
-mod auth;
-mod below;
+pub mod auth;
+mod base_path;
 mod compression;
+mod connection_limiter;
+mod contact_history;
 mod contacts;
 mod dialling;
-pub mod entrance;
 mod events;
 mod exposition;
 mod followers;
 mod forwarded;
-mod guests;
+mod google_auth;
 mod health;
 mod history;
 mod hosts;
 mod input;
-mod kept;
-mod layers;
 mod lookup;
+mod middleware;
 mod openapi;
 mod origin;
 mod pages;
@@ -51,21 +51,21 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::entrance::Inside;
+use crate::auth::InProcess;
 use crate::followers::Followers;
 use crate::input::Query;
 use crate::problem::Problem;
 use crate::recent::Recent;
 use crate::screens::Screens;
 use ringbook_app::App;
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::access::HostNames;
 use ringbook_core::sync::AccountId;
 use ringbook_store::Account;
 
-pub use auth::page;
-pub use entrance::ROUTES;
-pub use serve::{Door, Patience, Rooms, raise_files_limit, serve};
+pub use auth::ROUTES;
+pub use google_auth::page;
+pub use serve::{Exposure, Listener, Timeouts, raise_files_limit, serve};
 pub use tls::{Tls, TlsError};
 
 /// What reads strangers' words below the handlers, for the fuzz targets.
@@ -77,12 +77,12 @@ pub mod fuzzing {
 /// What every handler gets: one pointer, for a request is handed it a dozen times, and to count each of its
 /// parts as often, on all cores at once, took longer than to answer.
 #[derive(Clone)]
-pub(crate) struct Web(Arc<Served>);
+pub(crate) struct Web(Arc<AppState>);
 
 /// What is behind a [`Web`].
-pub(crate) struct Served {
+pub(crate) struct AppState {
     app: App,
-    out: Outward,
+    out: ApiEncoder,
     /// What was searched for on which phone.
     recent: Recent,
     screens: Screens,
@@ -96,7 +96,7 @@ pub(crate) struct Served {
 }
 
 /// The accounts that a request is about.
-pub(crate) struct Whom {
+pub(crate) struct AccountSelection {
     /// Oldest first.
     pub(crate) accounts: Vec<Account>,
     /// The only one, if it was named.
@@ -104,20 +104,20 @@ pub(crate) struct Whom {
 }
 
 impl Deref for Web {
-    type Target = Served;
+    type Target = AppState;
 
-    fn deref(&self) -> &Served {
+    fn deref(&self) -> &AppState {
         &self.0
     }
 }
 
 impl Web {
     fn new(app: App, closing: watch::Receiver<bool>) -> Web {
-        let out = Outward::new(&app.store, &app.config);
+        let out = ApiEncoder::new(&app.store, &app.config);
         let started_at = app.clock.now();
         let followers = Arc::new(Followers::default());
         let hosts = hosts::names(&app);
-        Web(Arc::new(Served {
+        Web(Arc::new(AppState {
             hosts,
             app,
             out,
@@ -139,9 +139,12 @@ impl Web {
     }
 
     /// The accounts that a request is about: the one that `account` names, by its id or its name, or all.
-    async fn whom(&self, query: &Query) -> Result<Whom, Problem> {
+    async fn whom(&self, query: &Query) -> Result<AccountSelection, Problem> {
         let Some(text) = query.text("account")? else {
-            return Ok(Whom { accounts: self.app.store.accounts().await?, named: None });
+            return Ok(AccountSelection {
+                accounts: self.app.store.accounts().await?,
+                named: None,
+            });
         };
         if text.is_empty() {
             return Err(Problem::value("account", text, "the id or the name of an account"));
@@ -152,7 +155,7 @@ impl Web {
         };
         let account = found.ok_or_else(|| Problem::missing("account", text))?;
         let named = Some(account.id);
-        Ok(Whom { accounts: vec![account], named })
+        Ok(AccountSelection { accounts: vec![account], named })
     }
 
     fn now(&self) -> Timestamp {
@@ -166,7 +169,7 @@ pub fn router(app: App) -> Router {
     // Without a server nobody closes; the channel stays open as long as somebody listens.
     drop(sender);
     let web = Web::new(app, closing);
-    below::below(&web, assemble(web.clone()).layer(Extension(Inside)))
+    base_path::below(&web, assemble(web.clone()).layer(Extension(InProcess)))
 }
 
 fn assemble(web: Web) -> Router {
@@ -194,23 +197,23 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(accounts::one, accounts::change, accounts::remove))
         .routes(routes!(accounts::disconnect))
         .routes(routes!(accounts::labels))
-        .routes(routes!(auth::url))
-        .routes(routes!(auth::google))
-        .routes(routes!(auth::callback))
-        .routes(routes!(auth::paste))
-        .routes(routes!(auth::client, auth::put_client, auth::delete_client))
-        .routes(routes!(auth::status))
-        .routes(routes!(auth::test_connection))
-        .routes(routes!(auth::refresh))
-        .routes(routes!(auth::revoke))
-        .routes(routes!(auth::disconnect))
+        .routes(routes!(google_auth::url))
+        .routes(routes!(google_auth::google))
+        .routes(routes!(google_auth::callback))
+        .routes(routes!(google_auth::paste))
+        .routes(routes!(google_auth::client, google_auth::put_client, google_auth::delete_client))
+        .routes(routes!(google_auth::status))
+        .routes(routes!(google_auth::test_connection))
+        .routes(routes!(google_auth::refresh))
+        .routes(routes!(google_auth::revoke))
+        .routes(routes!(google_auth::disconnect))
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::stats))
         .routes(routes!(contacts::one))
-        .routes(routes!(kept::deleted))
-        .routes(routes!(kept::deleted_vcards))
-        .routes(routes!(kept::changes))
-        .routes(routes!(kept::vcard))
+        .routes(routes!(contact_history::deleted))
+        .routes(routes!(contact_history::deleted_vcards))
+        .routes(routes!(contact_history::changes))
+        .routes(routes!(contact_history::vcard))
         .routes(routes!(search::search))
         .routes(routes!(search::contacts))
         .routes(routes!(search::by_name))
@@ -226,23 +229,19 @@ fn assemble(web: Web) -> Router {
         .routes(routes!(system::doctor))
         .routes(routes!(system::system))
         .routes(routes!(system::config))
-        .routes(routes!(
-            entrance::people::session,
-            entrance::people::sign_in,
-            entrance::people::sign_out
-        ))
-        .routes(routes!(entrance::people::set_up))
-        .routes(routes!(entrance::people::sessions))
-        .routes(routes!(entrance::people::end))
-        .routes(routes!(entrance::people::list, entrance::people::add))
-        .routes(routes!(entrance::people::password))
-        .routes(routes!(entrance::people::remove))
-        .routes(routes!(entrance::tokens::list, entrance::tokens::add))
-        .routes(routes!(entrance::tokens::revoke))
-        .routes(routes!(entrance::devices::list, entrance::devices::add))
-        .routes(routes!(entrance::devices::rename, entrance::devices::revoke))
-        .routes(routes!(entrance::devices::renew))
-        .routes(routes!(entrance::audit::audit))
+        .routes(routes!(auth::people::session, auth::people::sign_in, auth::people::sign_out))
+        .routes(routes!(auth::people::set_up))
+        .routes(routes!(auth::people::sessions))
+        .routes(routes!(auth::people::end))
+        .routes(routes!(auth::people::list, auth::people::add))
+        .routes(routes!(auth::people::password))
+        .routes(routes!(auth::people::remove))
+        .routes(routes!(auth::tokens::list, auth::tokens::add))
+        .routes(routes!(auth::tokens::revoke))
+        .routes(routes!(auth::devices::list, auth::devices::add))
+        .routes(routes!(auth::devices::rename, auth::devices::revoke))
+        .routes(routes!(auth::devices::renew))
+        .routes(routes!(auth::audit::audit))
         .split_for_parts();
     openapi::complete(&mut document);
     routes
@@ -261,16 +260,16 @@ fn assemble(web: Web) -> Router {
                 // Found from where the explorer is, whatever path that is below.
                 .config(utoipa_swagger_ui::Config::new(["../api/openapi.json"])),
         )
-        .layer(from_fn_with_state(web.clone(), entrance::admit))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::speak_json))
+        .layer(from_fn_with_state(web.clone(), auth::authorize))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn(middleware::speak_json))
         .layer(from_fn_with_state(web.clone(), hosts::judge))
-        .layer(from_fn_with_state(web.clone(), pages::refusals::explain))
-        .layer(from_fn_with_state(web.clone(), layers::refuse_other_sites))
-        .layer(from_fn(layers::guard))
-        .layer(from_fn(layers::restrict_browsers))
+        .layer(from_fn_with_state(web.clone(), pages::error_pages::explain))
+        .layer(from_fn_with_state(web.clone(), middleware::refuse_other_sites))
+        .layer(from_fn(middleware::guard))
+        .layer(from_fn(middleware::restrict_browsers))
         .layer(from_fn(phones::always_a_screen))
         .layer(from_fn(phones::always_a_name))
         .layer(from_fn_with_state(web.clone(), compression::compress))
-        .layer(from_fn_with_state(web, layers::count))
+        .layer(from_fn_with_state(web, middleware::count))
 }

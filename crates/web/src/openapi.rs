@@ -14,10 +14,10 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema};
 
 use crate::accounts::KeepWord;
+use crate::auth::right;
 use crate::contacts::SortWord;
-use crate::entrance::right;
 use ringbook_app::wire::ProblemBody;
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -106,15 +106,15 @@ fn amend(operation: &mut Operation, changes: bool) {
 }
 
 /// Says who may, and what the others are told.
-fn guard(operation: &mut Operation, right: Right) {
+fn guard(operation: &mut Operation, right: Permission) {
     let refusals: &[(&str, &str)] = match right {
-        Right::Open => &[],
-        Right::Phones => &[
+        Permission::Open => &[],
+        Permission::Phones => &[
             ("401", "A token was sent that is not valid"),
             ("403", "Neither from PHONE_NETWORKS nor with a token"),
             ("429", "This phone asks too often"),
         ],
-        Right::Read | Right::Sync | Right::Admin => &[
+        Permission::Read | Permission::Sync | Permission::Admin => &[
             ("401", "Not signed in, and no token"),
             ("403", "The token does not reach so far, or a page of another site sent this"),
         ],
@@ -126,11 +126,11 @@ fn guard(operation: &mut Operation, right: Right) {
         }
     }
     let word = match right {
-        Right::Open => return,
-        Right::Phones => "phones",
-        Right::Read => "read",
-        Right::Sync => "sync",
-        Right::Admin => "admin",
+        Permission::Open => return,
+        Permission::Phones => "phones",
+        Permission::Read => "read",
+        Permission::Sync => "sync",
+        Permission::Admin => "admin",
     };
     let description = operation.description.take().unwrap_or_default();
     operation.description =

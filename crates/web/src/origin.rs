@@ -4,7 +4,7 @@ use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
 
 use crate::Web;
-use crate::below::BasePath;
+use crate::base_path::BasePath;
 use crate::input::{from_trusted_proxy, is_secure, text_of};
 use ringbook_core::access::host_of;
 use ringbook_core::contact::excerpt;

@@ -12,21 +12,22 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::Web;
-use crate::entrance::{Guest, device_token};
+use crate::auth::{AuthContext, device_token};
 use crate::hosts::Malformed;
 use crate::input::{Lenient, address, text_of};
-use crate::layers::is_for_phones;
+use crate::middleware::is_for_phones;
 use crate::origin::origin;
 use crate::screens::{ANY_TOKEN, Key, Rendered};
+use ringbook_app::auth::Shown;
 use ringbook_app::config::{EmptyGroups, FaxNumbers};
 use ringbook_app::directory::{Hit, Scope, Snapshot, View};
-use ringbook_app::doorkeeper::Shown;
-use ringbook_core::access::Who;
+use ringbook_core::access::Identity;
 use ringbook_core::contact::{Content, Keypad, Organization, Phone as PhoneNumber, is_machine};
 use ringbook_core::number::Dialled;
 use ringbook_core::number::field_of;
 use ringbook_core::phone::{
-    Body, Charset, Desk, Group, Line, Number, Phone, Place, Words, label_in_words, searched,
+    Body, Charset, ContactText, Group, Line, Number, Phone, Place, ScreenBuilder, label_in_words,
+    searched,
 };
 use ringbook_core::sync::AccountId;
 use ringbook_store::{ContactId, DbError};
@@ -54,7 +55,7 @@ pub(crate) async fn screen_for(web: &Web, parts: &Parts, device: String) -> Resp
     let token = device_token(parts.uri.path());
     // Links lead back to where the phone came in. What is kept for all phones holds a stand-in for the token.
     let prefix = token.map(|_| format!("/p/{ANY_TOKEN}")).unwrap_or_default();
-    let desk = Desk {
+    let desk = ScreenBuilder {
         phone: phone(&parts.headers),
         base: format!("{}{prefix}{ROOT}", origin(web, parts)),
         title: config.directory_title.clone(),
@@ -67,7 +68,7 @@ pub(crate) async fn screen_for(web: &Web, parts: &Parts, device: String) -> Resp
     };
     let path = path.strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/');
     let charset = charset(&parts.headers);
-    let visit = Visit { web, desk: &desk, query: &query, device };
+    let visit = PhoneRequest { web, desk: &desk, query: &query, device };
     match visit.rendered(path, charset).await {
         Ok(screen) => screen.answer_for(token),
         Err(problem) => {
@@ -97,8 +98,12 @@ pub(crate) async fn always_a_screen(request: Request, next: Next) -> Response {
     if response.status().is_success() || is_malformed {
         return response;
     }
-    let desk =
-        Desk { phone: phone(&headers), base: String::new(), title: String::new(), per_page: 1 };
+    let desk = ScreenBuilder {
+        phone: phone(&headers),
+        base: String::new(),
+        title: String::new(),
+        per_page: 1,
+    };
     let words =
         desk.words("Not possible", "This page cannot be shown. Please go back to the menu.");
     let mut screen = Rendered::of(&words, charset(&headers)).answer();
@@ -154,21 +159,25 @@ fn no_name(status: StatusCode) -> Response {
 
 /// A screen that says why a phone is shown nothing.
 pub(crate) fn refusal(headers: &HeaderMap, title: &str, text: &str) -> Response {
-    let desk =
-        Desk { phone: phone(headers), base: String::new(), title: String::new(), per_page: 1 };
+    let desk = ScreenBuilder {
+        phone: phone(headers),
+        base: String::new(),
+        title: String::new(),
+        per_page: 1,
+    };
     Rendered::of(&desk.words(title, text), charset(headers)).answer()
 }
 
 /// One request of a phone.
-struct Visit<'a> {
+struct PhoneRequest<'a> {
     web: &'a Web,
-    desk: &'a Desk,
+    desk: &'a ScreenBuilder,
     query: &'a Lenient,
     /// Whose recent searches are whose.
     device: String,
 }
 
-impl Visit<'_> {
+impl PhoneRequest<'_> {
     /// What is shown under a path, as bytes. Screens that depend on nothing but the directory are the same
     /// for all phones of a kind, and made once.
     async fn rendered(&self, path: &str, charset: Charset) -> Result<Arc<Rendered>, DbError> {
@@ -325,7 +334,7 @@ impl Visit<'_> {
         })
     }
 
-    fn words(&self, content: &Content) -> Words {
+    fn words(&self, content: &Content) -> ContactText {
         let organization = content.organization.as_ref();
         let part = |pick: fn(&Organization) -> &String| {
             organization.map_or(String::new(), |it| pick(it).clone())
@@ -336,7 +345,7 @@ impl Visit<'_> {
             ("Also called".to_owned(), content.nicknames.join(", ")),
         ];
         details.extend(content.emails.iter().map(|it| ("E-mail".to_owned(), it.value.clone())));
-        Words {
+        ContactText {
             name: self.web.app.directory.rules().naming.name(content).shown,
             company: part(|it| &it.name),
             details,
@@ -441,7 +450,9 @@ fn known<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 /// Who asks: by the name that phones put behind the address, else by where they are. It can be made up,
 /// and is good enough to tell recent searches apart.
 fn device(web: &Web, parts: &Parts, query: &Lenient) -> String {
-    if let Some(Who::Device { id, .. }) = parts.extensions.get::<Guest>().map(|it| &it.who) {
+    if let Some(Identity::Device { id, .. }) =
+        parts.extensions.get::<AuthContext>().map(|it| &it.who)
+    {
         return id.clone();
     }
     match query.text("name").filter(|it| !it.is_empty()) {

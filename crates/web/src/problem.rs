@@ -11,9 +11,9 @@ use tracing::error;
 
 use ringbook_app::connect::ConnectProblem;
 use ringbook_app::services::ServiceError;
-use ringbook_app::wire::Outward;
+use ringbook_app::wire::ApiEncoder;
 use ringbook_core::contact::excerpt;
-use ringbook_store::{AccountError, DbError, DecisionError, Holder, Refusal};
+use ringbook_store::{AccountError, DbError, DecisionError, Holder, StartError};
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 
 /// Goes along with the answer, for who would say it in another form.
 #[derive(Clone, Debug)]
-pub(crate) struct Said(pub(crate) String);
+pub(crate) struct ErrorDetail(pub(crate) String);
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
@@ -77,7 +77,7 @@ impl Problem {
     }
 
     /// Somebody else is at it: who, and since when in the configured zone. `then` is what to do about it.
-    fn busy(out: &Outward, holder: &Holder, then: &str) -> Problem {
+    fn busy(out: &ApiEncoder, holder: &Holder, then: &str) -> Problem {
         let since = out.time(holder.since);
         let (at, host) = (&since.0, &holder.host);
         let detail = format!("a sync has been in progress since {at}, held by {host}{then}");
@@ -87,21 +87,21 @@ impl Problem {
             .with("run_id", holder.run.map(|run| out.run(run)))
     }
 
-    pub(crate) fn refusal(out: &Outward, refusal: Refusal) -> Problem {
+    pub(crate) fn refusal(out: &ApiEncoder, refusal: StartError) -> Problem {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Busy(holder) => Problem::busy(out, &holder, ""),
-            Refusal::AlreadyServed => Problem::new(StatusCode::CONFLICT, detail),
-            Refusal::NotConnected | Refusal::NeedsReauth { .. } => {
+            StartError::Busy(holder) => Problem::busy(out, &holder, ""),
+            StartError::AlreadyServed => Problem::new(StatusCode::CONFLICT, detail),
+            StartError::NotConnected | StartError::NeedsReauth { .. } => {
                 Problem::new(StatusCode::UNAUTHORIZED, detail)
             }
-            Refusal::Erasing => Problem::later(detail, Duration::from_secs(5)),
-            Refusal::Closing => Problem::later(detail, Duration::from_secs(10)),
-            Refusal::Db(problem) => problem.into(),
+            StartError::Erasing => Problem::later(detail, Duration::from_secs(5)),
+            StartError::Closing => Problem::later(detail, Duration::from_secs(10)),
+            StartError::Db(problem) => problem.into(),
         }
     }
 
-    pub(crate) fn decision(out: &Outward, problem: DecisionError) -> Problem {
+    pub(crate) fn decision(out: &ApiEncoder, problem: DecisionError) -> Problem {
         let detail = problem.to_string();
         match problem {
             DecisionError::Busy(holder) => Problem::busy(out, &holder, "; decide when it is over"),
@@ -184,7 +184,7 @@ impl IntoResponse for Problem {
         let Problem { status, detail, mut fields, retry_after } = self;
         fields.insert("detail".to_owned(), Value::String(detail.clone()));
         let mut response = (status, Json(fields)).into_response();
-        response.extensions_mut().insert(Said(detail));
+        response.extensions_mut().insert(ErrorDetail(detail));
         if let Some(wait) = retry_after {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);

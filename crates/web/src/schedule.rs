@@ -13,7 +13,7 @@ use ringbook_app::read;
 use ringbook_app::services::{Caller, ScheduleChange, Timing};
 use ringbook_app::wire::{ProblemBody, Schedules};
 use ringbook_core::sync::schedule::{MINUTES_MAX, MINUTES_MIN};
-use ringbook_store::Refusal;
+use ringbook_store::StartError;
 
 /// When accounts are synced by themselves
 #[utoipa::path(
@@ -46,7 +46,7 @@ pub(crate) async fn put(
     let change = read_schedule(&body)?;
     let accounts = web.whom(&query).await?.accounts;
     if accounts.is_empty() {
-        return Err(Problem::refusal(&web.out, Refusal::NotConnected));
+        return Err(Problem::refusal(&web.out, StartError::NotConnected));
     }
     let accounts = web.app.change_schedules(&caller, &accounts, change).await?;
     Ok(Json(read::schedules(&web.app, &web.out, &accounts)))

@@ -26,12 +26,12 @@ use tokio_io_timeout::TimeoutStream;
 use tower::Service;
 use tracing::{debug, info, warn};
 
-use crate::below::below;
-use crate::guests::{Guests, Waiting};
+use crate::base_path::below;
+use crate::connection_limiter::{ConnectionLimiter, Waiting};
 use crate::input::{Arrival, Peer, Secure};
-use crate::tls::{Greeting, Tls};
+use crate::tls::{Handshake, Tls};
 use crate::watched::{Watched, WatchedBody};
-use crate::{Web, assemble, hosts, layers};
+use crate::{Web, assemble, hosts, middleware};
 use ringbook_app::App;
 use ringbook_app::config::Network;
 use ringbook_core::clock::{Clock, after};
@@ -50,31 +50,31 @@ const CONNECTIONS_MAX: usize = 4096;
 const FILES_RESERVED: usize = 96;
 
 /// An address that people or phones call at.
-pub struct Door {
+pub struct Listener {
     pub listener: TcpListener,
     /// Plain HTTP where there is none.
     pub tls: Option<Arc<Tls>>,
-    pub rooms: Rooms,
+    pub rooms: Exposure,
 }
 
 /// What can be reached through a door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rooms {
+pub enum Exposure {
     All,
     /// What phones ask for, and nothing else, whoever asks.
     Phones,
 }
 
-impl Door {
+impl Listener {
     /// Plain HTTP, for everybody and everything.
-    pub fn plain(listener: TcpListener) -> Door {
-        Door { listener, tls: None, rooms: Rooms::All }
+    pub fn plain(listener: TcpListener) -> Listener {
+        Listener { listener, tls: None, rooms: Exposure::All }
     }
 }
 
 /// How much patience clients can count on.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// Time for a request's header. A connection that is kept open for the next one waits no longer.
     pub header: Duration,
     /// A client that takes nothing of its answer for so long has gone, or means harm.
@@ -85,9 +85,9 @@ pub struct Patience {
     pub connections_each: Option<usize>,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
             header: Duration::from_secs(30),
             write: Duration::from_secs(60),
             connections: None,
@@ -102,8 +102,8 @@ impl Default for Patience {
 /// Never, for now: a connection that fails ends alone.
 pub async fn serve(
     app: App,
-    doors: Vec<Door>,
-    patience: Patience,
+    doors: Vec<Listener>,
+    patience: Timeouts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (close, closing) = watch::channel(false);
@@ -114,15 +114,15 @@ pub async fn serve(
     let trusted_proxies = app.config.trusted_proxies.clone();
     let web = Web::new(app, closing.clone());
     let greeter = Router::new()
-        .fallback(layers::speak_https)
+        .fallback(middleware::speak_https)
         .layer(from_fn_with_state(web.clone(), hosts::judge));
     let router = assemble(web.clone());
     let server = Arc::new(Server { clock, seats_max, patience, trusted_proxies, closing, greeter });
     let mut keepers = JoinSet::new();
     for door in doors {
         let router = match door.rooms {
-            Rooms::All => router.clone(),
-            Rooms::Phones => router.clone().layer(from_fn(layers::phones_only)),
+            Exposure::All => router.clone(),
+            Exposure::Phones => router.clone().layer(from_fn(middleware::phones_only)),
         };
         let router = below(&web, router);
         if let Some(tls) = &door.tls {
@@ -153,7 +153,7 @@ struct Server {
     clock: Arc<dyn Clock>,
     /// Of each door.
     seats_max: usize,
-    patience: Patience,
+    patience: Timeouts,
     trusted_proxies: Vec<Network>,
     closing: watch::Receiver<bool>,
     /// Answers who speaks plain HTTP where HTTPS is spoken.
@@ -163,7 +163,7 @@ struct Server {
 impl Server {
     /// Accepts connections until shutdown, and goes on when accepting fails: nothing else would tell that
     /// the server does not answer any more.
-    async fn accept_until_shutdown(self: Arc<Server>, door: Door, router: Router) {
+    async fn accept_until_shutdown(self: Arc<Server>, door: Listener, router: Router) {
         while !self.is_closing() {
             let accepting = self.clone().accept(&door, &router);
             if let Some(mut open) = tasks::attempt("accepting connections", accepting).await {
@@ -181,13 +181,13 @@ impl Server {
     }
 
     /// Accepts connections until shutdown. Returns those that are open then.
-    async fn accept(self: Arc<Server>, door: &Door, router: &Router) -> JoinSet<()> {
+    async fn accept(self: Arc<Server>, door: &Listener, router: &Router) -> JoinSet<()> {
         let mut closing = self.closing.clone();
         let mut connections = JoinSet::new();
-        let for_phones = door.rooms == Rooms::Phones;
+        let for_phones = door.rooms == Exposure::Phones;
         let seats = Arc::new(Semaphore::new(self.seats_max));
         let each_max = self.patience.connections_each.unwrap_or((self.seats_max / 4).max(32));
-        let guests = Arc::new(Guests::new(each_max));
+        let guests = Arc::new(ConnectionLimiter::new(each_max));
         loop {
             while connections.try_join_next().is_some() {}
             let seat = tokio::select! {
@@ -203,7 +203,7 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(guest) = guests.admit(self.counted(peer.ip())) else {
+                    let Some(guest) = guests.authorize(self.counted(peer.ip())) else {
                         debug!(
                             "an address has as many connections as it may have; closing its newest"
                         );
@@ -231,7 +231,11 @@ impl Server {
         connections
     }
 
-    async fn seat(&self, seats: &Arc<Semaphore>, guests: &Guests) -> Option<OwnedSemaphorePermit> {
+    async fn seat(
+        &self,
+        seats: &Arc<Semaphore>,
+        guests: &ConnectionLimiter,
+    ) -> Option<OwnedSemaphorePermit> {
         if let Ok(seat) = seats.clone().try_acquire_owned() {
             return Some(seat);
         }
@@ -272,11 +276,11 @@ impl Server {
             _ = closing.wait_for(|closing| *closing) => return,
         };
         match greeting {
-            Greeting::Tls(stream) => self.converse(*stream, from, true, router, waiting).await,
-            Greeting::Plain(stream) => {
+            Handshake::Tls(stream) => self.converse(*stream, from, true, router, waiting).await,
+            Handshake::Plain(stream) => {
                 self.converse(stream, from, false, self.greeter.clone(), waiting).await;
             }
-            Greeting::Noise => {}
+            Handshake::Noise => {}
         }
     }
 

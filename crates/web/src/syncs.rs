@@ -13,15 +13,15 @@ use crate::Web;
 use crate::input::{Query, Requester};
 use crate::problem::Problem;
 use ringbook_app::read;
-use ringbook_app::wire::synced::{Attempt, Synced, fate_of};
-use ringbook_app::wire::together::Fate;
+use ringbook_app::wire::aggregate::AttemptResult;
+use ringbook_app::wire::sync_response::{SyncAttempt, SyncResponse, fate_of};
 use ringbook_app::wire::{
     AccountRun, Busy, Cancelled, CancelledRun, NeedsSync, ProblemBody, Progress, Run, RunProblem,
     Skipped, Status, SyncResult,
 };
 use ringbook_core::sync::{Kind, Outcome, Trigger};
-use ringbook_engine::supervisor::Wish;
-use ringbook_store::{Account, Refusal};
+use ringbook_engine::supervisor::StartRequest;
+use ringbook_store::{Account, StartError};
 
 /// How syncing stands
 #[utoipa::path(
@@ -196,21 +196,24 @@ async fn run_sync(
         accounts.retain(|it| it.grant.is_some());
     }
     if accounts.is_empty() {
-        return Err(Problem::refusal(&web.out, Refusal::NotConnected).into());
+        return Err(Problem::refusal(&web.out, StartError::NotConnected).into());
     }
     let tries = accounts.into_iter().map(|account| attempt(web, account, kind, &requester));
-    let tried: Vec<(Attempt, Option<Problem>)> =
+    let tried: Vec<(SyncAttempt, Option<Problem>)> =
         stream::iter(tries).buffered(AT_A_TIME).collect().await;
-    let (attempts, mut problems): (Vec<Attempt>, Vec<Option<Problem>>) = tried.into_iter().unzip();
-    match Synced::of(&web.out, &attempts, web.now()) {
-        None => Err(Problem::refusal(&web.out, Refusal::NotConnected).into()),
-        Some(Synced::Good { fate, result }) => Ok(good(fate, &result, requester.respond_async)),
-        Some(Synced::Bad { decides, detail, told }) => {
-            let Attempt { fate, row, .. } = &attempts[decides];
+    let (attempts, mut problems): (Vec<SyncAttempt>, Vec<Option<Problem>>) =
+        tried.into_iter().unzip();
+    match SyncResponse::of(&web.out, &attempts, web.now()) {
+        None => Err(Problem::refusal(&web.out, StartError::NotConnected).into()),
+        Some(SyncResponse::Good { fate, result }) => {
+            Ok(good(fate, &result, requester.respond_async))
+        }
+        Some(SyncResponse::Bad { decides, detail, told }) => {
+            let SyncAttempt { fate, row, .. } = &attempts[decides];
             let problem = problems[decides].take();
             let problem = problem.unwrap_or_else(|| Problem::new(StatusCode::CONFLICT, ""));
             let problem = problem.saying(detail);
-            if *fate == Fate::Busy {
+            if *fate == AttemptResult::Busy {
                 return Err(Denied::Busy(problem, told));
             }
             let problem = match row {
@@ -227,22 +230,23 @@ async fn attempt(
     account: Account,
     kind: Option<Kind>,
     requester: &Requester,
-) -> (Attempt, Option<Problem>) {
-    let wish = Wish {
+) -> (SyncAttempt, Option<Problem>) {
+    let wish = StartRequest {
         account: account.id,
         kind,
         trigger: Trigger::Api,
         asked_by: Some(requester.by.clone()),
     };
     let refused = |account, problem: Problem, busy| {
-        let fate = if busy { Fate::Busy } else { Fate::Failed(problem.status.as_u16()) };
+        let fate =
+            if busy { AttemptResult::Busy } else { AttemptResult::Failed(problem.status.as_u16()) };
         let detail = Some(problem.detail.clone());
-        (Attempt { account, fate, row: None, problem: detail }, Some(problem))
+        (SyncAttempt { account, fate, row: None, problem: detail }, Some(problem))
     };
     let started = match web.app.supervisor.start(&wish).await {
         Ok(started) => started,
         Err(refusal) => {
-            let busy = matches!(refusal, Refusal::Busy(_) | Refusal::AlreadyServed);
+            let busy = matches!(refusal, StartError::Busy(_) | StartError::AlreadyServed);
             return refused(account, Problem::refusal(&web.out, refusal), busy);
         }
     };
@@ -261,7 +265,7 @@ async fn attempt(
     };
     // What was not waited for is going on, even if it has just ended.
     let at_once = requester.respond_async;
-    let (fate, why) = if at_once { (Fate::Accepted, None) } else { fate_of(&row) };
+    let (fate, why) = if at_once { (AttemptResult::Accepted, None) } else { fate_of(&row) };
     let problem = why.as_ref().map(|detail| {
         let status = StatusCode::from_u16(fate.code()).unwrap_or(StatusCode::CONFLICT);
         match (status, row.outcome) {
@@ -272,12 +276,13 @@ async fn attempt(
             _ => Problem::new(status, detail),
         }
     });
-    (Attempt { account, fate, row: Some(row), problem: why }, problem)
+    (SyncAttempt { account, fate, row: Some(row), problem: why }, problem)
 }
 
-fn good(fate: Fate, result: &SyncResult, at_once: bool) -> Response {
+fn good(fate: AttemptResult, result: &SyncResult, at_once: bool) -> Response {
     let location = format!("/api/sync/runs/{}", result.run.id.0);
-    let status = if fate == Fate::Accepted { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status =
+        if fate == AttemptResult::Accepted { StatusCode::ACCEPTED } else { StatusCode::OK };
     let mut response = (status, Json(result)).into_response();
     if at_once {
         let applied = HeaderValue::from_static("respond-async");

@@ -56,7 +56,7 @@ pub enum TlsError {
 const LOCKED: &[u8] = b"ENCRYPTED";
 
 /// What a new connection turned out to be.
-pub(crate) enum Greeting {
+pub(crate) enum Handshake {
     Tls(Box<TlsStream<TcpStream>>),
     /// Somebody who speaks plain HTTP where HTTPS is spoken.
     Plain(TcpStream),
@@ -114,20 +114,20 @@ impl Tls {
     }
 
     /// Agrees on keys with whoever called.
-    pub(crate) async fn greet(&self, stream: TcpStream) -> Greeting {
+    pub(crate) async fn greet(&self, stream: TcpStream) -> Handshake {
         let acceptor = self.current.read().unwrap_or_else(PoisonError::into_inner).acceptor.clone();
         let greeting = async {
             let mut first = [0; 1];
             match stream.peek(&mut first).await {
                 Ok(1) if first[0] == HANDSHAKE_RECORD => match acceptor.accept(stream).await {
-                    Ok(stream) => Greeting::Tls(Box::new(stream)),
-                    Err(_) => Greeting::Noise,
+                    Ok(stream) => Handshake::Tls(Box::new(stream)),
+                    Err(_) => Handshake::Noise,
                 },
-                Ok(1) if first[0].is_ascii_uppercase() => Greeting::Plain(stream),
-                _ => Greeting::Noise,
+                Ok(1) if first[0].is_ascii_uppercase() => Handshake::Plain(stream),
+                _ => Handshake::Noise,
             }
         };
-        tokio::time::timeout(HANDSHAKE, greeting).await.unwrap_or(Greeting::Noise)
+        tokio::time::timeout(HANDSHAKE, greeting).await.unwrap_or(Handshake::Noise)
     }
 }
 

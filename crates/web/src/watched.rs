@@ -9,7 +9,7 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::guests::Waiting;
+use crate::connection_limiter::Waiting;
 
 /// A connection.
 pub(crate) struct Watched<S> {

@@ -9,9 +9,9 @@ use secrecy::ExposeSecret;
 
 use crate::{assert_clean, assert_short, parts};
 use ringbook_core::contact::{Contact, Content, NameKey, ResourceName, differences};
-use ringbook_core::sync::book::{Entry, FetchError, Unreadable, Verdict};
+use ringbook_core::sync::book::{Entry, FetchError, Presence, Unreadable};
 use ringbook_core::sync::diagnosis::Diagnosis;
-use ringbook_google::fault::{Refusal, retry_after};
+use ringbook_google::fault::{ApiError, retry_after};
 use ringbook_google::oauth::{self, OAuthError, Tokens};
 use ringbook_google::oauth_refusals::{Stage, read_error};
 use ringbook_google::transport::{Answer, unpack};
@@ -135,8 +135,8 @@ pub(crate) fn batch(bytes: &[u8]) {
         // Deleting takes Google's word about this very name.
         let named = String::from_utf8_lossy(bytes);
         let spelled = named.contains(name.as_str()) || named.contains('\\');
-        assert!(spelled || *verdict == Verdict::Unknown);
-        if let Verdict::Renamed(other) = verdict {
+        assert!(spelled || *verdict == Presence::Unknown);
+        if let Presence::Renamed(other) = verdict {
             check_name(other);
             assert_ne!(other, name);
         }
@@ -162,7 +162,7 @@ pub(crate) fn labels(bytes: &[u8]) {
 /// A refusal: a line with the status, one with `Retry-After`, and the body.
 pub(crate) fn refusal(bytes: &[u8]) {
     let answer = answer(bytes);
-    let read = || Refusal::read(&answer, Timestamp::UNIX_EPOCH);
+    let read = || ApiError::read(&answer, Timestamp::UNIX_EPOCH);
     let _ = read().is_reticence();
     for with_cursor in [false, true] {
         let error = read().judge(with_cursor);

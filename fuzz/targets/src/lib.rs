@@ -27,13 +27,13 @@ mod tests;
 use secrecy::ExposeSecret;
 
 use ringbook_app::connect::redirect::{Verdict, comes_back, judge, loopback_port};
-use ringbook_app::connect::{OAuthClient, WayBack};
+use ringbook_app::connect::{CallbackParams, OAuthClient};
 use ringbook_store::vault::{Key, KeyRing, KeySource, Vault, is_sealed, key_of};
 
 /// What a person pastes as the address that a browser ended at; and an address as a redirect URI.
 fn pasted(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Some(back) = WayBack::parse(&text) {
+    if let Some(back) = CallbackParams::parse(&text) {
         assert!(!back.state.is_empty());
         assert!(back.answer.is_err() || back.answer.is_ok_and(|it| !it.expose_secret().is_empty()));
     }

@@ -15,7 +15,7 @@ use ringbook_app::App;
 use ringbook_app::config::Config;
 use ringbook_core::clock::after;
 use ringbook_core::sync::Trigger;
-use ringbook_engine::supervisor::Wish;
+use ringbook_engine::supervisor::StartRequest;
 use ringbook_simulator::{CONTACTS_READONLY, Contact, Options, Simulator};
 use ringbook_store::{ContactQuery, NewTokens};
 
@@ -114,7 +114,7 @@ async fn directory(folder: &tempfile::TempDir) -> (Router, [(&'static str, Strin
     let mut last = None;
     for name in ["Ada", "Grace"] {
         google.control().add(Contact::named(name, "Hopper", "+1 555 0100"));
-        let wish = Wish { account, kind: None, trigger: Trigger::Api, asked_by: None };
+        let wish = StartRequest { account, kind: None, trigger: Trigger::Api, asked_by: None };
         let started = app.supervisor.start(&wish).await.expect("a run");
         last = Some(started.run);
         started.finished().await;

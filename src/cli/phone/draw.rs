@@ -1,14 +1,14 @@
 //! A small screen in a terminal.
 
-use crate::cli::screen::Paint;
-use ringbook_core::handset::{Choice, Choices, Key, Page};
+use crate::cli::screen::Style;
+use ringbook_core::emulator::{Choice, Choices, Key, Page};
 use ringbook_core::humanize::columns;
 
 /// Columns between the edges. With them it fits into any terminal.
 const WIDTH: usize = 68;
 
 /// The screen, line by line.
-pub(super) fn drawn(page: &Page, paint: Paint) -> String {
+pub(super) fn drawn(page: &Page, paint: Style) -> String {
     let mut lines = vec![edge('╭', '╮'), row(&page.title, |it| paint.bold(it)), edge('├', '┤')];
     let numbered = |choices: &[Choice], shown: &dyn Fn(&Choice) -> String| -> Vec<String> {
         let line = |(at, it): (usize, &Choice)| format!("{:>3}  {}", at + 1, shown(it));
@@ -93,7 +93,7 @@ mod tests {
             Choices::Text(format!("{}\n\n{}", "word ".repeat(40), "x".repeat(200))),
         ] {
             let page = Page { title: "王".repeat(60), choices, ..Page::default() };
-            for line in drawn(&page, Paint::on(false)).lines() {
+            for line in drawn(&page, Style::on(false)).lines() {
                 assert_eq!(columns(line), WIDTH + 4, "{line}");
             }
         }

@@ -5,8 +5,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use tower::ServiceExt;
 
-use crate::cli::exit::Trouble;
-use ringbook_core::handset::{Page, Received};
+use crate::cli::exit::CommandError;
+use ringbook_core::emulator::{Page, Received};
 use ringbook_runtime::outbound::{ClientOptions, http_client, root_cause};
 
 type Headers = &'static [(&'static str, &'static str)];
@@ -49,13 +49,14 @@ impl Answer {
 }
 
 impl Line {
-    pub(super) fn to_server(headers: Headers) -> Result<Line, Trouble> {
+    pub(super) fn to_server(headers: Headers) -> Result<Line, CommandError> {
         let options = ClientOptions {
             total_timeout: Some(PATIENCE),
             redirects: 3,
             ..ClientOptions::default()
         };
-        let client = http_client(&options).map_err(|error| Trouble::failed(error.to_string()))?;
+        let client =
+            http_client(&options).map_err(|error| CommandError::failed(error.to_string()))?;
         Ok(Line { headers, end: End::Server(client) })
     }
 

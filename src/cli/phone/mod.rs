@@ -8,9 +8,9 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::Desk;
-use crate::cli::exit::{Exit, Trouble};
-use ringbook_core::handset::{Choices, Model, Page};
+use crate::cli::Context;
+use crate::cli::exit::{CommandError, Exit};
+use ringbook_core::emulator::{Choices, Model, Page};
 
 use line::Line;
 
@@ -30,7 +30,7 @@ fn model() -> impl TypedValueParser<Value = Model> {
     PossibleValuesParser::new(names).try_map(|name| Model::named(&name).ok_or("not a model"))
 }
 
-pub(crate) async fn phone(desk: Desk, args: Args) -> Result<Exit, Trouble> {
+pub(crate) async fn phone(desk: Context, args: Args) -> Result<Exit, CommandError> {
     let headers = args.model.headers();
     let (line, root) = match &args.url {
         Some(url) => (Line::to_server(headers)?, root_of(url)?),
@@ -51,18 +51,18 @@ pub(crate) async fn phone(desk: Desk, args: Args) -> Result<Exit, Trouble> {
         }
         let mut typed = String::new();
         // The end of what is typed ends the walk, too.
-        if io::stdin().read_line(&mut typed)? == 0 || !handset.obey(typed.trim()).await? {
+        if io::stdin().read_line(&mut typed)? == 0 || !handset.dispatch(typed.trim()).await? {
             return Ok(Exit::Ok);
         }
     }
 }
 
 /// The directory's address, of a server's or its own.
-fn root_of(url: &str) -> Result<String, Trouble> {
+fn root_of(url: &str) -> Result<String, CommandError> {
     let url = url.trim_end_matches('/');
     if !url.starts_with("http://") && !url.starts_with("https://") {
         let detail = format!("`--url`: found `{url}`; allowed is one such as http://10.0.0.5:8000");
-        return Err(Trouble::usage(detail));
+        return Err(CommandError::usage(detail));
     }
     let root = url.strip_suffix("/directory").unwrap_or(url);
     Ok(format!("{root}/directory"))
@@ -70,7 +70,7 @@ fn root_of(url: &str) -> Result<String, Trouble> {
 
 /// A phone in somebody's hand.
 struct Handset {
-    desk: Desk,
+    desk: Context,
     line: Line,
     root: String,
     /// Where Back leads.
@@ -82,7 +82,7 @@ struct Handset {
 
 impl Handset {
     /// Opens an address. What a phone cannot show leaves the screen as it is.
-    async fn open(&mut self, url: &str) -> Result<(), Trouble> {
+    async fn open(&mut self, url: &str) -> Result<(), CommandError> {
         match self.line.get(url).await.and_then(|answer| answer.page()) {
             Ok(page) => {
                 // A page that has expired when it comes is passed over by Back.
@@ -93,7 +93,7 @@ impl Handset {
                 self.fresh = true;
             }
             Err(reason) if self.page.is_none() => {
-                return Err(Trouble::failed(format!("{url}: {reason}")));
+                return Err(CommandError::failed(format!("{url}: {reason}")));
             }
             Err(reason) => self.say(&format!("The phone shows an error: {reason}"))?,
         }
@@ -101,7 +101,7 @@ impl Handset {
     }
 
     /// Does what was typed; `false` ends the walk.
-    async fn obey(&mut self, typed: &str) -> Result<bool, Trouble> {
+    async fn dispatch(&mut self, typed: &str) -> Result<bool, CommandError> {
         let Some(page) = self.page.clone() else { return Ok(false) };
         match typed {
             "q" | "quit" => return Ok(false),
@@ -128,7 +128,7 @@ impl Handset {
         Ok(true)
     }
 
-    async fn select(&mut self, page: &Page, number: usize) -> Result<(), Trouble> {
+    async fn select(&mut self, page: &Page, number: usize) -> Result<(), CommandError> {
         let at = number.wrapping_sub(1);
         match &page.choices {
             Choices::Menu(items) if at < items.len() => {
@@ -142,7 +142,7 @@ impl Handset {
         }
     }
 
-    async fn press(&mut self, page: &Page, url: &str) -> Result<(), Trouble> {
+    async fn press(&mut self, page: &Page, url: &str) -> Result<(), CommandError> {
         match url.strip_prefix("SoftKey:") {
             None => self.open(url).await,
             Some("Exit" | "Cancel") => self.back().await,
@@ -152,7 +152,7 @@ impl Handset {
         }
     }
 
-    async fn back(&mut self) -> Result<(), Trouble> {
+    async fn back(&mut self) -> Result<(), CommandError> {
         let kept = self.page.as_ref().is_some_and(|page| !page.expired);
         if kept && self.stack.len() > 1 {
             self.stack.pop();
@@ -164,7 +164,7 @@ impl Handset {
     }
 
     /// As a person would: by the key or the line that is called so, and the form behind it.
-    async fn search(&mut self, text: &str) -> Result<(), Trouble> {
+    async fn search(&mut self, text: &str) -> Result<(), CommandError> {
         if self.page.as_ref().and_then(Page::way_to_search).is_none() {
             let root = self.root.clone();
             self.open(&root).await?;
@@ -179,18 +179,18 @@ impl Handset {
         }
     }
 
-    fn explain(&self) -> Result<(), Trouble> {
+    fn explain(&self) -> Result<(), CommandError> {
         self.say(
             "a number selects a line; a key is pressed by its name or the beginning of it\n\
              /text searches; 1=text fills in a field; b goes back, q ends",
         )
     }
 
-    fn say(&self, text: &str) -> Result<(), Trouble> {
+    fn say(&self, text: &str) -> Result<(), CommandError> {
         Ok(self.desk.screen.say(text)?)
     }
 
-    fn draw(&mut self) -> Result<(), Trouble> {
+    fn draw(&mut self) -> Result<(), CommandError> {
         let fresh = std::mem::take(&mut self.fresh);
         let Some(page) = self.page.as_ref().filter(|_| fresh) else { return Ok(()) };
         if self.desk.screen.json {

@@ -4,8 +4,8 @@ mod snippet;
 
 use clap::Subcommand;
 
-use crate::cli::exit::{Exit, Trouble};
-use crate::cli::{Desk, access};
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::{Context, access};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PhonesCommand {
@@ -51,7 +51,7 @@ goes to standard output, what there is to know about it to standard error.")]
     },
 }
 
-pub(crate) async fn phones(desk: &Desk, command: PhonesCommand) -> Result<Exit, Trouble> {
+pub(crate) async fn phones(desk: &Context, command: PhonesCommand) -> Result<Exit, CommandError> {
     match command {
         PhonesCommand::Snippet(args) => snippet::snippet(desk, &args),
         PhonesCommand::Add { name, url } => access::add_phone(desk, &name, url.as_deref()).await,

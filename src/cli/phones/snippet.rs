@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
-use crate::cli::Desk;
-use crate::cli::exit::{Exit, Trouble};
-use crate::cli::screen::{Paint, Table};
+use crate::cli::Context;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::screen::{Style, Table};
 use ringbook_app::snippet::{Family, make};
 
 #[derive(Debug, clap::Args)]
@@ -29,16 +29,16 @@ fn family() -> impl TypedValueParser<Value = Family> {
     PossibleValuesParser::new(names).try_map(|name| Family::named(&name).ok_or("not a family"))
 }
 
-pub(crate) fn snippet(desk: &Desk, args: &Args) -> Result<Exit, Trouble> {
+pub(crate) fn snippet(desk: &Context, args: &Args) -> Result<Exit, CommandError> {
     let Some(family) = args.family else { return list(desk) };
     let config = desk.config()?;
     let made = make(family, args.url.as_deref(), args.mac.as_deref(), &config)
-        .map_err(|problem| Trouble::usage(problem.to_string()))?;
+        .map_err(|problem| CommandError::usage(problem.to_string()))?;
     if desk.screen.json {
         desk.screen.json(&made)?;
     } else {
         desk.screen.say(made.snippet.trim_end())?;
-        let paint = Paint::on(io::stderr().is_terminal());
+        let paint = Style::on(io::stderr().is_terminal());
         for note in &made.notes {
             writeln!(io::stderr(), "{} {note}", paint.warn("note:"))?;
         }
@@ -46,7 +46,7 @@ pub(crate) fn snippet(desk: &Desk, args: &Args) -> Result<Exit, Trouble> {
     Ok(Exit::Ok)
 }
 
-fn list(desk: &Desk) -> Result<Exit, Trouble> {
+fn list(desk: &Context) -> Result<Exit, CommandError> {
     let families = Family::ALL.into_iter().map(|it| (it.word(), it.phones()));
     if desk.screen.json {
         let families: Vec<_> =

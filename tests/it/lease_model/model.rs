@@ -183,8 +183,9 @@ impl State {
     /// What a worker sees when it does something. Of a holder that is dead it may know so, or not. A slow
     /// decision makes no difference between a lease in the worker's own name and that of another.
     pub(super) fn views(&self, at: usize, op: Op, belief: Option<Belief>) -> Vec<Case> {
-        let known =
-            |seen: bool| if seen { vec![Holder::Dead, Holder::Other] } else { vec![Holder::Other] };
+        let known = |seen: bool| {
+            if seen { vec![Holder::Dead, Holder::Other] } else { vec![Holder::Other] }
+        };
         let holders = match self.seat {
             Seat::NoRow => vec![Holder::NoRow],
             Seat::Empty => vec![Holder::Nobody],

@@ -8,10 +8,10 @@ use std::time::Duration;
 use ringbook_app::App;
 use ringbook_core::clock::{Clock, after};
 use ringbook_core::sync::book::{Entry, SyncToken};
-use ringbook_core::sync::run::{Batch, Deletions, Ending, Place, Remarks};
+use ringbook_core::sync::run::{Batch, Deletions, Place, Remarks, RunEnd};
 use ringbook_core::sync::{AccountId, FailureCode, Kind, Outcome, Phase, RunId};
 use ringbook_runtime::SystemClock;
-use ringbook_store::{DecisionError, Lease, Note, Refusal, Settings, Store, WriteError};
+use ringbook_store::{DecisionError, Lease, Note, Settings, StartError, Store, WriteError};
 
 use super::case::{Answer, Case, Effect, Held, Holder, Op, Run};
 use super::rows::{LeaseRow, Rows, Striding};
@@ -61,7 +61,7 @@ pub(super) async fn perform(
                 *lease = Some(beginning.lease);
                 Answer::Done
             }
-            Err(Refusal::Busy(_)) => Answer::Busy,
+            Err(StartError::Busy(_)) => Answer::Busy,
             Err(other) => panic!("{other}"),
         },
         (Op::CloseOrphans, _) => match store.close_orphans(account).await.unwrap() {
@@ -100,16 +100,16 @@ pub(super) async fn perform(
     }
 }
 
-fn ending(op: Op) -> Ending {
+fn ending(op: Op) -> RunEnd {
     match op {
-        Op::Fail => Ending::Failed {
+        Op::Fail => RunEnd::Failed {
             code: FailureCode::Unavailable,
             message: "trouble".to_owned(),
             not_before: None,
         },
-        Op::Cancel => Ending::Cancelled,
-        Op::Park => Ending::Interrupted,
-        op => Ending::Complete {
+        Op::Cancel => RunEnd::Cancelled,
+        Op::Park => RunEnd::Interrupted,
+        op => RunEnd::Complete {
             token: SyncToken::new("token"),
             labels: None,
             identity: None,

@@ -9,8 +9,10 @@ use ringbook_core::sync::guard::Guard;
 use ringbook_core::sync::run::{Policy, Stop};
 use ringbook_core::sync::{AccountId, Kind, Outcome, RunId};
 use ringbook_disk::{Disk, Image, Loss};
-use ringbook_engine::engine::{Engine, Finished, Tools};
-use ringbook_store::{Beginning, NewTokens, Refusal, Request, Retention, RunRow, Settings, Store};
+use ringbook_engine::engine::{Engine, EngineDeps, Finished};
+use ringbook_store::{
+    NewTokens, Request, Retention, RunRow, Settings, StartError, StartedRun, Store,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -171,20 +173,20 @@ impl Machine {
         Request { kind, ..request(ACCOUNT) }
     }
 
-    pub(super) fn begin(&mut self, kind: Option<Kind>) -> Result<Sync, Refusal> {
+    pub(super) fn begin(&mut self, kind: Option<Kind>) -> Result<Sync, StartError> {
         // Whoever asks for a run is told its number, which no other run may ever get.
         let (request, settings) = (self.request(kind), self.settings());
         let begun = self.word(async |store| store.begin_run(&request, &settings).await)?;
         Ok(self.engine(self.store().clone(), begun))
     }
 
-    pub(super) fn begin_in(&self, store: &Store, kind: Option<Kind>) -> Result<Sync, Refusal> {
+    pub(super) fn begin_in(&self, store: &Store, kind: Option<Kind>) -> Result<Sync, StartError> {
         let begun = self.block_on(store.begin_run(&self.request(kind), &self.settings()))?;
         Ok(self.engine(store.clone(), begun))
     }
 
-    fn engine(&self, store: Store, beginning: Beginning) -> Sync {
-        let tools = Tools {
+    fn engine(&self, store: Store, beginning: StartedRun) -> Sync {
+        let tools = EngineDeps {
             store,
             book: Arc::new(self.book.clone()),
             settings: self.settings(),

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use self::laws::Laws;
 use self::snapshot::{Snapshot, one};
 use crate::google::Google;
-use crate::original::{Original, Rows};
+use crate::reference_model::{Original, Rows};
 
 pub(crate) struct Watcher {
     db: Connection,

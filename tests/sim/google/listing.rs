@@ -9,7 +9,7 @@ use ringbook_core::sync::book::{
     Entry, FetchError, ListRequest, Page, PageToken, SyncToken, Tombstone, Unreadable,
 };
 
-use super::{Google, Health, Who, content, resource};
+use super::{Google, Health, Identity, content, resource};
 use crate::chance::Chance;
 use crate::for_good::Lasting;
 
@@ -20,7 +20,7 @@ const PAGE_TOKEN_LIFE: i64 = 3_600_000_000;
 
 /// One listing in progress.
 pub(super) struct Listing {
-    who: Who,
+    who: Identity,
     since: Option<u64>,
     began: u64,
     began_at: i64,
@@ -279,16 +279,16 @@ impl Google {
                 if now - full_at > TOKEN_LIFE {
                     return Err(refused("the sync token is too old"));
                 }
-                if version < self.tokens_dead_before || self.who == Who::Another {
+                if version < self.tokens_dead_before || self.who == Identity::Another {
                     return Err(refused("the sync token is no longer good"));
                 }
                 (Some(version), full_at)
             }
         };
         let (people, gone) = match (self.who, since) {
-            (Who::Another, _) => (Vec::new(), Vec::new()),
-            (Who::Ours, None) => (self.living(), Vec::new()),
-            (Who::Ours, Some(since)) => (
+            (Identity::Another, _) => (Vec::new(), Vec::new()),
+            (Identity::Ours, None) => (self.living(), Vec::new()),
+            (Identity::Ours, Some(since)) => (
                 (0..self.people.len())
                     .filter(|at| self.people[*at].changed() > since)
                     .filter(|at| self.people[*at].now().is_some())
@@ -337,10 +337,10 @@ impl Google {
         Ok((listing, from))
     }
 
-    fn count(&self, who: Who) -> u64 {
+    fn count(&self, who: Identity) -> u64 {
         match who {
-            Who::Ours => self.living().len() as u64,
-            Who::Another => 0,
+            Identity::Ours => self.living().len() as u64,
+            Identity::Another => 0,
         }
     }
 

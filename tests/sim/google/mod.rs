@@ -8,7 +8,7 @@ mod listing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringbook_core::contact::{Content, Email, Phone, ResourceName};
-use ringbook_core::sync::book::{Label, Tombstone, Verdict};
+use ringbook_core::sync::book::{Label, Presence, Tombstone};
 
 pub(crate) use self::listing::Lie;
 
@@ -16,16 +16,16 @@ use self::listing::Listing;
 
 /// Which Google account answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum Identity {
     Ours,
     Another,
 }
 
-impl Who {
+impl Identity {
     pub(crate) fn id(self) -> ResourceName {
         name(match self {
-            Who::Ours => "people/ours",
-            Who::Another => "people/another",
+            Identity::Ours => "people/ours",
+            Identity::Another => "people/another",
         })
     }
 }
@@ -81,7 +81,7 @@ pub(crate) struct Google {
     /// Names that are gone, each with the version since when.
     gone: Vec<(u64, Tombstone)>,
     listings: Vec<Listing>,
-    pub(crate) who: Who,
+    pub(crate) who: Identity,
     /// The grant is dead until somebody connects again.
     pub(crate) revoked: bool,
     /// Sync tokens that descend from listings before this version are refused.
@@ -103,7 +103,7 @@ impl Google {
             people: Vec::new(),
             gone: Vec::new(),
             listings: Vec::new(),
-            who: Who::Ours,
+            who: Identity::Ours,
             revoked: false,
             tokens_dead_before: 0,
             names: 0,
@@ -269,20 +269,20 @@ impl Google {
             .collect()
     }
 
-    pub(crate) fn verdict(&self, asked: &ResourceName) -> Verdict {
-        if self.who == Who::Another {
-            return Verdict::Gone;
+    pub(crate) fn verdict(&self, asked: &ResourceName) -> Presence {
+        if self.who == Identity::Another {
+            return Presence::Gone;
         }
         for person in &self.people {
             let Some(name) = person.now().and_then(|it| it.name.as_ref()) else { continue };
             if name == asked.as_str() {
-                return Verdict::Alive;
+                return Presence::Alive;
             }
             if person.former.iter().any(|former| former == asked.as_str()) {
-                return resource(name).map_or(Verdict::Unknown, Verdict::Renamed);
+                return resource(name).map_or(Presence::Unknown, Presence::Renamed);
             }
         }
-        Verdict::Gone
+        Presence::Gone
     }
 
     pub(crate) fn labels(&self) -> Vec<Label> {

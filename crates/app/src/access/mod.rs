@@ -6,5 +6,5 @@ mod rate;
 mod throttle;
 
 pub use password::{Lane, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, PasswordError, Passwords};
-pub use rate::Rates;
-pub use throttle::{Bucket, Guess, Throttle};
+pub use rate::RateLimiter;
+pub use throttle::{Bucket, Guess, LoginThrottle};

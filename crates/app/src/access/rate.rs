@@ -16,15 +16,15 @@ const REMEMBERED: usize = 20_000;
 
 /// A bucket of requests for each asker, which fills up again as time goes by.
 #[derive(Debug)]
-pub struct Rates<K> {
+pub struct RateLimiter<K> {
     per_second: f64,
     of: Mutex<HashMap<K, (f64, Timestamp)>>,
 }
 
-impl<K: Eq + Hash> Rates<K> {
+impl<K: Eq + Hash> RateLimiter<K> {
     /// `per_second` of 0 means that everybody may ask as often as they like.
-    pub fn new(per_second: u32) -> Rates<K> {
-        Rates { per_second: f64::from(per_second), of: Mutex::default() }
+    pub fn new(per_second: u32) -> RateLimiter<K> {
+        RateLimiter { per_second: f64::from(per_second), of: Mutex::default() }
     }
 
     /// Takes one request, if there is one left.
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_served_and_a_flood_is_not_and_others_are_not_harmed() {
-        let rates = Rates::new(20);
+        let rates = RateLimiter::new(20);
         let now = Timestamp::UNIX_EPOCH;
         let served = (0..1000).filter(|_| rates.take("loud", now)).count();
         assert_eq!(served, 100);
@@ -73,9 +73,9 @@ mod tests {
 
     #[test]
     fn nobody_is_counted_when_there_is_no_limit_and_memory_is_bounded() {
-        let rates = Rates::new(0);
+        let rates = RateLimiter::new(0);
         assert!((0..10_000).all(|_| rates.take(1, Timestamp::UNIX_EPOCH)));
-        let rates = Rates::new(1);
+        let rates = RateLimiter::new(1);
         for asker in 0..REMEMBERED + 5 {
             rates.take(asker, Timestamp::UNIX_EPOCH);
         }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn who_asks_too_often_is_not_forgotten_for_those_who_have_been_quiet() {
-        let rates = Rates::new(1);
+        let rates = RateLimiter::new(1);
         let now = Timestamp::UNIX_EPOCH;
         for asker in 1..REMEMBERED {
             rates.take(asker, now);

@@ -38,7 +38,7 @@ pub enum Bucket {
 
 /// Counts wrong guesses.
 #[derive(Debug, Default)]
-pub struct Throttle(Mutex<[Memory; 3]>);
+pub struct LoginThrottle(Mutex<[Memory; 3]>);
 
 /// A guess that was counted, until it is known what came of it. One that is dropped stays counted.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Bucket {
     }
 }
 
-impl Throttle {
+impl LoginThrottle {
     /// Counts a guess. It counts before the answer is known, and in the same step in which it is let through,
     /// so that guesses at once count, too.
     ///
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_few_mistakes_are_free_and_each_further_one_costs_twice_as_much() {
-        let throttle = Throttle::default();
+        let throttle = LoginThrottle::default();
         let mut now = start();
         for _ in 0..FREE {
             let _ = throttle.guess(&[address("10.0.0.1"), name("ada")], now).unwrap();
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn no_flood_of_names_or_addresses_makes_a_guess_free() {
-        let throttle = Throttle::default();
+        let throttle = LoginThrottle::default();
         let now = start();
         while throttle.guess(&[address("10.0.0.1"), name("ada")], now).is_ok() {}
         let mut through = 0;
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn guesses_at_once_are_counted_before_any_is_answered() {
-        let throttle = Throttle::default();
+        let throttle = LoginThrottle::default();
         let guess = |_| throttle.guess(&[address("10.0.0.1")], start());
         let open: Vec<_> = (0..100).map(guess).filter_map(Result::ok).collect();
         assert_eq!(open.len(), FREE as usize + 1);
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn who_was_right_starts_over_and_what_was_not_checked_counts_as_none() {
-        let throttle = Throttle::default();
+        let throttle = LoginThrottle::default();
         let now = start();
         for _ in 0..100 {
             let busy = throttle.guess(&[address("10.0.0.1"), name("ada")], now).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::connect::{ConnectProblem, Connector};
 use ringbook_core::contact::ResourceName;
-use ringbook_core::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Verdict};
+use ringbook_core::sync::book::{AddressBook, FetchError, Label, ListRequest, Page, Presence};
 use ringbook_core::sync::{AccountId, Delay};
 use ringbook_google::{People, SetupError};
 use ringbook_runtime::tasks;
@@ -14,12 +14,12 @@ use ringbook_store::DbError;
 /// A client of an account that is made when it is first asked. It lets a run begin, and fail with a
 /// reason in the history, where no client can be made.
 #[derive(Clone)]
-pub struct LazyPeople {
+pub struct AccountClient {
     pub connector: Arc<Connector>,
     pub account: AccountId,
 }
 
-impl LazyPeople {
+impl AccountClient {
     async fn people(&self) -> Result<People, FetchError> {
         self.connector.people(self.account).await.map_err(|problem| match problem {
             // The database may answer again in a moment.
@@ -35,7 +35,7 @@ impl LazyPeople {
     }
 }
 
-impl LazyPeople {
+impl AccountClient {
     /// A key that Google did not accept when it was entered may turn out to speak for somebody who is mirrored
     /// already. Everybody would then be twice in the directory.
     async fn refuse_twin(&self, found: &ResourceName) -> Result<(), FetchError> {
@@ -62,7 +62,7 @@ impl LazyPeople {
     }
 }
 
-impl AddressBook for LazyPeople {
+impl AddressBook for AccountClient {
     async fn identify(&self) -> Result<Option<ResourceName>, FetchError> {
         let this = self.clone();
         let people = async move { this.people().await?.identify().await };
@@ -83,7 +83,7 @@ impl AddressBook for LazyPeople {
         self.connector.line.ask(async move { this.people().await?.list(&request).await }).await
     }
 
-    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Verdict>, FetchError> {
+    async fn verify(&self, names: &[ResourceName]) -> Result<Vec<Presence>, FetchError> {
         let (this, names) = (self.clone(), names.to_vec());
         self.connector.line.ask(async move { this.people().await?.verify(&names).await }).await
     }

@@ -28,7 +28,7 @@ impl Default for Ask {
 
 /// What came back from Google.
 #[derive(Clone)]
-pub struct WayBack {
+pub struct CallbackParams {
     pub state: String,
     /// The code, or what Google said instead of one.
     pub answer: Result<SecretString, String>,
@@ -52,10 +52,10 @@ pub(super) struct Asked {
     pub(super) tokens: Option<super::keep::TokensAtRest>,
 }
 
-impl WayBack {
+impl CallbackParams {
     /// Reads the address that Google sent a browser to, in full or from the `?` on. `None` where there is no answer
     /// in it: a sign-in is not over because an address was cut off.
-    pub fn parse(pasted: &str) -> Option<WayBack> {
+    pub fn parse(pasted: &str) -> Option<CallbackParams> {
         let pasted = pasted.trim().trim_matches(['"', '\'', '<', '>']);
         let query = match Url::parse(pasted) {
             Ok(url) => url.query()?.to_owned(),
@@ -74,12 +74,12 @@ impl WayBack {
             (None, Some(code)) => Ok(code.into()),
             (None, None) => return None,
         };
-        Some(WayBack { state, answer })
+        Some(CallbackParams { state, answer })
     }
 
     /// Another try with what was brought before, and could not be finished.
-    pub fn again(state: String) -> WayBack {
-        WayBack { state, answer: Ok("".into()) }
+    pub fn again(state: String) -> CallbackParams {
+        CallbackParams { state, answer: Ok("".into()) }
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn parsed(pasted: &str) -> Option<(String, Result<String, String>)> {
-        let back = WayBack::parse(pasted)?;
+        let back = CallbackParams::parse(pasted)?;
         Some((back.state, back.answer.map(|code| code.expose_secret().to_owned())))
     }
 

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use super::consent::{Asked, unreadable};
-use super::keep::{Loose, TokensAtRest, new_tokens};
-use super::{ConnectProblem, Connector, WayBack, digest};
+use super::keep::{TokensAtRest, TransientGrant, new_tokens};
+use super::{CallbackParams, ConnectProblem, Connector, digest};
 use ringbook_core::clock::{Clock, after, between};
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::AccountId;
@@ -20,7 +20,7 @@ use ringbook_core::sync::book::{AddressBook, FetchError};
 use ringbook_core::sync::diagnosis::{Cause, Diagnosis, Remedy};
 use ringbook_google::{AccessTokens, Grant, OAuth, OAuthError, Tokens};
 use ringbook_runtime::tasks;
-use ringbook_store::{Bringer, ConnectError, ConsentError, ConsentState, Target};
+use ringbook_store::{CallbackOrigin, ConnectError, ConsentError, ConsentState, Target};
 
 /// How often Google is asked while a person waits, and for how long.
 const TRIES_MAX: u32 = 4;
@@ -61,8 +61,8 @@ impl Connector {
     /// [`ConnectProblem::Unfinished`]: the same may be brought again.
     pub async fn come_back(
         self: &Arc<Self>,
-        back: &WayBack,
-        bringer: Bringer<'_>,
+        back: &CallbackParams,
+        bringer: CallbackOrigin<'_>,
     ) -> Result<AccountId, ConnectProblem> {
         Ok(self.arrive(back, bringer).await?.account)
     }
@@ -73,8 +73,8 @@ impl Connector {
     /// As [`Connector::come_back`].
     pub async fn arrive(
         self: &Arc<Self>,
-        back: &WayBack,
-        bringer: Bringer<'_>,
+        back: &CallbackParams,
+        bringer: CallbackOrigin<'_>,
     ) -> Result<Arrival, ConnectProblem> {
         let state = digest(&back.state);
         for _ in 0..SECOND_LOOKS {
@@ -140,7 +140,7 @@ impl Connector {
     async fn conclude(
         &self,
         state: &str,
-        back: &WayBack,
+        back: &CallbackParams,
         asked: &SecretString,
     ) -> Result<Arrival, ConnectProblem> {
         let result = match serde_json::from_str(asked.expose_secret()) {
@@ -165,7 +165,7 @@ impl Connector {
     async fn finish(
         &self,
         state: &str,
-        back: &WayBack,
+        back: &CallbackParams,
         mut asked: Asked,
     ) -> Result<Arrival, ConnectProblem> {
         match &back.answer {
@@ -250,7 +250,7 @@ impl Connector {
         oauth: &Arc<OAuth>,
         tokens: Tokens,
     ) -> Result<(Option<ResourceName>, Tokens), Hitch> {
-        let loose = Arc::new(Loose::new(Grant { generation: 0, tokens }));
+        let loose = Arc::new(TransientGrant::new(Grant { generation: 0, tokens }));
         let access = AccessTokens::new(oauth.clone(), loose.clone());
         let people = self.people_with(Arc::new(access))?;
         let mut patience = self.patience();

@@ -8,16 +8,16 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use ringbook_core::sync::AccountId;
-use ringbook_google::{Grant, GrantKeeper, KeeperError, ServiceKey, Tokens};
+use ringbook_google::{Grant, GrantStore, KeeperError, ServiceKey, Tokens};
 use ringbook_store::{DbError, GrantRow, NewTokens, Store, service_key_name};
 
 /// Keeps an account's grant in the store.
-pub(super) struct Kept {
+pub(super) struct StoredGrant {
     pub(super) store: Store,
     pub(super) account: AccountId,
 }
 
-impl GrantKeeper for Kept {
+impl GrantStore for StoredGrant {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
         Box::pin(async move {
             let grant = self.store.grant(self.account).await.map_err(keeper)?;
@@ -64,9 +64,9 @@ impl GrantKeeper for Kept {
 }
 
 /// The key of a service account that is not stored yet.
-pub(super) struct LooseKey(pub(super) ServiceKey);
+pub(super) struct TransientKey(pub(super) ServiceKey);
 
-impl GrantKeeper for LooseKey {
+impl GrantStore for TransientKey {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
         Box::pin(async { Ok(Some(Grant { generation: 0, tokens: no_tokens() })) })
     }
@@ -95,11 +95,11 @@ fn no_tokens() -> Tokens {
 }
 
 /// A grant that is not stored yet.
-pub(super) struct Loose(Mutex<Grant>);
+pub(super) struct TransientGrant(Mutex<Grant>);
 
-impl Loose {
-    pub(super) fn new(grant: Grant) -> Loose {
-        Loose(Mutex::new(grant))
+impl TransientGrant {
+    pub(super) fn new(grant: Grant) -> TransientGrant {
+        TransientGrant(Mutex::new(grant))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Grant> {
@@ -112,7 +112,7 @@ impl Loose {
     }
 }
 
-impl GrantKeeper for Loose {
+impl GrantStore for TransientGrant {
     fn load(&self) -> BoxFuture<'_, Result<Option<Grant>, KeeperError>> {
         Box::pin(async move { Ok(Some(self.held().clone())) })
     }

@@ -29,15 +29,15 @@ use ringbook_google::{
 use ringbook_store::{Account, ConnectError, DbError, Store};
 
 pub use adopt::{NotATokenFile, TokenFile};
-pub use book::LazyPeople;
+pub use book::AccountClient;
 pub use client::{ClientOrigin, NotAClient, OAuthClient};
-pub use consent::{Ask, WayBack, digest};
+pub use consent::{Ask, CallbackParams, digest};
 pub use finish::Arrival;
 pub use ringbook_google::no_refresh_token;
 pub use sources::{NewService, NewSource, SERVICE_SCOPES};
 
 use book::Line;
-use keep::Kept;
+use keep::StoredGrant;
 
 /// Connects accounts, and makes the clients that list them.
 pub struct Connector {
@@ -257,12 +257,12 @@ impl Connector {
     }
 
     /// What Google will say of the redirect URI. A stand-in for Google has no such rules.
-    pub fn judge_redirect(&self) -> redirect::Judgement {
+    pub fn judge_redirect(&self) -> redirect::RedirectCheck {
         let judgement = redirect::judge(&self.addresses.redirect, &self.addresses.base_path);
         if judgement.verdict == redirect::Verdict::Refused && !self.asks_google() {
             let message = format!("{} (by rules of its own)", self.addresses.redirect);
             let verdict = redirect::Verdict::Good;
-            return redirect::Judgement { verdict, message, way_out: None };
+            return redirect::RedirectCheck { verdict, message, way_out: None };
         }
         judgement
     }
@@ -455,7 +455,7 @@ impl Connector {
         if let Some(known) = known {
             return Ok(known.clone());
         }
-        let kept = Arc::new(Kept { store: self.store.clone(), account });
+        let kept = Arc::new(StoredGrant { store: self.store.clone(), account });
         let fresh = Arc::new(AccessTokens::minting(oauth, self.minter.clone(), kept));
         tokens.insert(account, fresh.clone());
         Ok(fresh)

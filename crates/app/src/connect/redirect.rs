@@ -12,7 +12,7 @@ pub const PATH: &str = "/auth/callback";
 
 /// What is to be said of a redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct RedirectCheck {
     pub verdict: Verdict,
     pub message: String,
     pub way_out: Option<String>,
@@ -30,8 +30,8 @@ pub enum Verdict {
 /// Judges by the rules of developers.google.com/identity/protocols/oauth2/web-server.
 ///
 /// `base` is the path below which a proxy shows us; empty without one.
-pub fn judge(uri: &str, base: &str) -> Judgement {
-    let refused = |why: &str, way_out: String| Judgement {
+pub fn judge(uri: &str, base: &str) -> RedirectCheck {
+    let refused = |why: &str, way_out: String| RedirectCheck {
         verdict: Verdict::Refused,
         message: format!("{uri}: {why}"),
         way_out: Some(way_out),
@@ -75,13 +75,13 @@ pub fn judge(uri: &str, base: &str) -> Judgement {
     of_path(&url, uri, base)
 }
 
-fn of_path(url: &Url, uri: &str, base: &str) -> Judgement {
+fn of_path(url: &Url, uri: &str, base: &str) -> RedirectCheck {
     // Whether a proxy adds the base path or we are asked directly, both lead here.
     if url.path() == PATH || url.path().strip_prefix(base) == Some(PATH) {
         let message = format!("{uri} (exactly this must be in the Google Cloud console)");
-        return Judgement { verdict: Verdict::Good, message, way_out: None };
+        return RedirectCheck { verdict: Verdict::Good, message, way_out: None };
     }
-    Judgement {
+    RedirectCheck {
         verdict: Verdict::Odd,
         message: format!("{uri} does not lead to {PATH}"),
         way_out: Some(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tracing::info;
 
-use crate::connect::keep::LooseKey;
+use crate::connect::keep::TransientKey;
 use crate::connect::{ConnectProblem, Connector};
 use ringbook_core::contact::{ResourceName, clean};
 use ringbook_core::sync::book::{AddressBook, FetchError, ListRequest};
@@ -107,7 +107,7 @@ impl Connector {
         key: &ServiceKey,
         source: Source,
     ) -> Result<Result<Option<ResourceName>, String>, ConnectProblem> {
-        let keeper = Arc::new(LooseKey(key.clone()));
+        let keeper = Arc::new(TransientKey(key.clone()));
         let access = AccessTokens::minting(None, self.minter.clone(), keeper);
         match self.people_with(Arc::new(access))?.of(source).identify().await {
             Ok(google_id) => Ok(Ok(google_id)),

@@ -4,10 +4,10 @@
 //! changed since, each time that somebody asks.
 
 mod asked;
+mod cache;
 mod callers;
 mod digits;
 mod grams;
-mod live;
 mod names;
 mod particles;
 mod search;
@@ -16,9 +16,9 @@ mod snapshot;
 mod tests;
 
 pub use asked::Asked;
+pub use cache::{Directory, Labels, Rules, View};
 pub use callers::Caller;
 pub use digits::Digits;
-pub use live::{Directory, Labels, Rules, View};
-pub use names::{Named, Naming};
-pub use search::{Fit, Hit, Scope};
-pub use snapshot::{Record, Snapshot};
+pub use names::{DisplayName, NameFormatter};
+pub use search::{Hit, MatchRank, Scope};
+pub use snapshot::{IndexedContact, Snapshot};

@@ -10,7 +10,7 @@ use ringbook_core::contact::{
 };
 
 /// How names are shown and sorted.
-pub struct Naming {
+pub struct NameFormatter {
     order: NameOrder,
     parting: Parting,
     collator: Option<CollatorBorrowed<'static>>,
@@ -18,7 +18,7 @@ pub struct Naming {
 
 /// A contact's name as phones show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct DisplayName {
     pub shown: String,
     /// Names are in order when these bytes are.
     pub sort_key: Vec<u8>,
@@ -27,17 +27,17 @@ pub struct Named {
     pub initial: Initial,
 }
 
-impl Naming {
+impl NameFormatter {
     /// Sorts as people of a language do; by the root of all languages where that one is not known.
-    pub fn new(order: NameOrder, particles: Particles, locale: &Locale) -> Naming {
+    pub fn new(order: NameOrder, particles: Particles, locale: &Locale) -> NameFormatter {
         let collator = CollatorBorrowed::try_new(
             CollatorPreferences::from(locale),
             CollatorOptions::default(),
         );
-        Naming { order, parting: Parting::new(particles, locale), collator: collator.ok() }
+        NameFormatter { order, parting: Parting::new(particles, locale), collator: collator.ok() }
     }
 
-    pub fn name(&self, content: &Content) -> Named {
+    pub fn name(&self, content: &Content) -> DisplayName {
         let shown = self.shown(content);
         // Who says how a name sounds wants it sorted so; without that, nobody could find 高橋 under T.
         let sounds = self.sound(&content.names);
@@ -46,7 +46,7 @@ impl Naming {
         let sorted: String = sorted.chars().filter(|c| !is_ignorable(*c)).collect();
         let sorted = sorted.trim_start_matches(|c: char| !c.is_alphanumeric());
         let folded = fold(sorted, 64);
-        Named {
+        DisplayName {
             sort_key: self.sort_key(sorted),
             keypad: Keypad::of_folded(&folded),
             initial: Initial::of_folded(&folded),
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use ringbook_core::contact::Organization;
 
-    fn naming(order: NameOrder, locale: &str) -> Naming {
-        Naming::new(order, Particles::ByLanguage, &locale.parse().unwrap())
+    fn naming(order: NameOrder, locale: &str) -> NameFormatter {
+        NameFormatter::new(order, Particles::ByLanguage, &locale.parse().unwrap())
     }
 
     fn person(given: &str, family: &str) -> Content {
@@ -136,7 +136,8 @@ mod tests {
 
     fn sorted(locale: &str, names: &[&str]) -> Vec<String> {
         let naming = naming(NameOrder::FirstLast, locale);
-        let mut named: Vec<Named> = names.iter().map(|it| naming.name(&person(it, ""))).collect();
+        let mut named: Vec<DisplayName> =
+            names.iter().map(|it| naming.name(&person(it, ""))).collect();
         named.sort_by(|a, b| a.sort_key.cmp(&b.sort_key));
         named.into_iter().map(|it| it.shown).collect()
     }

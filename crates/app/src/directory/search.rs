@@ -10,7 +10,7 @@ use ringbook_core::contact::{Keypad, asked_spellings};
 
 /// How well a contact fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fit {
+pub enum MatchRank {
     /// A whole field, such as the name or the company.
     Exact,
     /// Whole words of the name.
@@ -37,7 +37,7 @@ pub enum Scope {
 }
 
 /// A contact's place, and how well it fits.
-pub type Hit = (Fit, u32);
+pub type Hit = (MatchRank, u32);
 
 /// Texts are asked for by people, who type no more.
 const ASKED_MAX: usize = 200;
@@ -66,7 +66,10 @@ impl Snapshot {
             for (at, whose) in &self.words[low..high] {
                 let (in_name, before) = self.before(*at, *whose);
                 let begins = in_name && is_end(before);
-                hits.push((if begins { Fit::Beginning } else { Fit::WordBeginnings }, *whose));
+                hits.push((
+                    if begins { MatchRank::Beginning } else { MatchRank::WordBeginnings },
+                    *whose,
+                ));
             }
         }
         self.by_number(numbers, &mut hits);
@@ -100,12 +103,12 @@ impl Snapshot {
             let (in_name, before) = self.before(*at, *whose);
             let after = self.folded.get(*at as usize + word.len()).copied().unwrap_or(FIELD_END);
             let fit = match (is_end(before), is_end(after)) {
-                (true, true) => Fit::Exact,
-                (_, true) if in_name => Fit::Words,
-                _ if in_name && after == b' ' => Fit::Words,
-                (true, _) if in_name => Fit::Beginning,
-                _ if in_name => Fit::WordBeginnings,
-                _ => Fit::Elsewhere,
+                (true, true) => MatchRank::Exact,
+                (_, true) if in_name => MatchRank::Words,
+                _ if in_name && after == b' ' => MatchRank::Words,
+                (true, _) if in_name => MatchRank::Beginning,
+                _ if in_name => MatchRank::WordBeginnings,
+                _ => MatchRank::Elsewhere,
             };
             hits.push((fit, *whose));
         }
@@ -145,7 +148,7 @@ impl Snapshot {
                 let place = self.owner_of_text(at + found, &places);
                 let text = self.text(place);
                 if others().all(|word| memchr::memmem::find(text, word).is_some()) {
-                    hits.push((Fit::Within, place));
+                    hits.push((MatchRank::Within, place));
                 }
                 // One find is enough for a contact.
                 at = self.text_begins(place) as usize + text.len();
@@ -174,7 +177,7 @@ impl Snapshot {
         let mut look = |places: Range<usize>| {
             let Range { start: mut at, end } = self.digits_of(&places);
             while let Some(found) = finder.find(&self.digits[at..end]) {
-                hits.push((Fit::Number, self.owner_of_digits(at + found, &places)));
+                hits.push((MatchRank::Number, self.owner_of_digits(at + found, &places)));
                 at += found + 1;
             }
         };
@@ -252,9 +255,9 @@ impl Snapshot {
 }
 
 /// How well a text of fields fits, if each word is the beginning of one of its words.
-fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
+fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<MatchRank> {
     if text.split(|byte| is_end(*byte)).any(|field| field == asked) {
-        return Some(Fit::Exact);
+        return Some(MatchRank::Exact);
     }
     let name = text.split(|byte| *byte == FIELD_END).next().unwrap_or_default();
     let of = |text: &'_ [u8], fits: fn(&[u8], &[u8]) -> bool| {
@@ -262,13 +265,13 @@ fn fit_of(text: &[u8], asked: &[u8], words: &[&[u8]]) -> Option<Fit> {
         words.iter().all(|word| theirs().any(|it| fits(it, word)))
     };
     if of(name, |it, word| it == word) {
-        Some(Fit::Words)
+        Some(MatchRank::Words)
     } else if name.split(|byte| is_end(*byte)).any(|it| it.starts_with(asked)) {
-        Some(Fit::Beginning)
+        Some(MatchRank::Beginning)
     } else if of(name, |it, word| it.starts_with(word)) {
-        Some(Fit::WordBeginnings)
+        Some(MatchRank::WordBeginnings)
     } else {
-        of(text, |it, word| it.starts_with(word)).then_some(Fit::Elsewhere)
+        of(text, |it, word| it.starts_with(word)).then_some(MatchRank::Elsewhere)
     }
 }
 

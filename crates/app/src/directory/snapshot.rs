@@ -13,7 +13,7 @@ use ringbook_core::contact::{Initial, Keypad, is_visible};
 
 /// A contact, made ready for a snapshot.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct IndexedContact {
     /// The store's number of the contact.
     pub id: i64,
     pub account: i64,
@@ -38,7 +38,7 @@ pub struct Record {
     pub labels: Vec<String>,
 }
 
-impl Record {
+impl IndexedContact {
     fn names_len(&self) -> usize {
         self.shown.len() + self.company.len() + self.first_number.len()
     }
@@ -85,7 +85,7 @@ impl Part {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct PackedContact {
     id: i64,
     account: i32,
     name: Part,
@@ -104,7 +104,7 @@ struct Entry {
     hidden: bool,
 }
 
-impl Entry {
+impl PackedContact {
     fn is_on_phones(&self) -> bool {
         self.has_phone && !self.off_phones && !self.hidden
     }
@@ -113,7 +113,7 @@ impl Entry {
 /// The packed contacts. A contact is known by its place: the first has place 0.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    entries: Vec<Entry>,
+    entries: Vec<PackedContact>,
     names: Vec<u8>,
     keys: Vec<u8>,
     /// For each contact its fields, each with [`FIELD_END`] behind it.
@@ -155,15 +155,20 @@ impl Snapshot {
     /// The directory after these contacts were changed or deleted, and these are there instead.
     ///
     /// `merge` shows contacts of several accounts that are one person once.
-    pub fn with(&self, changed: &HashSet<i64>, mut added: Vec<Record>, merge: bool) -> Snapshot {
+    pub fn with(
+        &self,
+        changed: &HashSet<i64>,
+        mut added: Vec<IndexedContact>,
+        merge: bool,
+    ) -> Snapshot {
         added.sort_by(|a, b| (&a.sort_key, a.id).cmp(&(&b.sort_key, b.id)));
-        let new = |size: fn(&Record) -> usize| added.iter().map(size).sum::<usize>();
+        let new = |size: fn(&IndexedContact) -> usize| added.iter().map(size).sum::<usize>();
         let mut next = Snapshot {
             entries: Vec::with_capacity(self.entries.len() + added.len()),
-            names: Vec::with_capacity(self.names.len() + new(Record::names_len)),
+            names: Vec::with_capacity(self.names.len() + new(IndexedContact::names_len)),
             keys: Vec::with_capacity(self.keys.len() + new(|it| it.sort_key.len())),
-            folded: Vec::with_capacity(self.folded.len() + new(Record::folded_len)),
-            digits: Vec::with_capacity(self.digits.len() + new(Record::digits_len)),
+            folded: Vec::with_capacity(self.folded.len() + new(IndexedContact::folded_len)),
+            digits: Vec::with_capacity(self.digits.len() + new(IndexedContact::digits_len)),
             label_names: self.label_names.clone(),
             ..Snapshot::default()
         };
@@ -206,7 +211,7 @@ impl Snapshot {
         next
     }
 
-    fn push(&mut self, record: &Record, fresh: &mut Fresh) {
+    fn push(&mut self, record: &IndexedContact, fresh: &mut Fresh) {
         let place = self.entries.len() as u32;
         let name = Part::append(&mut self.names, record.shown.as_bytes());
         let company = Part::append(&mut self.names, record.company.as_bytes());
@@ -242,7 +247,7 @@ impl Snapshot {
             });
             self.labelled.push((place, number as u32));
         }
-        self.entries.push(Entry {
+        self.entries.push(PackedContact {
             id: record.id,
             account: record.account as i32,
             name,
@@ -260,8 +265,8 @@ impl Snapshot {
         });
     }
 
-    fn copy(&mut self, old: &Snapshot, entry: &Entry) {
-        self.entries.push(Entry {
+    fn copy(&mut self, old: &Snapshot, entry: &PackedContact) {
+        self.entries.push(PackedContact {
             name: Part::append(&mut self.names, entry.name.of(&old.names)),
             company: Part::append(&mut self.names, entry.company.of(&old.names)),
             first_number: Part::append(&mut self.names, entry.first_number.of(&old.names)),
@@ -435,7 +440,7 @@ impl Snapshot {
         let after = (place + 1..self.entries.len() as u32).take_while(alike);
         let others = before.chain(after).take(NAMESAKES_MAX);
         let others = others.filter(|it| self.is_on_phones(*it) && self.name(*it) == name);
-        let others: Vec<&Entry> = others.map(|it| &self.entries[it as usize]).collect();
+        let others: Vec<&PackedContact> = others.map(|it| &self.entries[it as usize]).collect();
         if others.is_empty() {
             return name.to_owned();
         }
@@ -569,7 +574,7 @@ impl Snapshot {
 
     /// Bytes of memory that it takes.
     pub fn size(&self) -> usize {
-        self.entries.len() * size_of::<Entry>()
+        self.entries.len() * size_of::<PackedContact>()
             + self.names.len()
             + self.keys.len()
             + self.folded.len()

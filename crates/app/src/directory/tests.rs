@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::directory::asked::Asked;
 use crate::directory::digits::Digits;
-use crate::directory::search::{Fit, Hit, Scope};
-use crate::directory::snapshot::{Record, Snapshot};
+use crate::directory::search::{Hit, MatchRank, Scope};
+use crate::directory::snapshot::{IndexedContact, Snapshot};
 use ringbook_core::contact::{Initial, Keypad, fold};
 use ringbook_core::number::{DialRules, Region};
 
@@ -47,7 +47,7 @@ fn digits() -> impl Strategy<Value = (String, bool)> {
     })
 }
 
-fn record() -> impl Strategy<Value = Record> {
+fn record() -> impl Strategy<Value = IndexedContact> {
     let fields = prop::collection::vec(text(), 1..4);
     let numbers = prop::collection::vec(digits(), 0..3);
     let labels = prop::collection::vec(prop::sample::select(vec!["x", "y", "z"]), 0..3);
@@ -56,7 +56,7 @@ fn record() -> impl Strategy<Value = Record> {
             labels.sort_unstable();
             labels.dedup();
             let id = account * 100 + id;
-            Record {
+            IndexedContact {
                 id,
                 account,
                 shown: fields[0].to_uppercase(),
@@ -79,19 +79,19 @@ fn record() -> impl Strategy<Value = Record> {
     )
 }
 
-fn records() -> impl Strategy<Value = Vec<Record>> {
+fn records() -> impl Strategy<Value = Vec<IndexedContact>> {
     prop::collection::vec(record(), 0..20).prop_map(unique)
 }
 
 /// The last of each id, in the order of the directory.
-fn unique(records: Vec<Record>) -> Vec<Record> {
-    let last: BTreeMap<i64, Record> = records.into_iter().map(|it| (it.id, it)).collect();
-    let mut records: Vec<Record> = last.into_values().collect();
+fn unique(records: Vec<IndexedContact>) -> Vec<IndexedContact> {
+    let last: BTreeMap<i64, IndexedContact> = records.into_iter().map(|it| (it.id, it)).collect();
+    let mut records: Vec<IndexedContact> = last.into_values().collect();
     records.sort_by(|a, b| (&a.sort_key, a.id).cmp(&(&b.sort_key, b.id)));
     records
 }
 
-fn snapshot(records: &[Record], merge: bool) -> Snapshot {
+fn snapshot(records: &[IndexedContact], merge: bool) -> Snapshot {
     Snapshot::default().with(&HashSet::new(), records.to_vec(), merge)
 }
 
@@ -119,14 +119,17 @@ fn number(asked: &str) -> Asked {
 }
 
 /// Every contact that fits, found by looking at each.
-fn naive(records: &[Record], fit: impl Fn(&Record) -> Option<Fit>) -> Vec<Hit> {
+fn naive(
+    records: &[IndexedContact],
+    fit: impl Fn(&IndexedContact) -> Option<MatchRank>,
+) -> Vec<Hit> {
     let hits = (0..).zip(records).filter_map(|(place, it)| Some((fit(it)?, place)));
     let mut hits: Vec<Hit> = hits.collect();
     hits.sort();
     hits
 }
 
-fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
+fn fit_of_text(record: &IndexedContact, asked: &str) -> Option<MatchRank> {
     let words: Vec<&str> = asked.split_whitespace().collect();
     let name = &record.fields[0];
     let all = |fits: &dyn Fn(&str) -> bool| !words.is_empty() && words.iter().all(|it| fits(it));
@@ -137,12 +140,12 @@ fn fit_of_text(record: &Record, asked: &str) -> Option<Fit> {
         all(&|word| record.fields.iter().any(|it| it.split(' ').any(|it| fits(it, word))))
     };
     let kinds = [
-        (Fit::Exact, !words.is_empty() && record.fields.iter().any(|it| it == asked)),
-        (Fit::Words, in_name(|it, word| it == word)),
-        (Fit::Beginning, !words.is_empty() && name.starts_with(asked)),
-        (Fit::WordBeginnings, in_name(|it, word| it.starts_with(word))),
-        (Fit::Elsewhere, in_any(|it, word| it.starts_with(word))),
-        (Fit::Within, in_any(|it, word| it.contains(word))),
+        (MatchRank::Exact, !words.is_empty() && record.fields.iter().any(|it| it == asked)),
+        (MatchRank::Words, in_name(|it, word| it == word)),
+        (MatchRank::Beginning, !words.is_empty() && name.starts_with(asked)),
+        (MatchRank::WordBeginnings, in_name(|it, word| it.starts_with(word))),
+        (MatchRank::Elsewhere, in_any(|it, word| it.starts_with(word))),
+        (MatchRank::Within, in_any(|it, word| it.contains(word))),
     ];
     kinds.into_iter().find(|(_, fits)| *fits).map(|(fit, _)| fit)
 }
@@ -163,7 +166,7 @@ fn without_trunk(digits: &str) -> Option<String> {
     })
 }
 
-fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
+fn fit_of_number(record: &IndexedContact, asked: &str) -> Option<MatchRank> {
     let numbers = || record.numbers.iter().map(|it| it.text());
     let abroad = || asked.strip_prefix("00").filter(|it| it.len() >= 2);
     let fits = match asked.strip_prefix('+').or_else(abroad) {
@@ -178,7 +181,7 @@ fn fit_of_number(record: &Record, asked: &str) -> Option<Fit> {
             asked.len() >= 3 && numbers().any(|it| it.contains(bare))
         }
     };
-    fits.then_some(Fit::Number)
+    fits.then_some(MatchRank::Number)
 }
 
 /// Whether keys spell the beginning of a text, gaps left out or typed as `0` or `1`; a `1` may also stand for a
@@ -199,7 +202,7 @@ fn spells(keys: &[u8], text: &[u8], begun: bool) -> bool {
     Keypad::of(*letter) == Keypad::of(*key) && spells(keys, text, true)
 }
 
-fn fit_of_keys(record: &Record, keys: &str) -> Option<Fit> {
+fn fit_of_keys(record: &IndexedContact, keys: &str) -> Option<MatchRank> {
     let mut best = fit_of_number(record, keys);
     for (number, field) in record.fields.iter().enumerate() {
         let begins = |at: usize| at == 0 || field.as_bytes()[at - 1] == b' ';
@@ -207,7 +210,7 @@ fn fit_of_keys(record: &Record, keys: &str) -> Option<Fit> {
             if spells(keys.as_bytes(), &field.as_bytes()[at..], false) {
                 // Where the name is empty, the next field stands first in its place, after an end mark.
                 let first = number == 0 && at == 0;
-                let fit = if first { Fit::Beginning } else { Fit::WordBeginnings };
+                let fit = if first { MatchRank::Beginning } else { MatchRank::WordBeginnings };
                 best = Some(best.map_or(fit, |known| known.min(fit)));
             }
         }
@@ -216,7 +219,7 @@ fn fit_of_keys(record: &Record, keys: &str) -> Option<Fit> {
 }
 
 /// Whose number it is, by the words of [`Snapshot::who_has`].
-fn naive_who_has(records: &[Record], asked: Digits, digits_min: usize) -> Option<u32> {
+fn naive_who_has(records: &[IndexedContact], asked: Digits, digits_min: usize) -> Option<u32> {
     let all = || {
         let places = (0_u32..).zip(records).filter(|(_, it)| !it.off_phones);
         places.flat_map(|(place, it)| it.numbers.iter().map(move |number| (*number, place)))
@@ -235,17 +238,17 @@ fn naive_who_has(records: &[Record], asked: Digits, digits_min: usize) -> Option
 }
 
 /// A change of a contact: what it is now, or that it is gone.
-fn changes() -> impl Strategy<Value = Vec<Vec<(bool, Record)>>> {
+fn changes() -> impl Strategy<Value = Vec<Vec<(bool, IndexedContact)>>> {
     prop::collection::vec(prop::collection::vec((prop::bool::weighted(0.7), record()), 0..8), 0..6)
 }
 
 proptest! {
     #[test]
     fn however_changes_are_split_the_snapshot_is_the_same(parts in changes(), merge: bool) {
-        let mut now: BTreeMap<i64, Record> = BTreeMap::new();
+        let mut now: BTreeMap<i64, IndexedContact> = BTreeMap::new();
         let mut followed = Snapshot::default();
         for part in parts {
-            let part: BTreeMap<i64, (bool, Record)> =
+            let part: BTreeMap<i64, (bool, IndexedContact)> =
                 part.into_iter().map(|it| (it.1.id, it)).collect();
             let changed: HashSet<i64> = part.keys().copied().collect();
             let mut added = Vec::new();
@@ -344,7 +347,7 @@ proptest! {
         records in records(), asked in text(), (number, abroad) in digits(), merge in any::<bool>(),
     ) {
         let Some(number) = Digits::of(&number, abroad) else { return Ok(()) };
-        let without: Vec<Record> = records.iter().filter(|it| !it.off_phones).cloned().collect();
+        let without: Vec<IndexedContact> = records.iter().filter(|it| !it.off_phones).cloned().collect();
         prop_assert_eq!(
             on_phones(&snapshot(&records, merge), &asked, number),
             on_phones(&snapshot(&without, merge), &asked, number)
@@ -354,7 +357,7 @@ proptest! {
 
 #[test]
 fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
-    let mut record = Record {
+    let mut record = IndexedContact {
         id: 1,
         account: 1,
         shown: "Zero".to_owned(),
@@ -381,7 +384,7 @@ fn keys_that_may_be_gaps_do_not_lead_to_a_name_by_endless_ways() {
 
 #[test]
 fn people_of_one_name_are_told_apart_by_company_or_number() {
-    let of = |id: i64, name: &str, company: &str, number: &str| Record {
+    let of = |id: i64, name: &str, company: &str, number: &str| IndexedContact {
         id,
         account: 1,
         shown: name.to_owned(),

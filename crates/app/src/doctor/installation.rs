@@ -6,7 +6,7 @@ use crate::App;
 use crate::config::Config;
 use crate::connect::ClientOrigin;
 use crate::connect::redirect;
-use crate::connect::redirect::Judgement;
+use crate::connect::redirect::RedirectCheck;
 use crate::doctor::{Finding, Verdict, bad, machine, ok, warn};
 use ringbook_core::humanize;
 use ringbook_store::{Account, DbError};
@@ -111,7 +111,7 @@ pub(super) async fn oauth_client(app: &App) -> Finding {
 
 /// What Google refuses as a redirect URI, before anybody sees Google's page about it.
 pub(super) fn redirect(app: &App) -> Finding {
-    let Judgement { verdict, message, way_out } = app.connector.judge_redirect();
+    let RedirectCheck { verdict, message, way_out } = app.connector.judge_redirect();
     let verdict = match verdict {
         redirect::Verdict::Good => Verdict::Ok,
         redirect::Verdict::Odd => Verdict::Warn,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_core::sync::AccountId;
 use ringbook_core::sync::account::{AccountName, same_name};
 use ringbook_store::{Account, AccountError};
@@ -62,7 +62,7 @@ impl App {
     /// # Errors
     /// When the caller is no administrator, or the name is taken or none.
     pub async fn add_account(&self, caller: &Caller, name: &str) -> Result<Account, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, before) = (self.clone(), AuditSubject::named(name));
         let name = name.to_owned();
         let act = async move {
@@ -86,7 +86,7 @@ impl App {
         account: &Account,
         changes: AccountChanges,
     ) -> Result<Account, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, account, action) = (self.clone(), account.clone(), changes.action());
         let about = self.about(&account);
         let act = async move {
@@ -194,7 +194,7 @@ impl App {
         account: &Account,
         request: DisconnectRequest,
     ) -> Result<Disconnected, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, account, about) = (self.clone(), account.clone(), self.about(account));
         let act = async move {
             let DisconnectRequest { erase, tell_google } = request;
@@ -213,7 +213,7 @@ impl App {
         caller: &Caller,
         account: &Account,
     ) -> Result<u64, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, account, about) = (self.clone(), account.clone(), self.about(account));
         let act = async move { Ok(app.remove(&account).await?) };
         self.audited(caller, AuditAction::AccountRemoved, about, act).await

@@ -1,11 +1,11 @@
 //! Administrators, their passwords and their sessions.
 
-use ringbook_core::access::{Right, Who};
-use ringbook_store::{MadeTokens, PersonRow, RevokedToken, TokenRow};
+use ringbook_core::access::{Identity, Permission};
+use ringbook_store::{AdminRow, MadeTokens, RevokedToken, TokenRow};
 use secrecy::SecretString;
 
 use crate::App;
-use crate::doorkeeper;
+use crate::auth;
 use crate::services::{AuditAction, AuditSubject, Caller, ServiceError};
 
 /// An administrator who was just added.
@@ -23,7 +23,7 @@ impl App {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn admin(&self, id: &str) -> Result<PersonRow, ServiceError> {
+    pub async fn admin(&self, id: &str) -> Result<AdminRow, ServiceError> {
         let found = self.store.people().await?.into_iter().find(|it| it.id == id);
         found.ok_or_else(|| ServiceError::not_found("administrator", id))
     }
@@ -32,7 +32,7 @@ impl App {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn admin_named(&self, name: &str) -> Result<PersonRow, ServiceError> {
+    pub async fn admin_named(&self, name: &str) -> Result<AdminRow, ServiceError> {
         let found = self.store.person_named(name).await?;
         found.ok_or_else(|| ServiceError::not_found("administrator", name))
     }
@@ -47,8 +47,8 @@ impl App {
         name: &str,
         password: SecretString,
     ) -> Result<NewAdmin, ServiceError> {
-        caller.require(Right::Admin)?;
-        if caller.identity == Who::Local {
+        caller.require(Permission::Admin)?;
+        if caller.identity == Identity::Local {
             return Err(ServiceError::Conflict(
                 "the first administrator is made with the code that was printed when this server \
                  started (`POST /api/setup`), or on the command line (`ringbook admins add`)"
@@ -58,9 +58,8 @@ impl App {
         let (app, name) = (self.clone(), name.to_owned());
         let about = AuditSubject::named(name.trim());
         let act = async move {
-            let name = doorkeeper::name(&name)?;
-            let hash =
-                app.access.hash(&name, &password).await.map_err(doorkeeper::SignInError::from)?;
+            let name = auth::name(&name)?;
+            let hash = app.access.hash(&name, &password).await.map_err(auth::SignInError::from)?;
             let is_first = !app.store.has_people().await?;
             app.store.add_person(&name, &hash, false).await?;
             app.access.forget();
@@ -79,16 +78,16 @@ impl App {
     pub async fn set_password(
         &self,
         caller: &Caller,
-        admin: &PersonRow,
+        admin: &AdminRow,
         password: SecretString,
         tokens: MadeTokens,
     ) -> Result<Vec<RevokedToken>, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, admin, session) = (self.clone(), admin.clone(), caller.session.clone());
         let about = AuditSubject::new(&admin.id, &admin.name);
         let act = async move {
             let hash = app.access.hash(&admin.name, &password).await;
-            let hash = hash.map_err(doorkeeper::SignInError::from)?;
+            let hash = hash.map_err(auth::SignInError::from)?;
             app.store.set_password(&admin.id, &hash, session.as_deref()).await?;
             app.access.forget();
             if tokens == MadeTokens::Keep {
@@ -112,11 +111,11 @@ impl App {
     pub async fn remove_admin(
         &self,
         caller: &Caller,
-        admin: &PersonRow,
+        admin: &AdminRow,
         tokens: MadeTokens,
     ) -> Result<Vec<RevokedToken>, ServiceError> {
-        caller.require(Right::Admin)?;
-        let may_be_last = matches!(caller.identity, Who::CommandLine { .. });
+        caller.require(Permission::Admin)?;
+        let may_be_last = matches!(caller.identity, Identity::CommandLine { .. });
         let (app, admin) = (self.clone(), admin.clone());
         let about = AuditSubject::new(&admin.id, &admin.name);
         let act = async move {
@@ -134,7 +133,7 @@ impl App {
     /// # Errors
     /// When the caller is no administrator, or there is no such session.
     pub async fn revoke_session(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let name = self.store.name_of(id).await?;
         let about = AuditSubject { id: Some(id.to_owned()), name };
         let (app, id) = (self.clone(), id.to_owned());

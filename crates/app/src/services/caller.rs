@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ringbook_core::access::{Right, Who};
+use ringbook_core::access::{Identity, Permission};
 
 use crate::services::ServiceError;
 
 /// Who asks for an act, as far as it is proved, and from where.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub identity: Who,
+    pub identity: Identity,
     /// Where the request came from; `None`: a terminal on this machine.
     pub address: Option<String>,
     /// The id of the administrator who asks, or who made the token that is shown: what they make ends with them.
@@ -23,7 +23,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub fn new(identity: Who, address: Option<String>) -> Caller {
+    pub fn new(identity: Identity, address: Option<String>) -> Caller {
         Caller {
             identity,
             address,
@@ -36,17 +36,17 @@ impl Caller {
 
     /// Whoever types at a terminal on this machine: they can read the database, so they may do everything.
     pub fn command_line(name: String) -> Caller {
-        Caller::new(Who::CommandLine { name }, None)
+        Caller::new(Identity::CommandLine { name }, None)
     }
 
     /// What the audit log calls them.
     pub fn audit_name(&self) -> String {
         match &self.identity {
-            Who::Person { name } | Who::CommandLine { name } => name.clone(),
-            Who::Program { name, .. } => format!("token `{name}`"),
-            Who::Device { name, .. } => format!("phone `{name}`"),
-            Who::Local => "this machine".to_owned(),
-            Who::PhoneNetwork | Who::Stranger => "nobody".to_owned(),
+            Identity::Person { name } | Identity::CommandLine { name } => name.clone(),
+            Identity::Program { name, .. } => format!("token `{name}`"),
+            Identity::Device { name, .. } => format!("phone `{name}`"),
+            Identity::Local => "this machine".to_owned(),
+            Identity::PhoneNetwork | Identity::Stranger => "nobody".to_owned(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Caller {
 
     /// # Errors
     /// [`ServiceError::Forbidden`] unless they have this permission.
-    pub(super) fn require(&self, needed: Right) -> Result<(), ServiceError> {
+    pub(super) fn require(&self, needed: Permission) -> Result<(), ServiceError> {
         match self.identity.may(needed) {
             true => Ok(()),
             false => Err(ServiceError::Forbidden("you may not do this".to_owned())),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ringbook_core::contact::excerpt;
 use ringbook_core::sync::schedule::ScheduleError;
-use ringbook_store::{AccountError, DbError, PeopleError};
+use ringbook_store::{AccountError, AdminError, DbError};
 
+use crate::auth::SignInError;
 use crate::connect::ConnectProblem;
-use crate::doorkeeper::SignInError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -37,8 +37,8 @@ pub enum ServiceError {
     Db(#[from] DbError),
 }
 
-impl From<PeopleError> for ServiceError {
-    fn from(problem: PeopleError) -> ServiceError {
+impl From<AdminError> for ServiceError {
+    fn from(problem: AdminError) -> ServiceError {
         SignInError::from(problem).into()
     }
 }

@@ -1,11 +1,11 @@
 //! Phones that have a token of their own.
 
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_store::DeviceRow;
 use ringbook_store::secret::Secret;
 
 use crate::App;
-use crate::doorkeeper;
+use crate::auth;
 use crate::services::{AuditAction, AuditSubject, Caller, ServiceError};
 
 /// A token that a phone was just given: it is shown this once.
@@ -42,12 +42,12 @@ impl App {
     /// # Errors
     /// When the caller is no administrator, or the name cannot be one.
     pub async fn add_phone(&self, caller: &Caller, name: &str) -> Result<PhoneToken, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, by, name) = (self.clone(), caller.audit_name(), name.to_owned());
         let before = AuditSubject::named(&name);
         let act = async move {
-            let name = doorkeeper::name(&name)?;
-            let secret = Secret::for_device().map_err(doorkeeper::SignInError::from)?;
+            let name = auth::name(&name)?;
+            let secret = Secret::for_device().map_err(auth::SignInError::from)?;
             let phone = app.store.add_device(secret.hash(), &name, &by).await?;
             // It may be tried before this process would look again.
             app.access.forget();
@@ -65,11 +65,11 @@ impl App {
         id: &str,
         name: &str,
     ) -> Result<(), ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (phone, name) = (self.phone(id).await?, name.to_owned());
         let (app, about) = (self.clone(), subject(&phone));
         let act = async move {
-            let name = doorkeeper::name(&name)?;
+            let name = auth::name(&name)?;
             match app.store.rename_device(&phone.id, &name).await? {
                 true => Ok(()),
                 false => Err(ServiceError::not_found("phone", &phone.id)),
@@ -87,11 +87,11 @@ impl App {
         caller: &Caller,
         id: &str,
     ) -> Result<PhoneToken, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let phone = self.phone(id).await?;
         let (app, about) = (self.clone(), subject(&phone));
         let act = async move {
-            let secret = Secret::for_device().map_err(doorkeeper::SignInError::from)?;
+            let secret = Secret::for_device().map_err(auth::SignInError::from)?;
             let renewed = app.store.renew_device(&phone.id, secret.hash()).await?;
             app.access.forget();
             if !renewed {
@@ -107,7 +107,7 @@ impl App {
     /// # Errors
     /// When the caller is no administrator, or there is no such phone with a token in use.
     pub async fn revoke_phone(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let phone = self.phone(id).await?;
         let (app, about) = (self.clone(), subject(&phone));
         let act = async move {

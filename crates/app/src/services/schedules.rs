@@ -1,6 +1,6 @@
 //! When accounts are synced by themselves.
 
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_core::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, ScheduleError};
 use ringbook_store::{Account, ScheduleRow};
 
@@ -82,7 +82,7 @@ impl App {
         accounts: &[Account],
         change: ScheduleChange,
     ) -> Result<Vec<Account>, ServiceError> {
-        caller.require(Right::Sync)?;
+        caller.require(Permission::Sync)?;
         let zone = self.supervisor.options().zone.clone();
         let about = match accounts {
             [only] => AuditSubject::new(&self.store.ids().account(only.id), &only.name),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ringbook_core::access::{Right, Scope};
+use ringbook_core::access::{Permission, Scope};
 use ringbook_core::clock::after;
 use ringbook_store::secret::Secret;
 use ringbook_store::{Maker, TokenRow};
 
 use crate::App;
-use crate::doorkeeper;
+use crate::auth;
 use crate::services::{AuditAction, AuditSubject, Caller, ServiceError};
 
 /// Longer than this no token need live; the next administrator makes another.
@@ -34,18 +34,18 @@ impl App {
         scope: Scope,
         days: Option<u64>,
     ) -> Result<NewToken, ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let (app, caller_of, name) = (self.clone(), caller.clone(), name.to_owned());
         let before = AuditSubject::named(&name);
         let act = async move {
-            let name = doorkeeper::name(&name)?;
+            let name = auth::name(&name)?;
             if let Some(days) = days.filter(|days| !(1..=TOKEN_DAYS_MAX).contains(days)) {
                 let allowed = format!("a whole number from 1 to {TOKEN_DAYS_MAX}");
                 return Err(ServiceError::invalid("expires_in_days", &days.to_string(), allowed));
             }
             let lasts = |days: u64| Duration::from_secs(86_400 * days);
             let expires_at = days.map(|days| after(app.clock.now(), lasts(days)));
-            let secret = Secret::for_program().map_err(doorkeeper::SignInError::from)?;
+            let secret = Secret::for_program().map_err(auth::SignInError::from)?;
             let by = caller_of.audit_name();
             let by = Maker {
                 name: &by,
@@ -80,7 +80,7 @@ impl App {
     /// # Errors
     /// When the caller is no administrator, or there is no such token in use.
     pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
-        caller.require(Right::Admin)?;
+        caller.require(Permission::Admin)?;
         let name = self.store.name_of(id).await?;
         let about = AuditSubject { id: Some(id.to_owned()), name };
         let (app, id) = (self.clone(), id.to_owned());

@@ -2,13 +2,13 @@
 
 use ringbook_core::access::Scope;
 use ringbook_store::secret::Secret;
-use ringbook_store::{AuditRow, DeviceRow, PersonRow, TokenRow};
+use ringbook_store::{AdminRow, AuditRow, DeviceRow, TokenRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::doorkeeper::{Asker, Shown};
+use crate::auth::{Shown, UnregisteredPhone};
 use crate::services::AuditAction;
-use crate::wire::{Id, Moment, Outward};
+use crate::wire::{ApiEncoder, Id, Moment};
 
 /// A program's token, without the token.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct Token {
 }
 
 impl Token {
-    pub fn of(out: &Outward, row: TokenRow) -> Token {
+    pub fn of(out: &ApiEncoder, row: TokenRow) -> Token {
         Token {
             id: row.id,
             name: row.name,
@@ -77,7 +77,7 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn of(out: &Outward, row: DeviceRow) -> Device {
+    pub fn of(out: &ApiEncoder, row: DeviceRow) -> Device {
         Device {
             id: row.id,
             name: row.name,
@@ -105,7 +105,7 @@ pub struct AskerSeen {
 }
 
 impl AskerSeen {
-    pub fn of(out: &Outward, it: Asker, last_screen: Option<Shown>) -> AskerSeen {
+    pub fn of(out: &ApiEncoder, it: UnregisteredPhone, last_screen: Option<Shown>) -> AskerSeen {
         AskerSeen {
             last_screen,
             address: it.address,
@@ -138,7 +138,7 @@ pub struct NewDevice {
 }
 
 impl NewDevice {
-    pub fn of(out: &Outward, base: &str, secret: &Secret, row: DeviceRow) -> NewDevice {
+    pub fn of(out: &ApiEncoder, base: &str, secret: &Secret, row: DeviceRow) -> NewDevice {
         let token = secret.expose().to_owned();
         NewDevice {
             directory_url: format!("{base}/p/{token}/directory"),
@@ -159,7 +159,7 @@ pub struct Person {
 }
 
 impl Person {
-    pub fn of(out: &Outward, row: PersonRow) -> Person {
+    pub fn of(out: &ApiEncoder, row: AdminRow) -> Person {
         Person {
             id: Id(row.id),
             name: row.name,
@@ -195,7 +195,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn of(out: &Outward, row: AuditRow) -> Entry {
+    pub fn of(out: &ApiEncoder, row: AuditRow) -> Entry {
         Entry {
             id: row.id,
             at: out.time(row.at),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::wire::{AuthStatus, Id, Moment, Outward, Schedule, Sight, Standing};
+use crate::wire::{AccountSnapshot, ApiEncoder, AuthStatus, Id, Moment, Schedule, Standing};
 use jiff::Timestamp;
 use ringbook_core::sync::account::AccountState;
 use ringbook_store::{Counts, GrantFacts};
@@ -69,8 +69,8 @@ impl AccountCounts {
 
 impl Account {
     pub fn of(
-        out: &Outward,
-        sight: &Sight,
+        out: &ApiEncoder,
+        sight: &AccountSnapshot,
         grant: Option<&GrantFacts>,
         schedule: Schedule,
         now: Timestamp,
@@ -110,7 +110,7 @@ impl Account {
 }
 
 /// Where a browser connects this account, or the one that lends it its permission.
-pub fn connect_url(out: &Outward, account: &ringbook_store::Account) -> String {
+pub fn connect_url(out: &ApiEncoder, account: &ringbook_store::Account) -> String {
     format!("/auth/google?account={}", out.account(account.grant_of.unwrap_or(account.id)).0)
 }
 
@@ -158,7 +158,7 @@ pub struct Labels {
 impl Labels {
     /// `known` are resource name, name, and whether it is one of Google's own.
     pub fn of(
-        out: &Outward,
+        out: &ApiEncoder,
         account: &ringbook_store::Account,
         known: Vec<(String, String, bool)>,
         counts: &BTreeMap<String, u64>,

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::connect::redirect::{Judgement, Verdict};
+use crate::connect::redirect::{RedirectCheck, Verdict};
 use crate::connect::{ClientOrigin, OAuthClient, no_refresh_token, reads_directory};
-use crate::wire::{Id, Moment, Outward};
+use crate::wire::{ApiEncoder, Id, Moment};
 use ringbook_core::contact::ResourceName;
 use ringbook_core::sync::AccountId;
 use ringbook_store::{Account, GrantFacts};
@@ -92,7 +92,7 @@ impl GoogleClient {
     pub fn of(
         client: Option<&(OAuthClient, ClientOrigin)>,
         redirect_uri: &str,
-        judgement: &Judgement,
+        judgement: &RedirectCheck,
     ) -> GoogleClient {
         let source = client.map(|(_, origin)| match origin {
             ClientOrigin::Configuration(source) => source.clone(),
@@ -110,7 +110,7 @@ impl GoogleClient {
 
 impl AuthStatus {
     pub fn of(
-        out: &Outward,
+        out: &ApiEncoder,
         grant: Option<(AccountId, &GrantFacts)>,
         configured: bool,
         now: Timestamp,
@@ -171,14 +171,14 @@ impl AuthStatus {
 }
 
 /// What is wrong with the redirect address, in a sentence.
-pub fn redirect_problem(judgement: &Judgement) -> Option<String> {
+pub fn redirect_problem(judgement: &RedirectCheck) -> Option<String> {
     let way_out = judgement.way_out.iter().map(|it| format!("; {it}"));
     (judgement.verdict != Verdict::Good)
         .then(|| format!("{}{}", judgement.message, way_out.collect::<String>()))
 }
 
 /// What is to be said of a permission that cannot be renewed. `end`: when it ends, if it is such a one.
-pub fn unrenewable(out: &Outward, end: Option<Timestamp>) -> Option<String> {
+pub fn unrenewable(out: &ApiEncoder, end: Option<Timestamp>) -> Option<String> {
     end.map(|end| no_refresh_token(Some(&out.time(end).0)).to_string())
 }
 
@@ -197,7 +197,7 @@ pub struct TestedConnection {
 
 impl TestedConnection {
     pub fn of(
-        out: &Outward,
+        out: &ApiEncoder,
         account: &Account,
         google_id: Option<&ResourceName>,
         elapsed: Duration,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{Id, Moment, Outward, Run};
+use crate::wire::{ApiEncoder, Id, Moment, Run};
 use ringbook_core::sync::ChangeKind;
 use ringbook_store::{ChangeRow, HeldRow, SetAsideRow};
 
@@ -37,7 +37,7 @@ pub struct ChangedField {
 }
 
 impl Change {
-    pub fn of(out: &Outward, row: ChangeRow) -> Change {
+    pub fn of(out: &ApiEncoder, row: ChangeRow) -> Change {
         let field = |it: ringbook_core::contact::FieldChange| ChangedField {
             field: it.field,
             before: it.before,
@@ -71,7 +71,7 @@ pub struct SetAside {
 }
 
 impl SetAside {
-    pub fn of(out: &Outward, row: SetAsideRow) -> SetAside {
+    pub fn of(out: &ApiEncoder, row: SetAsideRow) -> SetAside {
         SetAside {
             seq: row.seq,
             resource_name: row.resource_name,
@@ -101,7 +101,7 @@ pub struct HeldContact {
 }
 
 impl HeldContact {
-    pub fn of(out: &Outward, row: HeldRow) -> HeldContact {
+    pub fn of(out: &ApiEncoder, row: HeldRow) -> HeldContact {
         HeldContact {
             id: out.contact(row.contact),
             display_name: row.display_name,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{Id, Moment, Outward};
+use crate::wire::{ApiEncoder, Id, Moment};
 use ringbook_core::contact::{Content, STARRED};
 use ringbook_core::number::field_of;
 use ringbook_core::sync::AccountId;
@@ -60,7 +60,7 @@ pub struct EmailAddress {
 pub type LabelNames = std::collections::BTreeMap<(AccountId, String), String>;
 
 impl Contact {
-    pub fn of(out: &Outward, row: &ContactRow, labels: &LabelNames) -> Contact {
+    pub fn of(out: &ApiEncoder, row: &ContactRow, labels: &LabelNames) -> Contact {
         const PHONE: u8 = 1;
         const EMAIL: u8 = 2;
         let Content { names, organization, phones, emails, .. } = &row.content;
@@ -160,7 +160,7 @@ pub struct ContactSums {
 }
 
 impl ContactStats {
-    pub fn of(out: &Outward, accounts: &[Account]) -> ContactStats {
+    pub fn of(out: &ApiEncoder, accounts: &[Account]) -> ContactStats {
         let part = |it: &Account| AccountContactStats {
             id: out.account(it.id),
             name: it.name.clone(),

@@ -4,13 +4,14 @@
 
 mod access;
 mod accounts;
+pub mod aggregate;
 mod auth;
 mod changes;
 mod contact;
+mod contact_history;
 mod dialling;
 mod health;
 mod history;
-mod kept;
 mod phases;
 mod problem;
 mod run;
@@ -18,9 +19,8 @@ mod schedule;
 mod search;
 mod sources;
 mod status;
-pub mod synced;
+pub mod sync_response;
 mod system;
-pub mod together;
 
 use std::sync::Arc;
 
@@ -48,37 +48,37 @@ pub use contact::{
     AccountContactStats, Contact, ContactStats, ContactSums, Contacts, EmailAddress, LabelNames,
     PhoneNumber,
 };
+pub use contact_history::{ContactChange, ContactChanges, Deleted, DeletedContact};
 pub use dialling::{Dialling, NumberDialled};
 pub use health::{Check, Checks, Health, HealthState, Liveness};
 pub use history::{
     AccountNumbers, Cleared, ContactTotals, History, Numbers, RunTotals, Statistics, SyncTotals,
 };
-pub use kept::{ContactChange, ContactChanges, Deleted, DeletedContact};
 pub use phases::{PhaseSpan, Phases, Span, spans};
 pub use problem::{Busy, ProblemBody, RunProblem};
 pub use run::{
-    AccountAnswer, AccountProgress, AccountRun, Cancelled, CancelledRun, Picture, Progress, Run,
-    RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting, Watched,
+    AccountAnswer, AccountProgress, AccountRun, Cancelled, CancelledRun, Progress,
+    ProgressSnapshot, Run, RunStatistics, Skipped, SyncAnswer, SyncResult, Waiting, Watched,
 };
 pub use schedule::{AccountSchedule, Schedule, ScheduleMode, ScheduleSource, Schedules};
 pub use search::{Caller, ContactSearch, MatchType, SearchResult, SearchResults};
 pub use sources::{AddedSource, DomainList, ServiceAccount, SourceCheck};
 pub use status::{
-    AccountNeeds, AccountStatus, Needs, NeedsSync, Sight, Standing, Status, SyncState,
+    AccountNeeds, AccountSnapshot, AccountStatus, Needs, NeedsSync, Standing, Status, SyncState,
 };
 pub use system::{AccountLease, DatabaseState, LeaseShown, System};
 
 /// How ids and times look from outside.
 #[derive(Clone, Debug)]
-pub struct Outward {
+pub struct ApiEncoder {
     ids: Ids,
     zone: TimeZone,
     dial: Arc<DialRules>,
 }
 
-impl Outward {
-    pub fn new(store: &Store, config: &Config) -> Outward {
-        Outward {
+impl ApiEncoder {
+    pub fn new(store: &Store, config: &Config) -> ApiEncoder {
+        ApiEncoder {
             ids: *store.ids(),
             zone: config.timezone.clone(),
             dial: Arc::new(config.dial.clone()),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{Id, Moment, Outward};
+use crate::wire::{ApiEncoder, Id, Moment};
 use ringbook_core::clock::between;
 use ringbook_core::sync::{Delay, Phase};
 use ringbook_store::{PhaseRow, RunRow};
@@ -46,7 +46,7 @@ pub fn spans<'a>(run: &RunRow, rows: &'a [PhaseRow]) -> Vec<Span<'a>> {
 }
 
 impl Phases {
-    pub fn of(out: &Outward, run: &RunRow, rows: &[PhaseRow], now: Timestamp) -> Phases {
+    pub fn of(out: &ApiEncoder, run: &RunRow, rows: &[PhaseRow], now: Timestamp) -> Phases {
         let phase = |it: Span<'_>| PhaseSpan {
             phase: it.row.phase,
             began_at: out.time(it.row.began_at),

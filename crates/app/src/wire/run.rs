@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{Id, Moment, Outward, SyncState};
+use crate::wire::{ApiEncoder, Id, Moment, SyncState};
 use ringbook_core::clock::between;
 use ringbook_core::string_enum;
 use ringbook_core::sync::diagnosis::DiagnosisParts;
@@ -92,7 +92,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn of(out: &Outward, row: &RunRow, now: Timestamp) -> Run {
+    pub fn of(out: &ApiEncoder, row: &RunRow, now: Timestamp) -> Run {
         let RunCounts {
             pages,
             listed,
@@ -161,7 +161,7 @@ impl Run {
     }
 }
 
-fn waiting(out: &Outward, row: &RunRow, now: Timestamp) -> Option<Waiting> {
+fn waiting(out: &ApiEncoder, row: &RunRow, now: Timestamp) -> Option<Waiting> {
     let wait = row.wait.as_ref()?;
     let what = match wait.delay {
         Delay::RateLimited => "Google said slow down",
@@ -275,7 +275,7 @@ pub struct AccountRun {
 
 impl SyncResult {
     /// For a run that succeeded, is on hold, or goes on.
-    pub fn of(out: &Outward, row: &RunRow, now: Timestamp) -> SyncResult {
+    pub fn of(out: &ApiEncoder, row: &RunRow, now: Timestamp) -> SyncResult {
         let kind = match row.kind {
             Kind::Full => "Full",
             Kind::Incremental => "Incremental",
@@ -351,7 +351,7 @@ pub struct CancelledRun {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Progress {
     #[serde(flatten)]
-    pub picture: Picture,
+    pub picture: ProgressSnapshot,
     pub accounts: Vec<AccountProgress>,
 }
 
@@ -387,10 +387,10 @@ pub struct Watched {
 }
 
 impl Progress {
-    pub fn of(out: &Outward, watched: &[Watched], now: Timestamp) -> Progress {
-        let picture = |it: &Watched| Picture::of(out, it.row.as_ref(), it.running, now);
-        let pictures: Vec<Picture> = watched.iter().map(picture).collect();
-        let account = |(it, picture): (&Watched, &Picture)| AccountProgress {
+    pub fn of(out: &ApiEncoder, watched: &[Watched], now: Timestamp) -> Progress {
+        let picture = |it: &Watched| ProgressSnapshot::of(out, it.row.as_ref(), it.running, now);
+        let pictures: Vec<ProgressSnapshot> = watched.iter().map(picture).collect();
+        let account = |(it, picture): (&Watched, &ProgressSnapshot)| AccountProgress {
             id: out.account(it.account),
             name: it.name.clone(),
             running: picture.running,
@@ -418,11 +418,12 @@ impl Progress {
             some => some.iter().copied().max_by_key(begun),
         };
         let picture = match newest {
-            None => Picture::nothing(),
+            None => ProgressSnapshot::nothing(),
             Some(newest) if running.len() < 2 => pictures[newest].clone(),
             Some(newest) => {
-                let parts: Vec<&Picture> = running.iter().map(|at| &pictures[*at]).collect();
-                Picture::together(&parts, &pictures[newest])
+                let parts: Vec<&ProgressSnapshot> =
+                    running.iter().map(|at| &pictures[*at]).collect();
+                ProgressSnapshot::together(&parts, &pictures[newest])
             }
         };
         Progress { picture, accounts }
@@ -432,7 +433,8 @@ impl Progress {
 /// What a watcher sees: the run in progress, or the one that ended last. Of several in progress the sum,
 /// with the one that began last in `run`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Picture {
+#[schema(as = Picture)]
+pub struct ProgressSnapshot {
     pub running: bool,
     pub phase: Option<Phase>,
     pub kind: Option<Kind>,
@@ -455,10 +457,15 @@ pub struct Picture {
     pub run: Option<Run>,
 }
 
-impl Picture {
+impl ProgressSnapshot {
     /// `running` is false for an open run whose process is gone.
-    pub fn of(out: &Outward, row: Option<&RunRow>, running: bool, now: Timestamp) -> Picture {
-        let Some(row) = row else { return Picture::nothing() };
+    pub fn of(
+        out: &ApiEncoder,
+        row: Option<&RunRow>,
+        running: bool,
+        now: Timestamp,
+    ) -> ProgressSnapshot {
+        let Some(row) = row else { return ProgressSnapshot::nothing() };
         let ended = row.outcome.is_some();
         let until = row.ended_at.unwrap_or(now);
         let elapsed = seconds(row.started_at, until);
@@ -478,7 +485,7 @@ impl Picture {
             _ => None,
         };
         let run = Run::of(out, row, now);
-        Picture {
+        ProgressSnapshot {
             running,
             phase: Some(row.phase),
             kind: Some(row.kind),
@@ -499,19 +506,20 @@ impl Picture {
     }
 
     /// Several runs in progress, as one.
-    fn together(parts: &[&Picture], newest: &Picture) -> Picture {
-        let sum = |field: fn(&Picture) -> u64| parts.iter().map(|it| field(it)).sum::<u64>();
+    fn together(parts: &[&ProgressSnapshot], newest: &ProgressSnapshot) -> ProgressSnapshot {
+        let sum =
+            |field: fn(&ProgressSnapshot) -> u64| parts.iter().map(|it| field(it)).sum::<u64>();
         let contacts = sum(|it| it.contacts);
         let total: Option<u64> = parts.iter().map(|it| it.total).sum();
         let percent = total.filter(|total| *total > 0).map(|total| {
             let part = (contacts as f64 / total as f64).min(1.0);
             (part * 1000.0).round() / 10.0
         });
-        let longest = |field: fn(&Picture) -> Option<f64>| {
+        let longest = |field: fn(&ProgressSnapshot) -> Option<f64>| {
             parts.iter().filter_map(|it| field(it)).max_by(f64::total_cmp)
         };
         let (count, of) = (parts.len(), total.map(|it| format!(" of {it}")).unwrap_or_default());
-        Picture {
+        ProgressSnapshot {
             pages: sum(|it| it.pages),
             contacts,
             total,
@@ -527,8 +535,8 @@ impl Picture {
         }
     }
 
-    fn nothing() -> Picture {
-        Picture {
+    fn nothing() -> ProgressSnapshot {
+        ProgressSnapshot {
             running: false,
             phase: None,
             kind: None,

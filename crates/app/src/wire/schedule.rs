@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{Id, Moment, Outward};
+use crate::wire::{ApiEncoder, Id, Moment};
 use ringbook_core::string_enum;
 use ringbook_core::sync::schedule;
 use ringbook_core::sync::schedule::Cadence;
@@ -62,7 +62,7 @@ impl Schedules {
     /// `parts` are of the accounts, oldest first, each with its next due time; `none` is what holds where
     /// there is none.
     pub fn of(
-        out: &Outward,
+        out: &ApiEncoder,
         parts: Vec<(String, Schedule, Option<Timestamp>)>,
         none: Schedule,
     ) -> Schedules {
@@ -89,7 +89,7 @@ impl Schedules {
 impl Schedule {
     /// `cadence` is what is in force; without one, runs start only when asked for.
     pub fn of(
-        out: &Outward,
+        out: &ApiEncoder,
         account: Option<&Account>,
         plan: Option<&schedule::Plan>,
         config_minutes: u16,

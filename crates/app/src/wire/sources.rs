@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::connect::{NewService, NewSource, SERVICE_SCOPES};
-use crate::wire::{Id, Outward};
+use crate::wire::{ApiEncoder, Id};
 use ringbook_core::contact::ResourceName;
 use ringbook_core::string_enum;
 use ringbook_core::sync::{AccountId, Source};
@@ -64,7 +64,7 @@ pub struct AddedSource {
 }
 
 impl ServiceAccount {
-    pub fn of(out: &Outward, account: AccountId, facts: &ServiceFacts) -> ServiceAccount {
+    pub fn of(out: &ApiEncoder, account: AccountId, facts: &ServiceFacts) -> ServiceAccount {
         ServiceAccount {
             account_id: out.account(account),
             client_email: facts.client_email.clone(),
@@ -76,7 +76,7 @@ impl ServiceAccount {
         }
     }
 
-    pub fn entered(out: &Outward, account: AccountId, new: &NewService) -> ServiceAccount {
+    pub fn entered(out: &ApiEncoder, account: AccountId, new: &NewService) -> ServiceAccount {
         let check = Some(SourceCheck::of(&new.check));
         ServiceAccount { check, ..ServiceAccount::of(out, account, &new.facts) }
     }
@@ -93,7 +93,12 @@ impl SourceCheck {
 }
 
 impl AddedSource {
-    pub fn of(out: &Outward, giver: AccountId, list: DomainList, new: &NewSource) -> AddedSource {
+    pub fn of(
+        out: &ApiEncoder,
+        giver: AccountId,
+        list: DomainList,
+        new: &NewSource,
+    ) -> AddedSource {
         let check = new.check.as_ref().map(|it| SourceCheck {
             ok: it.is_ok(),
             google_id: None,

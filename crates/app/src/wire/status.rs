@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::together::worst_state;
-use crate::wire::{Id, Moment, Outward, connect_url, unrenewable};
+use crate::wire::aggregate::worst_state;
+use crate::wire::{ApiEncoder, Id, Moment, connect_url, unrenewable};
 use ringbook_core::string_enum;
 use ringbook_core::sync::account::{AccountState, SyncFacts, SyncHealth};
 use ringbook_core::sync::diagnosis::DiagnosisParts;
 use ringbook_core::sync::schedule::FullReason;
 use ringbook_core::sync::{Outcome, RunId};
-use ringbook_store::{Account, LatestRun, Trouble};
+use ringbook_store::{Account, DatabaseTrouble, LatestRun};
 
 string_enum! {
     /// How the sync of an account stands.
@@ -88,7 +88,7 @@ pub struct Status {
 
 /// An account with what only a look around can tell.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct AccountSnapshot {
     pub account: Account,
     /// Its run in progress, if the process that runs it is alive.
     pub running: Option<RunId>,
@@ -99,7 +99,7 @@ pub struct Sight {
     pub unrenewable: Option<Timestamp>,
 }
 
-impl Sight {
+impl AccountSnapshot {
     /// How its sync stands, for people.
     pub fn health(&self) -> SyncHealth {
         let last = self.account.latest_run.as_ref().and_then(|run| run.outcome);
@@ -132,7 +132,7 @@ impl Sight {
 }
 
 impl Standing {
-    pub fn of(out: &Outward, sight: &Sight, now: Timestamp) -> Standing {
+    pub fn of(out: &ApiEncoder, sight: &AccountSnapshot, now: Timestamp) -> Standing {
         let it = &sight.account;
         let reauth = it.needs_reauth.as_ref();
         let ended = |outcome| move |run: &&LatestRun| run.outcome == Some(outcome);
@@ -199,8 +199,8 @@ impl Standing {
 impl Status {
     /// Times and counts of several accounts as programs want them that know of one: `last_sync_at` says how
     /// old the oldest part of the directory is, and is null while a part was never there.
-    pub fn of(out: &Outward, sights: &[Sight], now: Timestamp) -> Status {
-        let account = |sight: &Sight| {
+    pub fn of(out: &ApiEncoder, sights: &[AccountSnapshot], now: Timestamp) -> Status {
+        let account = |sight: &AccountSnapshot| {
             let condition = sight.account.condition(sight.configured);
             AccountStatus {
                 id: out.account(sight.account.id),
@@ -217,7 +217,7 @@ impl Status {
 
 impl Status {
     /// The same while nothing can be written: no sync can succeed then.
-    pub fn in_trouble(mut self, out: &Outward, trouble: &Trouble) -> Status {
+    pub fn in_trouble(mut self, out: &ApiEncoder, trouble: &DatabaseTrouble) -> Status {
         let since = out.time(trouble.since).0;
         let problem =
             format!("nothing has been written to the database since {since}: {}", trouble.what);
@@ -233,10 +233,10 @@ impl Status {
 impl Standing {
     /// The worst of all accounts, and their sum. One that was added and never connected says nothing about
     /// the directory, unless there is no other.
-    fn together(out: &Outward, sights: &[Sight], now: Timestamp) -> Standing {
+    fn together(out: &ApiEncoder, sights: &[AccountSnapshot], now: Timestamp) -> Standing {
         let connected = || sights.iter().filter(|it| !it.account.waits_for_its_first_grant());
         let none = connected().next().is_none();
-        let sights: Vec<&Sight> =
+        let sights: Vec<&AccountSnapshot> =
             if none { sights.iter().collect() } else { connected().collect() };
         let parts: Vec<Standing> = sights.iter().map(|it| Standing::of(out, it, now)).collect();
         let Some(status) = worst_state(parts.iter().map(|it| it.status)) else {
@@ -245,7 +245,7 @@ impl Standing {
         let worst = parts.iter().find(|it| it.status == status);
         let mut sum = worst.map_or_else(Standing::nothing, Clone::clone);
         let all = || parts.iter();
-        let earliest = |field: fn(&Sight) -> Option<Timestamp>| {
+        let earliest = |field: fn(&AccountSnapshot) -> Option<Timestamp>| {
             sights.iter().filter_map(|sight| field(sight)).min()
         };
         sum.contact_count = all().map(|it| it.contact_count).sum();

@@ -13,7 +13,7 @@ pub use host::{Host, HostNames, is_private_end, parse_allowed};
 
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Right {
+pub enum Permission {
     /// Nothing: it tells nothing, or asks for a proof of its own.
     Open,
     /// What phones are shown, and callers' names.
@@ -36,18 +36,18 @@ string_enum! {
 }
 
 impl Scope {
-    fn right(self) -> Right {
+    fn right(self) -> Permission {
         match self {
-            Scope::Read => Right::Read,
-            Scope::Sync => Right::Sync,
-            Scope::Admin => Right::Admin,
+            Scope::Read => Permission::Read,
+            Scope::Sync => Permission::Sync,
+            Scope::Admin => Permission::Admin,
         }
     }
 }
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Identity {
     /// Signed in with a password, or by a proxy that is trusted with that.
     Person {
         name: String,
@@ -73,29 +73,31 @@ pub enum Who {
     Stranger,
 }
 
-impl Who {
+impl Identity {
     /// The highest right they have. Each right includes those before it.
-    pub fn right(&self) -> Right {
+    pub fn right(&self) -> Permission {
         match self {
-            Who::Person { .. } | Who::CommandLine { .. } | Who::Local => Right::Admin,
-            Who::Program { scope, .. } => scope.right(),
-            Who::Device { .. } | Who::PhoneNetwork => Right::Phones,
-            Who::Stranger => Right::Open,
+            Identity::Person { .. } | Identity::CommandLine { .. } | Identity::Local => {
+                Permission::Admin
+            }
+            Identity::Program { scope, .. } => scope.right(),
+            Identity::Device { .. } | Identity::PhoneNetwork => Permission::Phones,
+            Identity::Stranger => Permission::Open,
         }
     }
 
-    pub fn may(&self, right: Right) -> bool {
+    pub fn may(&self, right: Permission) -> bool {
         self.right() >= right
     }
 
     /// Their name, if they have proved one.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Who::Person { name }
-            | Who::Program { name, .. }
-            | Who::Device { name, .. }
-            | Who::CommandLine { name } => Some(name),
-            Who::PhoneNetwork | Who::Local | Who::Stranger => None,
+            Identity::Person { name }
+            | Identity::Program { name, .. }
+            | Identity::Device { name, .. }
+            | Identity::CommandLine { name } => Some(name),
+            Identity::PhoneNetwork | Identity::Local | Identity::Stranger => None,
         }
     }
 }
@@ -121,7 +123,7 @@ pub fn host_of(url: &str) -> Option<&str> {
 }
 
 /// One line to the internet has 2^64 addresses of version 6, which are one client's for our purpose.
-pub fn household(address: IpAddr) -> IpAddr {
+pub fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,
@@ -134,15 +136,21 @@ mod tests {
 
     #[test]
     fn each_right_includes_the_ones_before_it_and_no_other() {
-        let program = |scope| Who::Program { name: "x".to_owned(), scope };
-        let rights = [Right::Open, Right::Phones, Right::Read, Right::Sync, Right::Admin];
-        let can = |who: Who| rights.map(|right| who.may(right));
-        assert_eq!(can(Who::Stranger), [true, false, false, false, false]);
-        assert_eq!(can(Who::PhoneNetwork), [true, true, false, false, false]);
+        let program = |scope| Identity::Program { name: "x".to_owned(), scope };
+        let rights = [
+            Permission::Open,
+            Permission::Phones,
+            Permission::Read,
+            Permission::Sync,
+            Permission::Admin,
+        ];
+        let can = |who: Identity| rights.map(|right| who.may(right));
+        assert_eq!(can(Identity::Stranger), [true, false, false, false, false]);
+        assert_eq!(can(Identity::PhoneNetwork), [true, true, false, false, false]);
         assert_eq!(can(program(Scope::Read)), [true, true, true, false, false]);
         assert_eq!(can(program(Scope::Sync)), [true, true, true, true, false]);
         assert_eq!(can(program(Scope::Admin)), [true; 5]);
-        assert_eq!(can(Who::Person { name: "Ada".to_owned() }), [true; 5]);
+        assert_eq!(can(Identity::Person { name: "Ada".to_owned() }), [true; 5]);
     }
 
     #[test]

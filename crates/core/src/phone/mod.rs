@@ -13,6 +13,8 @@ mod xml;
 
 pub use charset::Charset;
 pub use model::{Family, Paging, Phone};
-pub use pages::{Body, Desk, Group, Line, Number, Place, Words, label_in_words, searched};
+pub use pages::{
+    Body, ContactText, Group, Line, Number, Place, ScreenBuilder, label_in_words, searched,
+};
 pub use screen::{Directory, Entry, Input, InputItem, Item, Menu, Screen, SoftKey, Text};
 pub use text::{Limited, Url};

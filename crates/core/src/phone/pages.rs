@@ -7,7 +7,7 @@ use crate::phone::text::{Url, encode};
 
 /// Where a phone is: what it is, how it finds us, and what it may be shown at once.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct ScreenBuilder {
     pub phone: Phone,
     /// Such as `http://10.0.0.5:8000/directory`.
     pub base: String,
@@ -64,13 +64,13 @@ pub struct Place<'a> {
 
 /// A contact in full.
 #[derive(Clone, Debug, Default)]
-pub struct Words {
+pub struct ContactText {
     pub name: String,
     pub company: String,
     pub details: Vec<(String, String)>,
 }
 
-impl Desk {
+impl ScreenBuilder {
     fn link(&self, path: &str) -> Option<Url> {
         Url::new(format!("{}{path}", self.base))
     }
@@ -163,7 +163,7 @@ impl Desk {
     }
 
     /// A contact and its numbers: those that can be dialled to choose from, all under Details.
-    pub fn contact(&self, id: &str, words: &Words, numbers: &[Number], page: usize) -> Body {
+    pub fn contact(&self, id: &str, words: &ContactText, numbers: &[Number], page: usize) -> Body {
         let mut dialled: Vec<(&Number, &str)> = Vec::new();
         for number in numbers {
             if let Some(dial) = number.dial.as_deref()
@@ -209,7 +209,7 @@ impl Desk {
     }
 
     /// Everything that is known about a contact, to read.
-    pub fn details(&self, words: &Words, numbers: &[Number]) -> Body {
+    pub fn details(&self, words: &ContactText, numbers: &[Number]) -> Body {
         let mut text = String::new();
         let mut line = |label: &str, value: &str| {
             if !value.is_empty() {

@@ -150,7 +150,7 @@ impl Unreadable {
 
 /// What Google says of a contact that a full listing did not name.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub enum Presence {
     Gone,
     /// It is still there under the same name: the listing was not complete.
     Alive,
@@ -160,11 +160,11 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl Presence {
     pub fn new_name(&self) -> Option<&ResourceName> {
         match self {
-            Verdict::Renamed(name) => Some(name),
-            Verdict::Gone | Verdict::Alive | Verdict::Unknown => None,
+            Presence::Renamed(name) => Some(name),
+            Presence::Gone | Presence::Alive | Presence::Unknown => None,
         }
     }
 }
@@ -221,7 +221,7 @@ pub trait AddressBook: Send + Sync + 'static {
     fn verify(
         &self,
         names: &[ResourceName],
-    ) -> impl Future<Output = Result<Vec<Verdict>, FetchError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Presence>, FetchError>> + Send;
 }
 
 /// Google's limit for `people:batchGet`.

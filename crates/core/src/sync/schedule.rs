@@ -318,7 +318,7 @@ pub struct TokenFacts {
 
 /// What the choice of a kind depends on beside the token.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Circumstances<'a> {
+pub struct FullSyncInputs<'a> {
     pub source: Source,
     pub request: &'a str,
     pub grant: i64,
@@ -333,7 +333,7 @@ pub struct Circumstances<'a> {
 /// Why the next run has to be a full one; `None` when changes are enough.
 pub fn full_reason(
     token: Option<&TokenFacts>,
-    it: &Circumstances<'_>,
+    it: &FullSyncInputs<'_>,
     account: AccountId,
     now: Timestamp,
 ) -> Option<FullReason> {
@@ -581,7 +581,7 @@ mod tests {
     fn the_full_run_is_renewed_before_google_forgets_the_token() {
         let full_at = at("2026-03-01T00:00:00Z");
         let token = TokenFacts { request: "r".into(), grant: 1, full_at };
-        let it = Circumstances {
+        let it = FullSyncInputs {
             source: Source::Contacts,
             request: "r",
             grant: 1,
@@ -596,17 +596,17 @@ mod tests {
             let renewed = full_reason(Some(&token), &it, account, day(6));
             assert_eq!(renewed, Some(FullReason::TokenAging));
         }
-        let reason = |it: &Circumstances<'_>| full_reason(Some(&token), it, ACCOUNT, day(1));
+        let reason = |it: &FullSyncInputs<'_>| full_reason(Some(&token), it, ACCOUNT, day(1));
         assert_eq!(reason(&it), None);
-        let changed = Circumstances { request: "other", ..it.clone() };
+        let changed = FullSyncInputs { request: "other", ..it.clone() };
         assert_eq!(reason(&changed), Some(FullReason::ParametersChanged));
-        let regranted = Circumstances { grant: 2, ..it.clone() };
+        let regranted = FullSyncInputs { grant: 2, ..it.clone() };
         assert_eq!(reason(&regranted), Some(FullReason::Reconnected));
-        let interrupted = Circumstances { full_interrupted: true, ..it.clone() };
+        let interrupted = FullSyncInputs { full_interrupted: true, ..it.clone() };
         assert_eq!(reason(&interrupted), Some(FullReason::FullInterrupted));
         assert_eq!(full_reason(None, &it, ACCOUNT, day(1)), Some(FullReason::NoToken));
         for source in [Source::Directory, Source::Shared] {
-            let listed = Circumstances { source, ..it.clone() };
+            let listed = FullSyncInputs { source, ..it.clone() };
             assert_eq!(reason(&listed), Some(FullReason::NotIncremental), "on whatever day");
         }
     }

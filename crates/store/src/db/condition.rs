@@ -12,7 +12,7 @@ use ringbook_core::clock::{Clock, is_recent};
 
 /// Why nothing can be written, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct DatabaseTrouble {
     pub since: Timestamp,
     /// What is wrong and what to do, as one sentence without its full stop.
     pub what: String,
@@ -29,7 +29,7 @@ pub(crate) struct Condition {
 
 #[derive(Default)]
 struct State {
-    trouble: Option<Trouble>,
+    trouble: Option<DatabaseTrouble>,
     unanswered_at: Option<Timestamp>,
 }
 
@@ -54,7 +54,7 @@ impl Condition {
             let now = self.clock.now();
             let mut state = self.state();
             let since = state.trouble.as_ref().map_or(now, |it| it.since);
-            state.trouble = Some(Trouble { since, what });
+            state.trouble = Some(DatabaseTrouble { since, what });
         }
         result
     }
@@ -64,7 +64,7 @@ impl Condition {
         self.state().trouble = None;
     }
 
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<DatabaseTrouble> {
         self.state().trouble.clone()
     }
 

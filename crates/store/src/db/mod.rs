@@ -19,7 +19,7 @@ use rusqlite::types::ValueRef;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio_postgres::types::{ToSql, Type};
 
-pub use self::condition::Trouble;
+pub use self::condition::DatabaseTrouble;
 pub use self::facts::DatabaseFacts;
 pub(crate) use self::values::{Arg, Row, int};
 

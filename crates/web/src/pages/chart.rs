@@ -2,8 +2,8 @@
 
 use crate::Web;
 use crate::pages::language::{Language, said};
-use crate::pages::overview::Tone;
-use crate::pages::{Moment, Visit};
+use crate::pages::overview::Severity;
+use crate::pages::{Moment, PageContext};
 use ringbook_core::clock::between;
 use ringbook_core::sync::Outcome;
 use ringbook_store::RunRow;
@@ -19,7 +19,7 @@ pub(crate) struct Bar {
     pub(crate) href: String,
     pub(crate) at: Moment,
     pub(crate) outcome: &'static str,
-    pub(crate) tone: Tone,
+    pub(crate) tone: Severity,
     pub(crate) took: String,
     pub(crate) changes: String,
     pub(crate) contacts: Option<String>,
@@ -38,12 +38,12 @@ pub(crate) struct Drawn {
     pub(crate) y: String,
     pub(crate) width: String,
     pub(crate) height: String,
-    pub(crate) tone: Tone,
+    pub(crate) tone: Severity,
     pub(crate) title: String,
 }
 
 impl Bar {
-    pub(crate) fn of(web: &Web, visit: &Visit, run: &RunRow) -> Bar {
+    pub(crate) fn of(web: &Web, visit: &PageContext, run: &RunRow) -> Bar {
         let language = visit.language;
         let took = between(run.started_at, run.ended_at.unwrap_or(visit.now));
         let counts = &run.counts;
@@ -64,16 +64,16 @@ impl Bar {
 }
 
 /// How a run ended, in words.
-pub(crate) fn outcome(outcome: Option<Outcome>) -> (Tone, &'static str) {
+pub(crate) fn outcome(outcome: Option<Outcome>) -> (Severity, &'static str) {
     match outcome {
-        None => (Tone::Busy, said("in progress")),
-        Some(Outcome::Succeeded) => (Tone::Good, said("succeeded")),
-        Some(Outcome::Partial) => (Tone::Good, said("succeeded, some set aside")),
-        Some(Outcome::Failed) => (Tone::Bad, said("failed")),
-        Some(Outcome::Cancelled) => (Tone::Warn, said("cancelled")),
-        Some(Outcome::Interrupted) => (Tone::Warn, said("interrupted")),
-        Some(Outcome::Held) => (Tone::Warn, said("on hold")),
-        Some(Outcome::Rejected) => (Tone::Warn, said("rejected")),
+        None => (Severity::Busy, said("in progress")),
+        Some(Outcome::Succeeded) => (Severity::Good, said("succeeded")),
+        Some(Outcome::Partial) => (Severity::Good, said("succeeded, some set aside")),
+        Some(Outcome::Failed) => (Severity::Bad, said("failed")),
+        Some(Outcome::Cancelled) => (Severity::Warn, said("cancelled")),
+        Some(Outcome::Interrupted) => (Severity::Warn, said("interrupted")),
+        Some(Outcome::Held) => (Severity::Warn, said("on hold")),
+        Some(Outcome::Rejected) => (Severity::Warn, said("rejected")),
     }
 }
 

@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::Web;
-use crate::auth::warning as unrenewable;
+use crate::google_auth::warning as unrenewable;
 use crate::pages::accounts::path_of;
 use crate::pages::language::said;
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use ringbook_store::Account;
 
 pub(crate) const CONNECTED: &str = said("Connected");
@@ -19,7 +19,7 @@ pub(crate) const NOT_BACK: &str = said("Google would not let you back");
 #[derive(Template)]
 #[template(path = "told.html")]
 struct Told {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     good: bool,
     title: &'static str,
@@ -35,7 +35,7 @@ struct Told {
 #[derive(Template)]
 #[template(path = "before_leaving.html")]
 struct BeforeLeaving {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     redirect_uri: String,
     auth_url: String,
@@ -44,7 +44,7 @@ struct BeforeLeaving {
 
 /// How it ended, or why it cannot begin.
 pub(crate) fn told(
-    visit: Visit,
+    visit: PageContext,
     status: StatusCode,
     title: &'static str,
     words: Vec<String>,
@@ -54,7 +54,7 @@ pub(crate) fn told(
 
 /// The same. `again`: where the same can be tried once more.
 pub(crate) fn told_with(
-    visit: Visit,
+    visit: PageContext,
     status: StatusCode,
     title: &'static str,
     words: Vec<String>,
@@ -76,7 +76,12 @@ pub(crate) fn told_with(
 
 /// The account is connected: where its first sync can be watched, and what is to be known of the permission.
 /// `again`: it was before, and the address was only opened once more.
-pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account, again: bool) -> Response {
+pub(crate) async fn connected(
+    web: &Web,
+    visit: PageContext,
+    account: &Account,
+    again: bool,
+) -> Response {
     let language = visit.language;
     let message = match again {
         true => language.fill("The Google account is connected as {}.", &[&account.name]),
@@ -108,7 +113,7 @@ pub(crate) async fn connected(web: &Web, visit: Visit, account: &Account, again:
 
 /// How to come back from Google to a machine that is not the browser's.
 pub(crate) fn before_leaving(
-    visit: Visit,
+    visit: PageContext,
     redirect_uri: &str,
     auth_url: String,
     port: u16,
@@ -119,6 +124,6 @@ pub(crate) fn before_leaving(
 }
 
 /// The address holds a code that is good for one time: no link leads back to it.
-fn without_code(visit: Visit) -> Visit {
-    Visit { path: "/".to_owned(), ..visit }
+fn without_code(visit: PageContext) -> PageContext {
+    PageContext { path: "/".to_owned(), ..visit }
 }

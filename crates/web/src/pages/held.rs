@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use crate::Web;
 use crate::input::{Query, RunInPath};
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use crate::runs::SEARCH_MAX;
 use ringbook_app::read;
@@ -19,7 +19,7 @@ const ROWS: u32 = 100;
 #[derive(Template)]
 #[template(path = "held.html")]
 struct Page {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     id: String,
     account: String,
@@ -43,7 +43,7 @@ struct Row {
 /// `GET /runs/{id}/held`
 pub(crate) async fn held(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     RunInPath(id): RunInPath,
     query: Query,
 ) -> Result<Response, Problem> {

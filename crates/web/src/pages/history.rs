@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::input::{Form, Query};
-use crate::pages::acts::{after, back_to};
+use crate::pages::actions::{after, back_to};
 use crate::pages::chart::outcome;
 use crate::pages::held::encoded;
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::overview::Severity;
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use crate::{Web, history as api};
 use ringbook_app::app::WELCOMED_BY;
@@ -24,7 +24,7 @@ const ROWS: u32 = 50;
 #[derive(Template)]
 #[template(path = "history.html")]
 struct History {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     rows: Vec<Row>,
     filters: Vec<Filter>,
@@ -51,7 +51,7 @@ struct Row {
     account: String,
     kind: &'static str,
     why: String,
-    tone: Tone,
+    tone: Severity,
     outcome: &'static str,
     took: String,
     changes: String,
@@ -67,7 +67,7 @@ pub(crate) struct Choice {
 /// `GET /history`
 pub(crate) async fn history(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     // What was left empty in the form means all.
@@ -111,7 +111,7 @@ pub(crate) async fn history(
     }))
 }
 
-fn filters(visit: &Visit, wanted: &HistoryQuery) -> Vec<Filter> {
+fn filters(visit: &PageContext, wanted: &HistoryQuery) -> Vec<Filter> {
     let choice = |value: &str, text: &'static str, chosen| Choice {
         value: value.to_owned(),
         text: visit.say(text).to_owned(),
@@ -138,7 +138,11 @@ fn filters(visit: &Visit, wanted: &HistoryQuery) -> Vec<Filter> {
 }
 
 /// `POST /do/clear-history`: of one account or of all; `keep_latest` keeps the newest of each.
-pub(crate) async fn clear(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+pub(crate) async fn clear(
+    State(web): State<Web>,
+    visit: PageContext,
+    Form(form): Form,
+) -> Response {
     let acted = async {
         let form = form.filled();
         if form.text("sure")?.is_none() {
@@ -158,7 +162,7 @@ pub(crate) async fn clear(State(web): State<Web>, visit: Visit, Form(form): Form
     }
 }
 
-fn row(web: &Web, visit: &Visit, run: &RunRow, account: String) -> Row {
+fn row(web: &Web, visit: &PageContext, run: &RunRow, account: String) -> Row {
     let language = visit.language;
     let took = ringbook_core::clock::between(run.started_at, run.ended_at.unwrap_or(visit.now));
     let (tone, outcome) = outcome(run.outcome);
@@ -193,7 +197,7 @@ fn trigger(trigger: Trigger) -> &'static str {
 }
 
 /// What started a run, and who asked.
-pub(crate) fn why(visit: &Visit, run: &RunRow) -> String {
+pub(crate) fn why(visit: &PageContext, run: &RunRow) -> String {
     let language = visit.language;
     let trigger = language.say(trigger(run.trigger));
     match run.asked_by.as_deref() {

@@ -5,21 +5,21 @@
 
 pub(crate) mod access;
 mod accounts;
-mod acts;
+mod actions;
 pub(crate) mod assets;
 mod chart;
 pub(crate) mod connecting;
+mod contact_count_chart;
 mod contacts;
-mod entrance;
+pub(crate) mod error_pages;
 mod held;
 mod history;
 pub(crate) mod language;
 mod overview;
 mod phones;
-pub(crate) mod refusals;
 mod run;
 mod settings;
-mod size;
+mod sign_in;
 mod system;
 mod timeline;
 
@@ -34,11 +34,11 @@ use jiff::Timestamp;
 use tracing::error;
 
 use crate::Web;
-use crate::entrance::Guest;
 use crate::input::text_of;
 use crate::problem::Problem;
+use crate::auth::AuthContext;
 use language::Language;
-use ringbook_core::access::{Right, Who};
+use ringbook_core::access::{Identity, Permission};
 
 /// The pages' routes.
 pub(crate) fn routes() -> Router<Web> {
@@ -47,16 +47,16 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/history", get(history::history))
         .route("/runs/{id}", get(run::run))
         .route("/assets/{name}", get(assets::asset))
-        .route("/sign-in", get(entrance::sign_in_page))
-        .route("/setup", get(entrance::setup_page))
-        .route("/do/sign-in", post(entrance::sign_in))
-        .route("/do/setup", post(entrance::set_up))
-        .route("/do/sign-out", post(entrance::sign_out))
-        .route("/language/{code}", get(acts::language))
-        .route("/do/sync", post(acts::sync))
-        .route("/do/cancel", post(acts::cancel))
-        .route("/do/pause", post(acts::pause))
-        .route("/do/decide", post(acts::decide))
+        .route("/sign-in", get(sign_in::sign_in_page))
+        .route("/setup", get(sign_in::setup_page))
+        .route("/do/sign-in", post(sign_in::sign_in))
+        .route("/do/setup", post(sign_in::set_up))
+        .route("/do/sign-out", post(sign_in::sign_out))
+        .route("/language/{code}", get(actions::language))
+        .route("/do/sync", post(actions::sync))
+        .route("/do/cancel", post(actions::cancel))
+        .route("/do/pause", post(actions::pause))
+        .route("/do/decide", post(actions::decide))
         .merge(phones::routes())
         .route("/runs/{id}/held", get(held::held))
         .route("/do/clear-history", post(history::clear))
@@ -82,7 +82,7 @@ pub(crate) enum Place {
 }
 
 /// What every page needs: who reads it, in which language, and what time it is.
-pub(crate) struct Visit {
+pub(crate) struct PageContext {
     pub(crate) language: Language,
     pub(crate) now: Timestamp,
     zone: jiff::tz::TimeZone,
@@ -97,13 +97,13 @@ pub(crate) struct Visit {
     /// They may see more than the door.
     pub(crate) is_inside: bool,
     /// What they may do at most.
-    right: Right,
+    right: Permission,
 }
 
-impl FromRequestParts<Web> for Visit {
+impl FromRequestParts<Web> for PageContext {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Visit, Problem> {
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<PageContext, Problem> {
         let cookies = text_of(&parts.headers, header::COOKIE.as_str());
         let chosen = cookies.split(';').find_map(|it| it.trim().strip_prefix("language="));
         let wished = text_of(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
@@ -112,13 +112,13 @@ impl FromRequestParts<Web> for Visit {
         let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
         // What a form is sent to is no page to come back to; whoever shows it again says which is.
         let path = if path.starts_with("/do/") { "/" } else { path }.to_owned();
-        let guest = Guest::from_request_parts(parts, web).await?;
+        let guest = AuthContext::from_request_parts(parts, web).await?;
         let csrf = guest.session.as_ref().map(|it| it.csrf.clone()).unwrap_or_default();
         let reader = guest.who.name().map(str::to_owned);
-        let needs_setup = guest.who == Who::Local;
+        let needs_setup = guest.who == Identity::Local;
         let right = guest.who.right();
-        let is_inside = guest.who.may(Right::Read);
-        Ok(Visit {
+        let is_inside = guest.who.may(Permission::Read);
+        Ok(PageContext {
             csrf,
             reader,
             needs_setup,
@@ -132,7 +132,7 @@ impl FromRequestParts<Web> for Visit {
     }
 }
 
-impl Visit {
+impl PageContext {
     /// Shorthand for the templates.
     pub(crate) fn say(&self, english: &'static str) -> &'static str {
         self.language.say(english)
@@ -140,11 +140,11 @@ impl Visit {
 
     /// Whether they may start and stop syncs, and decide on those on hold.
     pub(crate) fn may_sync(&self) -> bool {
-        self.right >= Right::Sync
+        self.right >= Permission::Sync
     }
 
     pub(crate) fn may_administer(&self) -> bool {
-        self.right >= Right::Admin
+        self.right >= Permission::Admin
     }
 
     /// When this day began, where the installation is.
@@ -224,14 +224,14 @@ impl askama::filters::HtmlSafe for Moment {}
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     detail: String,
     back: String,
 }
 
 /// What went wrong, for a person, with the way back.
-fn problem_page(visit: Visit, problem: &Problem, back: String) -> Response {
+fn problem_page(visit: PageContext, problem: &Problem, back: String) -> Response {
     let detail = problem.detail.clone();
     let here = Place::Nowhere;
     let mut response = page(&ProblemPage { visit, here, detail, back });

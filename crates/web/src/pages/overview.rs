@@ -9,13 +9,13 @@ use axum::response::Response;
 use crate::Web;
 use crate::pages::accounts::path_of;
 use crate::pages::chart::{Bar, Chart};
+use crate::pages::contact_count_chart::SizeChart;
 use crate::pages::language::said;
-use crate::pages::size::SizeChart;
 use crate::pages::timeline::reason;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::read;
-use ringbook_app::wire::{Picture, Sight, unrenewable};
+use ringbook_app::wire::{AccountSnapshot, ProgressSnapshot, unrenewable};
 use ringbook_core::clock::after;
 use ringbook_core::sync::account::SyncHealth;
 use ringbook_core::sync::{Delay, Phase};
@@ -29,17 +29,17 @@ const ENDING_SOON: Duration = Duration::from_secs(48 * 3600);
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Overview {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
-    troubles: Vec<Trouble>,
+    alerts: Vec<Alert>,
     cards: Vec<Card>,
     chart: Option<Chart>,
     size: Option<SizeChart>,
 }
 
 /// Something that a person has to see to.
-struct Trouble {
-    tone: Tone,
+struct Alert {
+    tone: Severity,
     what: String,
     detail: String,
     /// Where the way out is, and what it is called.
@@ -50,7 +50,7 @@ struct Trouble {
 struct Card {
     id: String,
     name: String,
-    tone: Tone,
+    tone: Severity,
     state: &'static str,
     /// How it stands, in a sentence.
     sentence: String,
@@ -75,27 +75,30 @@ struct Live {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum Severity {
     Good,
     Busy,
     Warn,
     Bad,
 }
 
-impl std::fmt::Display for Tone {
+impl std::fmt::Display for Severity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Tone::Good => "good",
-            Tone::Busy => "busy",
-            Tone::Warn => "warn",
-            Tone::Bad => "bad",
+            Severity::Good => "good",
+            Severity::Busy => "busy",
+            Severity::Warn => "warn",
+            Severity::Bad => "bad",
         })
     }
 }
 
-impl askama::filters::HtmlSafe for Tone {}
+impl askama::filters::HtmlSafe for Severity {}
 
-pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+pub(crate) async fn overview(
+    State(web): State<Web>,
+    visit: PageContext,
+) -> Result<Response, Problem> {
     let sights = read::sights(&web.app, web.app.store.accounts().await?).await?;
     let changed = web.app.store.changes_since(visit.today()).await?;
     let mut cards = Vec::new();
@@ -117,15 +120,21 @@ pub(crate) async fn overview(State(web): State<Web>, visit: Visit) -> Result<Res
     let accounts: Vec<Account> = sights.iter().map(|it| it.account.clone()).collect();
     let size = SizeChart::of(&visit, &runs, &accounts);
     let chart = (runs.len() > 1).then(|| Chart::of(visit.language, bars));
-    let mut troubles: Vec<Trouble> =
-        sights.iter().flat_map(|sight| troubles(&web, &visit, sight)).collect();
+    let mut alerts: Vec<Alert> =
+        sights.iter().flat_map(|sight| alerts(&web, &visit, sight)).collect();
     for sight in &sights {
-        troubles.extend(ending(&web, &visit, &sight.account).await?);
+        alerts.extend(ending(&web, &visit, &sight.account).await?);
     }
-    Ok(page(&Overview { visit, here: Place::Overview, troubles, cards, chart, size }))
+    Ok(page(&Overview { visit, here: Place::Overview, alerts, cards, chart, size }))
 }
 
-fn card(web: &Web, visit: &Visit, sight: &Sight, changed: u64, live: Option<Live>) -> Card {
+fn card(
+    web: &Web,
+    visit: &PageContext,
+    sight: &AccountSnapshot,
+    changed: u64,
+    live: Option<Live>,
+) -> Card {
     let it = &sight.account;
     let language = visit.language;
     let health = sight.health();
@@ -145,24 +154,24 @@ fn card(web: &Web, visit: &Visit, sight: &Sight, changed: u64, live: Option<Live
 }
 
 /// How urgent it is.
-fn tone(health: SyncHealth) -> Tone {
+fn tone(health: SyncHealth) -> Severity {
     match health {
-        SyncHealth::Syncing => Tone::Busy,
-        SyncHealth::UpToDate => Tone::Good,
+        SyncHealth::Syncing => Severity::Busy,
+        SyncHealth::UpToDate => Severity::Good,
         SyncHealth::Held
         | SyncHealth::Paused
         | SyncHealth::NeverSynced
-        | SyncHealth::DeletionsRejected => Tone::Warn,
+        | SyncHealth::DeletionsRejected => Severity::Warn,
         SyncHealth::NotConfigured
         | SyncHealth::Disconnected
         | SyncHealth::NeedsReauth
         | SyncHealth::Misconfigured
-        | SyncHealth::Failing => Tone::Bad,
+        | SyncHealth::Failing => Severity::Bad,
     }
 }
 
 /// How an account stands: the state, when it was checked, and what changed.
-fn sentence(visit: &Visit, sight: &Sight, changed: u64) -> String {
+fn sentence(visit: &PageContext, sight: &AccountSnapshot, changed: u64) -> String {
     let it = &sight.account;
     let language = visit.language;
     if let Some(reauth) = &it.needs_reauth {
@@ -186,7 +195,7 @@ fn sentence(visit: &Visit, sight: &Sight, changed: u64) -> String {
     format!("{checked} {changed}")
 }
 
-fn live(visit: &Visit, it: &Picture) -> Live {
+fn live(visit: &PageContext, it: &ProgressSnapshot) -> Live {
     let language = visit.language;
     let words = match it.phase {
         Some(Phase::Starting) | None => said("Starting"),
@@ -223,22 +232,22 @@ fn live(visit: &Visit, it: &Picture) -> Live {
 }
 
 /// What is wrong with an account, each with the way out.
-fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
+fn alerts(web: &Web, visit: &PageContext, sight: &AccountSnapshot) -> Vec<Alert> {
     let it = &sight.account;
     let language = visit.language;
-    let mut troubles = Vec::new();
+    let mut alerts = Vec::new();
     let name = it.name.as_str();
     let may_fix = visit.may_administer();
     if let Some(reauth) = &it.needs_reauth {
-        troubles.push(Trouble {
-            tone: Tone::Bad,
+        alerts.push(Alert {
+            tone: Severity::Bad,
             what: language.fill("{} has to be connected again", &[name]),
             detail: reauth.reason.clone(),
             way: may_fix.then(|| (giver(web, it), language.say("Connect again"))),
         });
     } else if it.grant.is_none() {
-        troubles.push(Trouble {
-            tone: Tone::Bad,
+        alerts.push(Alert {
+            tone: Severity::Bad,
             what: language.fill("{} is not connected", &[name]),
             detail: language.say(silent(it)).to_owned(),
             way: may_fix.then(|| (giver(web, it), language.say("Connect"))),
@@ -246,16 +255,16 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     }
     if !sight.configured && it.grant.is_some() {
         let way = || ("/accounts/connect".to_owned(), language.say("Enter it"));
-        troubles.push(Trouble {
-            tone: Tone::Bad,
+        alerts.push(Alert {
+            tone: Severity::Bad,
             what: language.fill("{} cannot be synced", &[name]),
             detail: language.say("No OAuth client is set, so Google cannot be asked.").to_owned(),
             way: may_fix.then(way),
         });
     }
     if let Some(run) = it.held_run {
-        troubles.push(Trouble {
-            tone: Tone::Warn,
+        alerts.push(Alert {
+            tone: Severity::Warn,
             what: language.fill("A sync of {} is on hold", &[name]),
             detail: language
                 .say("It would delete suspiciously many contacts, and waits for your word.")
@@ -269,8 +278,8 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
     if let Some(since) = it.failing_since {
         let run = it.latest_run.as_ref();
         let since = language.relative(since, visit.now);
-        troubles.push(Trouble {
-            tone: Tone::Bad,
+        alerts.push(Alert {
+            tone: Severity::Bad,
             what: language.fill("Syncs of {} have been failing since {}", &[name, &since]),
             detail: run.and_then(|it| it.error_message.clone()).unwrap_or_default(),
             way: run.map(|it| {
@@ -278,7 +287,7 @@ fn troubles(web: &Web, visit: &Visit, sight: &Sight) -> Vec<Trouble> {
             }),
         });
     }
-    troubles
+    alerts
 }
 
 /// The page where the permission of an account is fixed: its own, or its lender's.
@@ -295,7 +304,11 @@ pub(crate) fn silent(account: &Account) -> &'static str {
 }
 
 /// A permission that Google ends by itself, two days before it does.
-async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Trouble>, Problem> {
+async fn ending(
+    web: &Web,
+    visit: &PageContext,
+    account: &Account,
+) -> Result<Option<Alert>, Problem> {
     if account.grant.is_none() || account.grant_of.is_some() || account.needs_reauth.is_some() {
         return Ok(None);
     }
@@ -303,8 +316,8 @@ async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Tr
     let language = visit.language;
     let way = || (path_of(web, account), language.say("Connect again"));
     if let Some(grant) = grant.as_ref().filter(|it| it.lacks_refresh_token()) {
-        return Ok(Some(Trouble {
-            tone: Tone::Warn,
+        return Ok(Some(Alert {
+            tone: Severity::Warn,
             what: language.fill("The permission of {} cannot be renewed", &[&account.name]),
             detail: unrenewable(&web.out, Some(grant.expires_at)).unwrap_or_default(),
             way: visit.may_administer().then(way),
@@ -313,8 +326,8 @@ async fn ending(web: &Web, visit: &Visit, account: &Account) -> Result<Option<Tr
     let Some(end) = grant.and_then(|it| it.refresh_expires_at) else { return Ok(None) };
     // One that is over is told by Google's refusal.
     let soon = end > visit.now && end <= after(visit.now, ENDING_SOON);
-    Ok(soon.then(|| Trouble {
-        tone: Tone::Warn,
+    Ok(soon.then(|| Alert {
+        tone: Severity::Warn,
         what: language.fill(
             "Google ends the permission of {} {}",
             &[&account.name, &language.relative(end, visit.now)],

@@ -10,9 +10,9 @@ use crate::input::{Query, RunInPath};
 use crate::pages::chart::outcome;
 use crate::pages::history::{kind, why};
 use crate::pages::language::{Language, said};
-use crate::pages::overview::Tone;
+use crate::pages::overview::Severity;
 use crate::pages::timeline::Timeline;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_core::contact::FieldChange;
@@ -25,14 +25,14 @@ const ROWS: u32 = 100;
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunPage {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     id: String,
     account: String,
     kind: &'static str,
     why: String,
     full_reason: Option<&'static str>,
-    tone: Tone,
+    tone: Severity,
     outcome: &'static str,
     error: Option<String>,
     note: Option<String>,
@@ -73,7 +73,7 @@ struct Change {
     /// To the contact, which may have gone for good.
     href: String,
     name: String,
-    tone: Tone,
+    tone: Severity,
     kind: &'static str,
     fields: Vec<Field>,
 }
@@ -86,7 +86,7 @@ pub(super) struct Field {
 
 pub(crate) async fn run(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     RunInPath(id): RunInPath,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -181,12 +181,12 @@ fn change(web: &Web, language: Language, labels: &LabelNames, row: ChangeRow) ->
     }
 }
 
-pub(super) fn change_kind(kind: ChangeKind) -> (Tone, &'static str) {
+pub(super) fn change_kind(kind: ChangeKind) -> (Severity, &'static str) {
     match kind {
-        ChangeKind::Created => (Tone::Good, said("created")),
-        ChangeKind::Updated => (Tone::Busy, said("updated")),
-        ChangeKind::Deleted => (Tone::Bad, said("deleted")),
-        ChangeKind::Restored => (Tone::Good, said("restored")),
+        ChangeKind::Created => (Severity::Good, said("created")),
+        ChangeKind::Updated => (Severity::Busy, said("updated")),
+        ChangeKind::Deleted => (Severity::Bad, said("deleted")),
+        ChangeKind::Restored => (Severity::Good, said("restored")),
     }
 }
 

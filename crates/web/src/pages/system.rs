@@ -9,8 +9,8 @@ use axum::routing::get;
 use crate::Web;
 use crate::input::Query;
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::overview::Severity;
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use crate::system::{describe, examine};
 use ringbook_app::doctor::{Finding, Verdict};
@@ -25,9 +25,9 @@ pub(crate) fn routes() -> Router<Web> {
 #[derive(Template)]
 #[template(path = "system.html")]
 struct Page {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
-    tone: Tone,
+    tone: Severity,
     verdict: String,
     /// The worst first.
     findings: Vec<Shown>,
@@ -38,7 +38,7 @@ struct Page {
 
 /// One thing that was looked at.
 struct Shown {
-    tone: Tone,
+    tone: Severity,
     word: &'static str,
     it: Finding,
 }
@@ -51,7 +51,11 @@ struct Standing {
 }
 
 /// `GET /system`; with `network=true` Google is asked, too.
-async fn system(State(web): State<Web>, visit: Visit, query: Query) -> Result<Response, Problem> {
+async fn system(
+    State(web): State<Web>,
+    visit: PageContext,
+    query: Query,
+) -> Result<Response, Problem> {
     let network = query.flag("network", false)?;
     let (found, described) = tokio::join!(examine(&web, network), describe(&web));
     let (found, described) = (found?, described?);
@@ -59,16 +63,16 @@ async fn system(State(web): State<Web>, visit: Visit, query: Query) -> Result<Re
     let (bad, warn) = (found.count(Verdict::Bad), found.count(Verdict::Warn));
     let language = visit.language;
     let (tone, verdict) = match (bad, warn) {
-        (0, 0) => (Tone::Good, language.say("All is well").to_owned()),
+        (0, 0) => (Severity::Good, language.say("All is well").to_owned()),
         (0, _) => {
             let text = language.count(
                 warn,
                 "It works; {} thing to look at",
                 "It works; {} things to look at",
             );
-            (Tone::Warn, text)
+            (Severity::Warn, text)
         }
-        _ => (Tone::Bad, language.count(bad, "{} thing to fix", "{} things to fix")),
+        _ => (Severity::Bad, language.count(bad, "{} thing to fix", "{} things to fix")),
     };
     let mut checks = found.checks;
     checks.sort_by_key(|it| std::cmp::Reverse(it.verdict));
@@ -85,16 +89,16 @@ async fn system(State(web): State<Web>, visit: Visit, query: Query) -> Result<Re
     }))
 }
 
-fn shown(visit: &Visit, it: Finding) -> Shown {
+fn shown(visit: &PageContext, it: Finding) -> Shown {
     let (tone, word) = match it.verdict {
-        Verdict::Ok => (Tone::Good, said("fine")),
-        Verdict::Warn => (Tone::Warn, said("look")),
-        Verdict::Bad => (Tone::Bad, said("fix")),
+        Verdict::Ok => (Severity::Good, said("fine")),
+        Verdict::Warn => (Severity::Warn, said("look")),
+        Verdict::Bad => (Severity::Bad, said("fix")),
     };
     Shown { tone, word: visit.say(word), it }
 }
 
-fn facts(visit: &Visit, it: &System) -> Vec<(&'static str, String)> {
+fn facts(visit: &PageContext, it: &System) -> Vec<(&'static str, String)> {
     let language = visit.language;
     let database = &it.database;
     let kind = match database.kind {
@@ -122,7 +126,7 @@ fn facts(visit: &Visit, it: &System) -> Vec<(&'static str, String)> {
     facts.into_iter().map(|(what, value)| (visit.say(what), value)).collect()
 }
 
-fn standings(web: &Web, visit: &Visit, it: &System, accounts: &[Account]) -> Vec<Standing> {
+fn standings(web: &Web, visit: &PageContext, it: &System, accounts: &[Account]) -> Vec<Standing> {
     let standing = |shown: &ringbook_app::wire::AccountLease| {
         let account = accounts.iter().find(|it| web.out.account(it.id) == shown.id);
         let lease = match &shown.lease {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::pages::language::{Language, said};
-use crate::pages::overview::Tone;
-use crate::pages::{Moment, Visit};
+use crate::pages::overview::Severity;
+use crate::pages::{Moment, PageContext};
 use ringbook_app::wire::{Span, spans};
 use ringbook_core::clock::between;
 use ringbook_core::sync::{Delay, Phase};
@@ -30,7 +30,7 @@ pub(crate) struct Timeline {
 pub(crate) struct Bar {
     pub(crate) name: &'static str,
     pub(crate) took: String,
-    pub(crate) tone: Tone,
+    pub(crate) tone: Severity,
     pub(crate) x: String,
     pub(crate) y: String,
     pub(crate) width: String,
@@ -55,7 +55,7 @@ pub(crate) struct Waited {
 
 impl Timeline {
     /// `None` where nothing was kept of when the run did what.
-    pub(crate) fn of(visit: &Visit, run: &RunRow, rows: &[PhaseRow]) -> Option<Timeline> {
+    pub(crate) fn of(visit: &PageContext, run: &RunRow, rows: &[PhaseRow]) -> Option<Timeline> {
         let language = visit.language;
         let spans = spans(run, rows);
         let begin = spans.first()?.row.began_at;
@@ -94,7 +94,7 @@ impl Timeline {
 }
 
 fn waited(
-    visit: &Visit,
+    visit: &PageContext,
     language: Language,
     it: &Span<'_>,
     took: std::time::Duration,
@@ -119,11 +119,11 @@ fn name(phase: Phase) -> &'static str {
     }
 }
 
-fn tone(row: &PhaseRow) -> Tone {
+fn tone(row: &PhaseRow) -> Severity {
     match row.phase {
-        Phase::Waiting => Tone::Warn,
-        Phase::Fetching | Phase::Storing => Tone::Good,
-        _ => Tone::Busy,
+        Phase::Waiting => Severity::Warn,
+        Phase::Fetching | Phase::Storing => Severity::Good,
+        _ => Severity::Busy,
     }
 }
 

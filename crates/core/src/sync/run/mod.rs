@@ -16,20 +16,20 @@ use crate::contact::ResourceName;
 use crate::sync::backoff;
 use crate::sync::backoff::Jitter;
 use crate::sync::book::{
-    Entries, FetchError, Label, ListRequest, Page, PageToken, SyncToken, VERIFY_MAX, Verdict,
+    Entries, FetchError, Label, ListRequest, Page, PageToken, Presence, SyncToken, VERIFY_MAX,
 };
 use crate::sync::messages;
 use crate::sync::{Delay, FailureCode, Kind};
 
 use digest::{Digest, Names};
 pub use steps::{
-    Batch, Deletions, Ending, Event, Orders, Place, Policy, Remarks, Report, Step, Stop,
+    Batch, Deletions, Event, Place, Policy, Remarks, Report, RunEnd, RunInput, Step, Stop,
 };
 
 /// One attempt to sync one account.
 #[derive(Clone, Debug)]
 pub struct Run {
-    orders: Orders,
+    orders: RunInput,
     kind: Kind,
     stage: Stage,
     /// Tries of the current request that failed.
@@ -74,7 +74,7 @@ enum Stage {
     },
     Fetching(ListRequest),
     Storing {
-        page: Landing,
+        page: PageTail,
     },
     Sweeping {
         token: SyncToken,
@@ -90,7 +90,7 @@ enum Stage {
 
 /// What a page says about the listing it belongs to.
 #[derive(Clone, Debug)]
-struct Landing {
+struct PageTail {
     next: Option<PageToken>,
     token: Option<SyncToken>,
     entries: Entries,
@@ -102,7 +102,7 @@ struct Verification {
     nameless: u64,
     live: u64,
     candidates: Vec<ResourceName>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<Presence>,
     /// How many of the candidates are asked about.
     ask: usize,
 }
@@ -125,7 +125,7 @@ const ENTRIES_MAX: u64 = 5_000_000;
 const UNAUTHORIZED_MAX: Duration = Duration::from_secs(86_400);
 
 impl Run {
-    pub fn start(orders: Orders) -> (Run, Step) {
+    pub fn start(orders: RunInput) -> (Run, Step) {
         let kind = match (&orders.kind, &orders.token) {
             (Kind::Incremental, Some(_)) if orders.source.tells_changes() => Kind::Incremental,
             _ => Kind::Full,
@@ -169,8 +169,8 @@ impl Run {
 
     pub fn on(&mut self, event: Event, now: Timestamp, jitter: Jitter) -> Step {
         match event {
-            Event::Stopped(Stop::Cancel) => return self.end(Ending::Cancelled),
-            Event::Stopped(Stop::Shutdown) => return self.end(Ending::Interrupted),
+            Event::Stopped(Stop::Cancel) => return self.end(RunEnd::Cancelled),
+            Event::Stopped(Stop::Shutdown) => return self.end(RunEnd::Interrupted),
             Event::StorageFailed { message } => return self.fail(FailureCode::Storage, message),
             _ => {}
         }
@@ -326,7 +326,7 @@ impl Run {
             _ => None,
         };
         let token = page.sync_token.filter(|_| page.next.is_none());
-        let landing = Landing { token, next: page.next, entries: page.entries.clone() };
+        let landing = PageTail { token, next: page.next, entries: page.entries.clone() };
         self.stage = Stage::Storing { page: landing };
         Step::Commit { batch: Batch { entries: page.entries, place }, ahead }
     }
@@ -370,9 +370,9 @@ impl Run {
         self.fetch(None)
     }
 
-    fn stored(&mut self, page: Landing, report: Report, now: Timestamp) -> Step {
+    fn stored(&mut self, page: PageTail, report: Report, now: Timestamp) -> Step {
         if report.cancel {
-            return self.end(Ending::Cancelled);
+            return self.end(RunEnd::Cancelled);
         }
         self.persons += report.listed;
         self.names.add(&page.entries);
@@ -397,7 +397,7 @@ impl Run {
             (None, None) => {
                 let (labels, identity) = (self.labels.take(), self.identity.take());
                 let message = messages::NO_SYNC_TOKEN.to_owned();
-                self.end(Ending::Tokenless { message, labels, identity })
+                self.end(RunEnd::Tokenless { message, labels, identity })
             }
         }
     }
@@ -495,7 +495,7 @@ impl Run {
     fn verified(
         &mut self,
         mut verification: Verification,
-        answer: Result<Vec<Verdict>, FetchError>,
+        answer: Result<Vec<Presence>, FetchError>,
         now: Timestamp,
         jitter: Jitter,
     ) -> Step {
@@ -507,7 +507,7 @@ impl Run {
         let asked = verification.ask.min(verification.verdicts.len() + VERIFY_MAX);
         verification.verdicts.extend(verdicts);
         // A short answer must not shift the verdicts of the next question.
-        verification.verdicts.resize(asked, Verdict::Unknown);
+        verification.verdicts.resize(asked, Presence::Unknown);
         if asked < verification.ask {
             return self.verify(verification);
         }
@@ -521,10 +521,10 @@ impl Run {
         let mut unanswered = 0_u64;
         for (name, verdict) in verification.candidates.iter().zip(&verification.verdicts) {
             match verdict {
-                Verdict::Alive => deletions.keep.push(name.clone()),
-                Verdict::Renamed(new) => deletions.renamed.push((name.clone(), new.clone())),
-                Verdict::Unknown => unanswered += 1,
-                Verdict::Gone => {}
+                Presence::Alive => deletions.keep.push(name.clone()),
+                Presence::Renamed(new) => deletions.renamed.push((name.clone(), new.clone())),
+                Presence::Unknown => unanswered += 1,
+                Presence::Gone => {}
             }
         }
         // A person that could not even be named may be one of the unseen; more than those are a lie.
@@ -600,7 +600,7 @@ impl Run {
         if self.attempts >= tries || !patient {
             let not_before = retry_after.map(|_| until);
             let (code, message) = self.gave_up(delay, &message, now);
-            return self.end(Ending::Failed { code, message, not_before });
+            return self.end(RunEnd::Failed { code, message, not_before });
         }
         self.waited += wait;
         self.stage = Stage::Sleeping(Box::new(stage));
@@ -653,14 +653,14 @@ impl Run {
     fn complete(&mut self, token: SyncToken, deletions: Deletions) -> Step {
         let (labels, identity) = (self.labels.take(), self.identity.take());
         let remarks = std::mem::take(&mut self.remarks);
-        self.end(Ending::Complete { token, labels, identity, deletions, remarks })
+        self.end(RunEnd::Complete { token, labels, identity, deletions, remarks })
     }
 
     fn fail(&mut self, code: FailureCode, message: String) -> Step {
-        self.end(Ending::Failed { code, message, not_before: None })
+        self.end(RunEnd::Failed { code, message, not_before: None })
     }
 
-    fn end(&mut self, ending: Ending) -> Step {
+    fn end(&mut self, ending: RunEnd) -> Step {
         self.stage = Stage::Ended;
         Step::Finish(ending)
     }

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use crate::contact::ResourceName;
 use crate::sync::backoff::RetryPolicy;
 use crate::sync::book::{
-    Entries, FetchError, Label, ListRequest, Page, PageToken, SyncToken, Verdict,
+    Entries, FetchError, Label, ListRequest, Page, PageToken, Presence, SyncToken,
 };
 use crate::sync::guard::Guard;
 use crate::sync::{Delay, FailureCode, Kind, RunId, Source};
 
 /// What a run is given to start with.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct RunInput {
     pub run: RunId,
     pub source: Source,
     pub kind: Kind,
@@ -77,7 +77,7 @@ pub enum Step {
         delay: Delay,
         message: String,
     },
-    Finish(Ending),
+    Finish(RunEnd),
 }
 
 /// What came of the last step.
@@ -95,7 +95,7 @@ pub enum Event {
         unseen: Vec<ResourceName>,
         live: u64,
     },
-    Verified(Result<Vec<Verdict>, FetchError>),
+    Verified(Result<Vec<Presence>, FetchError>),
     Woke,
     /// The step was broken off, because somebody asked for it.
     Stopped(Stop),
@@ -151,7 +151,7 @@ pub struct Report {
 
 /// How a run ends, with all that the last transaction needs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
+pub enum RunEnd {
     /// Everything was listed and stored; `token` stands for it.
     Complete {
         token: SyncToken,

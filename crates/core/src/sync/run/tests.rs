@@ -36,7 +36,7 @@ impl Script {
         token: Option<SyncToken>,
         resume: Option<PageToken>,
     ) -> Script {
-        let orders = Orders {
+        let orders = RunInput {
             source,
             run: RunId(1),
             kind,
@@ -84,21 +84,21 @@ impl Script {
 
     fn failed_with(&self, expected: FailureCode) -> &str {
         match &self.step {
-            Step::Finish(Ending::Failed { code, message, .. }) if *code == expected => message,
+            Step::Finish(RunEnd::Failed { code, message, .. }) if *code == expected => message,
             other => panic!("{other:?}"),
         }
     }
 
     fn note(&self) -> String {
         match &self.step {
-            Step::Finish(Ending::Complete { remarks, .. }) => remarks.note().unwrap_or_default(),
+            Step::Finish(RunEnd::Complete { remarks, .. }) => remarks.note().unwrap_or_default(),
             other => panic!("{other:?}"),
         }
     }
 
     fn completes(&self) -> (&SyncToken, &Deletions) {
         match &self.step {
-            Step::Finish(Ending::Complete { token, deletions, .. }) => (token, deletions),
+            Step::Finish(RunEnd::Complete { token, deletions, .. }) => (token, deletions),
             other => panic!("{other:?}"),
         }
     }
@@ -251,7 +251,7 @@ fn a_last_page_without_a_token_is_asked_for_again_and_then_stored_without_a_dele
         run.fetches(None, None);
     }
     run.lands(Page::default(), saw(2));
-    assert!(matches!(run.step, Step::Finish(Ending::Tokenless { .. })), "{:?}", run.step);
+    assert!(matches!(run.step, Step::Finish(RunEnd::Tokenless { .. })), "{:?}", run.step);
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn a_look_up_that_keeps_failing_puts_the_absent_on_hold() {
 
 #[test]
 fn contacts_that_a_look_up_does_not_answer_for_are_not_deleted() {
-    let (gone, unknown) = (Verdict::Gone, Verdict::Unknown);
+    let (gone, unknown) = (Presence::Gone, Presence::Unknown);
     for (verdicts, held) in [
         (vec![gone.clone(), gone.clone()], false),
         (vec![gone.clone(), unknown.clone()], true),
@@ -455,24 +455,24 @@ fn swept(unseen: usize, live: u64) -> Script {
 #[test]
 fn contacts_that_google_confirms_gone_are_deleted() {
     let mut run = swept(2, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Gone, Verdict::Gone])));
+    run.receives(Event::Verified(Ok(vec![Presence::Gone, Presence::Gone])));
     assert_eq!(run.completes().1, &Deletions::all(false));
 }
 
 #[test]
 fn a_renamed_contact_is_not_deleted() {
     let mut run = swept(2, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Gone, Verdict::Renamed(name("c900"))])));
+    run.receives(Event::Verified(Ok(vec![Presence::Gone, Presence::Renamed(name("c900"))])));
     assert_eq!(run.completes().1.renamed, [(name("c1"), name("c900"))]);
 }
 
 #[test]
 fn a_listing_that_left_out_living_contacts_is_believed_for_the_others_when_it_comes_again() {
     let mut run = swept(2, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Alive, Verdict::Gone]))).fetches(None, None);
+    run.receives(Event::Verified(Ok(vec![Presence::Alive, Presence::Gone]))).fetches(None, None);
     let unseen = vec![name("c0"), name("c1")];
     run.lands(last("new"), saw(2)).receives(Event::Swept { unseen, live: 100 });
-    run.receives(Event::Verified(Ok(vec![Verdict::Alive, Verdict::Gone])));
+    run.receives(Event::Verified(Ok(vec![Presence::Alive, Presence::Gone])));
     let (_, deletions) = run.completes();
     assert_eq!((&deletions.keep, deletions.hold), (&vec![name("c0")], false));
     assert!(run.note().contains("1 contacts are missing"), "{}", run.note());
@@ -481,10 +481,10 @@ fn a_listing_that_left_out_living_contacts_is_believed_for_the_others_when_it_co
 #[test]
 fn another_listing_that_leaves_out_living_contacts_is_not_believed() {
     let mut run = swept(1, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Alive]))).fetches(None, None);
+    run.receives(Event::Verified(Ok(vec![Presence::Alive]))).fetches(None, None);
     let other = Page { entries: vec![person("c4"), person("c5")].into(), ..last("new") };
     run.lands(other, saw(2)).receives(Event::Swept { unseen: vec![name("c0")], live: 100 });
-    run.receives(Event::Verified(Ok(vec![Verdict::Alive])))
+    run.receives(Event::Verified(Ok(vec![Presence::Alive])))
         .failed_with(FailureCode::IncompleteListing);
 }
 
@@ -494,21 +494,21 @@ fn a_living_contact_that_could_only_be_set_aside_without_a_name_is_kept() {
     let uncounted = Page { total: None, ..last("new") };
     run.knows_itself().lands(uncounted, Report { seen: 1, nameless: 1, ..Report::default() });
     run.receives(Event::Swept { unseen: vec![name("c7")], live: 100 });
-    run.receives(Event::Verified(Ok(vec![Verdict::Alive])));
+    run.receives(Event::Verified(Ok(vec![Presence::Alive])));
     assert_eq!(run.completes().1.keep, [name("c7")]);
 }
 
 #[test]
 fn too_many_deletions_are_held() {
     let mut run = swept(50, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 50])));
+    run.receives(Event::Verified(Ok(vec![Presence::Gone; 50])));
     assert!(run.completes().1.hold);
 }
 
 #[test]
 fn many_renames_are_no_reason_to_hold() {
     let mut run = swept(50, 100);
-    run.receives(Event::Verified(Ok(vec![Verdict::Renamed(name("c900")); 50])));
+    run.receives(Event::Verified(Ok(vec![Presence::Renamed(name("c900")); 50])));
     assert!(!run.completes().1.hold);
 }
 
@@ -517,10 +517,10 @@ fn two_hundred_contacts_are_asked_about_at_a_time() {
     let mut run = swept(250, 100_000);
     let Step::Verify(names) = &run.step else { panic!("{:?}", run.step) };
     assert_eq!(names.len(), 200);
-    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 200])));
+    run.receives(Event::Verified(Ok(vec![Presence::Gone; 200])));
     let Step::Verify(names) = &run.step else { panic!("{:?}", run.step) };
     assert_eq!(names.len(), 50);
-    run.receives(Event::Verified(Ok(vec![Verdict::Gone; 50]))).completes();
+    run.receives(Event::Verified(Ok(vec![Presence::Gone; 50]))).completes();
 }
 
 #[test]
@@ -572,7 +572,7 @@ fn a_wait_longer_than_our_patience_ends_the_run_and_is_remembered() {
         message: "later".into(),
     };
     run.knows_itself().receives(Event::Fetched(Err(error)));
-    let Step::Finish(Ending::Failed { not_before: Some(_), .. }) = run.step else {
+    let Step::Finish(RunEnd::Failed { not_before: Some(_), .. }) = run.step else {
         panic!("{:?}", run.step)
     };
 }
@@ -593,16 +593,16 @@ fn a_success_forgives_the_failures_before_it() {
 fn cancel_and_shutdown_stop_a_run_in_every_stage() {
     let mut asking = Script::full();
     asking.receives(Event::Stopped(Stop::Cancel));
-    assert!(matches!(asking.step, Step::Finish(Ending::Cancelled)));
+    assert!(matches!(asking.step, Step::Finish(RunEnd::Cancelled)));
 
     let mut sleeping = Script::full();
     sleeping.knows_itself().receives(Event::Fetched(Err(trouble(Delay::RateLimited))));
     sleeping.receives(Event::Stopped(Stop::Shutdown));
-    assert!(matches!(sleeping.step, Step::Finish(Ending::Interrupted)));
+    assert!(matches!(sleeping.step, Step::Finish(RunEnd::Interrupted)));
 
     let mut storing = Script::full();
     storing.knows_itself().lands(more("p2"), Report { cancel: true, ..saw(1) });
-    assert!(matches!(storing.step, Step::Finish(Ending::Cancelled)));
+    assert!(matches!(storing.step, Step::Finish(RunEnd::Cancelled)));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::Web;
-use crate::entrance::audit::{acts, wanted};
+use crate::auth::audit::{acts, wanted};
 use crate::input::{Query, uuid};
 use crate::pages::settings::{Tab, tabs};
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::services::AuditAction;
 use ringbook_store::AuditRow;
@@ -19,7 +19,7 @@ const ROWS: u64 = 50;
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Audit {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     rows: Vec<Row>,
@@ -48,7 +48,7 @@ struct Row {
 /// `GET /access/audit`
 pub(super) async fn audit(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     let query = query.filled();
@@ -72,7 +72,7 @@ pub(super) async fn audit(
     }))
 }
 
-fn row(visit: &Visit, row: AuditRow) -> Row {
+fn row(visit: &PageContext, row: AuditRow) -> Row {
     // An id that has no name any more says nothing to a person.
     let subject = row.subject.filter(|it| uuid("id", it).is_err());
     Row {

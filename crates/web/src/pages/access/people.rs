@@ -7,20 +7,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::SecretString;
 
 use crate::Web;
-use crate::entrance::Guest;
-use crate::entrance::people as api;
+use crate::auth::AuthContext;
+use crate::auth::people as api;
 use crate::input::{Form, Query};
 use crate::pages::settings::{Tab, tabs};
-use crate::pages::{Moment, Place, Visit, page, problem_page};
+use crate::pages::{Moment, PageContext, Place, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::access::PASSWORD_LEN_MIN;
 use ringbook_app::services::Caller;
-use ringbook_store::{MadeTokens, PersonRow, SessionRow};
+use ringbook_store::{AdminRow, MadeTokens, SessionRow};
 
 #[derive(Template)]
 #[template(path = "people.html")]
 struct People {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     pub people: Vec<Person>,
@@ -59,7 +59,7 @@ struct Session {
 #[derive(Template)]
 #[template(path = "person.html")]
 struct One {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     it: Person,
     /// Their own password, which takes the one before.
@@ -74,7 +74,7 @@ struct One {
     tokens: Vec<String>,
 }
 
-fn person_of(visit: &Visit, guest: &Guest, row: PersonRow) -> Person {
+fn person_of(visit: &PageContext, guest: &AuthContext, row: AdminRow) -> Person {
     Person {
         since: visit.ago(&row.created_at),
         changed: visit.ago(&row.changed_at),
@@ -84,7 +84,7 @@ fn person_of(visit: &Visit, guest: &Guest, row: PersonRow) -> Person {
     }
 }
 
-fn session_of(visit: &Visit, guest: &Guest, row: SessionRow) -> Session {
+fn session_of(visit: &PageContext, guest: &AuthContext, row: SessionRow) -> Session {
     Session {
         is_own: guest.session.as_ref().is_some_and(|own| own.id == row.id),
         since: visit.ago(&row.created_at),
@@ -99,16 +99,16 @@ fn session_of(visit: &Visit, guest: &Guest, row: SessionRow) -> Session {
 /// `GET /access`
 pub(super) async fn people(
     State(web): State<Web>,
-    visit: Visit,
-    guest: Guest,
+    visit: PageContext,
+    guest: AuthContext,
 ) -> Result<Response, Problem> {
     show(&web, visit, &guest, String::new(), None).await
 }
 
 async fn show(
     web: &Web,
-    visit: Visit,
-    guest: &Guest,
+    visit: PageContext,
+    guest: &AuthContext,
     name: String,
     wrong: Option<Problem>,
 ) -> Result<Response, Problem> {
@@ -137,9 +137,9 @@ async fn show(
 /// `POST /do/access/people/add`: `name` and `password`.
 pub(super) async fn add(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
-    guest: Guest,
+    guest: AuthContext,
     headers: HeaderMap,
     Form(form): Form,
 ) -> Response {
@@ -150,7 +150,7 @@ pub(super) async fn add(
     match added.await {
         Ok(()) => Redirect::to("/access").into_response(),
         Err(problem) => {
-            let visit = Visit { path: "/access".to_owned(), ..visit };
+            let visit = PageContext { path: "/access".to_owned(), ..visit };
             let shown = show(&web, visit, &guest, name, Some(problem)).await;
             shown.unwrap_or_else(IntoResponse::into_response)
         }
@@ -160,8 +160,8 @@ pub(super) async fn add(
 /// `GET /access/people/{id}`; `ask=remove` asks before it is done.
 pub(super) async fn person(
     State(web): State<Web>,
-    visit: Visit,
-    guest: Guest,
+    visit: PageContext,
+    guest: AuthContext,
     Path(id): Path<String>,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -174,14 +174,14 @@ pub(super) async fn person(
 
 async fn show_one(
     web: &Web,
-    visit: Visit,
-    guest: &Guest,
-    row: PersonRow,
+    visit: PageContext,
+    guest: &AuthContext,
+    row: AdminRow,
     asks: bool,
     wrong: Option<Problem>,
 ) -> Response {
     let status = wrong.as_ref().map_or(StatusCode::OK, |it| it.status);
-    let visit = Visit { path: format!("/access/people/{}", row.id), ..visit };
+    let visit = PageContext { path: format!("/access/people/{}", row.id), ..visit };
     let is_own = api::is_own(guest, &row.name);
     let made = web.app.access.tokens_in_use().await.map_err(Problem::from).map(|mut tokens| {
         tokens.retain(|it| it.person.as_ref() == Some(&row.id));
@@ -206,9 +206,9 @@ async fn show_one(
 /// `POST /do/access/people/{id}/password`: `password`, and `current` for one's own.
 pub(super) async fn password(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
-    guest: Guest,
+    guest: AuthContext,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(form): Form,
@@ -234,9 +234,9 @@ pub(super) async fn password(
 /// `POST /do/access/people/{id}/remove`
 pub(super) async fn remove(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
-    guest: Guest,
+    guest: AuthContext,
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Response {
@@ -255,7 +255,7 @@ pub(super) async fn remove(
 /// `POST /do/access/sessions/{id}/end`
 pub(super) async fn end(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
     Path(id): Path<String>,
     Form(_): Form,

@@ -6,16 +6,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::Web;
-use crate::entrance::Guest;
-use crate::entrance::devices::Base;
-use crate::entrance::people::prove_again;
+use crate::auth::AuthContext;
+use crate::auth::devices::Base;
+use crate::auth::people::prove_again;
 use crate::input::{Form, Query};
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
+use crate::pages::overview::Severity;
 use crate::pages::settings::{Tab, tabs};
-use crate::pages::{Moment, Place, Visit, page, problem_page};
+use crate::pages::{Moment, PageContext, Place, page, problem_page};
 use crate::problem::Problem;
-use ringbook_app::doorkeeper::NAME_LEN_MAX;
+use ringbook_app::auth::NAME_LEN_MAX;
 use ringbook_app::services::{Caller, TOKEN_DAYS_MAX};
 use ringbook_core::access::Scope;
 use ringbook_store::TokenRow;
@@ -26,7 +26,7 @@ pub(crate) const AFTER_SETUP: &str = "/access/tokens?after=setup";
 #[derive(Template)]
 #[template(path = "tokens.html")]
 struct Tokens {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     pub tokens: Vec<Token>,
@@ -50,7 +50,7 @@ struct Token {
     id: String,
     name: String,
     scope: &'static str,
-    tone: Tone,
+    tone: Severity,
     state: &'static str,
     ends: Option<Moment>,
     is_good: bool,
@@ -80,14 +80,14 @@ struct Entered {
 }
 
 impl Token {
-    fn of(visit: &Visit, row: TokenRow) -> Token {
+    fn of(visit: &PageContext, row: TokenRow) -> Token {
         let (tone, state) = match (row.revoked_at, row.expires_at) {
-            (Some(_), _) => (Tone::Bad, said("Revoked")),
-            (None, Some(at)) if at <= visit.now => (Tone::Warn, said("Expired")),
-            (None, _) => (Tone::Good, said("In use")),
+            (Some(_), _) => (Severity::Bad, said("Revoked")),
+            (None, Some(at)) if at <= visit.now => (Severity::Warn, said("Expired")),
+            (None, _) => (Severity::Good, said("In use")),
         };
         Token {
-            is_good: tone == Tone::Good,
+            is_good: tone == Severity::Good,
             tone,
             state: visit.say(state),
             ends: row.expires_at.map(|at| visit.ago(&at)),
@@ -115,7 +115,7 @@ fn scope(scope: Scope) -> &'static str {
 /// just done.
 pub(super) async fn tokens(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     Base(base): Base,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -125,7 +125,7 @@ pub(super) async fn tokens(
 
 async fn show(
     web: &Web,
-    visit: Visit,
+    visit: PageContext,
     base: String,
     asked: Option<&str>,
     entered: Entered,
@@ -169,9 +169,9 @@ async fn show(
 /// maker's own password, where it may do everything.
 pub(super) async fn add(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
-    guest: Guest,
+    guest: AuthContext,
     headers: HeaderMap,
     Base(base): Base,
     Form(form): Form,
@@ -209,7 +209,7 @@ pub(super) async fn add(
         Err(problem) => (Err(problem), entered),
     };
     // It was made after this visit began.
-    let visit = Visit { path: "/access/tokens".to_owned(), now: web.now(), ..visit };
+    let visit = PageContext { path: "/access/tokens".to_owned(), now: web.now(), ..visit };
     let shown = show(&web, visit, base, None, entered, made).await;
     shown.unwrap_or_else(IntoResponse::into_response)
 }
@@ -217,7 +217,7 @@ pub(super) async fn add(
 /// `POST /do/access/tokens/{id}/revoke`
 pub(super) async fn revoke(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
     Path(id): Path<String>,
     Form(_): Form,

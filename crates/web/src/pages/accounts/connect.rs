@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::Web;
-use crate::auth::{enter_client, forget_client, google_client};
-use crate::entrance::about;
+use crate::auth::about;
+use crate::google_auth::{enter_client, forget_client, google_client};
 use crate::input::{Form, Query};
-use crate::pages::{Moment, Place, Visit, page, problem_page};
+use crate::pages::{Moment, PageContext, Place, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::connect::OAuthClient;
 use ringbook_core::clock::after;
@@ -23,7 +23,7 @@ const TESTING: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Template)]
 #[template(path = "connect.html")]
 struct Connect {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     /// The OAuth client in force, and where it comes from.
     client: Option<(String, Origin)>,
@@ -74,7 +74,7 @@ struct Sent {
 /// `GET /accounts/connect`; with `name`, `directory` and `go` it shows the way to Google.
 pub(super) async fn connect(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     let name = query.text("name")?.unwrap_or_default().trim().to_owned();
@@ -95,7 +95,7 @@ pub(super) async fn connect(
     show(&web, visit, sent).await
 }
 
-async fn show(web: &Web, visit: Visit, sent: Sent) -> Result<Response, Problem> {
+async fn show(web: &Web, visit: PageContext, sent: Sent) -> Result<Response, Problem> {
     let known = google_client(web).await?;
     let client = known.client_id.zip(known.source).map(|(id, source)| match source.as_str() {
         "entered" => (id, Origin::Entered),
@@ -148,7 +148,11 @@ async fn dependent(web: &Web) -> Result<String, Problem> {
 
 /// `POST /do/accounts/client`: `file` is what the Google Cloud console downloads; or `client_id` and
 /// `client_secret`.
-pub(super) async fn enter(State(web): State<Web>, visit: Visit, Form(form): Form) -> Response {
+pub(super) async fn enter(
+    State(web): State<Web>,
+    visit: PageContext,
+    Form(form): Form,
+) -> Response {
     let text = |name: &str| form.text(name).ok().flatten().unwrap_or_default();
     let file = text("file").trim();
     let client = match file {
@@ -169,7 +173,7 @@ pub(super) async fn enter(State(web): State<Web>, visit: Visit, Form(form): Form
         Err(problem) => {
             // The secret is not shown again.
             let client_id = text("client_id").to_owned();
-            let visit = Visit { path: "/accounts/connect".to_owned(), ..visit };
+            let visit = PageContext { path: "/accounts/connect".to_owned(), ..visit };
             let sent = Sent { client_id, wrong_client: Some(problem), ..Sent::default() };
             show(&web, visit, sent).await.unwrap_or_else(IntoResponse::into_response)
         }
@@ -177,7 +181,7 @@ pub(super) async fn enter(State(web): State<Web>, visit: Visit, Form(form): Form
 }
 
 /// `POST /do/accounts/forget-client`
-pub(super) async fn forget(State(web): State<Web>, visit: Visit, Form(_): Form) -> Response {
+pub(super) async fn forget(State(web): State<Web>, visit: PageContext, Form(_): Form) -> Response {
     match forget_client(&web).await {
         Ok(()) => Redirect::to("/accounts/connect").into_response(),
         Err(problem) => problem_page(visit, &problem, "/accounts/connect".to_owned()),

@@ -1,6 +1,6 @@
 //! The Google accounts: how each stands, what can be changed about it, and how one is connected.
 
-mod acts;
+mod actions;
 mod connect;
 mod one;
 
@@ -12,11 +12,11 @@ use axum::routing::{get, post};
 
 use crate::Web;
 use crate::pages::language::said;
-use crate::pages::overview::{Tone, silent};
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::overview::{Severity, silent};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::read;
-use ringbook_app::wire::Sight;
+use ringbook_app::wire::AccountSnapshot;
 use ringbook_core::sync::Source;
 use ringbook_core::sync::account::AccountState;
 use ringbook_store::{Account, GrantFacts};
@@ -27,21 +27,21 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/accounts", get(accounts))
         .route("/accounts/connect", get(connect::connect))
         .route("/accounts/{id}", get(one::one))
-        .route("/do/accounts/add", post(acts::add))
+        .route("/do/accounts/add", post(actions::add))
         .route("/do/accounts/client", post(connect::enter))
         .route("/do/accounts/forget-client", post(connect::forget))
-        .route("/do/accounts/{id}/rename", post(acts::rename))
-        .route("/do/accounts/{id}/labels", post(acts::labels))
-        .route("/do/accounts/{id}/service", post(acts::service))
-        .route("/do/accounts/{id}/source", post(acts::source))
-        .route("/do/accounts/{id}/disconnect", post(acts::disconnect))
-        .route("/do/accounts/{id}/remove", post(acts::remove))
+        .route("/do/accounts/{id}/rename", post(actions::rename))
+        .route("/do/accounts/{id}/labels", post(actions::labels))
+        .route("/do/accounts/{id}/service", post(actions::service))
+        .route("/do/accounts/{id}/source", post(actions::source))
+        .route("/do/accounts/{id}/disconnect", post(actions::disconnect))
+        .route("/do/accounts/{id}/remove", post(actions::remove))
 }
 
 #[derive(Template)]
 #[template(path = "accounts.html")]
 struct Accounts {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     accounts: Vec<Standing>,
 }
@@ -50,7 +50,7 @@ struct Accounts {
 struct Standing {
     id: String,
     name: String,
-    tone: Tone,
+    tone: Severity,
     state: &'static str,
     /// The state in a sentence. What Google says is in English.
     sentence: String,
@@ -75,7 +75,7 @@ struct Standing {
 }
 
 /// `GET /accounts`
-async fn accounts(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+async fn accounts(State(web): State<Web>, visit: PageContext) -> Result<Response, Problem> {
     let known = web.app.store.accounts().await?;
     let sights = read::sights(&web.app, known.clone()).await?;
     let mut accounts = Vec::with_capacity(sights.len());
@@ -93,8 +93,8 @@ async fn grant_of(web: &Web, account: &Account) -> Result<Option<GrantFacts>, Pr
 
 fn standing(
     web: &Web,
-    visit: &Visit,
-    sight: &Sight,
+    visit: &PageContext,
+    sight: &AccountSnapshot,
     grant: Option<&GrantFacts>,
     known: &[Account],
 ) -> Standing {
@@ -103,29 +103,29 @@ fn standing(
     let condition = it.condition(sight.configured);
     let (tone, state, sentence) = match condition.state() {
         AccountState::Connected => {
-            (Tone::Good, said("Connected"), said("Google lets its contacts be read."))
+            (Severity::Good, said("Connected"), said("Google lets its contacts be read."))
         }
         AccountState::NeedsReauth => {
-            (Tone::Bad, said("Must be connected again"), said("Google's permission is gone."))
+            (Severity::Bad, said("Must be connected again"), said("Google's permission is gone."))
         }
         AccountState::Held => (
-            Tone::Warn,
+            Severity::Warn,
             said("On hold"),
             said("A sync would delete suspiciously many contacts, and waits for your word."),
         ),
         AccountState::Paused => {
-            (Tone::Warn, said("Paused"), said("It is synced only when somebody asks."))
+            (Severity::Warn, said("Paused"), said("It is synced only when somebody asks."))
         }
         AccountState::Misconfigured if !sight.configured => (
-            Tone::Bad,
+            Severity::Bad,
             said("Not set up"),
             said("No OAuth client is set, so Google cannot be asked."),
         ),
         AccountState::Misconfigured => {
-            (Tone::Bad, said("Cannot be synced"), said("The last sync failed:"))
+            (Severity::Bad, said("Cannot be synced"), said("The last sync failed:"))
         }
         AccountState::Disconnected => {
-            let tone = if condition.was_connected { Tone::Bad } else { Tone::Warn };
+            let tone = if condition.was_connected { Severity::Bad } else { Severity::Warn };
             (tone, said("Not connected"), silent(it))
         }
     };
@@ -184,7 +184,7 @@ fn source(source: Source) -> &'static str {
 }
 
 /// Whose contacts reach the phones.
-fn shown(visit: &Visit, account: &Account) -> String {
+fn shown(visit: &PageContext, account: &Account) -> String {
     match account.labels_shown.as_deref() {
         None => visit.say("all contacts").to_owned(),
         Some([]) => visit.say("none").to_owned(),

@@ -9,7 +9,7 @@ use crate::Web;
 use crate::input::{Query, uuid};
 use crate::pages::accounts::{Standing, grant_of, leave, standing};
 use crate::pages::language::said;
-use crate::pages::{Place, Visit, page, problem_page};
+use crate::pages::{PageContext, Place, page, problem_page};
 use crate::problem::Problem;
 use ringbook_app::connect::{SERVICE_SCOPES, reads_directory};
 use ringbook_app::read;
@@ -36,7 +36,7 @@ pub(super) struct Refused {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct One {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     it: Standing,
     question: Option<Question>,
@@ -90,7 +90,7 @@ impl One {
 /// `GET /accounts/{id}`; `ask=disconnect` and `ask=remove` ask before it is done.
 pub(super) async fn one(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     Path(id): Path<String>,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -132,7 +132,7 @@ pub(super) async fn find(web: &Web, id: &str) -> Result<Account, Problem> {
 
 pub(super) async fn show(
     web: &Web,
-    visit: Visit,
+    visit: PageContext,
     account: &Account,
     question: Option<Question>,
     refused: Refused,

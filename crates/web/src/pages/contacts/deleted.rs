@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::Web;
+use crate::contact_history::{part, wanted};
 use crate::input::Query;
-use crate::kept::{part, wanted};
 use crate::pages::contacts::query_of;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_core::clock::after;
 
@@ -17,7 +17,7 @@ const ROWS: u32 = 50;
 #[derive(Template)]
 #[template(path = "deleted.html")]
 struct DeletedPage {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     search: String,
     run: String,
@@ -37,7 +37,7 @@ struct Row {
 
 pub(crate) async fn deleted(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     let wanted = wanted(&web, &query, ROWS)?;

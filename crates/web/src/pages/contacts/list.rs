@@ -14,7 +14,7 @@ use crate::input::Query;
 use crate::pages::contacts::one::kind_in_words;
 use crate::pages::contacts::query_of;
 use crate::pages::history::Choice;
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::directory::{Rules, View};
 use ringbook_app::read;
@@ -28,7 +28,7 @@ const ROWS: usize = 50;
 #[derive(Template)]
 #[template(path = "contacts.html")]
 struct List {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     asked: Asked,
     letters: Vec<Letter>,
@@ -60,7 +60,7 @@ const AT_ONCE: u64 = 2000;
 #[derive(Template)]
 #[template(path = "contacts_soon.html")]
 struct Soon {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     count: String,
 }
@@ -85,7 +85,7 @@ struct Row {
 
 pub(crate) async fn list(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     let asked = Asked::of(&web, &query)?;
@@ -240,7 +240,7 @@ fn label_names(view: &View) -> BTreeSet<String> {
         .collect()
 }
 
-fn row_of(visit: &Visit, contact: Contact, account: String) -> Row {
+fn row_of(visit: &PageContext, contact: Contact, account: String) -> Row {
     let first = contact.phone_numbers.first();
     let kind = |kind: &str| match kind_in_words(kind) {
         Some(known) => visit.say(known).to_owned(),

@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::Web;
+use crate::contact_history::{history, kept};
 use crate::input::{ContactInPath, Query};
-use crate::kept::{history, kept};
 use crate::pages::contacts::query_of;
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
+use crate::pages::overview::Severity;
 use crate::pages::run::{Field, LabelNames, change_kind, fields};
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::read;
 use ringbook_app::wire::Contact;
@@ -25,7 +25,7 @@ const CHANGES: u32 = 25;
 #[derive(Template)]
 #[template(path = "contact.html")]
 struct ContactPage {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     contact: Contact,
     nicknames: String,
@@ -58,14 +58,14 @@ struct Number {
 struct Change {
     at: Moment,
     run: String,
-    tone: Tone,
+    tone: Severity,
     kind: &'static str,
     fields: Vec<Field>,
 }
 
 pub(crate) async fn one(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     ContactInPath(id): ContactInPath,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -99,7 +99,7 @@ pub(crate) async fn one(
 }
 
 /// The numbers of a field, each in its three forms.
-fn numbers(web: &Web, visit: &Visit, phone: &ringbook_core::contact::Phone) -> Vec<Number> {
+fn numbers(web: &Web, visit: &PageContext, phone: &ringbook_core::contact::Phone) -> Vec<Number> {
     let kind = kind_in_words(&phone.kind);
     let number = |it: Dialled| Number {
         explained: format!("/settings/dialling?{}", query_of(&[("number", &it.text)])),
@@ -129,14 +129,14 @@ pub(super) fn kind_in_words(kind: &str) -> Option<&'static str> {
     })
 }
 
-impl Visit {
+impl PageContext {
     /// A kind of number or address in the reader's words, where it is one of Google's.
     fn kind<'a>(&self, kind: &'a str) -> &'a str {
         kind_in_words(kind).map_or(kind, |known| self.say(known))
     }
 }
 
-fn change(web: &Web, visit: &Visit, labels: &LabelNames, row: ContactChangeRow) -> Change {
+fn change(web: &Web, visit: &PageContext, labels: &LabelNames, row: ContactChangeRow) -> Change {
     let (tone, kind) = change_kind(row.change.kind);
     Change {
         at: visit.ago(&row.change.at),

@@ -1,11 +1,11 @@
 //! The phones: which have asked, which have a token, how they are set up, and one on the page to try.
 
-mod acts;
-mod display;
-mod drawn;
-mod face;
+mod actions;
+mod emulator;
+mod emulator_screen;
+mod models;
+mod navigation;
 mod setup;
-mod walk;
 
 use askama::Template;
 use axum::Router;
@@ -14,15 +14,15 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::Web;
-use crate::entrance::Guest;
-use crate::entrance::devices::Base;
+use crate::auth::AuthContext;
+use crate::auth::devices::Base;
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::overview::Severity;
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
-use ringbook_app::doorkeeper::{Asker, NAME_LEN_MAX, Shown};
+use ringbook_app::auth::{NAME_LEN_MAX, Shown, UnregisteredPhone};
 use ringbook_app::snippet::leads_home;
-use ringbook_core::access::Right;
+use ringbook_core::access::Permission;
 use ringbook_store::DeviceRow;
 
 /// Phones without a token that are listed, latest first.
@@ -33,18 +33,18 @@ pub(crate) fn routes() -> Router<Web> {
     Router::new()
         .route("/phones", get(phones))
         .route("/phones/setup", get(setup::setup))
-        .route("/phones/try", get(drawn::drawn))
-        .route("/phones/devices/{id}", get(acts::device))
-        .route("/do/phones/add", post(acts::add))
-        .route("/do/phones/{id}/rename", post(acts::rename))
-        .route("/do/phones/{id}/renew", post(acts::renew))
-        .route("/do/phones/{id}/revoke", post(acts::revoke))
+        .route("/phones/try", get(emulator::drawn))
+        .route("/phones/devices/{id}", get(actions::device))
+        .route("/do/phones/add", post(actions::add))
+        .route("/do/phones/{id}/rename", post(actions::rename))
+        .route("/do/phones/{id}/renew", post(actions::renew))
+        .route("/do/phones/{id}/revoke", post(actions::revoke))
 }
 
 #[derive(Template)]
 #[template(path = "phones.html")]
 struct Phones {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     /// They may see who asks, and give tokens.
     is_admin: bool,
@@ -62,7 +62,7 @@ pub(super) struct Device {
     id: String,
     name: String,
     revoked: bool,
-    tone: Tone,
+    tone: Severity,
     state: &'static str,
     created: Moment,
     created_by: String,
@@ -85,11 +85,11 @@ struct Seen {
 /// `GET /phones`
 async fn phones(
     State(web): State<Web>,
-    visit: Visit,
-    guest: Guest,
+    visit: PageContext,
+    guest: AuthContext,
     Base(base): Base,
 ) -> Result<Response, Problem> {
-    let is_admin = guest.who.may(Right::Admin);
+    let is_admin = guest.who.may(Permission::Admin);
     let (mut devices, mut askers, mut more) = (Vec::new(), Vec::new(), None);
     if is_admin {
         let rows = web.app.store.devices().await?;
@@ -107,12 +107,12 @@ async fn phones(
     Ok(page(&Phones { visit, here, is_admin, devices, askers, more, url, length }))
 }
 
-fn device(web: &Web, visit: &Visit, row: DeviceRow) -> Device {
+fn device(web: &Web, visit: &PageContext, row: DeviceRow) -> Device {
     let revoked = row.revoked_at.is_some();
     let (tone, state) = match (revoked, row.seen_at.is_some()) {
-        (true, _) => (Tone::Bad, said("Revoked")),
-        (false, true) => (Tone::Good, said("In use")),
-        (false, false) => (Tone::Warn, said("Never seen")),
+        (true, _) => (Severity::Bad, said("Revoked")),
+        (false, true) => (Severity::Good, said("In use")),
+        (false, false) => (Severity::Warn, said("Never seen")),
     };
     Device {
         revoked,
@@ -129,7 +129,7 @@ fn device(web: &Web, visit: &Visit, row: DeviceRow) -> Device {
     }
 }
 
-fn seen(web: &Web, visit: &Visit, it: Asker) -> Seen {
+fn seen(web: &Web, visit: &PageContext, it: UnregisteredPhone) -> Seen {
     Seen {
         what: what(web, visit, &it.address),
         address: it.address,
@@ -146,7 +146,7 @@ fn short(model: String) -> String {
 }
 
 /// What a phone was shown last: which kind of screen, never whose.
-fn what(web: &Web, visit: &Visit, whose: &str) -> &'static str {
+fn what(web: &Web, visit: &PageContext, whose: &str) -> &'static str {
     let Some((_, shown)) = web.app.access.shown(whose) else { return "–" };
     visit.language.say_known(match shown {
         Shown::Menu => said("Menu"),

@@ -5,20 +5,20 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::Web;
-use crate::entrance::devices::Base;
+use crate::auth::devices::Base;
 use crate::input::Query;
 use crate::pages::history::Choice;
 use crate::pages::language::{Language, said};
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::snippet::{Family, Snippet, leads_home, make};
 
-use super::walk::encoded;
+use super::navigation::encoded;
 
 #[derive(Template)]
 #[template(path = "phones_setup.html")]
 struct Setup {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     families: Vec<Choice>,
     family: &'static str,
@@ -35,7 +35,7 @@ struct Setup {
 /// `GET /phones/setup?family=mpp`; `url` says where phones find this server, `mac` names a phone's file.
 pub(crate) async fn setup(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
     Base(base): Base,
 ) -> Result<Response, Problem> {

@@ -8,14 +8,14 @@ use crate::Web;
 use crate::dialling::NUMBER_MAX;
 use crate::input::Query;
 use crate::pages::settings::{Line, Tab, lines, tabs};
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::wire::Dialling;
 
 #[derive(Template)]
 #[template(path = "dialling.html")]
 struct Page {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     number: String,
@@ -26,7 +26,7 @@ struct Page {
 /// `GET /settings/dialling`, with `number` to try one.
 pub(super) async fn dialling(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     query: Query,
 ) -> Result<Response, Problem> {
     let number: String =

@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::Web;
 use crate::pages::language::said;
 use crate::pages::settings::{Line, Tab, lines, tabs};
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::config::EmptyGroups;
 use ringbook_core::contact::NameOrder;
@@ -15,7 +15,7 @@ use ringbook_core::contact::NameOrder;
 #[derive(Template)]
 #[template(path = "directory.html")]
 struct Page {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     facts: Vec<Fact>,
@@ -36,7 +36,10 @@ struct Labels {
 }
 
 /// `GET /settings/directory`
-pub(super) async fn directory(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+pub(super) async fn directory(
+    State(web): State<Web>,
+    visit: PageContext,
+) -> Result<Response, Problem> {
     let mut labels = Vec::new();
     for account in web.app.store.accounts().await? {
         let shown = match &account.labels_shown {
@@ -59,7 +62,7 @@ pub(super) async fn directory(State(web): State<Web>, visit: Visit) -> Result<Re
     Ok(page(&Page { visit, here: Place::Settings, tabs, facts, labels, lines }))
 }
 
-fn facts(web: &Web, visit: &Visit) -> Vec<Fact> {
+fn facts(web: &Web, visit: &PageContext) -> Vec<Fact> {
     let (config, language) = (&web.app.config, visit.language);
     let entries = config.directory_max_entries_per_page as u64;
     let order = match config.directory_names {

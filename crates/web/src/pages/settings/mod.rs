@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use crate::Web;
 use crate::input::Query;
 use crate::pages::language::{Language, said};
-use crate::pages::{Place, Visit, page};
+use crate::pages::{PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::config::ConfigLine;
 use ringbook_core::contact::fold;
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Web> {
 }
 
 /// Where the menu leads: whoever may not see the configuration begins with the schedule.
-pub(crate) fn entry(visit: &Visit) -> &'static str {
+pub(crate) fn entry(visit: &PageContext) -> &'static str {
     if visit.may_administer() { "/settings" } else { "/settings/schedule" }
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Tab {
 /// Pages that only administrators see.
 const IS_ADMINS: [&str; 4] = ["/settings", "/access", "/access/tokens", "/access/audit"];
 
-pub(super) fn tabs(visit: &Visit, here: &str) -> Vec<Tab> {
+pub(super) fn tabs(visit: &PageContext, here: &str) -> Vec<Tab> {
     let all = [
         ("/settings", said("Configuration")),
         ("/settings/schedule", said("Schedule")),
@@ -61,7 +61,7 @@ pub(super) fn tabs(visit: &Visit, here: &str) -> Vec<Tab> {
 #[derive(Template)]
 #[template(path = "settings.html")]
 struct Settings {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     search: String,
@@ -112,7 +112,7 @@ impl Line {
 }
 
 /// The settings whose names begin like this, for the pages that explain them.
-pub(super) fn lines(web: &Web, visit: &Visit, wanted: impl Fn(&str) -> bool) -> Vec<Line> {
+pub(super) fn lines(web: &Web, visit: &PageContext, wanted: impl Fn(&str) -> bool) -> Vec<Line> {
     let report = web.app.config.report().into_iter().filter(|line| wanted(line.key));
     report.map(|line| Line::of(visit.language, line)).collect()
 }
@@ -129,7 +129,11 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 /// `GET /settings`
-async fn settings(State(web): State<Web>, visit: Visit, query: Query) -> Result<Response, Problem> {
+async fn settings(
+    State(web): State<Web>,
+    visit: PageContext,
+    query: Query,
+) -> Result<Response, Problem> {
     let search = query.text("q")?.unwrap_or_default().to_owned();
     let folded = fold(&search, 200);
     let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();

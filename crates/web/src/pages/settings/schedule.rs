@@ -7,11 +7,11 @@ use axum::response::Response;
 
 use crate::Web;
 use crate::input::{Form, Query};
-use crate::pages::acts::{after, back_to};
+use crate::pages::actions::{after, back_to};
 use crate::pages::language::said;
-use crate::pages::overview::Tone;
+use crate::pages::overview::Severity;
 use crate::pages::settings::{Tab, tabs};
-use crate::pages::{Moment, Place, Visit, page};
+use crate::pages::{Moment, PageContext, Place, page};
 use crate::problem::Problem;
 use ringbook_app::services::{Caller, ScheduleChange, ServiceError, Timing};
 use ringbook_core::sync::schedule as plans;
@@ -24,7 +24,7 @@ const NEXT: usize = 5;
 #[derive(Template)]
 #[template(path = "schedule.html")]
 struct Page {
-    visit: Visit,
+    visit: PageContext,
     here: Place,
     tabs: Vec<Tab>,
     accounts: Vec<Planned>,
@@ -38,7 +38,7 @@ struct Page {
 struct Planned {
     id: String,
     name: String,
-    tone: Tone,
+    tone: Severity,
     state: &'static str,
     cadence: String,
     next: Vec<Due>,
@@ -125,7 +125,10 @@ impl Fields {
 }
 
 /// `GET /settings/schedule`
-pub(super) async fn schedule(State(web): State<Web>, visit: Visit) -> Result<Response, Problem> {
+pub(super) async fn schedule(
+    State(web): State<Web>,
+    visit: PageContext,
+) -> Result<Response, Problem> {
     let accounts = web.app.store.accounts().await?;
     Ok(show(&web, visit, &accounts, None))
 }
@@ -133,7 +136,7 @@ pub(super) async fn schedule(State(web): State<Web>, visit: Visit) -> Result<Res
 /// `POST /do/schedule`: the schedule of one account.
 pub(super) async fn set(
     State(web): State<Web>,
-    visit: Visit,
+    visit: PageContext,
     caller: Caller,
     Form(form): Form,
 ) -> Response {
@@ -141,7 +144,7 @@ pub(super) async fn set(
         Ok(None) => back_to(Some("/settings/schedule")),
         Ok(Some((accounts, fields))) => {
             let at = form.text("account").ok().flatten().unwrap_or_default().to_owned();
-            let visit = Visit { path: "/settings/schedule".to_owned(), ..visit };
+            let visit = PageContext { path: "/settings/schedule".to_owned(), ..visit };
             let mut response = show(&web, visit, &accounts, Some((at, fields)));
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             response
@@ -153,7 +156,7 @@ pub(super) async fn set(
 /// The form again, with what is wrong, if something is.
 async fn try_to_set(
     web: &Web,
-    visit: &Visit,
+    visit: &PageContext,
     caller: &Caller,
     form: &Query,
 ) -> Result<Option<(Vec<Account>, Fields)>, Problem> {
@@ -178,7 +181,12 @@ async fn try_to_set(
     }
 }
 
-fn show(web: &Web, visit: Visit, accounts: &[Account], sent: Option<(String, Fields)>) -> Response {
+fn show(
+    web: &Web,
+    visit: PageContext,
+    accounts: &[Account],
+    sent: Option<(String, Fields)>,
+) -> Response {
     let mut sent = sent;
     let mut planned = Vec::with_capacity(accounts.len());
     for account in accounts {
@@ -208,13 +216,13 @@ fn show(web: &Web, visit: Visit, accounts: &[Account], sent: Option<(String, Fie
     })
 }
 
-fn plan(web: &Web, visit: &Visit, account: &Account, id: String, fields: Fields) -> Planned {
+fn plan(web: &Web, visit: &PageContext, account: &Account, id: String, fields: Fields) -> Planned {
     let language = visit.language;
     let plan = web.app.supervisor.plan(account);
     let (tone, state) = match &plan {
-        None => (Tone::Warn, said("Off")),
-        Some(plan) if plan.paused => (Tone::Warn, said("Paused")),
-        Some(_) => (Tone::Good, said("On")),
+        None => (Severity::Warn, said("Off")),
+        Some(plan) if plan.paused => (Severity::Warn, said("Paused")),
+        Some(_) => (Severity::Good, said("On")),
     };
     let next = plan
         .as_ref()
@@ -239,7 +247,7 @@ fn plan(web: &Web, visit: &Visit, account: &Account, id: String, fields: Fields)
     }
 }
 
-fn cadence(visit: &Visit, plan: Option<&Plan>) -> String {
+fn cadence(visit: &PageContext, plan: Option<&Plan>) -> String {
     let language = visit.language;
     match plan.map(|plan| &plan.cadence) {
         None => language.say("only when asked for").to_owned(),

@@ -70,7 +70,7 @@ impl App {
             info!(account = id.0, "account {} was added", id.0);
             Ok(app.store.account(id).await?.ok_or(AccountError::Gone)?)
         };
-        let ids = self.store.ids().clone();
+        let ids = *self.store.ids();
         let after = move |made: &Account| AuditSubject::new(&ids.account(made.id), &made.name);
         self.audited_as(caller, AuditAction::AccountAdded, before, act, after).await
     }

@@ -34,9 +34,9 @@ use jiff::Timestamp;
 use tracing::error;
 
 use crate::Web;
+use crate::auth::AuthContext;
 use crate::input::text_of;
 use crate::problem::Problem;
-use crate::auth::AuthContext;
 use language::Language;
 use ringbook_core::access::{Identity, Permission};
 

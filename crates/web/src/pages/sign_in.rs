@@ -8,7 +8,9 @@ use secrecy::SecretString;
 
 use crate::Web;
 use crate::auth::AuthContext;
-use crate::auth::people::{try_sign_in, create_first_admin, end_own_session, set_cookie, set_cookies};
+use crate::auth::people::{
+    create_first_admin, end_own_session, set_cookie, set_cookies, try_sign_in,
+};
 use crate::input::{Form, Query, Secured};
 use crate::pages::access::AFTER_SETUP;
 use crate::pages::actions::place;

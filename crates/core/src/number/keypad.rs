@@ -1,6 +1,7 @@
 //! Numbers that are words on the keys of a telephone.
 
 use crate::number::Then;
+use crate::number::text::Token;
 
 /// A number with letters in it (`1-800-FLOWERS`), as digits by the keypad of ITU-T E.161.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,22 @@ pub(super) struct Spelled {
     /// Other words stand in front of the digits: it must be a number that callers do not pay for, since a
     /// department may follow an extension (`Tel 4711 EINKAUF`).
     pub(super) labelled: bool,
+    /// Its last digits stand behind it: `FLOWERS (356-9377)`.
+    pub(super) repeated: bool,
+}
+
+/// Fewer digits behind a word do not repeat it.
+const REPEATED_MIN: usize = 5;
+
+impl Spelled {
+    /// Whether the digits in front of the next word are the last ones of this, or of what is dialled of it.
+    pub(super) fn is_repeated_by(&self, tokens: &[Token<'_>]) -> bool {
+        let numeric = tokens.iter().take_while(|it| !matches!(it, Token::Word(_)));
+        let digits: String = numeric.filter_map(Token::digits).collect();
+        let cut = |len: usize| self.digits.get(..self.digits.len() - len.min(self.digits.len()));
+        let mut dialled = (0..=self.after).filter_map(cut);
+        digits.len() >= REPEATED_MIN && dialled.any(|it| it.ends_with(&digits))
+    }
 }
 
 /// Reads the whole text as digits and letters of the keypad: mostly in capitals (`0800 REIMANN`), or with its
@@ -47,7 +64,8 @@ pub(super) fn spelled(text: &str) -> Option<Spelled> {
     }
     let before = before.filter(|before| *before >= 2)?;
     let (then, loose) = (Then::default(), !capitals && !tied);
-    (letters >= 3).then_some(Spelled { digits, before, after, then, loose, labelled: false })
+    let word = Spelled { digits, before, after, then, loose, labelled: false, repeated: false };
+    (letters >= 3).then_some(word)
 }
 
 /// ITU-T E.161.

@@ -2,6 +2,7 @@
 //! what spreadsheets leave of numbers.
 
 use crate::number::NotDialable;
+use crate::number::beside::remark_at;
 
 /// Signs and words of money, and codes of ISO 4217, some of which are also words (`try`, `rub`).
 const MONEY: &[&str] = &["€", "$", "£", "¥", "₹", "₽", "₺", "zł"];
@@ -55,34 +56,45 @@ pub(super) fn without_lookalikes(text: &str) -> (String, Option<NotDialable>) {
         return (text.to_owned(), None);
     }
     let words: Vec<&str> = text.split(' ').collect();
-    let begun = |at: usize| is_begun(&words[..at]);
     let mut kept: Vec<&str> = Vec::with_capacity(words.len());
     let mut found = None;
-    for (at, word) in words.iter().enumerate() {
-        let bare = word.trim_matches(['(', ')', '[', ']', ',', ';', '"', '\'']);
-        let next = words.get(at + 1).copied().unwrap_or_default();
-        let next = next.trim_matches(['.', ',', ';', ')']);
-        let before =
-            at.checked_sub(1).map(|at| words[at]).unwrap_or_default().trim_matches(['.', ',', '(']);
-        let why = if is_date(bare) {
-            Some(NotDialable::Date)
-        } else if is_time(bare)
-            || (is_hour(bare) && (is_only_clock(next) || (is_clock(next) && !begun(at))))
-        {
-            Some(NotDialable::Time)
-        } else if is_price(bare, before, next, || begun(at)) {
-            Some(NotDialable::Price)
-        } else if is_ip(bare) {
-            Some(NotDialable::Address)
-        } else {
-            None
+    let mut at = 0;
+    while at < words.len() {
+        let known = of_word(&words, at).map(|why| (why, 1));
+        let Some((why, len)) = known.or_else(|| remark_at(&words, at, &kept)) else {
+            kept.push(words[at]);
+            at += 1;
+            continue;
         };
-        match why {
-            Some(why) => found = Some(why),
-            None => kept.push(word),
+        at += len;
+        found = Some(why);
+        // One comma still parts the numbers on both sides; two would be a pause.
+        let is_comma = |it: &&str| it.ends_with([',', ';']);
+        if is_comma(&words[at - 1]) && !kept.last().is_some_and(is_comma) {
+            kept.push(",");
         }
     }
     if found.is_none() { (text.to_owned(), None) } else { (kept.join(" "), found) }
+}
+
+/// What a word is, if it is no part of a number.
+fn of_word(words: &[&str], at: usize) -> Option<NotDialable> {
+    let begun = || is_begun(&words[..at]);
+    let bare = words[at].trim_matches(['(', ')', '[', ']', ',', ';', '"', '\'']);
+    let next = words.get(at + 1).copied().unwrap_or_default();
+    let next = next.trim_matches(['.', ',', ';', ')']);
+    let before = at.checked_sub(1).map(|at| words[at]).unwrap_or_default();
+    let before = before.trim_matches(['.', ',', '(']);
+    let is_hour = || is_hour(bare) && (is_only_clock(next) || (is_clock(next) && !begun()));
+    if is_date(bare) {
+        Some(NotDialable::Date)
+    } else if is_time(bare) || is_hour() {
+        Some(NotDialable::Time)
+    } else if is_price(bare, before, next, begun) {
+        Some(NotDialable::Price)
+    } else {
+        is_ip(bare).then_some(NotDialable::Address)
+    }
 }
 
 /// `6.04E+11`, `1,23457e+09`: a number of which only the first digits are left.

@@ -7,18 +7,23 @@
 //! is known by.
 
 mod address;
+mod beside;
 mod canonical;
+mod cut;
 mod dial_string;
+mod ending;
 mod extension;
 mod field;
 mod keypad;
 mod lengths;
+mod letters;
 mod lines;
 mod lookalike;
 mod own;
 mod pieces;
 mod prefix_code;
 mod region;
+mod remark_words;
 mod renumbering;
 mod resolve;
 mod rules;
@@ -104,6 +109,11 @@ impl Default for Kind {
 }
 
 impl Place {
+    /// Without the pause behind it.
+    fn outside_line(&self) -> &str {
+        self.outside.trim_end_matches(',')
+    }
+
     /// Reads a text: every number in it, the first that was typed first; never an empty list.
     ///
     /// # Errors
@@ -112,6 +122,57 @@ impl Place {
         if let Some(number) = canonical::plainly(field.value, field.canonical) {
             return Ok(vec![number]);
         }
+        if let Some(mut numbers) = self.behind_outside_line(field) {
+            if let [number] = numbers.as_mut_slice() {
+                number.text = field.value.trim().to_owned();
+            }
+            return Ok(numbers);
+        }
+        match letters::as_digits(&plain(field.value)) {
+            Some(mended) => self.read_mended(field, &mended),
+            None => self.read_text(field),
+        }
+    }
+
+    /// `9,1-212-555-0113`: what is dialled for an outside line, a pause, and a number.
+    fn behind_outside_line(&self, field: Field<'_>) -> Option<Vec<Number>> {
+        let text = plain(field.value);
+        let is_label = |c: char| !c.is_ascii_digit() && !matches!(c, '+' | '*' | '#');
+        let number = text.trim_start_matches(is_label).strip_prefix(self.outside_line())?;
+        let is_pause = |c: char| matches!(c, ',' | ';' | 'p' | 'w' | ' ');
+        let behind = number.trim_start_matches(is_pause);
+        let pauses = &number[..number.len() - behind.len()];
+        if self.outside_line().is_empty() || pauses.trim().is_empty() {
+            return None;
+        }
+        let numbers = self.read_text(Field { value: behind, ..field }).ok()?;
+        let whole = |it: &Number| match &it.kind {
+            Kind::International { .. } => true,
+            Kind::Local(digits) => digits.len() >= typed::DIGITS_WHOLE,
+            Kind::Code(_) => false,
+        };
+        let begins = behind.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '('));
+        (begins && numbers.first().is_some_and(whole)).then_some(numbers)
+    }
+
+    /// A text with letters that may be digits: they are, unless only the text as it was typed is a number that there
+    /// is, as behind the `O` of an office.
+    fn read_mended(&self, field: Field<'_>, mended: &str) -> Result<Vec<Number>, NotDialable> {
+        let as_digits = self.read_text(Field { value: mended, ..field });
+        let as_typed = self.read_text(field);
+        let exists = |read: &Result<Vec<Number>, NotDialable>| {
+            let first = read.as_ref().ok().and_then(|it| it.first());
+            first.and_then(Number::e164).is_some_and(resolve::exists)
+        };
+        let typed = !exists(&as_digits) && exists(&as_typed);
+        let mut numbers = if typed || as_digits.is_err() { as_typed } else { as_digits }?;
+        if let [number] = numbers.as_mut_slice() {
+            number.text = field.value.trim().to_owned();
+        }
+        Ok(numbers)
+    }
+
+    fn read_text(&self, field: Field<'_>) -> Result<Vec<Number>, NotDialable> {
         let canonical = field.canonical.and_then(E164::of_canonical);
         let mut value = field.value;
         let found = match typed::scan(value) {
@@ -125,29 +186,34 @@ impl Place {
             Err(NotDialable::NoDigits) if canonical.is_some() => vec![Typed::default()],
             Err(why) => return Err(why),
         };
+        let mut numbers = self.resolved(found, canonical.as_ref())?;
+        if let [number] = numbers.as_mut_slice() {
+            number.text = value.trim().to_owned();
+        }
+        Ok(numbers)
+    }
+
+    /// The numbers of a text; not an empty list.
+    fn resolved(
+        &self,
+        found: Vec<Typed>,
+        canonical: Option<&E164>,
+    ) -> Result<Vec<Number>, NotDialable> {
         let several = found.len() > 1;
         let mut numbers: Vec<Number> = Vec::with_capacity(found.len());
         let mut refusal = NotDialable::NoDigits;
         for typed in found {
             let ending = typed.ending;
-            match resolve::resolve(typed, canonical.as_ref(), several, self) {
+            match resolve::resolve(typed, canonical, several, self) {
                 Ok(number) => {
-                    let number = match numbers.last().filter(|_| ending) {
-                        Some(before) => number.in_place_of_the_end_of(before),
-                        None => number,
-                    };
-                    numbers.push(number);
+                    let of =
+                        numbers.last().and_then(|it| ending::completed(&number, it, ending?, self));
+                    numbers.push(of.unwrap_or(number));
                 }
                 Err(why) => refusal = why,
             }
         }
-        if numbers.is_empty() {
-            return Err(refusal);
-        }
-        if !several {
-            numbers[0].text = value.trim().to_owned();
-        }
-        Ok(numbers)
+        if numbers.is_empty() { Err(refusal) } else { Ok(numbers) }
     }
 }
 
@@ -167,26 +233,6 @@ impl Number {
         match &self.kind {
             Kind::International { number, .. } => Some(number),
             _ => None,
-        }
-    }
-
-    /// `0221 7654321 / 7654322`: the second number has the area of the first.
-    fn in_place_of_the_end_of(self, before: &Number) -> Number {
-        let Kind::Local(digits) = &self.kind else { return self };
-        let longer = |known: &str| {
-            let kept = known.len().checked_sub(digits.len())?;
-            Some(format!("{}{digits}", &known[..kept]))
-        };
-        let kind = match &before.kind {
-            Kind::International { number, .. } => longer(number.digits())
-                .and_then(|it| E164::parse(&format!("+{it}")))
-                .map(|number| Kind::International { number, typed: None }),
-            Kind::Local(known) => longer(known).map(Kind::Local),
-            Kind::Code(_) => None,
-        };
-        match kind {
-            Some(kind) => Number { kind, ..self },
-            None => self,
         }
     }
 }
@@ -277,4 +323,6 @@ pub enum NotDialable {
     TooLong(usize),
     #[error("it is too short for a number with its country")]
     TooShort,
+    #[error("letters stand in it where digits should be")]
+    Letters,
 }

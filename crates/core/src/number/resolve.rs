@@ -10,6 +10,7 @@ use rlibphonenumber::{
 };
 
 use crate::number::canonical::believed;
+use crate::number::cut::cut;
 use crate::number::keypad::Spelled;
 use crate::number::lengths::is_possible;
 use crate::number::region::calling_code_len;
@@ -24,8 +25,6 @@ const LOCAL_MAX: usize = 5;
 const DIGITS_MAX: usize = 32;
 /// A word may be so much longer than the number that it stands for.
 const LETTERS_CUT_MAX: usize = 6;
-/// So many digits at most tell where a range of numbers ends.
-const RANGE_MAX: usize = 4;
 /// No number within a town has so many digits.
 const ABROAD_MIN: usize = 10;
 
@@ -37,7 +36,16 @@ pub(super) fn resolve(
     place: &Place,
 ) -> Result<Number, NotDialable> {
     let word = typed.spelled.take();
-    let canonical = canonical.and_then(|it| believed(&typed, word.as_ref(), it, several));
+    let believed =
+        |typed: &Typed| canonical.and_then(|it| believed(typed, word.as_ref(), it, several));
+    let mut canonical = believed(&typed);
+    if word.is_none()
+        && !typed.code
+        && !canonical.as_ref().is_some_and(|it| is_all(it, &typed, place))
+    {
+        typed = cut(typed, place);
+        canonical = believed(&typed);
+    }
     if let Some(word) = &word {
         let number = match canonical.clone() {
             Some(number) => Some(Kind::International { number, typed: None }),
@@ -64,17 +72,17 @@ pub(super) fn resolve(
     }
     // `+030…`: somebody put a plus in front of a number that has no country.
     if typed.plus && !typed.digits.starts_with('0') {
-        let is_abroad = |digits: &str| {
-            let number = E164::parse(&format!("+{digits}"));
-            number.is_some_and(|it| it.is_plain() || is_valid(&it))
-        };
-        if let Some(shorter) = without_range(&typed, is_abroad, place) {
-            return resolve(shorter, None, several, place);
-        }
         let number = with_plus(&typed)?;
         return Ok(typed.number(Kind::International { number, typed: None }, then));
     }
     Ok(here(typed, place))
+}
+
+/// Whether Google read all digits as a number of the region, and one of a possible length, so that the plans need
+/// not be asked what else is beside it.
+fn is_all(canonical: &E164, typed: &Typed, place: &Place) -> bool {
+    let own = place.region.is_some_and(|it| canonical.calling_code() == Some(it.calling_code()));
+    typed.town.is_none() && (own || typed.plus) && canonical.is_plain()
 }
 
 /// Without a `+`: by the international prefix, as a number of the region, or as it was typed.
@@ -84,9 +92,7 @@ fn here(typed: Typed, place: &Place) -> Number {
     if digits.len() <= LOCAL_MAX {
         return typed.number(Kind::Local(digits), then);
     }
-    let is_here = |digits: &str| place.region.is_some_and(|it| is_of(it, digits, typed.area));
-    let shorter = without_outside(&typed, place).or_else(|| without_range(&typed, is_here, place));
-    if let Some(typed) = shorter {
+    if let Some(typed) = without_outside(&typed, place) {
         return here(typed, place);
     }
     let zero = typed.bracketed_zero.filter(|at| calling_code_len(&digits) == Some(*at));
@@ -125,30 +131,10 @@ fn here(typed: Typed, place: &Place) -> Number {
     }
 }
 
-/// `212 555 0133-35`, where a number with the last digits would be too long: they are other endings of it, or in
-/// China an extension.
-fn without_range(typed: &Typed, is_number: impl Fn(&str) -> bool, place: &Place) -> Option<Typed> {
-    let [.., before, last] = typed.groups.as_slice() else { return None };
-    if !typed.dashed || last > before || *last > RANGE_MAX || is_number(&typed.digits) {
-        return None;
-    }
-    let (digits, ending) = typed.digits.split_at_checked(typed.digits.len().checked_sub(*last)?)?;
-    if !is_number(digits) {
-        return None;
-    }
-    let mut typed = Typed { dashed: false, ..typed.clone() };
-    if place.region.is_some_and(|it| it.code() == "CN") && typed.then.extension.is_none() {
-        typed.then.extension = Some(ending.to_owned());
-    }
-    typed.groups.pop();
-    typed.digits.truncate(digits.len());
-    Some(typed)
-}
-
 /// `9 212 555 0133`, where 9 is dialled for an outside line, and is not the beginning of the number.
 fn without_outside(typed: &Typed, place: &Place) -> Option<Typed> {
-    let region = place.region.filter(|_| !place.outside.is_empty())?;
-    let digits = typed.digits.strip_prefix(&place.outside)?.to_owned();
+    let region = place.region.filter(|_| !place.outside_line().is_empty())?;
+    let digits = typed.digits.strip_prefix(place.outside_line())?.to_owned();
     let is_whole = |typed: &Typed, area: bool| {
         is_of(region, &typed.digits, area)
             || with_prefix(typed, Some(region)).is_some_and(|it| is_valid(&it))
@@ -158,7 +144,7 @@ fn without_outside(typed: &Typed, place: &Place) -> Option<Typed> {
 }
 
 /// Whether digits are a number of the region, with its area.
-fn is_of(region: Region, digits: &str, area: bool) -> bool {
+pub(super) fn is_of(region: Region, digits: &str, area: bool) -> bool {
     let digits = renumbering::without_former_trunk(digits, region);
     let number = national(&digits, area, region);
     number.is_some_and(|it| it.calling_code() == Some(region.calling_code()) && is_valid(&it))
@@ -218,7 +204,7 @@ fn with_plus(typed: &Typed) -> Result<E164, NotDialable> {
 
 /// A number that begins with its calling code. A zero that is only dialled within the country is left out,
 /// but kept where it is part of the number, as in Italy.
-fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
+pub(super) fn abroad(digits: &str, bracketed_zero: Option<usize>) -> Option<E164> {
     if let Some(number) = E164::parse(&format!("+{digits}"))
         && number.is_plain()
     {
@@ -259,7 +245,7 @@ fn former_trunk_abroad(digits: &str) -> Option<E164> {
 
 /// With an international prefix: the one of the region (00, 011, …), or 00, which most people write
 /// wherever they are, if a number of some country follows.
-fn with_prefix(typed: &Typed, region: Option<Region>) -> Option<E164> {
+pub(super) fn with_prefix(typed: &Typed, region: Option<Region>) -> Option<E164> {
     let digits = typed.digits.as_str();
     let behind = |prefix: &str| {
         let rest = digits.strip_prefix(prefix).filter(|it| !it.starts_with('0'))?;
@@ -286,7 +272,7 @@ fn with_prefix(typed: &Typed, region: Option<Region>) -> Option<E164> {
 /// Where there is a trunk prefix and it is missing, what was typed may be the number within a town, which
 /// would make another number with another area in front. Then only numbers that have no area are taken, and
 /// those whose area stands in brackets.
-fn national(digits: &str, area: bool, region: Region) -> Option<E164> {
+pub(super) fn national(digits: &str, area: bool, region: Region) -> Option<E164> {
     let number = parse(digits, region)?;
     let valid = PLANS.is_valid_number(&number);
     let length = PLANS.is_possible_number_with_reason(&number);
@@ -322,7 +308,7 @@ fn national(digits: &str, area: bool, region: Region) -> Option<E164> {
 }
 
 /// A number within the installation's own town.
-fn in_area(digits: &str, region: Region, area: &str) -> Option<E164> {
+pub(super) fn in_area(digits: &str, region: Region, area: &str) -> Option<E164> {
     // The numbers for social services are the same all over Europe, and have no area (Commission Decision
     // 2007/116/EC).
     let service = digits.len() == 6 && digits.starts_with("116");
@@ -337,11 +323,24 @@ fn in_area(digits: &str, region: Region, area: &str) -> Option<E164> {
 }
 
 /// There the trunk prefix may be left out, and a number with its area is known by its length.
-const NORTH_AMERICA: u16 = 1;
+pub(super) const NORTH_AMERICA: u16 = 1;
 
 /// Nobody dials a part of a mobile number, nor of one that is free.
 fn has_no_area(number: &PhoneNumber) -> bool {
     matches!(PLANS.get_number_type(number), PhoneNumberType::Mobile | PhoneNumberType::TollFree)
+}
+
+/// Whether the beginning of a number may be an area, or an operator's, that another number has, too.
+pub(super) fn has_area(number: &E164) -> bool {
+    let parsed = PLANS.parse(number.to_string(), None);
+    let kind = parsed.map_or(PhoneNumberType::Unknown, |it| PLANS.get_number_type(&it));
+    matches!(
+        kind,
+        PhoneNumberType::FixedLine
+            | PhoneNumberType::Mobile
+            | PhoneNumberType::FixedLineOrMobile
+            | PhoneNumberType::Unknown
+    )
 }
 
 /// Some services have no trunk prefix, though the country has one (1300 in Australia, 900 in the Emirates).
@@ -440,6 +439,11 @@ fn parse(digits: &str, region: Region) -> Option<PhoneNumber> {
 
 pub(super) fn is_valid(number: &E164) -> bool {
     PLANS.parse(number.to_string(), None).is_ok_and(|it| PLANS.is_valid_number(&it))
+}
+
+/// Whether there is such a number, or was one before its country changed them.
+pub(super) fn exists(number: &E164) -> bool {
+    is_valid(number) || renumbering::today(number).is_some()
 }
 
 /// A number that the library calls valid may be longer than E.164 allows: Germany has such.

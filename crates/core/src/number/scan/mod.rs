@@ -1,9 +1,12 @@
 //! Goes through the tokens of a text once, and cuts it into numbers.
 
 mod remark;
+mod sign;
 
 use crate::number::extension;
+use crate::number::letters::is_part_of_number;
 use crate::number::region::calling_code_len;
+use crate::number::remark_words::{is_duration, is_floor};
 use crate::number::text::Token;
 use crate::number::typed::{DIGITS_WHOLE, Typed};
 
@@ -17,10 +20,12 @@ pub(super) struct Scan<'a> {
     /// Dashes or dots with blanks around them stand between the groups of the part.
     spaced: bool,
     pub(super) parts: Vec<Typed>,
+    /// A sign and a count stand in front of its numbers: `#1 212 …`.
+    counted: bool,
+    /// Letters stood where digits of a number should be, so that it was left out.
+    pub(super) unreadable: bool,
 }
 
-/// A second number of the same length as the end of the first, at least, stands for that end.
-const ENDING_MIN: usize = 5;
 /// Fewer digits behind a slash are other last digits of the same number.
 const SECOND_MIN: usize = 6;
 /// Longer digits with a `#` behind them are a number that somebody closed with it.
@@ -99,6 +104,9 @@ impl<'a> Scan<'a> {
         }
         if !self.begun() && self.part.prefix.is_empty() {
             self.part.from = self.at;
+            self.part.reference = self.begins_reference();
+            self.part.labelled =
+                self.tokens[..self.at].iter().any(|it| matches!(it, Token::Word(_)));
         }
         let in_brackets = self.at.checked_sub(1).is_some_and(|at| self.is_mark(at, '('))
             && self.is_mark(next, ')');
@@ -108,8 +116,20 @@ impl<'a> Scan<'a> {
         }
         let before = self.tokens[..self.at].iter().rev().find(|it| **it != Token::Mark(' '));
         self.part.dashed = before == Some(&Token::Mark('-'));
+        self.note_blank(digits);
         self.part.digits.push_str(digits);
         self.part.groups.push(digits.len());
+    }
+
+    /// Behind a blank a remark may begin, in brackets or not, or the number behind its label.
+    fn note_blank(&mut self, digits: &str) {
+        let mut before =
+            self.tokens[..self.at].iter().rev().skip_while(|it| **it == Token::Mark('('));
+        if self.begun() && before.next() == Some(&Token::Mark(' ')) {
+            let at = self.part.digits.len();
+            self.part.blanks.push(at);
+            self.part.town = self.is_postal_code(digits).then_some(at);
+        }
     }
 
     /// `0xx11`: where the code of a carrier goes (Brazil).
@@ -136,8 +156,31 @@ impl<'a> Scan<'a> {
             self.tones(pauses, next);
         } else if let Some(at) = self.extension(self.at) {
             self.extended(at);
+        } else if self.is_spoiled() {
+            self.leave_out();
         } else {
             self.close();
+        }
+    }
+
+    /// `0221 76543zl`: letters that look like digits touch those of a number that is not whole without them.
+    fn is_spoiled(&self) -> bool {
+        let before = self.at.checked_sub(1).and_then(|at| self.token(at));
+        let (Some(Token::Digits(group)), Some(Token::Word(word))) = (before, self.token(self.at))
+        else {
+            return false;
+        };
+        let known = is_floor(word) || is_duration(word) || extension::is_word(word);
+        !known && is_part_of_number(word, group.len(), self.part.digits.len())
+    }
+
+    /// Nothing of a number is read whose digits are not known.
+    fn leave_out(&mut self) {
+        self.part = Typed::default();
+        self.spaced = false;
+        self.unreadable = true;
+        while let Some(Token::Digits(_) | Token::Word(_)) = self.token(self.at + 1) {
+            self.at += 1;
         }
     }
 
@@ -146,6 +189,10 @@ impl<'a> Scan<'a> {
             return self.mark_of_code(mark);
         }
         match mark {
+            '#' if let Some(end) = self.number_sign() => {
+                self.counted |= end > self.at;
+                self.at = end;
+            }
             '*' | '#' if !self.begun() && self.part.prefix.is_empty() => {
                 let from = self.at;
                 self.part =
@@ -201,8 +248,7 @@ impl<'a> Scan<'a> {
     /// A mark that parts two whole numbers, and no other digits.
     fn between(&mut self) {
         if self.is_second(DIGITS_WHOLE) {
-            let next = self.next(self.at + 1);
-            self.close_before(&next);
+            self.close();
         }
     }
 
@@ -246,6 +292,11 @@ impl<'a> Scan<'a> {
     }
 
     fn hash(&mut self) {
+        if let Some(end) = self.next_sign() {
+            self.close();
+            self.at = end;
+            return;
+        }
         if let Some(at) = self.extension(self.at) {
             return self.extended(at);
         }
@@ -343,7 +394,7 @@ impl<'a> Scan<'a> {
             return;
         }
         if next.digits >= SECOND_MIN {
-            return self.close_before(&next);
+            return self.close();
         }
         // `22/23`, `-0 / -17`: other last digits; the number before them reaches them all.
         self.close();
@@ -352,15 +403,6 @@ impl<'a> Scan<'a> {
         {
             self.at += 1;
         }
-    }
-
-    /// Ends a number. If what follows is as long as the last digits of it, it stands in place of those.
-    fn close_before(&mut self, next: &Next<'_>) {
-        let last = self.part.groups.last().copied().unwrap_or(0);
-        let same = last >= ENDING_MIN && last == next.digits && self.part.groups.len() > 1;
-        let ending = same && !next.plus && next.first.is_some_and(|it| !it.starts_with('0'));
-        self.close();
-        self.part.ending = ending;
     }
 
     fn national_len(&self) -> usize {

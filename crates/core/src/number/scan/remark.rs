@@ -2,6 +2,7 @@
 
 use crate::number::extension;
 use crate::number::lookalike::ROUND_THE_CLOCK;
+use crate::number::remark_words::{is_duration, is_floor};
 use crate::number::scan::{OR, Scan};
 use crate::number::text::Token;
 use crate::number::typed::DIGITS_WHOLE;
@@ -21,10 +22,96 @@ const REFERENCE_MAX: usize = 8;
 /// Digits of a number that needs no zero in front to be one.
 const BARE_MIN: usize = 9;
 /// Words that a number of something else follows.
-const REFERENCES: &[&str] =
-    &["id", "kdnr", "kundennr", "kundennummer", "mitgliedsnr", "plz", "pin", "vertragsnr"];
-/// The same with `-Nr` behind.
-const REFERENCES_WITH_NR: &[&str] = &["kd", "kunden", "mitglieds", "vertrags", "auftrags"];
+const REFERENCES: &[&str] = &[
+    "acc",
+    "account",
+    "acct",
+    "auftragsnr",
+    "badge",
+    "cap",
+    "case",
+    "confirmation",
+    "cp",
+    "cta",
+    "cuenta",
+    "curp",
+    "iata",
+    "id",
+    "invoice",
+    "kdnr",
+    "konto",
+    "kontonr",
+    "kto",
+    "kundennr",
+    "kundennummer",
+    "licence",
+    "license",
+    "member",
+    "mitgliedsnr",
+    "nif",
+    "npi",
+    "order",
+    "passcode",
+    "pedido",
+    "pin",
+    "plz",
+    "policy",
+    "poliza",
+    "póliza",
+    "rechnungsnr",
+    "ref",
+    "reference",
+    "rfc",
+    "serial",
+    "sn",
+    "ssn",
+    "ticket",
+    "vat",
+    "vertragsnr",
+    "vin",
+    "zip",
+    "zipcode",
+];
+/// Words that the number of a place follows, and seldom that of a telephone there.
+const PLACES: &[&str] = &[
+    "apartado",
+    "apartment",
+    "apt",
+    "apto",
+    "box",
+    "cuarto",
+    "depto",
+    "flat",
+    "gate",
+    "habitación",
+    "piso",
+    "postfach",
+    "raum",
+    "rm",
+    "room",
+    "ste",
+    "suite",
+    "unit",
+    "zi",
+    "zimmer",
+];
+/// Words that a postal code follows, which may begin with a zero.
+const POSTAL: &[&str] = &["cap", "cp", "plz", "zip", "zipcode"];
+/// Words that are references with one for a number behind them (`Kd-Nr.`).
+const REFERENCES_WITH_NR: &[&str] = &[
+    "auftrags",
+    "bestell",
+    "client",
+    "cliente",
+    "customer",
+    "kd",
+    "kunden",
+    "mitglieds",
+    "rechnungs",
+    "vertrags",
+];
+/// Words for a number, behind one of what it is a number of.
+const NUMBER: &[&str] = &["n", "no", "nr", "nro", "num", "number", "nummer", "numero", "número"];
 /// Words behind digits that are dialled after a pause.
 const TONES: &[&str] = &[
     "access",
@@ -51,21 +138,6 @@ const TONES: &[&str] = &[
     "support",
     "then",
     "voicemail",
-];
-const FLOORS: &[&str] = &[
-    "og",
-    "ug",
-    "dg",
-    "stock",
-    "etage",
-    "floor",
-    "fl",
-    "obergeschoss",
-    "piano",
-    "piso",
-    "étage",
-    "verdieping",
-    "stk",
 ];
 /// What touches digits that are a time or an ordinal.
 const TOUCHING: &[&str] = &["h", "hrs", "st", "nd", "rd", "th"];
@@ -110,22 +182,35 @@ impl Scan<'_> {
         matches!(behind, Some(Token::Digits(_)))
     }
 
-    /// `, 10115 Berlin`, `, 2. Stock`, `, 24h` behind a whole number.
-    pub(super) fn remark_behind_comma(&self) -> bool {
-        let token = |ahead: usize| self.token(self.at + ahead);
-        let (Some(Token::Mark(' ')), Some(Token::Digits(digits))) = (token(1), token(2)) else {
-            return false;
+    /// `10115 Berlin`: the digits that are read, and a town behind them.
+    pub(super) fn is_postal_code(&self, digits: &str) -> bool {
+        let is_town = match (self.token(self.at + 1), self.token(self.at + 2)) {
+            (Some(Token::Mark(' ')), Some(Token::Word(word))) => {
+                is_name(word) && !extension::is_word(word) && !is_tones(word)
+            }
+            _ => false,
         };
-        let is = |words: &[&str], word: &str| words.contains(&word.to_lowercase().as_str());
-        let remark = match (token(3), token(4), token(5)) {
+        is_town && POSTAL_CODE.contains(&digits.len())
+    }
+
+    /// `, 10115 Berlin`, `, 2. Stock`, `, 24h` and `,24 hours` behind a whole number.
+    pub(super) fn remark_behind_comma(&self) -> bool {
+        let blank = usize::from(self.is_mark(self.at + 1, ' '));
+        let token = |ahead: usize| self.token(self.at + blank + ahead);
+        let Some(Token::Digits(digits)) = token(1) else { return false };
+        let is_town = |word: &str| {
+            blank == 1 && POSTAL_CODE.contains(&digits.len()) && is_name(word) && !is_tones(word)
+        };
+        let short = digits.len() <= COUNT_MAX;
+        let remark = match (token(2), token(3), token(4)) {
             (Some(Token::Mark(' ')), Some(Token::Word(word)), _) => {
-                let town = POSTAL_CODE.contains(&digits.len()) && is_name(word);
-                (town && !is(TONES, word)) || (digits.len() <= COUNT_MAX && is(FLOORS, word))
+                is_town(word) || (short && (is_floor(word) || is_duration(word)))
             }
             (Some(Token::Mark('.')), Some(Token::Mark(' ')), Some(Token::Word(word))) => {
-                digits.len() <= COUNT_MAX && is(FLOORS, word)
+                short && is_floor(word)
             }
-            (Some(Token::Word(word)), _, _) => digits.len() <= COUNT_MAX && is(TOUCHING, word),
+            (Some(Token::Mark('-')), Some(Token::Word(word)), _) => short && is_duration(word),
+            (Some(Token::Word(word)), _, _) => short && (is_touching(word) || is_duration(word)),
             _ => false,
         };
         remark && self.national_len() >= DIGITS_WHOLE
@@ -134,10 +219,13 @@ impl Scan<'_> {
     /// Whether these digits only count or name the number that follows: `1) 0221 …`, `Handy2 0171 …`,
     /// `Kd-Nr. 4711 0221 …`, `Hauptstr. 5, 0221 …`.
     pub(super) fn is_label(&self, digits: &str) -> bool {
-        if self.part.plus && !self.begun() {
+        if (self.part.plus && !self.begun()) || !self.part.prefix.is_empty() {
             return false;
         }
-        if !self.part.prefix.is_empty() || digits.starts_with('0') {
+        if self.is_of_something(digits) {
+            return true;
+        }
+        if digits.starts_with('0') {
             return false;
         }
         if self.is_count(digits) {
@@ -164,11 +252,33 @@ impl Scan<'_> {
                 }
                 // `Handy2`, `Kd-Nr. 4711`, and `Büro 2`. Behind an 8 Belarus dials a 0 (`8 029 …`).
                 (touching && digits.len() <= COUNT_MAX)
-                    || (self.is_reference(word) && digits.len() <= REFERENCE_MAX)
+                    || (self.is_numbered(word) && digits.len() <= REFERENCE_MAX)
                     || (digits.len() == 1 && digits != "8")
             }
             _ => false,
         }
+    }
+
+    /// `Acct 4471123 212 …`, `Room 12 212 …`, `CP 06700 55 …`: so many digits behind it are a whole number, with a
+    /// zero in front or not. A 1 may be the one that North America dials in front.
+    fn is_of_something(&self, digits: &str) -> bool {
+        let Some((word, _)) = self.word_before().filter(|_| !self.begun()) else { return false };
+        let postal =
+            POSTAL.contains(&word.to_lowercase().as_str()) && POSTAL_CODE.contains(&digits.len());
+        let fits = digits.len() <= REFERENCE_MAX && digits != "1" && !digits.starts_with('0');
+        let blank = self.is_mark(self.at + 1, ' ');
+        let behind = || self.behind(2).is_some_and(|it| it.digits >= BARE_MIN);
+        blank && (postal || (fits && self.is_numbered(word))) && behind()
+    }
+
+    /// Whether the digits that are read begin a number of something else, wherever they stand: `Acct 4471123`.
+    pub(super) fn begins_reference(&self) -> bool {
+        !self.part.plus && self.word_before().is_some_and(|(word, _)| self.is_reference(word))
+    }
+
+    /// Whether a number of something else, or of a place, follows this word.
+    fn is_numbered(&self, word: &str) -> bool {
+        self.is_reference(word) || PLACES.contains(&word.to_lowercase().as_str())
     }
 
     /// `1) 0221 …` and `2. 0221 …`, at the front or behind a whole number.
@@ -177,6 +287,7 @@ impl Scan<'_> {
         let first = match before {
             None | Some(Token::Mark('|')) => true,
             Some(Token::Mark(' ')) => !self.begun() || self.national_len() >= DIGITS_WHOLE,
+            Some(Token::Mark('(')) => !self.begun() && self.is_behind_word(),
             _ => false,
         };
         if !first || digits.len() > COUNT_MAX {
@@ -185,13 +296,22 @@ impl Scan<'_> {
         match (self.token(self.at + 1), self.token(self.at + 2)) {
             // `21)8939845` is an area whose bracket is open at the front.
             (Some(Token::Mark(')')), Some(Token::Mark(' ' | '+' | '('))) => {
-                self.behind(2).is_some_and(|it| it.begins || digits.len() == 1)
+                // `(2) 2123 4567` is an area (Chile).
+                let single = digits.len() == 1 && before != Some(Token::Mark('('));
+                self.behind(2).is_some_and(|it| it.begins || single)
             }
             (Some(Token::Mark('.')), Some(Token::Mark(' '))) => {
                 self.behind(3).is_some_and(|it| it.begins)
             }
             _ => false,
         }
+    }
+
+    /// `Bob (2) 0221 …`: a word stands before the bracket that the token which is read stands in.
+    fn is_behind_word(&self) -> bool {
+        let before = &self.tokens[..self.at.saturating_sub(1)];
+        let word = before.iter().rev().find(|it| **it != Token::Mark(' '));
+        matches!(word, Some(Token::Word(_)))
     }
 
     /// The whole number so many tokens ahead.
@@ -208,7 +328,7 @@ impl Scan<'_> {
     /// The word before the token that is read, and whether nothing is between them.
     fn word_before(&self) -> Option<(&str, bool)> {
         let before = &self.tokens[..self.at];
-        let is_between = |it: &&Token<'_>| matches!(it, Token::Mark(' ' | '.' | ':'));
+        let is_between = |it: &&Token<'_>| matches!(it, Token::Mark(' ' | '.' | ':' | '#'));
         let between = before.iter().rev().take_while(is_between).count();
         match before.get(before.len().checked_sub(between + 1)?)? {
             Token::Word(word) if !extension::is_word(word) => Some((word, between == 0)),
@@ -219,19 +339,30 @@ impl Scan<'_> {
     /// Whether a number of something else follows this word, which stands before the token that is read.
     fn is_reference(&self, word: &str) -> bool {
         let word = word.to_lowercase();
-        if word != "nr" {
+        if !NUMBER.contains(&word.as_str()) {
             return REFERENCES.contains(&word.as_str());
         }
         let words = self.tokens[..self.at].iter().rev().filter_map(|it| match it {
             Token::Word(word) => Some(word.to_lowercase()),
             _ => None,
         });
-        words.skip(1).take(1).any(|it| REFERENCES_WITH_NR.contains(&it.as_str()))
+        let of_something = |it: String| {
+            REFERENCES.contains(&it.as_str()) || REFERENCES_WITH_NR.contains(&it.as_str())
+        };
+        words.skip(1).take(1).any(of_something)
     }
 }
 
 fn is_year(digits: &str) -> bool {
     digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20"))
+}
+
+fn is_touching(word: &str) -> bool {
+    TOUCHING.contains(&word.to_lowercase().as_str())
+}
+
+fn is_tones(word: &str) -> bool {
+    TONES.contains(&word.to_lowercase().as_str())
 }
 
 /// As the names of towns begin.

@@ -3,6 +3,7 @@
 
 use crate::contact::is_machine;
 use crate::number::address::without_addresses;
+use crate::number::ending::{Ending, note_endings};
 use crate::number::extension;
 use crate::number::keypad::{Spelled, spelled};
 use crate::number::lookalike;
@@ -22,6 +23,14 @@ pub(super) struct Typed {
     pub(super) digits: String,
     /// How many digits stand together, from the first.
     pub(super) groups: Vec<usize>,
+    /// Behind how many digits a blank stands.
+    pub(super) blanks: Vec<usize>,
+    /// Behind how many digits a postal code may stand, with its town behind it.
+    pub(super) town: Option<usize>,
+    /// A word stands in front of it.
+    pub(super) labelled: bool,
+    /// The word in front says that it is a number of something else (`Acct 4471123`).
+    pub(super) reference: bool,
     /// A dash stands before the last of them.
     pub(super) dashed: bool,
     /// It is a code by its `*` and `#`, and dialled as it stands.
@@ -33,8 +42,8 @@ pub(super) struct Typed {
     /// The whole of it, should it be a word on the keys.
     pub(super) spelled: Option<Spelled>,
     pub(super) then: Then,
-    /// The last digits of the number before it, written again: `0221 7654321 / 7654322`.
-    pub(super) ending: bool,
+    /// It may be the last digits of the number before it, written again: `0221 7654321 / 7654322`.
+    pub(super) ending: Option<Ending>,
     /// A word beside it says that a fax machine or a pager answers there.
     pub(super) machine: bool,
     /// The tokens of it.
@@ -45,6 +54,16 @@ pub(super) struct Typed {
     pub(super) context: String,
 }
 
+impl Typed {
+    /// A number of something else: a word says so, and it is not written as telephone numbers are.
+    fn is_reference(&self) -> bool {
+        let written = self.groups.len() > 1 && self.digits.len() > REFERENCE_MAX;
+        self.reference && !self.plus && !self.code && !written
+    }
+}
+
+/// So many digits at most are a number of something else, if they stand in groups.
+const REFERENCE_MAX: usize = 8;
 /// Fewer digits than this beside others are a house number or a count, not the number.
 const DIGITS_MIN: usize = 5;
 /// The same, for numbers beside a whole one.
@@ -70,34 +89,18 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
     let mut scan = Scan::of(tokens(&text));
     let word = word_on_keys(&scan.tokens);
     scan.all();
-    let Scan { tokens, parts, .. } = scan;
+    let Scan { tokens, parts, unreadable, .. } = scan;
     let mut found = chosen(parts.into_iter().flat_map(parted).collect(), &tokens);
-    let whole = |it: &Typed| it.digits.len() >= DIGITS_WHOLE;
+    let whole = found.first().is_some_and(|it| it.digits.len() >= DIGITS_WHOLE);
     if let Some(word) = word
-        && !found.first().is_some_and(whole)
-        && !(word.loose && found.len() > 1)
+        && (word.repeated || !(whole || (word.loose && found.len() > 1)))
     {
         // A word on the keys and no digit beside it is only read if Google says that it is one.
-        found.truncate(1);
-        let digits = found.pop().unwrap_or_default();
-        found.push(Typed { spelled: Some(word), ..digits });
+        found = with_word(found, word);
     }
     found.retain(|it| it.digits.contains(|c: char| c.is_ascii_digit()));
-    if found.len() > 1 {
-        for it in &mut found {
-            if !it.text.is_empty() {
-                continue;
-            }
-            let before = |at: usize| matches!(tokens[at], Token::Mark('+' | '('));
-            while it.from > 0 && before(it.from - 1) {
-                it.from -= 1;
-            }
-            let text: String = tokens[it.from..it.to].iter().map(ToString::to_string).collect();
-            let around = |c: char| c.is_whitespace() || ",;/:|&".contains(c);
-            let text = text.trim_end_matches(|c: char| around(c) || c == '(').trim_matches(around);
-            it.text = text.to_owned();
-        }
-    }
+    note_texts(&mut found, &tokens);
+    note_endings(&mut found, &tokens);
     note_machines(&mut found, &tokens);
     for it in &mut found {
         if !it.plus && !it.code && !it.context.is_empty() {
@@ -106,10 +109,43 @@ pub(super) fn scan(value: &str) -> Result<Vec<Typed>, NotDialable> {
         }
     }
     if found.is_empty() {
+        let letters = unreadable.then_some(NotDialable::Letters);
         let address = addresses.then_some(NotDialable::Address);
-        return Err(lookalike.or(address).unwrap_or(NotDialable::NoDigits));
+        return Err(letters.or(lookalike).or(address).unwrap_or(NotDialable::NoDigits));
     }
     Ok(found)
+}
+
+/// The word in place of the digits that stand beside it: all, or those that repeat it.
+fn with_word(mut found: Vec<Typed>, word: Spelled) -> Vec<Typed> {
+    let begun = found.first().is_some_and(|it| it.plus && word.digits.starts_with(&it.digits));
+    match word.repeated {
+        true if begun && found.len() > 1 => drop(found.remove(1)),
+        true => {}
+        false => found.truncate(1),
+    }
+    if found.is_empty() {
+        found.push(Typed::default());
+    }
+    found[0].spelled = Some(word);
+    found
+}
+
+/// Of several numbers each has the part of the text that it stands in.
+fn note_texts(found: &mut [Typed], tokens: &[Token<'_>]) {
+    if found.len() < 2 {
+        return;
+    }
+    for it in found.iter_mut().filter(|it| it.text.is_empty()) {
+        let before = |at: usize| matches!(tokens[at], Token::Mark('+' | '('));
+        while it.from > 0 && before(it.from - 1) {
+            it.from -= 1;
+        }
+        let text: String = tokens[it.from..it.to].iter().map(ToString::to_string).collect();
+        let around = |c: char| c.is_whitespace() || ",;/:|&".contains(c);
+        let text = text.trim_end_matches(|c: char| around(c) || c == '(').trim_matches(around);
+        it.text = text.to_owned();
+    }
 }
 
 /// Which numbers are of a fax machine: by the words in front of each, or behind each where the first has none in
@@ -126,16 +162,28 @@ fn note_machines(found: &mut [Typed], tokens: &[Token<'_>]) {
         let behind = found.get(at + 1).map_or(tokens.len(), |it| it.from);
         let (from, to) = (found[at].from, found[at].to);
         let beside = if is_labelled { words(before, from) } else { words(to, behind) };
-        found[at].machine = is_machine(&beside);
+        found[at].machine = is_machine(&beside) || is_mark_of_fax(&beside);
         before = to.max(before);
     }
+}
+
+/// `F:`, `(f)`: that letter alone, or behind other words with a colon. `Bob F.` is a name, and `T/F` are both.
+fn is_mark_of_fax(beside: &str) -> bool {
+    let is_between = |c: char| !c.is_alphabetic();
+    let mut words = beside.split(is_between).filter(|it| !it.is_empty());
+    let last = words.next_back().is_some_and(|it| it.eq_ignore_ascii_case("f"));
+    let labelled = beside.trim_end_matches([' ', '+', '(']).ends_with(" F:");
+    last && (labelled || words.next().is_none())
 }
 
 /// The parts that are numbers: all whole ones, or else the one that is likeliest.
 fn chosen(parts: Vec<Typed>, tokens: &[Token<'_>]) -> Vec<Typed> {
     let likely = |it: &Typed, min: usize| it.code || it.plus || it.digits.len() >= min;
+    let of_telephone = |it: &Typed| !it.is_reference() && likely(it, DIGITS_WHOLE);
+    let alone = !parts.iter().any(of_telephone);
     if parts.iter().any(|it| likely(it, DIGITS_WHOLE)) {
-        return parts.into_iter().filter(|it| likely(it, BESIDE_MIN)).collect();
+        let taken = |it: &Typed| likely(it, BESIDE_MIN) && (alone || !it.is_reference());
+        return parts.into_iter().filter(taken).collect();
     }
     if let Some(at) = parts.iter().position(|it| likely(it, DIGITS_MIN)) {
         let len = parts[at].digits.len();
@@ -161,9 +209,13 @@ fn chosen(parts: Vec<Typed>, tokens: &[Token<'_>]) -> Vec<Typed> {
 fn parted(mut part: Typed) -> Vec<Typed> {
     let Some((groups, at)) = second_of(&part) else { return vec![part] };
     let digits = part.digits.split_off(at);
+    let behind = part.blanks.iter().filter(|it| **it > at).map(|it| it - at).collect();
+    part.blanks.retain(|it| *it < at);
     let second = Typed {
         text: digits.clone(),
         groups: part.groups.split_off(groups),
+        blanks: behind,
+        town: part.town.take().and_then(|it| it.checked_sub(at)),
         then: std::mem::take(&mut part.then),
         digits,
         ..Typed::default()
@@ -202,14 +254,19 @@ fn second_of(part: &Typed) -> Option<(usize, usize)> {
 
 /// The number, if letters are a part of it, and what follows.
 fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
+    // `Service 0800-REIMANN`, `Phone# 1-800-FLOWERS`: what stands in front is no part of it.
+    let is_begin = |it: &Token<'_>| matches!(it, Token::Digits(_) | Token::Mark('+' | '('));
+    let begin = tokens.iter().position(is_begin)?;
     let is_end = |at: usize| {
-        matches!(tokens[at], Token::Mark(',' | ';' | '#'))
-            || extension::digits_at(tokens, at, 0).is_some()
+        let sign = at < begin && tokens[at] == Token::Mark('#');
+        let ends = matches!(tokens[at], Token::Mark(',' | ';' | '#'))
+            || extension::digits_at(tokens, at, 0).is_some();
+        ends && !sign
     };
     let end = (0..tokens.len()).find(|at| is_end(*at)).unwrap_or(tokens.len());
-    // `Service 0800-REIMANN`: words in front are no part of it.
-    let is_begin = |it: &Token<'_>| matches!(it, Token::Digits(_) | Token::Mark('+' | '('));
-    let begin = tokens[..end].iter().position(is_begin)?;
+    if end < begin {
+        return None;
+    }
     let is_word = |it: &Token<'_>| matches!(it, Token::Word(_));
     let letters = begin + tokens[begin..end].iter().position(is_word)?;
     // A remark may stand behind the word, in brackets or not.
@@ -219,9 +276,14 @@ fn word_on_keys(tokens: &[Token<'_>]) -> Option<Spelled> {
         let text: String = tokens[begin..end].iter().map(ToString::to_string).collect();
         spelled(&text)
     };
+    let repeated = (letters + 1..end).find_map(|at| {
+        let word = read(at)?;
+        word.is_repeated_by(&tokens[at..end]).then_some(word)
+    });
     let whole = read(end);
     let tied = [whole.clone(), remark.and_then(read)].into_iter().flatten().find(|it| !it.loose);
-    let mut spelled = tied.or(whole)?;
+    let repeated = repeated.map(|it| Spelled { repeated: true, loose: false, ..it });
+    let mut spelled = repeated.or(tied).or(whole)?;
     spelled.labelled = tokens[..begin].iter().any(is_word);
     // What follows is read as if it followed digits.
     let digits = std::iter::once(Token::Digits("0000000"));

@@ -596,3 +596,214 @@ fn words_beside_a_number_tell_whether_a_fax_machine_answers() {
         assert_eq!(found.iter().map(|it| it.machine).collect::<Vec<_>>(), machines, "{value}");
     }
 }
+
+#[test]
+fn when_somebody_answers_and_on_which_floor_is_no_part_of_a_number() {
+    for remark in [
+        " 24 hours",
+        " 24hrs",
+        " 24-hour line",
+        " 24 Stunden",
+        " 24-Stunden-Notdienst",
+        " 24 Std.",
+        " 24 horas",
+        " 7 días",
+        " 7 Tage",
+        " 365 days",
+        " 9-5",
+        " 9-17",
+        " 9-12 u. 14-17",
+        " 9-12, 14-17",
+        " 9.00-12.30",
+        " 5-6pm",
+        " 9am-5:30pm",
+        " 9 to 5",
+        " 1 a 5 pm",
+        " 9 a 18 hs",
+        " 8 bis 17 Uhr",
+        " 8 - 17",
+        " (9-5)",
+        " (24 Stunden)",
+        " 3. OG",
+        " 1.OG",
+        " 1. Etage",
+        " 3. Stock",
+        " - 3. OG",
+        " 3 Etage",
+        " 2. Hof",
+        " 2 piso",
+        ", 24 hours",
+        ",24 hours",
+        ", 24 Stunden",
+        ", 24-hour line",
+        ", 24 horas",
+        ", 7 days a week",
+        ", 9-5",
+        "; 24 hours",
+    ] {
+        assert_eq!(read(&format!("0221 7654321{remark}")), "02217654321", "{remark}");
+        assert_eq!(read(&format!("+49 221 7654321{remark}")), "+492217654321", "{remark}");
+        assert_eq!(read(&format!("212-555-0133{remark}")), "2125550133", "{remark}");
+        let two = format!("0221 7654321{remark}, 0160 1234567");
+        assert_eq!(read(&two), "02217654321 & 01601234567", "{two}");
+    }
+    all(&[
+        // These are parts of it, or what is dialled behind it.
+        ("01 40 00 11 22-24", "014000112224"),
+        ("01 40 00 11 22 jour", "0140001122"),
+        ("0221 7654 12-17", "022176541217"),
+        ("0221 765432 - 17", "022176543217"),
+        ("0221 765 43 21 OG", "02217654321"),
+        ("212-555-0133, 24", "2125550133 ,24"),
+        ("212-555-0133,,24", "2125550133 ,,24"),
+        ("212-555-0133, 2 for sales", "2125550133 ,2"),
+        ("0800 123 4567, 2. Sales", "08001234567 ,2"),
+        ("24 hours", "Time"),
+        ("3. OG", "Address"),
+    ]);
+}
+
+#[test]
+fn a_sign_behind_a_word_or_in_front_of_a_whole_number_is_no_code() {
+    all(&[
+        ("Phone# 212-555-0133", "2125550133"),
+        ("Phone#: 212-555-0133", "2125550133"),
+        ("Phone#212-555-0133", "2125550133"),
+        ("Tel # +1 212 555 0133", "+12125550133"),
+        ("Tel.# 0221 7654321", "02217654321"),
+        ("Home# 212-555-0133 Cell# 646-555-0144", "2125550133 & 6465550144"),
+        ("# 212-555-0133", "2125550133"),
+        ("#1 212-555-0133", "2125550133"),
+        ("#1: 212-555-0133", "2125550133"),
+        ("#12) 212-555-0133", "2125550133"),
+        ("#1 212-555-0133 #2 646-555-0144", "2125550133 & 6465550144"),
+        ("Tel #1 0221 7654321", "02217654321"),
+        ("Acct #4471123 212-555-0133", "2125550133"),
+        // Codes, and extensions.
+        ("*67 212-555-0133", "*672125550133"),
+        ("#31#0221 7654321", "#31#02217654321"),
+        ("anonym #31# 0221 7654321", "#31#02217654321"),
+        ("#31 0221 7654321", "#3102217654321"),
+        ("*21*0171 1234567#", "*21*01711234567#"),
+        ("Umleitung *21*0171 1234567#", "*21*01711234567#"),
+        ("#77", "#77"),
+        ("Voicemail #97", "#97"),
+        ("#1234567", "#1234567"),
+        ("212-555-0133 #2", "2125550133 x2"),
+        ("212-555-0133 ext #12", "2125550133 x12"),
+    ]);
+}
+
+#[test]
+fn a_word_on_the_keys_keeps_its_area_where_its_digits_stand_behind_it() {
+    let word = |value: &str| {
+        let mut found = scan(value).unwrap();
+        let count = found.len();
+        (found.remove(0).spelled.filter(|it| !it.loose).map(|it| it.digits), count)
+    };
+    for (value, digits, count) in [
+        ("1-800-FLOWERS (356-9377)", "18003569377", 1),
+        ("1-800-FLOWERS 3569377", "18003569377", 1),
+        ("1-800-FLOWERS / 356-9377", "18003569377", 1),
+        ("1 800 DENTIST (336-8478)", "18003368478", 1),
+        ("1 800 flowers (356-9377)", "18003569377", 1),
+        ("+1 800 FLOWERS (356-9377)", "18003569377", 1),
+        ("1-800-MATTRESS (628-8737)", "180062887377", 1),
+        ("Phone# 1-800-FLOWERS", "18003569377", 1),
+        ("1-800-FLOWERS (356-9377), 212-555-0133", "18003569377", 2),
+    ] {
+        assert_eq!(word(value), (Some(digits.to_owned()), count), "{value}");
+    }
+    // Other digits are another number.
+    all(&[
+        ("1-800-356-9377 (FLOWERS)", "18003569377"),
+        ("1-800-FLOWERS (555-0133)", "5550133"),
+        ("1-800-FLOWERS (1-800-356-9377)", "18003569377"),
+    ]);
+}
+
+#[test]
+fn a_number_of_something_else_is_none_in_front_of_one_or_behind() {
+    for label in [
+        "Acct 4471123 ",
+        "Account: 4471123 ",
+        "Acct no. 4471123 ",
+        "PIN 1234 ",
+        "P.O. Box 12 ",
+        "Room 12 ",
+        "Unit 5 ",
+        "Suite 200 ",
+        "CP 06700 ",
+        "PLZ 01067 ",
+        "Acct 4471123, ",
+    ] {
+        for (value, wanted) in [
+            ("212-555-0133", "2125550133"),
+            ("55 5208 1234", "5552081234"),
+            ("0221 7654321", "02217654321"),
+            ("+49 221 7654321", "+492217654321"),
+        ] {
+            assert_eq!(read(&format!("{label}{value}")), wanted, "{label}{value}");
+        }
+    }
+    all(&[
+        ("212-555-0133 Acct 4471123", "2125550133"),
+        ("212-555-0133 Acct# 4471123", "2125550133"),
+        ("212-555-0133 Policy no. 4471123", "2125550133"),
+        ("212-555-0133 (PIN 123456)", "2125550133"),
+        ("0221 7654321 Kundennr. 4471123", "02217654321"),
+        ("Bob (2) 0221 7654321", "02217654321"),
+        // These may be numbers, and there is no other.
+        ("Acct 4471123", "4471123"),
+        ("ID 212 555 0133", "2125550133"),
+        ("Unit 1 212-555-0133", "12125550133"),
+        ("Phone (2) 2123 4567", "221234567"),
+        ("212-555-0133 Fax 5550144", "2125550133 & 5550144"),
+        ("Ref 212-555-0133 Fax 646-555-0144", "2125550133 & 6465550144"),
+    ]);
+}
+
+#[test]
+fn letters_that_nobody_can_be_sure_of_cut_no_number() {
+    all(&[
+        ("0221 76543zl", "Letters"),
+        ("0221 765432z", "Letters"),
+        ("0221 76z4321", "Letters"),
+        ("0221 76543zl, 0160 1234567", "01601234567"),
+        // A label, a floor, and what is behind a whole number.
+        ("0221 7654321b", "02217654321"),
+        ("0221 7654321zl", "02217654321"),
+        ("0221 765 43 12OG", "022176543"),
+        ("0221 76543 zl", "022176543"),
+    ]);
+}
+
+#[test]
+fn one_letter_tells_that_a_fax_machine_answers() {
+    for (value, machines) in [
+        ("F: 212-555-0133", vec![true]),
+        ("f. 212-555-0133", vec![true]),
+        ("F212-555-0133", vec![true]),
+        ("(F) +1 212-555-0133", vec![true]),
+        ("F# 212-555-0133", vec![true]),
+        ("Office F: 212-555-0133", vec![true]),
+        ("212-555-0133 (f)", vec![true]),
+        ("212-555-0133 F", vec![true]),
+        ("F 212-555-0133 T 212-555-0144", vec![true, false]),
+        ("T: 212-555-0133, F: 212-555-0144", vec![false, true]),
+        ("212-555-0133 T, 212-555-0144 F", vec![false, true]),
+        ("T: 212-555-0133", vec![false]),
+        ("P 212-555-0133", vec![false]),
+        ("M. 212-555-0133", vec![false]),
+        ("212-555-0133 (h)", vec![false]),
+        ("212-555-0133 W", vec![false]),
+        ("212-555-0133 c", vec![false]),
+        // A name, a telephone that is also a fax machine, and days of the week.
+        ("Bob F. 212-555-0133", vec![false]),
+        ("T/F: 212-555-0133", vec![false]),
+        ("212-555-0133 M-F", vec![false]),
+    ] {
+        let found = scan(value).unwrap();
+        assert_eq!(found.iter().map(|it| it.machine).collect::<Vec<_>>(), machines, "{value}");
+    }
+}

@@ -42,7 +42,7 @@ pub(crate) enum AdminsCommand {
         /// Leave the tokens that they made as they are
         #[arg(long)]
         keep_tokens: bool,
-        /// Do not ask, also where nobody is left who may administer
+        /// Do not ask, even for the last administrator
         #[arg(long)]
         yes: bool,
     },
@@ -170,8 +170,8 @@ pub(crate) async fn admins(
             let rest = match app.store.has_people().await? {
                 true => "",
                 false => {
-                    " Nobody else is: until somebody is added (`ringbook admins add NAME`), everybody on \
-                     this machine may administer."
+                    " There is none now: until one is added (`ringbook admins add NAME`), every user of this \
+                     machine may administer."
                 }
             };
             done(screen, format!("`{}` is no administrator any more.{tokens}{rest}", person.name))

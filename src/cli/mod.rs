@@ -598,7 +598,7 @@ fn is_named(store: &Store, account: &Account, named: &str) -> bool {
 }
 
 /// Who sits at this terminal, for the history.
-/// Whoever types the command.
+/// The user who runs the command.
 fn caller() -> Caller {
     Caller::command_line(whoami())
 }

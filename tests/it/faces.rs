@@ -1,6 +1,10 @@
 //! One rule, told on the API, the dashboard and the command line: all three say the same.
 
 use reqwest::Method;
+use ringbook_app::services::{
+    AccountChanges, Caller, DisconnectRequest, ScheduleChange, ServiceError,
+};
+use ringbook_core::access::{Identity, Scope};
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -141,6 +145,35 @@ async fn labels_are_chosen_by_the_same_rule_on_every_face() {
         command(&app, &["accounts", "labels", "Google", "--show", "contactGroups/gone"]).await;
     kept.assert(0, &["Not at Google now"]);
     patch(json!(["contactGroups/gone"])).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_services_themselves_refuse_whom_a_face_should_have_refused() {
+    let app = TestApp::new(0).await.world.app.clone();
+    let account = app.store.accounts().await.unwrap().remove(0);
+    let identity = Identity::Program { name: "ci".to_owned(), scope: Scope::Sync };
+    let caller = Caller::new(identity, None);
+    let changes = AccountChanges { paused: Some(true), ..AccountChanges::default() };
+    let request = DisconnectRequest { erase: true, tell_google: false };
+    let change = ScheduleChange { timing: None, paused: Some(true) };
+    let id = "00000000-0000-4000-8000-000000000000";
+    for refused in [
+        app.add_account(&caller, "x").await.err(),
+        app.change_account(&caller, &account, changes).await.err(),
+        app.disconnect_account(&caller, &account, request).await.err(),
+        app.remove_account(&caller, &account).await.err(),
+        app.change_schedules(&caller, std::slice::from_ref(&account), change).await.err(),
+        app.create_token(&caller, "x", Scope::Admin, None).await.err(),
+        app.revoke_token(&caller, id).await.err(),
+        app.add_phone(&caller, "x").await.err(),
+        app.revoke_phone(&caller, id).await.err(),
+        app.add_admin(&caller, "x", "correct horse battery".into()).await.err(),
+        app.revoke_session(&caller, id).await.err(),
+    ] {
+        assert!(matches!(refused, Some(ServiceError::Forbidden(_))), "{refused:?}");
+    }
+    assert_eq!(app.store.accounts().await.unwrap().len(), 1);
+    assert!(!app.store.accounts().await.unwrap()[0].schedule.paused);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -252,7 +252,7 @@ pub(crate) async fn remove(
     Ok(Json(AccountDone { status: "success", message, erased_count, account: None }))
 }
 
-/// Whether somebody has entered the name of the account, so that no other is removed by mistake.
+/// Checks that the name of the account was entered, so that no other is removed by mistake.
 pub(crate) fn confirm(account: &store::Account, entered: Option<&str>) -> Result<(), Problem> {
     if entered.is_some_and(|name| same_name(name, &account.name)) {
         return Ok(());

@@ -203,7 +203,7 @@ impl Config {
         resolve(Layers::read(flags))
     }
 
-    /// What somebody has set one setting to, in whatever source; the others are not looked at.
+    /// The value of one setting, from whichever source sets it; the others are not checked.
     pub fn given(flags: &Flags, key: &str) -> Option<String> {
         let chosen = layers::resolve(Layers::read(flags));
         chosen.values.get(key).map(|raw| raw.value.trim().to_owned())

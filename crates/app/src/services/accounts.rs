@@ -75,7 +75,7 @@ impl App {
         self.audited_as(caller, AuditAction::AccountAdded, before, act, after).await
     }
 
-    /// Renames an account, pauses or resumes what is done to it by itself, or chooses the labels on the phones. All is
+    /// Renames an account, pauses or resumes its scheduled syncs, or chooses the labels on the phones. All is
     /// checked before anything is changed.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl App {
         self.audited(caller, action, about, act).await
     }
 
-    /// Stops what Ringbook does with an account by itself; a sync that somebody asks for still runs.
+    /// Pauses scheduled syncs of an account; a sync on request still runs.
     ///
     /// # Errors
     /// When the caller is no administrator.

@@ -13,8 +13,8 @@ use crate::services::{AuditAction, AuditSubject, Caller, ServiceError};
 pub struct NewAdmin {
     /// As it is kept.
     pub name: String,
-    /// Tokens in use that were made while there was no administrator. Whoever was on this machine may have made
-    /// them; empty unless this is the first administrator.
+    /// Tokens in use that were made while there was no administrator, by any user of this machine; empty unless
+    /// this is the first administrator.
     pub tokens_before: Vec<TokenRow>,
 }
 
@@ -37,7 +37,7 @@ impl App {
         found.ok_or_else(|| ServiceError::not_found("administrator", name))
     }
 
-    /// Adds an administrator. Whoever asks has been asked for their own password again.
+    /// Adds an administrator. The caller has entered their own password again.
     ///
     /// # Errors
     /// When the caller is no administrator, the name is taken or none, or the password is too weak.
@@ -106,8 +106,7 @@ impl App {
     /// Removes an administrator and ends their sessions. Returns the tokens that were revoked with them.
     ///
     /// # Errors
-    /// When the caller is no administrator, or nobody else would be left: only the command line may remove the
-    /// last one.
+    /// When the caller is no administrator, or it is the last one: only the command line may remove that.
     pub async fn remove_admin(
         &self,
         caller: &Caller,
@@ -128,7 +127,7 @@ impl App {
         Ok(revoked)
     }
 
-    /// Ends the session of this id, whoever is signed in with it.
+    /// Ends the session of this id, also of another administrator.
     ///
     /// # Errors
     /// When the caller is no administrator, or there is no such session.

@@ -273,7 +273,7 @@ impl App {
     }
 
     /// Does an act and records it, also if it fails. It goes on when the caller goes away: a client that hangs up
-    /// must not leave an act that nobody recorded.
+    /// must not leave an act unrecorded.
     pub(super) async fn audited<T: Send + 'static>(
         &self,
         caller: &Caller,

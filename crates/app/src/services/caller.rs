@@ -34,7 +34,7 @@ impl Caller {
         }
     }
 
-    /// Whoever types at a terminal on this machine: they can read the database, so they may do everything.
+    /// A user at a terminal on this machine. They can read the database, so they may do everything.
     pub fn command_line(name: String) -> Caller {
         Caller::new(Identity::CommandLine { name }, None)
     }

@@ -11,7 +11,7 @@ use crate::connect::ConnectProblem;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// Somebody with more rights may.
+    /// It takes a higher permission.
     #[error("{0}")]
     Forbidden(String),
     #[error("there is no {what} `{}`", excerpt(.id))]

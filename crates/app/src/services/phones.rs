@@ -97,7 +97,7 @@ impl App {
             if !renewed {
                 return Err(ServiceError::not_found("phone", &phone.id));
             }
-            // As it is now: its token is not revoked, and nobody has asked with it yet.
+            // As it is now: its token is not revoked, and has not been used yet.
             let phone = app.phone(&phone.id).await?;
             Ok(PhoneToken { secret, phone })
         };

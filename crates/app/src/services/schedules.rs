@@ -1,4 +1,4 @@
-//! When accounts are synced by themselves.
+//! When accounts are synced by schedule.
 
 use ringbook_core::access::Permission;
 use ringbook_core::sync::schedule::{Cadence, MINUTES_MAX, MINUTES_MIN, ScheduleError};
@@ -75,14 +75,14 @@ impl App {
     /// Changes the schedules of these accounts: of all of them, or of none. Returns the accounts as they are then.
     ///
     /// # Errors
-    /// When the caller may not sync, or a schedule cannot be one.
+    /// When the caller is no administrator, or a schedule cannot be one.
     pub async fn change_schedules(
         &self,
         caller: &Caller,
         accounts: &[Account],
         change: ScheduleChange,
     ) -> Result<Vec<Account>, ServiceError> {
-        caller.require(Permission::Sync)?;
+        caller.require(Permission::Admin)?;
         let zone = self.supervisor.options().zone.clone();
         let about = match accounts {
             [only] => AuditSubject::new(&self.store.ids().account(only.id), &only.name),

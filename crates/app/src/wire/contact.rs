@@ -108,7 +108,7 @@ impl Contact {
     }
 }
 
-/// The names of the labels that somebody gave a contact. Google's own are left out.
+/// The names of a contact's own labels, without Google's.
 pub(crate) fn own_labels(row: &ContactRow, names: &LabelNames) -> Vec<String> {
     let account = row.id.account();
     row.content

@@ -64,7 +64,7 @@ pub enum Identity {
     },
     /// A phone, or whatever else is in the phones' networks.
     PhoneNetwork,
-    /// Whoever types at a terminal on this machine: they can read the database.
+    /// A user at a terminal on this machine, who can read the database.
     CommandLine {
         name: String,
     },

@@ -22,14 +22,14 @@ pub(super) fn as_digits(text: &str) -> Option<String> {
         return None;
     }
     let is_end = |c: char| !(c.is_alphanumeric() || "+-./()".contains(c));
-    let mut mended = String::with_capacity(text.len());
+    let mut with_digits = String::with_capacity(text.len());
     for chunk in text.split_inclusive(is_end) {
         match is_mixed(chunk.trim_end_matches(is_end)) {
-            true => mended.extend(chunk.chars().map(as_digit)),
-            false => mended.push_str(chunk),
+            true => with_digits.extend(chunk.chars().map(as_digit)),
+            false => with_digits.push_str(chunk),
         }
     }
-    (mended != text).then_some(mended)
+    (with_digits != text).then_some(with_digits)
 }
 
 fn is_letter(c: char) -> bool {

@@ -129,7 +129,7 @@ impl Place {
             return Ok(numbers);
         }
         match letters::as_digits(&plain(field.value)) {
-            Some(mended) => self.read_mended(field, &mended),
+            Some(with_digits) => self.read_with_digits(field, &with_digits),
             None => self.read_text(field),
         }
     }
@@ -157,8 +157,12 @@ impl Place {
 
     /// A text with letters that may be digits: they are, unless only the text as it was typed is a number that there
     /// is, as behind the `O` of an office.
-    fn read_mended(&self, field: Field<'_>, mended: &str) -> Result<Vec<Number>, NotDialable> {
-        let as_digits = self.read_text(Field { value: mended, ..field });
+    fn read_with_digits(
+        &self,
+        field: Field<'_>,
+        with_digits: &str,
+    ) -> Result<Vec<Number>, NotDialable> {
+        let as_digits = self.read_text(Field { value: with_digits, ..field });
         let as_typed = self.read_text(field);
         let exists = |read: &Result<Vec<Number>, NotDialable>| {
             let first = read.as_ref().ok().and_then(|it| it.first());

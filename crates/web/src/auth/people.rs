@@ -490,7 +490,7 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, list(State(web)).await?).into_response())
 }
 
-/// Adds an administrator, once whoever asks has proved again who they are.
+/// Adds an administrator, after the caller has entered their own password again.
 pub(crate) async fn add_admin(
     web: &Web,
     caller: &Caller,
